@@ -1,0 +1,176 @@
+"""Many trials and many records: the driver's time a trial, and how long a plan and reading commands take."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from measure import Figure, arguments, finish, prunesweep, wait, work_in, write_sweep
+
+import orchestrator as ps
+from orchestrator.sweep import expand, facts, identity
+from orchestrator.sweep.plan import Cell
+from workers.encoding import to_parquet
+from workers.record import SCHEMA_VERSION, record_name, table_of
+from workers.store import Store
+
+TECHNIQUES = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]
+
+
+def main() -> None:
+    quick = arguments(__doc__ or "").quick
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
+        figures = [
+            *driver(Path(folder), replicates=8 if quick else 120),
+            *small_store(Path(folder)),
+            *planning(Path(folder)),
+            *large_store(Path(folder), replicates=1 if quick else 15),
+        ]
+    finish("scale", quick, figures)
+
+
+def driver(folder: Path, replicates: int) -> list[Figure]:
+    """A sweep of trials that do next to nothing, through Ray."""
+    file, store = write_sweep(folder / "trivial.yaml", trivial_sweep(replicates)), folder / "trivial"
+    seconds = timed("run", file, "--store", store, "--cpus", "2", "--quiet")
+    work = work_in(store)
+    return [
+        Figure("trials through Ray", work.trials, "trials"),
+        Figure("each of them", 1000 * work.seconds / work.trials, "ms", at_most=30),
+        Figure("before the first and after the last", seconds - work.seconds, "s"),
+    ]
+
+
+def small_store(folder: Path) -> list[Figure]:
+    """Reading commands on a hundred cells, beyond what Python itself takes to start."""
+    file, store = write_sweep(folder / "small.yaml", trivial_sweep(replicates=4)), folder / "small"
+    wait([prunesweep("run", file, "--store", store, "--in-process", "--quiet")])
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    python = time.perf_counter() - begin
+    return [
+        Figure("status of 100 cells, beyond Python's start", timed("status", store) - python, "s", at_most=0.5),
+        Figure("table of 100 cells, beyond Python's start", timed("table", store) - python, "s", at_most=1),
+    ]
+
+
+def planning(folder: Path) -> list[Figure]:
+    spec = ps.load(write_sweep(folder / "plan.yaml", large_sweep(compressions=50, budgets=10, replicates=10)))
+    known = facts.gather(expand.questions(spec))
+    begin = time.perf_counter()
+    plan = expand.make_plan(spec, known)
+    seconds = time.perf_counter() - begin
+    return [Figure("cells planned", len(plan.cells), "cells"), Figure("plan of them", seconds, "s", at_most=10)]
+
+
+def large_store(folder: Path, replicates: int) -> list[Figure]:
+    """Reading commands on 1,506 cells a replicate, all of them done and consolidated."""
+    spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
+    plan = expand.make_plan(spec, facts.gather(expand.questions(spec)))
+    store = Store(folder / "large", create=True)
+    store.add_sweep(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": identity.tasks(plan)}, plan.table())
+    publish_all(folder / "large", {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values())
+    commands = {"status": [], "table": [], "export": ["--to", folder / "export"]}
+    return [Figure("records read", len(store.record_keys()), "records")] + [
+        Figure(f"{name} of them", timed(name, folder / "large", *words), "s", at_most=3)
+        for name, words in commands.items()
+    ]
+
+
+def publish_all(folder: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Each record in its file, without the waiting for the disk that makes publication safe; and consolidated."""
+    for place in ("results", "details", "logs"):
+        (folder / place).mkdir()
+    for record in records:
+        name = f"{record_name(record['trial'], record['step'], record['evaluation'])}.parquet"
+        (folder / "results" / name).write_bytes(to_parquet(table_of([record])))
+        (folder / "details" / name).touch()
+        (folder / "logs" / record["trial"]).mkdir(exist_ok=True)
+        (folder / "logs" / record["trial"] / "0001.log").touch()
+    Store(folder).consolidate()
+
+
+def trivial_sweep(replicates: int) -> dict[str, Any]:
+    """25 trials a replicate: a perceptron of some 150 weights on 20 images, one or two steps."""
+    images = {"train_images": 20, "test_images": 10, "classes": 2, "channels": 1, "size": 4}
+    return {
+        "dataset": {"name": "synthetic"} | images,
+        "network": {"name": "mlp", "hidden": [8]},
+        "recipe": {"duration": "2it", "batch_size": 10, "optimizer": {"name": "SGD", "lr": 0.1}},
+        "grid": [
+            {
+                "technique": "weight_rewinding",
+                "compression": [1 + number / 10 for number in range(1, 25)],
+                "budget": "1it",
+                "replicates": replicates,
+            }
+        ],
+    }
+
+
+def large_sweep(compressions: int, budgets: int, replicates: int) -> dict[str, Any]:
+    """The paper's ResNet-20 with a cosine schedule, under which no two cells are the same work."""
+    return {
+        "dataset": "cifar10",
+        "network": "resnet20",
+        "recipe": {
+            "duration": "71108it",
+            "batch_size": 128,
+            "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 2e-4},
+            "schedule": {"name": "cosine"},
+            "fine_tuning_rate": 0.001,
+        },
+        "grid": [
+            {
+                "technique": TECHNIQUES,
+                "compression": [1.5 + number / 4 for number in range(compressions)],
+                "budget": [f"{10 + 15 * number}ep" for number in range(budgets)],
+                "replicates": replicates,
+            }
+        ],
+    }
+
+
+def record(cell: Cell, evaluation: str) -> dict[str, Any]:
+    """A record such as a cell might have; what is left out is null."""
+    accuracy = 0.92 - float(1 / cell.density) / 1000 - cell.replicate / 10_000
+    now = datetime.now(UTC)
+    return {
+        "trial": cell.stop.trial,
+        "step": cell.stop.step,
+        "evaluation": evaluation,
+        "stage": "1" if cell.round else "dense",
+        "replicate": cell.replicate,
+        "validation_accuracy": accuracy,
+        "validation_loss": 1 - accuracy,
+        "validation_images": 2000,
+        "test_accuracy": accuracy,
+        "test_loss": 1 - accuracy,
+        "test_images": 8000,
+        "prunable_weights": 271_152,
+        "kept_weights": round(271_152 * cell.density),
+        "density": float(cell.density),
+        "state_digest": cell.stop.trial,
+        "schema_version": SCHEMA_VERSION,
+        "attempts": 1,
+        "wall_seconds": 60.0,
+        "started_at": now,
+        "finished_at": now,
+    }
+
+
+def timed(*words: Any) -> float:
+    """The wall time of a command, in seconds."""
+    begin = time.perf_counter()
+    wait([prunesweep(*words)])
+    return time.perf_counter() - begin
+
+
+if __name__ == "__main__":
+    main()

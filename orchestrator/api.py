@@ -1,0 +1,127 @@
+"""The Python API; the command line is a thin shell over it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.crashpoints import crash_point
+from workers.errors import InputError, StoreError
+from workers.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.sweep.plan import Plan
+    from orchestrator.sweep.spec import SweepSpec
+    from orchestrator.sweep_status import Status
+
+Location = str | os.PathLike[str]
+
+
+def load(path: Location) -> SweepSpec:
+    """Read a sweep file. Raises SpecError (an InputError) with every problem in it."""
+    from orchestrator.sweep.spec import load_spec
+
+    return load_spec(Path(path))
+
+
+def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
+    """What a sweep comes to. Facts that an existing store has pinned are used; nothing is written."""
+    from orchestrator.sweep import expand, facts
+
+    existing = store if isinstance(store, Store) else existing_store(store)
+    return expand.make_plan(sweep, facts.gather(expand.questions(sweep), existing))
+
+
+def run(
+    sweep: SweepSpec,
+    store: Location | None = None,
+    *,
+    only: str | None = None,
+    accept_changes: bool = False,
+    options: RunOptions | None = None,
+) -> Summary:
+    """Do what is missing of a sweep; can be repeated. `store` defaults to the sweep file's own.
+
+    `only` picks cells (`technique=lr_rewinding,compression=8`). What is in the store under other data, user code
+    or numerics is not trained again unless `accept_changes`.
+    Raises InputError or StoreError before any work starts, StoreError also when another driver has the store, takes
+    it over, or there is no room in it.
+    """
+    from orchestrator.driver.lease import Lease
+    from orchestrator.driver.session import RunOptions, run_plan
+    from orchestrator.select import check_picked, selector
+    from orchestrator.sweep import expand, facts, identity
+
+    location = os.fspath(store if store is not None else sweep.store or "")
+    if not location:
+        raise InputError("no store: the sweep file has none\n\nhint: add `store:` to it, or give `--store`")
+    wanted = selector(only) if only is not None else None
+    known = facts.gather(expand.questions(sweep), existing_store(location))
+    whole = expand.make_plan(sweep, known)
+    part = whole if wanted is None else whole.only(wanted)
+    check_picked(bool(part.cells), only or "")
+    opened = Store(_absolute(location), create=True)
+    opened.check_writable()
+    with Lease(opened) as lease:
+        if not accept_changes:
+            identity.check_unchanged(whole, opened)
+        facts.pin(known, opened)
+        crash_point("session.pinned")
+        resolved = {"version": 1, "spec": sweep.canonical(), "tasks": identity.tasks(whole)}
+        opened.add_sweep(sweep.name, resolved, whole.table())
+        crash_point("session.added")
+        return run_plan(part, opened, lease, options or RunOptions())
+
+
+def resume(
+    store: Location, *, sweep: str | None = None, only: str | None = None, options: RunOptions | None = None
+) -> Summary:
+    """Do what is missing of the newest sweep of a store (or the newest named `sweep`)."""
+    from orchestrator.sweep.spec import spec_from_dict
+
+    opened = Store(store)
+    folders = [name for name in opened.sweeps() if sweep in (None, name, name.partition("-")[2])]
+    if not folders:
+        raise InputError(f"store `{opened.location}` has no sweep{f' `{sweep}`' if sweep else ''}")
+    spec = spec_from_dict(opened.read_sweep(folders[-1])["spec"])
+    return run(spec, store, only=only, options=options)
+
+
+def status(store: Location, sweep: str | None = None) -> Status:
+    """How far the sweeps of a store are, and what failed."""
+    from orchestrator.sweep_status import read_status
+
+    return read_status(Store(store), sweep)
+
+
+def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
+    """The results: one row a cell of all sweeps in a store (or of those named `sweep`)."""
+    from orchestrator.results.frame import results
+
+    return results(Store(store), None if sweep is None else [sweep])
+
+
+def existing_store(store: Location | None) -> Store | None:
+    """A store that is already there, or None."""
+    if store is None:
+        return None
+    try:
+        return Store(store)
+    except StoreError:
+        from workers.files import open_files
+
+        if open_files(store).names(""):
+            raise
+        return None
+
+
+def _absolute(location: str) -> str:
+    """Workers may run elsewhere in the file tree."""
+    return location if "://" in location else str(Path(location).absolute())
+
+
+__all__ = ["frame", "load", "plan", "resume", "run", "status"]

@@ -1,0 +1,126 @@
+"""What every driver asks and tells: which trial may begin now, and what becomes of one that ended."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.lease import Lease
+from orchestrator.driver.progress import Progress
+from orchestrator.driver.room import Room
+from workers.attempt import Report
+from workers.crashpoints import crash_point
+from workers.logs import latest
+from workers.store import Store
+from workers.trial import Job, trial_id
+
+_FIRST_DELAY = 2.0
+_LONGEST_DELAY = 300.0
+
+
+class Dispatcher:
+    """Hands out jobs, tries failed ones again as often as `retries` allows, and stops where going on is no use.
+
+    A trial that failed for good is noted in the store, and its descendants are blocked.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        store: Store,
+        *,
+        interrupt: Interrupt,
+        progress: Progress,
+        room: Room,
+        lease: Lease,
+        retries: Mapping[str, int],
+        first_delay: float = _FIRST_DELAY,
+    ) -> None:
+        self.agenda = agenda
+        self.interrupt = interrupt
+        self.progress = progress
+        self.stalled: str | None = None
+        self._store = store
+        self._room = room
+        self._lease = lease
+        self._retries = retries
+        self._first_delay = first_delay
+        self._failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the sweep cannot go on, if it cannot."""
+        return self._lease.problem or self._room.problem or self.stalled
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no more jobs are handed out, and those that run shall save their state and end."""
+        return self.interrupt.requested or self.problem is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing (more) to hand out, now or later."""
+        return self.stopping or self.agenda.exhausted
+
+    def next(self) -> Job | None:
+        """A job that may begin now; None if there is none for now."""
+        if self.stopping or self._room.paused:
+            return None
+        others = set(self.agenda.running)
+        job = self.agenda.next()
+        if job is None:
+            return None
+        crash_point("dispatcher.next")
+        name = trial_id(job.trial)
+        if not self._room.fits(name, others):
+            self.agenda.give_back(name)
+            return None
+        self.progress.started(name)
+        return job
+
+    def reached(self, name: str, step: int) -> None:
+        """A trial has published its stops up to a step."""
+        crash_point("dispatcher.reached")
+        self.agenda.reach(name, step)
+        self.progress.reached(name, step)
+
+    def ended(self, name: str, report: Report) -> None:
+        """An attempt has ended as its report says."""
+        crash_point("dispatcher.ended")
+        if report.outcome == "done":
+            self.reached(name, self.agenda.jobs[name].last_step)
+            self.agenda.finish(name)
+            self.progress.finished(name)
+            self._room.written()
+        elif report.outcome == "interrupted":
+            self.agenda.give_back(name)
+        elif report.outcome == "disk_full":
+            self.agenda.give_back(name)
+            self._room.full(report.reason)
+        else:
+            self._failed(name, report.outcome, report.failure)
+
+    def _failed(self, name: str, outcome: str, failure: dict[str, Any]) -> None:
+        counts = self._failures[name]
+        counts[outcome] += 1
+        failure |= {"attempts": dict(counts)}
+        if counts[outcome] <= self._retries.get(outcome, 0):
+            delay = min(self._first_delay * 2 ** (counts[outcome] - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)
+            self.agenda.give_back(name, delay)
+            self.progress.retried(name, failure, delay)
+            return
+        failure.setdefault("log", latest(self._store.files, name))
+        crash_point("dispatcher.failed")
+        try:
+            self._store.write_failure(name, failure)
+        except OSError as error:  # not noted, so that the next run finds out again
+            self.agenda.give_back(name)
+            self._room.full(str(error))
+            return
+        crash_point("dispatcher.noted")
+        self.agenda.fail(name)
+        self.progress.failed(name, failure)

@@ -1,0 +1,34 @@
+"""The same trials without Ray: one after the other, in this process. For debugging, and where there is no Ray."""
+
+from __future__ import annotations
+
+import time
+
+from orchestrator.driver.dispatcher import Dispatcher
+from workers.attempt import Attempt, Bounds, Report
+from workers.machine import Machine
+from workers.store import Store
+
+_IDLE_SECONDS = 0.1
+
+
+def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds) -> None:
+    """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
+    while not dispatcher.finished:
+        job = dispatcher.next()
+        if job is None:  # trials that failed wait, or the store has no room
+            time.sleep(_IDLE_SECONDS)
+            dispatcher.progress.tick()
+            continue
+        attempt = Attempt(job, store, machine, bounds)
+        dispatcher.ended(attempt.name, _execute(attempt, dispatcher))
+
+
+def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Report:
+    while (report := attempt.advance(seconds=0)).outcome == "running":
+        assert report.step is not None
+        dispatcher.reached(attempt.name, report.step)
+        if dispatcher.stopping:
+            attempt.close()
+            return Report("interrupted", report.step)
+    return report

@@ -1,0 +1,369 @@
+"""Ray Tune as the scheduler, and only that: one fresh Tuner a run, fed from the agenda; results lie in the store.
+
+Settings and their reasons were measured on Ray 2.60: one resource shape and reused actors (16 ms a trial instead
+of 1 to 3 s), Tune's loggers off (they double that), its snapshots off (the store is the truth), own signals (Tune
+ignores SIGTERM and reports interrupted trials as done), own stall watchdog (Tune waits for ever).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0 the only silent mode
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+from ray import cloudpickle, tune  # noqa: E402
+from ray.exceptions import RayActorError, RayTaskError  # noqa: E402
+from ray.tune.experiment import Trial as TuneTrial  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from orchestrator.driver.dispatcher import Dispatcher  # noqa: E402
+from workers.attempt import Attempt, Bounds, Report  # noqa: E402
+from workers.errors import InputError  # noqa: E402
+from workers.machine import HUGE_PAGES, Machine  # noqa: E402
+from workers.outcomes import failure_of, lost_worker  # noqa: E402
+from workers.registry import search  # noqa: E402
+from workers.store import Store  # noqa: E402
+from workers.trial import job_from_json, job_to_json, trial_id  # noqa: E402
+
+_STEP_SECONDS = 2.0  # one report to the driver at most this often
+_RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
+_STALL_SECONDS = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """Where to run: `address` of a Ray cluster (None: one on this machine), and what a trial takes of it."""
+
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+    local_cpus: int | None = None
+    local_gpus: int | None = None
+    max_concurrent: int | None = None
+    wait_for_resources: bool = False
+
+
+@dataclass
+class _Run:
+    """What the searcher, the stopper and the callback share. They are pickled by Tune, so it is not part of them.
+
+    `names` are the trials that Tune has, by Tune's own ids.
+    """
+
+    dispatcher: Dispatcher
+    names: dict[str, str] = field(default_factory=dict)
+
+
+_current: _Run | None = None
+
+
+def _run() -> _Run:
+    assert _current is not None
+    return _current
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[int]:
+    """A connection to Ray for the duration; yields how many trials can run at once.
+
+    Raises InputError where the cluster cannot be reached or cannot ever hold a trial.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+    try:
+        if cluster.address is None:
+            os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
+            os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
+            local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
+            ray.init(address="local", **local, **options)
+        else:
+            ray.init(address=cluster.address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InputError(f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}") from error
+    try:
+        yield _slots(cluster)
+    finally:
+        ray.shutdown()
+
+
+def _slots(cluster: Cluster) -> int:
+    """How many trials fit at once; waits for nodes for a short while, or for ever if told to."""
+    deadline = time.monotonic() + (0 if cluster.address is None else _RESOURCE_SECONDS)
+    told = False
+    while True:
+        slots = sum(_fit(node["Resources"], cluster) for node in ray.nodes() if node["Alive"])
+        if slots:
+            return slots if cluster.max_concurrent is None else min(slots, cluster.max_concurrent)
+        if time.monotonic() >= deadline:
+            if not cluster.wait_for_resources:
+                raise InputError(
+                    f"no machine of the cluster can hold a trial of {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs; "
+                    f"it has {_machines()}\n\nhint: change `resources` in the sweep file, or wait for machines to "
+                    "join with `--wait-for-resources`"
+                )
+            if not told:
+                print(f"Waiting for a machine with {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs", flush=True)
+                told = True
+        time.sleep(0.5)
+
+
+def _fit(resources: dict[str, float], cluster: Cluster) -> int:
+    fits = [int(resources.get("CPU", 0) / cluster.cpus)] if cluster.cpus else []
+    if cluster.gpus:
+        fits.append(int(resources.get("GPU", 0) / cluster.gpus))
+    return min(fits, default=0)
+
+
+def _machines() -> str:
+    shapes = [
+        f"{node['Resources'].get('CPU', 0):g} CPUs and {node['Resources'].get('GPU', 0):g} GPUs"
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return "; ".join(shapes) or "no machines"
+
+
+def check_shared(store: Store) -> None:
+    """Raise InputError unless every machine of the cluster sees this very store."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) < 2:
+        return
+    token = f"cache/shared-{os.getpid()}-{time.time_ns()}"
+    store.files.write(token, b"")
+    try:
+        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        look = ray.remote(num_cpus=0)(_sees)
+        found = {
+            node["NodeManagerAddress"]: look.options(
+                scheduling_strategy=strategy(node_id=node["NodeID"], soft=False)
+            ).remote(store.location, token)
+            for node in nodes
+        }
+        blind = [address for address, seen in found.items() if not ray.get(seen)]
+    finally:
+        store.files.delete(token)
+    if blind:
+        raise InputError(
+            f"store `{store.location}` is not the same on every machine: {', '.join(sorted(blind))} cannot see it\n\n"
+            "hint: put it on a filesystem or object store that all of them share, at the same path"
+        )
+
+
+def _sees(location: str, token: str) -> bool:
+    from workers.files import open_files
+
+    return open_files(location).exists(token)
+
+
+def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds, cluster: Cluster, slots: int) -> None:
+    """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
+    global _current
+    _current = _Run(dispatcher)
+    staged = min(slots, 16)  # trials whose actors are being prepared while all slots are busy
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
+    trainable = tune.with_parameters(
+        TrialActor, location=store.location, machine=machine, bounds=bounds, folder=os.getcwd()
+    )
+    shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, shape),
+            tune_config=tune.TuneConfig(
+                search_alg=DispatchingSearcher(),
+                num_samples=-1,
+                max_concurrent_trials=slots + staged,
+                reuse_actors=True,
+                trial_name_creator=_tune_name,
+                trial_dirname_creator=_tune_name,
+            ),
+            run_config=tune.RunConfig(
+                name="sweep",
+                storage_path=scratch,
+                stop=StopOnRequest(),
+                callbacks=[Watch()],
+                failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),  # the dispatcher tries again
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                verbose=0,
+            ),
+        )
+        dispatcher.interrupt.install()
+        try:
+            tuner.fit()  # what it returns says nothing reliable: the store does
+        finally:
+            _current = None
+
+
+def _tune_name(trial: TuneTrial) -> str:
+    return str(trial.trial_id)
+
+
+class Unfit(Exception):
+    """Raised in a worker to report how an attempt ended and have Tune replace the process."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+
+class TrialActor(tune.Trainable):
+    """A worker process: one trial after the other, each in chunks of about two seconds."""
+
+    def setup(self, config: dict[str, Any], location: str, machine: Machine, bounds: Bounds, folder: str) -> None:
+        search(folder)  # code of the user's own lies where the driver was started
+        self._store = Store(location)
+        self._machine = machine
+        self._bounds = bounds
+        self._stepping = self._terminated = False
+        self._begin(config)
+        signal.signal(signal.SIGTERM, self._terminate)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._attempt.close()
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        job = job_from_json(json.loads(config["job"]))
+        self._attempt = Attempt(job, self._store, self._machine, self._bounds)
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        """SIGTERM: the machine is drained or the driver is gone."""
+        self._terminated = True
+        self._attempt.interrupt("its worker was told to end (SIGTERM)")
+        if not self._stepping:
+            self._attempt.close()
+            sys.exit(128 + number)
+
+    def step(self) -> dict[str, Any]:
+        self._stepping = True
+        try:
+            report = self._attempt.advance(_STEP_SECONDS)
+        finally:
+            self._stepping = False
+        if self._terminated or report.outcome == "out_of_memory":  # it would keep what memory it still holds
+            self._attempt.close()
+            raise Unfit(Report("interrupted", report.step) if report.outcome == "running" else report)
+        return {"done": report.outcome != "running", "reached": report.step, "report": json.dumps(asdict(report))}
+
+    def cleanup(self) -> None:
+        self._attempt.close()  # saves the state of a trial that was stopped
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: trials keep their own states in the store."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: see `save_checkpoint`."""
+
+
+class DispatchingSearcher(Searcher):
+    """Hands out what the dispatcher has, and tells it what became of it."""
+
+    def __init__(self) -> None:
+        super().__init__(metric="reached", mode="max")
+
+    def suggest(self, trial_id_of_tune: str) -> dict[str, Any] | str | None:
+        run = _run()
+        job = run.dispatcher.next()
+        if job is None:
+            return str(Searcher.FINISHED) if run.dispatcher.finished else None
+        run.names[trial_id_of_tune] = trial_id(job.trial)
+        return {"job": json.dumps(job_to_json(job))}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if not result["done"] and result["reached"] is not None:
+            run = _run()
+            run.dispatcher.reached(run.names[trial_id], result["reached"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        if error:
+            return  # `Watch.on_trial_error` knows why
+        run = _run()
+        report = Report(**json.loads(result["report"])) if result else Report("interrupted")
+        if report.outcome == "running":  # stopped on the way
+            report = Report("interrupted", report.step)
+        run.dispatcher.ended(run.names.pop(trial_id), report)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a run is rebuilt from the store."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+
+class StopOnRequest(tune.Stopper):
+    """Ends all trials once a stop is requested; each saves its state on the way out."""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return _run().dispatcher.stopping
+
+
+class Watch(tune.Callback):
+    """Redraws the progress, reports lost workers, and notices when nothing can run any more."""
+
+    def __init__(self) -> None:
+        self._checked = self._moved = 0.0
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        run = _run()
+        name = run.names.pop(trial.trial_id)
+        run.dispatcher.ended(name, _report_of(trial))
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        dispatcher = _run().dispatcher
+        dispatcher.progress.tick()
+        now = time.monotonic()
+        if now - self._checked < 5:
+            return
+        self._checked = now
+        if not self._moved or not dispatcher.agenda.running or any(t.status == TuneTrial.RUNNING for t in trials):
+            self._moved = now
+        elif now - self._moved > _STALL_SECONDS:
+            dispatcher.stalled = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {_machines()}"
+
+
+def _report_of(trial: TuneTrial) -> Report:
+    """What became of a trial whose step raised, or whose process is gone."""
+    step = (trial.last_result or {}).get("reached")
+    try:
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except (OSError, EOFError, AttributeError, TypeError, pickle.UnpicklingError):
+        return Report("lost_worker", step, lost_worker(step))
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    if isinstance(cause, Unfit):
+        return cause.report
+    if isinstance(cause, RayActorError):
+        return Report("interrupted", step) if cause.preempted else Report("lost_worker", step, lost_worker(step))
+    failure = failure_of(cause, step)
+    return Report(failure["outcome"], step, failure)

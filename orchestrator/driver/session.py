@@ -1,0 +1,188 @@
+"""One invocation of `run` or `resume`: find what is missing, do it, say how it went."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.lease import Lease
+from orchestrator.driver.progress import Progress
+from orchestrator.driver.room import Room
+from orchestrator.sweep.plan import Plan
+from orchestrator.text import parse_duration
+from workers.crashpoints import crash_point
+from workers.errors import InputError, StoreError
+from workers.outcomes import FAILURES
+from workers.registry import closest
+from workers.store import Store
+from workers.trial import Job
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How to run: on a local Ray (the default), on the cluster at `address`, or `in_process` without Ray.
+
+    `retry` says which failed trials run again: outcome classes, `all`, or none (InputError for another word).
+    `stop_after` is in seconds.
+    `cpus` and `gpus` are those of this machine that a local Ray may use (None: all).
+    """
+
+    in_process: bool = False
+    address: str | None = None
+    cpus: int | None = None
+    gpus: int | None = None
+    max_concurrent: int | None = None
+    wait_for_resources: bool = False
+    stop_after: float | None = None
+    checkpoint_seconds: float = 60.0
+    retry: tuple[str, ...] = ()
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        for word in self.retry:
+            if word not in ("all", *FAILURES):
+                raise InputError(f"`{word}` is not an outcome of a failed trial\n\nhint: {closest(word, FAILURES)}")
+        of_ray = {
+            "cpus": self.cpus,
+            "gpus": self.gpus,
+            "max-concurrent": self.max_concurrent,
+            "wait-for-resources": self.wait_for_resources or None,
+        }
+        for flag, value in of_ray.items():
+            if self.in_process and value is not None:
+                raise InputError(f"`--{flag}` is for Ray, and `--in-process` runs without it\n\nhint: drop one of them")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """How a run went. `failed` and `blocked` count trials, `outcomes` the failed ones by class."""
+
+    cells_done: int
+    cells: int
+    failed: int = 0
+    blocked: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    signal: int | None = None
+    out_of_time: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 finished with failures, 130 or 143 interrupted (also at the end of the time given)."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self.out_of_time and self.cells_done < self.cells and not self.failed:
+            return 130
+        return 0 if self.cells_done == self.cells else 3
+
+
+def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions) -> Summary:
+    """Do what is missing of a plan. Raises InputError before any work starts, StoreError where it cannot go on."""
+    records, checkpoints = store.record_keys(), set(store.checkpoint_sizes())
+    jobs = plan.missing(records, checkpoints)
+    failures = {name: failure for name, failure in store.failures().items() if name in jobs}
+    for name in [name for name, failure in failures.items() if _again(failure, options.retry)]:
+        crash_point("session.forgetting")
+        store.forget_failure(name)
+        del failures[name]
+    crash_point("session.planned")
+    agenda = Agenda(jobs, checkpoints, failures)
+    interrupt = Interrupt(options.stop_after)
+    if not agenda.exhausted:
+        with interrupt:
+            problem = _drive(plan, store, lease, agenda, interrupt, options)
+        if problem:
+            raise StoreError(f"{problem}\n\nhint: all that is done is kept; go on with `prunesweep resume`")
+        crash_point("session.driven")
+        store.consolidate()
+        crash_point("session.consolidated")
+        if plan.spec.keep == "results_only" and not interrupt.requested:
+            _give_up_states(store, options)
+    done = store.record_keys()
+    key = plan.evaluation.key
+    return Summary(
+        cells=len(plan.cells),
+        cells_done=sum((cell.stop.trial, cell.stop.step, key) in done for cell in plan.cells),
+        failed=len(agenda.failed),
+        blocked=len(agenda.blocked),
+        outcomes=dict(Counter((store.failure(name) or {"outcome": "bug"})["outcome"] for name in agenda.failed)),
+        signal=interrupt.signal,
+        out_of_time=interrupt.out_of_time,
+    )
+
+
+def _give_up_states(store: Store, options: RunOptions) -> None:
+    """Delete the states that no sweep of the store needs any more, and say so."""
+    from orchestrator.gc import give_up
+
+    garbage = give_up(store)
+    if garbage.bytes and not options.quiet:
+        print(garbage, file=sys.stderr)
+
+
+def _again(failure: dict[str, Any], retry: tuple[str, ...]) -> bool:
+    return "all" in retry or failure["outcome"] in retry
+
+
+def _drive(
+    plan: Plan, store: Store, lease: Lease, agenda: Agenda, interrupt: Interrupt, options: RunOptions
+) -> str | None:
+    """Run what the agenda has; returns why the sweep cannot go on, if it cannot."""
+    from orchestrator.driver.dispatcher import Dispatcher
+    from workers.attempt import Bounds
+    from workers.machine import Machine
+
+    timeout = plan.spec.limits.trial_timeout
+    bounds = Bounds(lease=lease.token, period=lease.period, timeout=parse_duration(timeout) if timeout else None)
+    needs = {name: _bytes_to_hold(plan, name, job) for name, job in agenda.jobs.items()}
+
+    def dispatcher(progress: Progress) -> Dispatcher:
+        return Dispatcher(
+            agenda,
+            store,
+            interrupt=interrupt,
+            progress=progress,
+            room=Room(store.files, needs, progress.say),
+            lease=lease,
+            retries=dict(plan.spec.failures.retries),
+        )
+
+    resources = plan.spec.resources
+    machine = Machine(
+        device="cuda" if resources.gpus else "cpu",
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    if options.in_process:
+        from orchestrator.driver import in_process
+
+        with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
+            dispatching = dispatcher(progress)
+            in_process.drive(dispatching, store, machine, bounds)
+        return dispatching.problem
+    from orchestrator.driver import own_code, ray_tune
+
+    cluster = ray_tune.Cluster(
+        address=options.address,
+        cpus=resources.cpus,
+        gpus=float(resources.gpus),
+        local_cpus=options.cpus,
+        local_gpus=options.gpus,
+        max_concurrent=options.max_concurrent,
+        wait_for_resources=options.wait_for_resources,
+    )
+    with ray_tune.connected(cluster) as slots:
+        ray_tune.check_shared(store)
+        own_code.check_importable(own_code.own_functions(plan), os.getcwd())
+        with Progress(plan, store, agenda, slots=slots, quiet=options.quiet) as progress:
+            dispatching = dispatcher(progress)
+            ray_tune.drive(dispatching, store, machine, bounds, cluster, slots)
+    return dispatching.problem
+
+
+def _bytes_to_hold(plan: Plan, name: str, job: Job) -> int:
+    """Bytes of the states that a job keeps, and of the two on the way and the one being written."""
+    return (len(job.checkpoints) + 3) * plan.trials[name].checkpoint_bytes

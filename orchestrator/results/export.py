@@ -1,0 +1,46 @@
+"""Results as one tidy file, a row for each cell."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.results.frame import as_arrow
+from workers.errors import InputError
+from workers.files import LocalFiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
+    """Write results as `.parquet` or `.csv`, replacing the file in one step; its path.
+
+    A frame that went through Parquet has the dtypes it had. Raises InputError for another suffix.
+    """
+    path = Path(path)
+    if path.suffix not in _WRITERS:
+        raise InputError(f"cannot export to `{path}`\n\nhint: the name must end in {' or '.join(_WRITERS)}")
+    data = io.BytesIO()
+    _WRITERS[path.suffix](as_arrow(results), data)
+    LocalFiles(path.parent).write(path.name, data.getvalue())
+    return path
+
+
+def _write_parquet(table: pa.Table, sink: io.BytesIO) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, sink, compression="zstd")
+
+
+def _write_csv(table: pa.Table, sink: io.BytesIO) -> None:
+    import pyarrow.csv
+
+    pyarrow.csv.write_csv(table, sink)
+
+
+_WRITERS: dict[str, Callable[[pa.Table, io.BytesIO], None]] = {".parquet": _write_parquet, ".csv": _write_csv}

@@ -1,0 +1,275 @@
+"""Accuracy against compression as a figure for print: a line for each technique, a panel for each grid and budget.
+
+Colour is never alone: each technique has its own marker and dash too. Drawn through matplotlib's objects, so no
+global state is read or left behind.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.results import labels
+from orchestrator.results.statistics import SECTION
+from orchestrator.results.table import Section, Split, Table, Value, table
+from orchestrator.results.wording import compression_labels, measure
+from workers.errors import InputError
+from workers.files import LocalFiles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PANEL = (4.8, 3.6)  # inches
+_AXIS = 2.6  # inches of it that the compressions take
+_SMALL, _MEDIUM, _LARGE = 8, 9, 11  # points
+_GREY, _DARK = "#8a8a8a", "#333333"
+_TICK_ROOM = 0.45  # inches between two tick labels
+
+
+class Look(NamedTuple):
+    """How a technique is drawn, in every figure."""
+
+    name: str
+    color: str
+    marker: str
+    dash: Any
+
+
+LOOKS = {  # the palette of Okabe and Ito, without its yellow
+    "fine_tuning": Look("fine-tuning", "#D55E00", "s", (0, (5, 2))),
+    "weight_rewinding": Look("weight rewinding", "#0072B2", "^", (0, (1.5, 1.5))),
+    "lr_rewinding": Look("LR rewinding", "#009E73", "o", "solid"),
+    "low_lr_weight_rewinding": Look("low-LR weight rewinding", "#56B4E9", "v", (0, (5, 2, 1, 2))),
+    "reinitialization": Look("reinitialization", "#CC79A7", "D", (0, (8, 2))),
+    "scaled_lr_restarting": Look("scaled LR restarting", "#E69F00", "P", (0, (3, 1))),
+    "cyclic_lr_restarting": Look("cyclic LR restarting", "#000000", "X", (0, (1, 1))),
+    "linear_lr_restarting": Look("linear LR restarting", "#8C510A", "h", (0, (6, 1, 1, 1))),
+    "adaptive_linear_lr_restarting": Look("adaptive linear LR restarting", "#5E3C99", "p", (0, (4, 1, 1, 1, 1, 1))),
+}
+_FURTHER = (("#666666", "<", (0, (3, 1))), ("#B15928", ">", (0, (1, 1))), ("#F0E442", "8", (0, (3, 1, 1, 1))))
+
+
+class _Panel(NamedTuple):
+    table: Table
+    section: Section
+
+
+def accuracy_vs_compression(
+    results: pa.Table | pd.DataFrame,
+    *,
+    budget: str | Sequence[str] | None = None,
+    value: Value = "delta",
+    split: Split = "test",
+    filters: Mapping[str, Any] | str | None = None,
+) -> Figure:
+    """Medians over replicates against compression, with min-max bands, every replicate, and the dense level.
+
+    One panel for each section of `table`, and for each budget where several are given; arguments are those of
+    `table`. A group with missing replicates has only its dots, hollow; a single replicate has no band.
+    Raises InputError as `table` does, and where there is nothing to draw.
+    """
+    from matplotlib.figure import Figure
+
+    budgets = [budget] if budget is None or isinstance(budget, str) else budget
+    tables = [table(results, value=value, budget=one, split=split, filters=filters) for one in budgets]
+    panels = [_Panel(shown, section) for shown in tables for section in shown.sections if section.cells]
+    if not panels:
+        raise InputError("no pruned network to draw\n\nhint: `prunesweep status` shows what there is")
+    columns = min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.7), layout="constrained")
+    comparable = len({(panel.section.dataset, panel.section.network) for panel in panels}) == 1
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=comparable).flatten()
+    looks = _looks(panel.section for panel in panels)
+    compressions = [compression for panel in panels for compression in panel.section.compressions]
+    for axes, panel in zip(grid, panels, strict=False):
+        _draw(axes, panel, looks)
+        _scales(axes, panel, compressions if comparable else panel.section.compressions)
+        axes.set_title(_title(panel, panels), loc="left", fontsize=_MEDIUM, parse_math=False)
+    for axes in grid[: len(panels) : columns]:
+        change = "change of " if value == "delta" else ""
+        axes.set_ylabel(f"{change}{split} accuracy, {panels[0].table.unit}", fontsize=_SMALL)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    figure.suptitle(measure(tables[0]), x=0.01, horizontalalignment="left", fontsize=_LARGE, fontweight="bold")
+    _caption(figure, panels)
+    _name_lines(figure, list(zip(grid, panels, strict=False)), looks)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once: drawing again moves nothing
+    return figure
+
+
+def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
+    """Write `<stem>.png` and `<stem>.svg`, each in one step; their paths. Equal figures give equal bytes."""
+    import matplotlib
+
+    stem = Path(stem)
+    written = []
+    for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        data = io.BytesIO()
+        with matplotlib.rc_context({"svg.hashsalt": "prunesweep", "svg.fonttype": "path"}):
+            figure.savefig(data, format=suffix, dpi=200, metadata=metadata)
+        LocalFiles(stem.parent).write(f"{stem.name}.{suffix}", data.getvalue())
+        written.append(stem.parent / f"{stem.name}.{suffix}")
+    return written
+
+
+def _looks(sections: Iterable[Section]) -> dict[str, Look]:
+    """The fixed looks, and further ones for the techniques that have none, in order of their names."""
+    techniques = {technique for section in sections for technique in section.techniques}
+    looks = dict(LOOKS)
+    for index, technique in enumerate(sorted(techniques - LOOKS.keys())):
+        looks[technique] = Look(technique.replace("_", " "), *_FURTHER[index % len(_FURTHER)])
+    return looks
+
+
+def _draw(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
+    _draw_dense(axes, panel)
+    for order, technique in enumerate(panel.section.techniques):
+        look = looks[technique]
+        x, medians, lows, highs = [], [], [], []
+        for compression in panel.section.compressions:
+            cell = panel.section.cells.get((technique, compression))
+            if cell is None:
+                continue
+            summary = cell.summary
+            axes.scatter(
+                [compression] * len(cell.values),
+                cell.values,
+                s=9,
+                marker=look.marker,
+                facecolors=look.color if summary.complete else "none",
+                edgecolors="none" if summary.complete else look.color,
+                alpha=0.35 if summary.complete else 0.8,
+                zorder=3,
+            )
+            x.append(compression)
+            medians.append(math.nan if summary.median is None else summary.median)
+            lows.append(summary.minimum if summary.minimum is not None and summary.n > 1 else math.nan)
+            highs.append(summary.maximum if summary.maximum is not None and summary.n > 1 else math.nan)
+        axes.fill_between(x, lows, highs, color=look.color, alpha=0.15, linewidth=0, zorder=2)
+        axes.plot(
+            x,
+            medians,
+            color=look.color,
+            linestyle=look.dash,
+            marker=look.marker,
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            linewidth=1.5,
+            label=look.name,
+            zorder=5 if look.dash == "solid" else 6 + order,  # what coincides shows between the dashes
+        )
+
+
+def _draw_dense(axes: Axes, panel: _Panel) -> None:
+    dense = panel.section.dense
+    if dense.median is None or dense.minimum is None or dense.maximum is None:
+        return
+    origin = dense.median if panel.table.value == "delta" else 0.0
+    axes.axhspan(dense.minimum - origin, dense.maximum - origin, color=_GREY, alpha=0.15, linewidth=0, zorder=0)
+    axes.axhline(dense.median - origin, color=_GREY, linewidth=1.2, zorder=1)
+
+
+def _scales(axes: Axes, panel: _Panel, range_of: Sequence[float]) -> None:
+    low, high = min(range_of), max(range_of)
+    doublings = math.log2(high / low) or 1.0
+    margin = 2 ** (0.06 * doublings)
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(low / margin, high * margin)
+    shown = _sparse(panel.section.compressions, _AXIS / doublings)
+    names = compression_labels(panel.section.compressions)
+    texts = [
+        f"{name}\n{100 / compression:.3g} %" if compression in shown else ""
+        for name, compression in zip(names, panel.section.compressions, strict=True)
+    ]
+    axes.set_xticks(panel.section.compressions, texts)
+    axes.set_xticks([], minor=True)
+    axes.tick_params(labelsize=_SMALL, color=_GREY)
+    axes.set_xlabel("compression ratio, and share of weights kept", fontsize=_SMALL)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_GREY)
+
+
+def _sparse(compressions: Sequence[float], inches: float) -> set[float]:
+    """The compressions whose tick labels have room, from the highest down; `inches` is the length of a doubling."""
+    shown: list[float] = []
+    for compression in sorted(compressions, reverse=True):
+        if not shown or math.log2(shown[-1] / compression) * inches >= _TICK_ROOM:
+            shown.append(compression)
+    return set(shown)
+
+
+def _title(panel: _Panel, panels: Sequence[_Panel]) -> str:
+    """Data set, network and schedule, and what else differs between panels."""
+    always = ("dataset", "network", "schedule")
+    differing = {name for name in SECTION if len({getattr(other.section, name) for other in panels}) > 1}
+    parts = [getattr(panel.section, name) for name in SECTION if name in differing or name in always]
+    parts[-1] = parts[-1].replace("_", "-")
+    if len({other.table.budget for other in panels}) > 1:
+        parts.append(_budget(panel.table))
+    return " · ".join(parts)
+
+
+def _budget(shown: Table) -> str:
+    return "budget chosen on validation" if shown.budget == "best" else f"budget {shown.budget}"
+
+
+def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:
+    cells = [cell for panel in panels for cell in panel.section.cells.values()]
+    counts = sorted({cell.summary.n_expected for cell in cells})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    lines = (
+        f"median of n = {n} replicates; bands: min to max; dots: replicates" if n != "1" else "one replicate (n = 1)"
+    )
+    budgets = dict.fromkeys(_budget(panel.table) for panel in panels)
+    sentences = [
+        f"Lines: {lines}; {panels[0].table.split} split; {', '.join(budgets)}.",
+        "Grey: the dense networks, median and min to max.",
+    ]
+    if any(not cell.summary.complete for cell in cells):
+        sentences.append("Hollow dots: replicates are missing.")
+    if any(cell.sign for cell in cells):
+        sentences.append("Lines that coincide may be the same runs, as the table says.")
+    text = "\n".join(textwrap.wrap(" ".join(sentences), int(figure.get_figwidth() * 17)))
+    figure.supxlabel(
+        text, x=0.01, horizontalalignment="left", fontsize=_SMALL, color=_DARK, linespacing=1.3, parse_math=False
+    )
+
+
+def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, _Panel]], looks: Mapping[str, Look]) -> None:
+    """At the ends of the lines where they all fit there, else in one legend."""
+    figure.draw_without_rendering()
+    named = [(axes, _ends(panel, looks)) for axes, panel in drawn]
+    if len(drawn) <= 4 and all(labels.fits(axes, ends, _SMALL) for axes, ends in named):
+        for axes, ends in named:
+            labels.write(axes, ends, _SMALL)
+        return
+    handles = {name: line for axes, _ in drawn for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        handles=list(handles.values()), loc="outside right center", fontsize=_SMALL, frameon=False, handlelength=4
+    )
+
+
+def _ends(panel: _Panel, looks: Mapping[str, Look]) -> list[labels.Label]:
+    ends = []
+    for technique in panel.section.techniques:
+        line = [
+            (cell.compression, cell.summary.median)
+            for (name, _), cell in panel.section.cells.items()
+            if name == technique and cell.summary.median is not None
+        ]
+        if line:
+            ends.append(labels.Label(looks[technique].name, looks[technique].color, *max(line)))
+    return ends

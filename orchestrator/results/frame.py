@@ -1,0 +1,208 @@
+"""Sweeps × records: one tidy row for each cell, with its result where it has one.
+
+`join` gives Arrow, which is all that tables need; `results` gives the same rows as a pandas frame.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from orchestrator.sweep.cells import CELLS, read_cells
+from workers.errors import InputError
+from workers.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TASK = ("dataset", "network", "recipe")
+_IDENTITY = (*_TASK, "pruning", "schedule", "technique", "compression", "budget", "replicate")
+_STOP = ("trial", "step")
+_RECORD = (*_STOP, "evaluation")
+_MEASURES = ("test_accuracy", "validation_accuracy")
+
+
+class Joined(NamedTuple):
+    """One row for each cell, and the files that could not be read (path: reason)."""
+
+    rows: pa.Table
+    unreadable: dict[str, str]
+
+
+def results(store: Store, sweeps: Iterable[str] | None = None) -> pd.DataFrame:
+    """The rows of `join` as a frame: `str`, nullable `Int32`/`Int64`, `float64`, `bool` and UTC time columns.
+
+    `frame.attrs["unreadable"]` names the files that could not be read (path: reason). Raises as `join` does.
+    """
+    import pandas as pd
+
+    joined = join(store, sweeps)
+    nullable = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+    frame: pd.DataFrame = joined.rows.to_pandas(types_mapper=nullable.get)
+    frame.attrs["unreadable"] = joined.unreadable
+    return frame
+
+
+def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
+    """One row for each cell of all sweeps of a store, or of those named (by folder, or by name: all of that name).
+
+    The columns are those of a cell (without its lineage); the record's (null while there is none; its `density`,
+    measured on the mask, is `achieved_density`); and
+
+    - `sweep`: the folder of the newest sweep that has the cell,
+    - `done`: whether the cell has its record,
+    - `failure`: how the cell's trial failed before it reached the cell, or `blocked` by the failure of an earlier one,
+    - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`): not independent evidence,
+    - `mixed_parents`: the record's parent was made twice, with different bits, and this is not the published one,
+    - `dense_test_accuracy`, `dense_validation_accuracy`: fractions, of the dense network of the same replicate,
+    - `delta_test_accuracy`, `delta_validation_accuracy`: the difference to it, in points (percent).
+
+    A cell in several sweeps appears once. Where an older sweep means something else by the same labels (its recipe
+    was edited, say), its cells keep apart under the recipe `<recipe> (<folder>)`.
+
+    Raises InputError for a sweep that the store does not have.
+    """
+    cells_of, unreadable = read_cells(store, _folders(store, sweeps))
+    cells = _union(cells_of)
+    records, unreadable_records = store.records()
+    unreadable |= unreadable_records
+    position = {key: row for row, key in enumerate(_keys(records, _RECORD))}
+    found = [position.get(key) for key in _keys(cells, _RECORD)]
+    dense = records.select(_MEASURES).take(
+        pa.array([position.get(key) for key in _keys(cells, ("dense_trial", "dense_step", "evaluation"))], pa.int64())
+    )
+    columns = {name: cells.column(name) for name in cells.column_names if name != "lineage"}
+    columns |= _record_columns(records.append_column("mixed_parents", _mixed_parents(records)), found)
+    columns |= {
+        "done": pa.array([row is not None for row in found], pa.bool_()),
+        "failure": _failures(cells, found, store.failures()),
+        "same_run_as": _same_run_as(cells),
+    }
+    columns |= {f"dense_{name}": dense.column(name) for name in _MEASURES}
+    columns |= {f"delta_{name}": _points(columns[name], dense.column(name)) for name in _MEASURES}
+    return Joined(pa.table(columns), unreadable)
+
+
+def as_arrow(results: pa.Table | pd.DataFrame) -> pa.Table:
+    """The same rows as an Arrow table, whichever of the two they come as."""
+    return results if isinstance(results, pa.Table) else pa.Table.from_pandas(results, preserve_index=False)
+
+
+def _folders(store: Store, sweeps: Iterable[str] | None) -> list[str]:
+    """Folders of the sweeps asked for, newest first."""
+    there = store.sweeps()[::-1]
+    if sweeps is None:
+        return there
+    wanted = set(sweeps)
+    unknown = sorted(wanted - set(there) - {_sweep_name(folder) for folder in there})
+    if unknown:
+        known = f"it has {', '.join(there[::-1])}" if there else "it has none"
+        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`\n\nhint: {known}")
+    return [folder for folder in there if {folder, _sweep_name(folder)} & wanted]
+
+
+def _sweep_name(folder: str) -> str:
+    return folder.partition("-")[2]
+
+
+def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:
+    """The cells of several sweeps, newest first, each once."""
+    meaning: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    seen: set[tuple[Any, ...]] = set()  # also of cells that were relabelled since
+    parts = [CELLS.append(pa.field("sweep", pa.string())).empty_table()]
+    for folder, cells in cells_of.items():
+        identities, stops = _keys(cells, _IDENTITY), _keys(cells, _RECORD)
+        edited = {
+            identity[: len(_TASK)]
+            for identity, stop in zip(identities, stops, strict=True)
+            if (identity, stop) not in seen and meaning.get(identity, stop) != stop
+        }
+        kept, recipes = [], []
+        for row, (identity, stop) in enumerate(zip(identities, stops, strict=True)):
+            if (identity, stop) in seen:
+                continue
+            seen.add((identity, stop))
+            dataset, network, recipe, *rest = identity
+            if (dataset, network, recipe) in edited:
+                recipe = f"{recipe} ({folder})"
+            meaning[dataset, network, recipe, *rest] = stop
+            kept.append(row)
+            recipes.append(recipe)
+        part = cells.take(pa.array(kept, pa.int64()))
+        part = part.set_column(CELLS.get_field_index("recipe"), CELLS.field("recipe"), pa.array(recipes, pa.string()))
+        parts.append(part.append_column("sweep", pa.array([folder] * len(kept), pa.string())))
+    return pa.concat_tables(part.cast(parts[0].schema) for part in parts)
+
+
+def _record_columns(records: pa.Table, found: Sequence[int | None]) -> dict[str, Any]:
+    """The columns of the cells' records that are not the cells' own already."""
+    taken = records.drop_columns([*_RECORD, "replicate"]).take(pa.array(found, pa.int64()))
+    names = ["achieved_density" if name == "density" else name for name in taken.column_names]
+    columns = dict(zip(names, taken.columns, strict=True))
+    columns["mixed_parents"] = columns.pop("mixed_parents").fill_null(False)
+    return columns
+
+
+def _mixed_parents(records: pa.Table) -> Any:
+    """For each record, whether a parent's record has another digest than the state that this one came from."""
+    published = defaultdict(set)
+    for stop, digest in zip(_keys(records, _STOP), records.column("state_digest").to_pylist(), strict=True):
+        if digest is not None:
+            published[stop].add(digest)
+    mixed = [False] * records.num_rows
+    for kind in ("start", "mask"):
+        used = records.column(f"{kind}_digest").to_pylist()
+        stops = _keys(records, (f"{kind}_trial", f"{kind}_step"))
+        siblings = defaultdict(set)  # a rewind point has no record, but every trial that began there knows its digest
+        for stop, digest in zip(stops, used, strict=True):
+            if digest is not None:
+                siblings[stop].add(digest)
+        for row, stop in enumerate(stops):
+            if used[row] is not None and (published.get(stop) or siblings[stop]) - {used[row]}:
+                mixed[row] = True
+    return pa.array(mixed, pa.bool_())
+
+
+def _failures(cells: pa.Table, found: Sequence[int | None], failures: Mapping[str, Mapping[str, Any]]) -> Any:
+    outcomes: list[str | None] = [None] * cells.num_rows
+    if failures:
+        for row, (trial, lineage) in enumerate(_keys(cells, ("trial", "lineage"))):
+            if found[row] is None and trial in failures:
+                outcomes[row] = str(failures[trial].get("outcome", "bug"))
+            elif found[row] is None and not failures.keys().isdisjoint(lineage):
+                outcomes[row] = "blocked"
+    return pa.array(outcomes, pa.string())
+
+
+def _same_run_as(cells: pa.Table) -> Any:
+    """For each cell the name of the first other one with the same stop, or null."""
+    sharing: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row, stop in enumerate(_keys(cells, _STOP)):
+        sharing[stop].append(row)
+    labels: list[str | None] = [None] * cells.num_rows
+    for rows in sharing.values():
+        if len(rows) > 1:
+            members = cells.take(pa.array(rows, pa.int64())).to_pylist()
+            for row, member in zip(rows, members, strict=True):
+                labels[row] = _label(members[1] if member is members[0] else members[0], member)
+    return pa.array(labels, pa.string())
+
+
+def _label(cell: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
+    """A cell's technique and budget, and whatever else tells it from the cell beside it."""
+    differing = [str(cell[name]) for name in (*_TASK, "pruning", "schedule") if cell[name] != beside[name]]
+    label = " ".join(str(part) for part in (cell["technique"], cell["budget"]) if part is not None)
+    return f"{label} ({', '.join(differing)})" if differing else label
+
+
+def _points(accuracy: Any, dense: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.multiply(pc.subtract(accuracy, dense), 100.0)
+
+
+def _keys(table: pa.Table, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(table.column(name).to_pylist() for name in columns), strict=True))

@@ -1,0 +1,55 @@
+"""What pydantic finds wrong with a sweep, in the words of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator.sweep.problems import Complaint, Path
+from workers.registry import closest
+
+_EXAMPLES = {
+    "version": "version: 1",
+    "name": "name: digits",
+    "dataset": "dataset: digits",
+    "network": "network: resnet20",
+    "recipe": "recipe: {duration: 20ep, batch_size: 128, optimizer: {name: SGD, lr: 0.1}}",
+    "grid": "grid: {technique: lr_rewinding, compression: [4, 8], budget: 90%}",
+    "duration": "duration: 20ep",
+    "batch_size": "batch_size: 128",
+    "optimizer": "optimizer: {name: SGD, lr: 0.1}",
+    "lr": "lr: 0.1",
+    "technique": "technique: lr_rewinding",
+    "rounds": "rounds: 10",
+    "rate": "rate: 20%",
+    "holdout": "holdout: 5000",
+    "mean": "mean: [0.5]",
+    "std": "std: [0.25]",
+}
+"""How what may not be missing is written."""
+
+
+def complaints_of(
+    error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: Path = ()
+) -> Iterator[Complaint]:
+    """One complaint for each error. `models` says what the mapping under each key is made into, `""` the whole."""
+    for fault in error.errors(include_url=False):
+        path = (*prefix, *fault["loc"])
+        context = fault.get("ctx", {})
+        if isinstance(context.get("error"), ValidationError):  # of a mapping that is one choice among others
+            yield from complaints_of(context["error"], models, path)
+        elif fault["type"] == "extra_forbidden":
+            yield Complaint(path, "unknown key", closest(str(path[-1]), _keys_beside(path, models)), at_key=True)
+        elif fault["type"] == "missing":
+            remedy = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
+            yield Complaint(path[:-1], f"`{path[-1]}` is missing", remedy, show=False)
+        elif fault["type"] == "refused":
+            yield Complaint((*path, *context["at"]), context["message"], context["remedy"])
+        else:
+            yield Complaint(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
+
+
+def _keys_beside(path: Path, models: Mapping[str, type[BaseModel]]) -> list[str]:
+    parent = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
+    return [field.alias or key for key, field in models[parent].model_fields.items()]

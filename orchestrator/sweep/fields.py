@@ -1,0 +1,261 @@
+"""The kinds of values that a sweep file holds, each with one message for anything else.
+
+They replace pydantic's own checks: one mistake gives one complaint, in the words of the file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from orchestrator.sweep.problems import Path, shown
+from orchestrator.sweep.values import Duration, Unit, exact_text, parse_ratio
+from orchestrator.text import parse_duration
+from workers.errors import InputError
+from workers.registry import closest
+
+T = TypeVar("T")
+
+LARGEST = 2**31 - 1
+MOST_REPLICATES = 100_000
+MOST_ROUNDS = 1000
+MOST_LEVELS = 100
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+_UNITS = {"ep": "epochs", "it": "optimiser steps", "%": "share of the dense training"}
+
+
+def refuse(message: str, remedy: str, at: Path = ()) -> PydanticCustomError:
+    """To be raised by a validator; `at` leads from its own value to the part that is wrong."""
+    return PydanticCustomError("refused", "{message}", {"message": message, "remedy": remedy, "at": at})
+
+
+def _as_tuple(value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        return (value,)
+    if not value:
+        raise refuse("must not be empty", "name at least one, or leave the key out")
+    return tuple(value)
+
+
+Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+"""One, or a list of at least one."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be text", f'write it in quotes: `"{shown(value)}"`')
+    if not value.strip():
+        raise refuse("must not be empty", "write some text, or leave the key out")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_text)]
+
+
+def _name(value: object) -> str:
+    name = _text(value)
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise refuse(
+            "must be at most 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit",
+            "it becomes the name of a folder; put the rest into `description`",
+        )
+    if _DEVICES.fullmatch(name):
+        raise refuse("is the name of a device on Windows", f"for example `{name.partition('.')[0]}-sweep`")
+    return name
+
+
+Name = Annotated[str, PlainValidator(_name)]
+"""A name that is a safe file name on every system."""
+
+
+def _time_limit(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    try:
+        if parse_duration(text) > 0:
+            return text
+    except (InputError, ValueError):
+        pass
+    raise refuse("must be a length of time", "write it as `3h`, `90min` or `1h30min`")
+
+
+TimeLimit = Annotated[str, PlainValidator(_time_limit)]
+"""A length of time as `parse_duration` reads it."""
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise refuse("must be true or false", "write `true` or `false`, without quotes")
+    return value
+
+
+Truth = Annotated[bool, PlainValidator(_truth)]
+
+
+def one_of(*known: str, kind: str) -> PlainValidator:
+    """One of some words."""
+
+    def check(value: object) -> str:
+        if value not in known:
+            word = value if isinstance(value, str) else ""
+            raise refuse(f"unknown {kind}", closest(word, known))
+        return str(value)
+
+    return PlainValidator(check)
+
+
+def whole(lowest: int, highest: int = LARGEST) -> PlainValidator:
+    """An integer from `lowest` to `highest`."""
+
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise refuse(
+                f"must be a whole number from {lowest} to {highest:,}", "digits only, without quotes or a unit"
+            )
+        return value
+
+    return PlainValidator(check)
+
+
+def number(expected: str, accept: Callable[[float], bool], example: str) -> PlainValidator:
+    """A finite number that is `accept`ed; `expected` says which are."""
+
+    def check(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not accept(value):
+            raise refuse(f"must be {expected}", f"for example `{example}`")
+        try:
+            converted = float(value)
+        except OverflowError:
+            converted = math.inf
+        if not math.isfinite(converted):
+            raise refuse("is not a finite number", f"for example `{example}`")
+        return converted
+
+    return PlainValidator(check)
+
+
+def ratio(expected: str, accept: Callable[[Fraction], bool], remedy: str) -> PlainValidator:
+    """An exact number (see `parse_ratio`) that is `accept`ed."""
+
+    def check(value: object) -> Fraction:
+        exact = _ratio(value, expected, remedy)
+        if not accept(exact):
+            raise refuse(f"must be {expected}", remedy)
+        return exact
+
+    return PlainValidator(check)
+
+
+def _ratio(value: object, expected: str, remedy: str) -> Fraction:
+    try:
+        return parse_ratio(value)
+    except ValueError:
+        raise refuse(f"must be {expected}", remedy) from None
+
+
+def _compression(value: object) -> Fraction:
+    exact = _ratio(value, "a compression ratio", "for example `4`, `9.31` or `0.8^-5`")
+    if exact >= 1:
+        return exact
+    remedy = "it is 1 / density: `4` keeps a quarter of the weights"
+    if exact > 0:
+        remedy = f"it is 1 / density; write `density: {shown(value)}` to keep that share of the weights"
+    raise refuse("a compression ratio is at least 1", remedy)
+
+
+Compression = Annotated[Fraction, PlainValidator(_compression)]
+
+
+def _density(value: object) -> Fraction:
+    exact = _ratio(value, "a density", "for example `25%`, `1/4` or `0.8^5`")
+    if 0 < exact <= 1:
+        return exact
+    remedy = "it is the share of the weights that is kept, such as `25%`"
+    if exact > 1:
+        remedy += f"; write `compression: {shown(value)}` for a ratio"
+    raise refuse("a density is above 0 and at most 1", remedy)
+
+
+Density = Annotated[Fraction, PlainValidator(_density)]
+
+
+def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
+    """A positive length of training in one of some units."""
+    known = ", ".join(f"`{unit}` ({_UNITS[unit]})" for unit in units)
+
+    def check(value: object) -> Duration:
+        try:
+            parsed = Duration.parse(value)
+        except ValueError as error:
+            remedy = f"units are {known}"
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                remedy = f"give it a unit, such as `{shown(value)}{units[0]}`; {remedy}"
+            raise refuse(f"is {error}", remedy) from None
+        if parsed.unit not in units:
+            raise refuse(f"cannot be given in `{parsed.unit}`", f"units are {known}")
+        if parsed.value < 0 or (parsed.value == 0 and not or_zero):
+            raise refuse("must not be negative" if or_zero else "must be above 0", f"for example `1{units[0]}`")
+        if parsed.unit == "%" and parsed.value > 100:
+            raise refuse("is longer than the dense training", "`100%` is all of it")
+        if parsed.value > LARGEST:
+            raise refuse("is too long", f"at most `{LARGEST}{parsed.unit}`")
+        return parsed
+
+    return PlainValidator(check)
+
+
+def _replicates(value: object) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value
+    if not 1 <= value <= MOST_REPLICATES:
+        remedy = "a number is how many (`3` means 0, 1, 2), a list says which (`[3]` is only replicate 3)"
+        raise refuse(f"must be from 1 to {MOST_REPLICATES:,}", remedy)
+    return list(range(value))
+
+
+Replicates = Annotated[Many[Annotated[int, whole(0)]], BeforeValidator(_replicates)]
+"""How many replicates, or a list of which."""
+
+
+def _gpus(value: object) -> Fraction:
+    remedy = "write `0`, `1/2`, `0.25`, or a whole number"
+    exact = _ratio(value, "a number of GPUs", remedy)
+    shares = exact.numerator == 1 and exact.denominator <= 100
+    if exact < 0 or exact > 1000 or not (shares or exact.denominator == 1):
+        raise refuse("must be whole, or one GPU shared evenly (1/k, k at most 100)", remedy)
+    return exact
+
+
+Gpus = Annotated[Fraction, PlainValidator(_gpus)]
+
+
+def _argument(value: object) -> Any:
+    """A scalar or a list of them, as JSON can keep it."""
+    items = value if isinstance(value, list) else [value]
+    if not all(item is None or isinstance(item, bool | int | float | str) for item in items):
+        raise refuse("must be a number, text, true, false, or a list of these", "nothing deeper is possible here")
+    if any(isinstance(item, float) and not math.isfinite(item) for item in items):
+        raise refuse("is not a finite number", "write a number such as `0.1`")
+    return value
+
+
+Argument = Annotated[Any, PlainValidator(_argument)]
+
+
+def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
+    """`resnet8(width=8)`: a name with what is special about it."""
+    inside = ", ".join(f"{key}={_argument_text(value)}" for key, value in arguments)
+    return f"{name}({inside})" if inside else name
+
+
+def _argument_text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_argument_text(item) for item in value) + "]"
+    return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

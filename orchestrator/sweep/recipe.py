@@ -1,0 +1,186 @@
+"""How a sweep file says to train: optimiser, schedule, augmentation, precision."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from orchestrator.sweep.fields import (
+    Argument,
+    Many,
+    Name,
+    Text,
+    Truth,
+    call_text,
+    duration,
+    number,
+    one_of,
+    refuse,
+    whole,
+)
+from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
+from workers import trial
+from workers.registry import closest, is_own
+
+Positive = Annotated[float, number("a number above 0", lambda value: value > 0, "0.1")]
+NotNegative = Annotated[float, number("a number, 0 or more", lambda value: value >= 0, "0")]
+Finite = Annotated[float, number("a number", lambda value: True, "0.5")]
+BatchNormMomentum = Annotated[float, number("above 0 and at most 1", lambda value: 0 < value <= 1, "0.1")]
+Smoothing = Annotated[float, number("a number from 0 to below 1", lambda value: 0 <= value < 1, "0.1")]
+Length = Annotated[Duration, duration("ep", "it")]
+Moment = Annotated[Duration, duration("ep", "it", "%")]
+Warmup = Annotated[Duration, duration("ep", "it", "%", or_zero=True)]
+Precision = Annotated[Literal["fp32", "tf32", "bf16"], one_of("fp32", "tf32", "bf16", kind="precision")]
+
+SCHEDULE_KEYS = {
+    "constant": ("warmup",),
+    "piecewise": ("boundaries", "factors", "factor", "warmup"),
+    "cosine": ("final_rate", "warmup"),
+    "linear": ("final_rate", "warmup"),
+}
+"""The schedules, and the keys that mean something in each."""
+
+
+class Settings(BaseModel):
+    """A mapping with a fixed set of keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NamedSpec(BaseModel):
+    """Something by its name, with the arguments that stand beside the name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Argument] = Field(init=False)
+
+    name: Text
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+    @property
+    def label(self) -> str:
+        """`resnet20`, `resnet8(width=8)`."""
+        return call_text(self.name, sorted(self.arguments.items()))
+
+
+class OptimizerSpec(NamedSpec):
+    """A class of torch.optim, its learning rate, and its other arguments."""
+
+    lr: Positive
+
+
+def _schedule_name(value: object) -> str:
+    if not isinstance(value, str) or value not in SCHEDULE_KEYS:
+        known = closest(value if isinstance(value, str) else "", SCHEDULE_KEYS)
+        raise refuse("unknown schedule", f"{known}; others are not possible, the rate must depend on the step alone")
+    return value
+
+
+class ScheduleSpec(Settings):
+    """The learning rate over the dense training, after a linear warm-up from 0.
+
+    `piecewise`: `lr` times `factors[i]` after `boundaries[i]` (a single `factor` in a file stands for its powers).
+    `cosine`, `linear`: from `lr` to `final_rate`, a rate, at the end. `constant`: `lr` all along.
+    """
+
+    name: Annotated[Literal["constant", "piecewise", "cosine", "linear"], PlainValidator(_schedule_name)] = "constant"
+    boundaries: Many[Moment] = ()
+    factors: Many[Positive] = ()
+    final_rate: NotNegative = 0.0
+    warmup: Warmup = Duration(Fraction(0), "it")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _powers(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "factor" not in data:
+            return data
+        if "factors" in data:
+            raise refuse("cannot be given beside `factors`", "keep one of the two", at=("factor",))
+        boundaries = data.get("boundaries")
+        count = len(boundaries) if isinstance(boundaries, list) else 1
+        try:
+            factor = parse_ratio(data["factor"])
+        except ValueError:
+            factor = Fraction(0)
+        if factor <= 0 or digits(factor) * count > MOST_DIGITS:
+            raise refuse("must be a number above 0", "for example `0.1`", at=("factor",))
+        powers = [float(factor ** (index + 1)) for index in range(count)]
+        return {key: value for key, value in data.items() if key != "factor"} | {"factors": powers}
+
+
+class ChannelStatistics(Settings):
+    """Mean and standard deviation of each channel, of pixels over 255."""
+
+    mean: Many[Finite]
+    std: Many[Positive]
+
+    @model_validator(mode="after")
+    def _same_channels(self) -> ChannelStatistics:
+        if len(self.mean) != len(self.std):
+            raise refuse("must have one number for each channel, as `mean` has", "for example three", at=("std",))
+        return self
+
+
+def _normalization(value: object) -> str | ChannelStatistics:
+    if isinstance(value, dict):
+        return ChannelStatistics.model_validate(value)
+    if value not in ("per_image", "none"):
+        raise refuse("unknown normalization", "write `per_image`, `none`, or `{mean: [0.5], std: [0.25]}`")
+    return str(value)
+
+
+def _loss(value: object) -> str:
+    if value == trial.CROSS_ENTROPY or (isinstance(value, str) and is_own(value)):
+        return str(value)
+    raise refuse("unknown loss", f"write `{trial.CROSS_ENTROPY}`, or `module:function` for one of your own")
+
+
+class RecipeSpec(Settings):
+    """How dense networks are trained, and so how they are retrained.
+
+    `fine_tuning_rate` is what techniques that hold the last learning rate use. It must be given where the schedule
+    does not end constant and such a technique is asked for; elsewhere it may be, and then replaces the last rate.
+    The other fields are those of `workers.trial.Recipe`.
+    """
+
+    name: Name = "default"
+    duration: Length
+    batch_size: Annotated[int, whole(1)]
+    optimizer: OptimizerSpec
+    schedule: ScheduleSpec = ScheduleSpec()
+    fine_tuning_rate: Positive | None = None
+    decay_batch_norm: Truth = True
+    batch_norm_momentum: BatchNormMomentum | None = None
+    crop_padding: Annotated[int, whole(0, 1000)] = 0
+    horizontal_flip: Truth = False
+    random_resized_crop: Truth = False
+    normalization: Annotated[Literal["per_image", "none"] | ChannelStatistics, PlainValidator(_normalization)] = (
+        "per_image"
+    )
+    label_smoothing: Smoothing = 0.0
+    clip_grad_norm: Positive | None = None
+    precision: Precision = "fp32"
+    threads: Annotated[int, whole(1, 1024)] = 1
+    loss: Annotated[str, PlainValidator(_loss)] = trial.CROSS_ENTROPY
+
+    @model_validator(mode="after")
+    def _smooths_its_own_loss(self) -> RecipeSpec:
+        if self.label_smoothing and self.loss != trial.CROSS_ENTROPY:
+            raise refuse("has no effect on a loss of your own", "remove one of the two", at=("label_smoothing",))
+        return self
+
+    @property
+    def settings(self) -> trial.Recipe:
+        """What a worker is told of it."""
+        same = {key: value for key, value in self if key in _SAME}
+        statistics = self.normalization
+        if isinstance(statistics, ChannelStatistics):
+            same["normalization"] = [list(statistics.mean), list(statistics.std)]
+        return trial.Recipe(optimizer=self.optimizer.name, optimizer_arguments=self.optimizer.arguments, **same)
+
+
+_SAME = RecipeSpec.model_fields.keys() & trial.Recipe.__dataclass_fields__.keys() - {"optimizer"}

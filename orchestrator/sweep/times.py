@@ -1,0 +1,133 @@
+"""Durations in a sweep file against the length of training: budgets, boundaries and warm-ups that fit into it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from orchestrator.sweep.problems import Complaint, Path
+from orchestrator.sweep.recipe import SCHEDULE_KEYS
+from orchestrator.sweep.values import Duration
+from workers.registry import is_own
+
+_TRAIN_IMAGES = {"digits": 1000, "cifar10": 50_000, "cifar100": 50_000, "synthetic": 1000}
+
+
+def train_images(dataset: object) -> int | None:
+    """How many images a data set trains on before any are held out, where the file alone tells."""
+    settings = dataset if isinstance(dataset, dict) else {"name": dataset}
+    name, given = settings.get("name"), settings.get("train_images")
+    if not isinstance(name, str) or is_own(name):
+        return None
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    return _TRAIN_IMAGES.get(name)
+
+
+def parsed(value: object) -> Duration | None:
+    """A duration, or None for what is malformed or not above 0."""
+    try:
+        duration = Duration.parse(value)
+    except ValueError:
+        return None
+    return duration if duration.value > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The length of a dense training; `steps_per_epoch` for each data set whose size is known."""
+
+    duration: Duration
+    steps_per_epoch: tuple[Fraction, ...]
+
+    @classmethod
+    def of(cls, recipe: dict[str, Any], images: Sequence[int]) -> Training | None:
+        """That of a recipe as it is in a file, or None if it has no duration. `images` are the sizes of data sets."""
+        duration = parsed(recipe.get("duration"))
+        if duration is None or duration.unit == "%":
+            return None
+        batch_size = recipe.get("batch_size")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            return cls(duration, ())
+        return cls(duration, tuple(Fraction(count, batch_size) for count in dict.fromkeys(images)))
+
+    def shares(self, part: Duration) -> tuple[Fraction, ...]:
+        """Which share of the training a duration is: for each data set, none where it is not known."""
+        if part.unit in ("%", self.duration.unit):
+            whole = 100 if part.unit == "%" else self.duration.value
+            return (part.value / whole,) * max(1, len(self.steps_per_epoch))
+        if part.unit == "it":
+            return tuple(part.value / math.ceil(self.duration.value * steps) for steps in self.steps_per_epoch)
+        return tuple(part.value * steps / self.duration.value for steps in self.steps_per_epoch)
+
+
+def check_budget(path: Path, value: object, training: Training, recipe: str) -> Iterator[Complaint]:
+    """A budget that is longer than the dense training cannot be rewound to."""
+    budget = parsed(value)
+    if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
+        length = f"`{training.duration}`, the dense training of recipe `{recipe}`"
+        yield Complaint(path, f"is longer than {length}", "`100%` is the longest budget there is")
+
+
+def check_schedule(path: Path, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Complaint]:
+    """The schedule of a recipe: only keys that mean something, a factor for each boundary, all within the training."""
+    schedule = recipe.get("schedule")
+    if not isinstance(schedule, dict):
+        return
+    path = (*path, "schedule")
+    name = schedule.get("name")
+    if isinstance(name, str) and name in SCHEDULE_KEYS:
+        for key in schedule:
+            if key not in SCHEDULE_KEYS[name] and any(key in useful for useful in SCHEDULE_KEYS.values()):
+                yield Complaint((*path, key), f"has no effect in a {name} schedule", "remove it", at_key=True)
+    if name == "piecewise":
+        yield from _check_factors(path, schedule)
+    training = Training.of(recipe, images)
+    if training:
+        yield from _check_moments(path, schedule, training)
+
+
+def _check_factors(path: Path, schedule: dict[str, Any]) -> Iterator[Complaint]:
+    boundaries = _count(schedule.get("boundaries"))
+    factors = _count(schedule.get("factors"))
+    if not boundaries:
+        remedy = "for example `boundaries: [10ep, 15ep]`, or a constant schedule"
+        yield Complaint(path, "`boundaries` is missing", remedy, show=False)
+    elif not factors and "factor" not in schedule:
+        remedy = "for example `factor: 0.1`, or `factors` with one for each boundary"
+        yield Complaint(path, "`factors` is missing", remedy, show=False)
+    elif factors and factors != boundaries:
+        remedy = f"number of boundaries: {boundaries}, of factors: {factors}"
+        yield Complaint((*path, "factors"), "must have one factor for each boundary", remedy)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, list):
+        return len(value)
+    return 0 if value is None else 1
+
+
+def _check_moments(path: Path, schedule: dict[str, Any], training: Training) -> Iterator[Complaint]:
+    """Boundaries must increase within the training, after the warm-up."""
+    lasts = f"the training lasts `{training.duration}`"
+    warmup = parsed(schedule.get("warmup"))
+    begin = training.shares(warmup) if warmup else ()
+    if any(share >= 1 for share in begin):
+        yield Complaint((*path, "warmup"), "leaves nothing of the training after it", f"{lasts}; shorten the warm-up")
+        return
+    boundaries = schedule.get("boundaries")
+    for index, item in enumerate(boundaries if isinstance(boundaries, list) else [boundaries]):
+        boundary = parsed(item)
+        if not boundary:
+            continue
+        here = (*path, "boundaries", index)
+        shares = training.shares(boundary)
+        pairs = list(zip(shares, begin, strict=False))
+        if any(share >= 1 for share in shares):
+            yield Complaint(here, "is not before the end of training", lasts)
+        elif any(share < before or (share == before and index) for share, before in pairs):
+            yield Complaint(here, "is not after what comes before it", "boundaries increase, after the warm-up")
+        begin = shares or begin

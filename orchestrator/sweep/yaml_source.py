@@ -1,0 +1,244 @@
+"""YAML text as plain data, with the place of every value, so that a mistake can be shown where it was made.
+
+Strict on purpose: one UTF-8 document of at most 1 MB, no tags (nothing is ever built from a file), no repeated
+keys, bounded nesting and aliases. Scalars follow YAML 1.2's core schema: `1e-4` is a number, `no` and `on` are text,
+and there are no dates, base-60 numbers or octals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from orchestrator.sweep.problems import Complaint, Path, Problem, SpecError, dotted, shown
+
+MOST_BYTES = 1_000_000
+MOST_VALUES = 20_000
+MOST_LEVELS = 32
+
+_NULL = re.compile(r"(?:null|Null|NULL|~|)")
+_TRUTH = re.compile(r"(?:true|True|TRUE|false|False|FALSE)")
+_INTEGER = re.compile(r"[-+]?[0-9]{1,1000}")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_EXCERPT = 100
+
+
+class Mark(NamedTuple):
+    """A place in a file, counted from 0."""
+
+    line: int
+    column: int
+    width: int = 1
+
+
+@dataclass(slots=True)
+class Source:
+    """Plain data and where it was written; `marks` and `key_marks` are empty for data that came from no file."""
+
+    data: Any
+    name: str = "sweep"
+    lines: list[str] = field(default_factory=list)
+    marks: dict[Path, Mark] = field(default_factory=dict)
+    key_marks: dict[Path, Mark] = field(default_factory=dict)
+    complaints: list[Complaint] = field(default_factory=list)
+
+    def problems(self, complaints: Iterable[Complaint]) -> list[Problem]:
+        """Complaints as problems in the order of the file, each once."""
+        located = {self._locate(complaint): None for complaint in complaints}
+        return [problem for _, problem in sorted(located, key=lambda pair: pair[0])]
+
+    def _locate(self, complaint: Complaint) -> tuple[Mark, Problem]:
+        path, value = self._written(complaint.path)
+        mark = self.marks.get(path, Mark(0, 0))
+        if complaint.at_key:
+            path = complaint.path if complaint.path in self.key_marks else path
+            mark = self.key_marks.get(path, mark)
+        problem = Problem(
+            where=self._where(mark) if self.lines else dotted(path) or self.name,
+            field=dotted(path),
+            value=shown(value) if complaint.show and not complaint.at_key else None,
+            message=complaint.message,
+            remedy=complaint.remedy,
+            excerpt=self._excerpt(mark),
+        )
+        return mark, problem
+
+    def _written(self, path: Path) -> tuple[Path, Any]:
+        """The part of a path that is in the data, and the value there; `[0]` of what is no list is the value itself."""
+        found: Path = ()
+        value = self.data
+        for part in path:
+            within = part in value if isinstance(value, dict) else part in range(_length(value))
+            if within:
+                value = value[part]
+                found += (part,)
+            elif part != 0:
+                break
+        return found, value
+
+    def _where(self, mark: Mark) -> str:
+        return f"{self.name}:{mark.line + 1}:{mark.column + 1}"
+
+    def _excerpt(self, mark: Mark) -> str:
+        if mark.line >= len(self.lines):
+            return ""
+        first = max(0, mark.column - _EXCERPT // 2)
+        line = self.lines[mark.line].replace("\t", " ")[first : first + _EXCERPT].rstrip()
+        carets = "^" * max(1, min(mark.width, len(line) - (mark.column - first)))
+        margin = f"  {mark.line + 1} | "
+        return f"{margin}{line}\n{' ' * (len(margin) - 2)}| {' ' * (mark.column - first)}{carets}"
+
+    def error(self, line: int, column: int, message: str, remedy: str) -> SpecError:
+        """The error for a file that cannot be read any further."""
+        mark = Mark(line, column)
+        return SpecError([Problem(self._where(mark), "", None, message, remedy, self._excerpt(mark))])
+
+
+def read_yaml(content: bytes | str, name: str) -> Source:
+    """The one document of a file. Raises SpecError where nothing can be made of it; lesser faults are complaints."""
+    text = _decode(content, name)
+    source = Source(None, name, _LINE_END.split(text))
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = ", ".join(part for part in (error.context, error.problem) if part)
+        tab = "'\\t'" in message
+        remedy = (
+            "indent with spaces, not tabs" if tab else "check indentation, brackets and quotes here and just before"
+        )
+        place = (mark.line, mark.column) if mark else (0, 0)
+        raise source.error(*place, f"cannot be read as YAML: {message}", remedy) from None
+    except yaml.reader.ReaderError as error:
+        before = _LINE_END.split(text[: error.position])
+        message = f"the character U+{error.character:04X} is not allowed in YAML"
+        raise source.error(len(before) - 1, len(before[-1]), message, "remove it, or write it as an escape") from None
+    except (ValueError, OverflowError):
+        mark = loader.get_mark()
+        message = "cannot be read as YAML: a number or an escape has no meaning"
+        raise source.error(mark.line, mark.column, message, "check the escapes in quoted text just before") from None
+    if root is not None:
+        source.data = _Expansion(source, loader.tagged).value(root, ())
+    return source
+
+
+def _decode(content: bytes | str, name: str) -> str:
+    nowhere = Source(None, name)
+    if len(content) > MOST_BYTES:
+        raise nowhere.error(0, 0, "is larger than 1 MB", "a sweep file is a few kB; is this the right file?")
+    if isinstance(content, str):
+        return content.removeprefix("\ufeff")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        message = "is UTF-16, not UTF-8" if utf_16 else f"is not UTF-8: byte 0x{content[error.start]:02X}"
+        before = content[: error.start].split(b"\n")
+        raise nowhere.error(
+            len(before) - 1, len(before[-1]), message, "save the file as UTF-8 in your editor"
+        ) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's parser as far as nodes, with a bound on size and nesting; remembers which nodes had a tag."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.tagged: set[int] = set()
+        self._level = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if self._level > MOST_LEVELS:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MOST_LEVELS} levels", event.start_mark)
+        self._nodes += 1
+        if self._nodes > MOST_VALUES:
+            raise yaml.composer.ComposerError(None, None, f"more than {MOST_VALUES:,} values", event.start_mark)
+        self._level += 1
+        node = super().compose_node(parent, index)
+        self._level -= 1
+        if node is not None and getattr(event, "tag", None):
+            self.tagged.add(id(node))
+        return node
+
+
+class _Expansion:
+    """Plain data out of nodes: aliases written out, every value's place noted."""
+
+    def __init__(self, source: Source, tagged: set[int]) -> None:
+        self.source = source
+        self.tagged = tagged
+        self.values = 0
+
+    def value(self, node: Node, path: Path) -> Any:
+        self.values += 1
+        if self.values > MOST_VALUES or len(path) > MOST_LEVELS:
+            message = f"aliases make more than {MOST_VALUES:,} values, or {MOST_LEVELS} levels, of this file"
+            raise self.source.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
+        self.source.marks[path] = _mark(node)
+        if id(node) in self.tagged:
+            self._complain(
+                path, "tags are not possible", "remove the `!…`; to make text of a number, write it in quotes"
+            )
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)
+        if _UNPRINTABLE.search(node.value):
+            self._complain(path, "holds a control character", "remove it")
+        return _scalar(node)
+
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
+            here = (*path, key if isinstance(key, str) else str(key_node.value)[:60])
+            self.source.key_marks[here] = _mark(key_node)
+            if not isinstance(key, str):
+                self._complain(here, "a key must be text", "write it in quotes", at_key=True)
+            elif key in data:
+                self._complain(here, "is given twice", "keep one of them", at_key=True)
+            else:
+                data[key] = self.value(value_node, here)
+        return data
+
+    def _complain(self, path: Path, message: str, remedy: str, at_key: bool = False) -> None:
+        self.source.complaints.append(Complaint(path, message, remedy, show=False, at_key=at_key))
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, list) else 0
+
+
+def _mark(node: Node) -> Mark:
+    start, end = node.start_mark, node.end_mark
+    one_line = isinstance(node, ScalarNode) and start.line == end.line
+    return Mark(start.line, start.column, max(1, end.column - start.column) if one_line else 1)
+
+
+def _scalar(node: ScalarNode) -> Any:
+    text: str = node.value
+    if node.style is not None:
+        return text
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUTH.fullmatch(text):
+        return text.lower() == "true"
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _NOT_FINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    return text

@@ -1,0 +1,44 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import re
+
+from workers.errors import InputError
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def size(count: float) -> str:
+    """Bytes with a decimal unit: `3.2 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 cell`, `2 cells`, `25,000 cells`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `23h`, `90min`, `1d`, `45s` or a sum such as `1h30min`. Raises InputError for anything else."""
+    seconds = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
+    parts = re.findall(r"([0-9.]+)\s*(d|h|min|m|s)", text)
+    if not parts or re.sub(r"\s", "", text) != "".join(number + unit for number, unit in parts):
+        raise InputError(f"`{text}` is not a length of time\n\nhint: write it as `23h`, `90min` or `1h30min`")
+    return sum(float(number) * seconds[unit] for number, unit in parts)

@@ -1,0 +1,56 @@
+"""A small sweep that trains in seconds, and the command line as users call it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SWEEP = """\
+version: 1
+name: tiny
+dataset: {name: synthetic, train_images: 80, test_images: 40, classes: 4, channels: 1, size: 6}
+network: {name: mlp, hidden: [16, 12], dropout: 0.2}
+recipe:
+  duration: 6ep
+  batch_size: 16
+  optimizer: {name: SGD, lr: 0.1, momentum: 0.9}
+  schedule: {name: piecewise, boundaries: [3ep], factor: 0.1}
+grid:
+  - technique: [fine_tuning, weight_rewinding, lr_rewinding]
+    compression: [4, 8]
+    budget: [50%, 100%]
+    replicates: 2
+  - technique: lr_rewinding
+    iterative: {rounds: 2, rate: 50%}
+    budget: 50%
+    replicates: 2
+"""
+
+
+class Command:
+    """`prunesweep ...` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PRUNESWEEP_", "RAY_"))}
+        self.environment = kept | {"RAY_TMPDIR": "/tmp", "NO_COLOR": "1"}
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def __call__(self, *arguments: object, code: int = 0) -> str:
+        """What a command prints; fails unless it exits with `code`. stderr is in `self.stderr`."""
+        process = self.start(*arguments)
+        stdout, self.stderr = process.communicate(timeout=110)
+        assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{self.stderr}"
+        return stdout

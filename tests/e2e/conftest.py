@@ -1,0 +1,20 @@
+"""A sweep file, and the command line, in a folder of each test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from command import SWEEP, Command
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Path:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SWEEP)
+    return path
+
+
+@pytest.fixture
+def prunesweep(tmp_path: Path) -> Command:
+    return Command(tmp_path)

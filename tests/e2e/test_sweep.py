@@ -1,0 +1,225 @@
+"""The whole road as a user goes it: run, interrupt, go on, extend, look at the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from command import SWEEP, Command
+
+from workers.record import RESULT_COLUMNS
+from workers.store import Store
+
+CELLS = 2 + 2 * (3 * 2 * 2 + 2)
+
+
+def result_rows(store: Path) -> list[dict]:
+    return Store(store).records().table.select(list(RESULT_COLUMNS)).to_pylist()
+
+
+def attempts(store: Path) -> dict[tuple[str, int], str]:
+    """When each stop was recorded: a stop that is trained again would not change it, so by file time."""
+    return {path.name: path.stat().st_mtime_ns for path in (store / "results").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The sweep's store after one run without Ray, and its table."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "sweep.yaml").write_text(SWEEP)
+    prunesweep = Command(folder)
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")
+    assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
+    return folder / "store", prunesweep("table", "store", "--value", "delta")
+
+
+def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file, tmp_path, undisturbed):
+    store, table = undisturbed
+    with_facts(tmp_path / "store", store)
+    prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2)
+    assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
+    assert result_rows(tmp_path / "store") == result_rows(store)
+    assert prunesweep("table", "store", "--value", "delta") == table
+    before = attempts(tmp_path / "store")
+    prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
+    assert attempts(tmp_path / "store") == before
+
+
+def with_facts(store: Path, other: Path) -> None:
+    """A new store that need not look at data and networks again (three seconds of importing torch)."""
+    store.mkdir()
+    shutil.copy(other / "store.json", store)
+    shutil.copytree(other / "facts", store / "facts")
+
+
+def wait_for_records(store: Path, count: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        results = store / "results"
+        if results.is_dir() and len(list(results.glob("[!.]*"))) >= count:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no {count} records: {process.communicate()}")
+
+
+RAY, IN_PROCESS = ["--cpus", "2"], ["--in-process"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "number"),
+    [(RAY, signal.SIGINT), (RAY, signal.SIGKILL), (IN_PROCESS, signal.SIGTERM), (IN_PROCESS, signal.SIGKILL)],
+    ids=["ray-SIGINT", "ray-SIGKILL", "in-process-SIGTERM", "in-process-SIGKILL"],
+)
+def test_a_killed_driver_can_be_resumed_to_the_same_table(
+    prunesweep, sweep_file, tmp_path, undisturbed, driver, number
+):
+    whole, table = undisturbed
+    with_facts(tmp_path / "store", whole)
+    process = prunesweep.start("run", "sweep.yaml", "--store", "store", "--checkpoint-seconds", 0, *driver)
+    wait_for_records(tmp_path / "store", 4, process)
+    os.kill(process.pid, number)
+    _, stderr = process.communicate(timeout=60)
+    before = attempts(tmp_path / "store")
+    assert len(before) < CELLS
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 128 + number
+        assert "Continue with:  prunesweep resume store" in stderr
+    wait_until_quiet(tmp_path / "store")
+    before = attempts(tmp_path / "store")
+    prunesweep("resume", "store", "--in-process")
+    after = attempts(tmp_path / "store")
+    assert {name: after[name] for name in before} == before
+    assert prunesweep("table", "store", "--value", "delta") == table
+    assert result_rows(tmp_path / "store") == result_rows(whole)
+
+
+def wait_until_quiet(store: Path) -> None:
+    """Ray's workers notice that their driver is gone within about a second."""
+    last, since = attempts(store), time.monotonic()
+    while time.monotonic() - since < 3:
+        time.sleep(0.2)
+        if (now := attempts(store)) != last:
+            last, since = now, time.monotonic()
+
+
+def test_a_killed_worker_costs_nothing_but_time(prunesweep, sweep_file, tmp_path, undisturbed):
+    whole, _ = undisturbed
+    with_facts(tmp_path / "store", whole)
+    process = prunesweep.start("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0)
+    wait_for_records(tmp_path / "store", 3, process)
+    workers = [pid for pid in descendants(process.pid) if is_worker(pid)]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=110)
+    assert process.returncode == 0, stderr
+    assert result_rows(tmp_path / "store") == result_rows(whole)
+
+
+def descendants(pid: int) -> list[int]:
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found = [pid]
+    for candidate in found:
+        found += [child for child, parent in parents.items() if parent == candidate]
+    return found[1:]
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process is an actor of ours: Ray names it differently when it trains and when it waits."""
+    return any(name in command_line(pid) for name in (b"ray::TrialActor", b"ray::ResourceTrainable"))
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_path, undisturbed):
+    with_facts(tmp_path / "store", undisturbed[0])
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--only", "replicate=0,schedule=one_shot")
+    before = attempts(tmp_path / "store")
+    assert len(before) == 1 + 9  # dense; 3 × 2 × 2 cells, of which three pairs are the same run
+    text = sweep_file.read_text().replace("compression: [4, 8]", "compression: [4, 8, 16]")
+    sweep_file.write_text(text.replace("replicates: 2", "replicates: 3", 1))
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")
+    after = attempts(tmp_path / "store")
+    assert {name: after[name] for name in before} == before
+    status = json.loads(prunesweep("status", "store", "--json"))
+    assert [(sweep["cells"], sweep["done"]) for sweep in status["sweeps"]] == [(CELLS, CELLS), (3 + 3 * 18 + 4, 61)]
+
+
+def test_stop_after_drains_in_time(prunesweep, sweep_file, tmp_path, undisturbed):
+    with_facts(tmp_path / "store", undisturbed[0])
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--stop-after", "0s", code=130)
+    assert "Continue with:  prunesweep resume store" in prunesweep.stderr
+
+
+def test_a_failed_trial_blocks_only_its_descendants_and_can_be_tried_again(
+    prunesweep, sweep_file, tmp_path, undisturbed
+):
+    with_facts(tmp_path / "store", undisturbed[0])
+    text = sweep_file.read_text()
+    sweep_file.write_text(text.replace("lr: 0.1", "lr: 1e30"))
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", code=3)
+    assert "2 trials failed (2 diverged)" in prunesweep.stderr
+    status = prunesweep("status", "store")
+    assert "diverged at step" in status or "diverged: loss is" in status
+    assert "2 failed" in status
+    prunesweep("resume", "store", "--in-process", code=3)  # is not tried again by itself
+    counts = json.loads(prunesweep("status", "store", "--json"))["sweeps"][0]
+    assert (counts["failed"], counts["blocked"], counts["done"]) == (2, CELLS - 2, 0)
+    prunesweep("resume", "store", "--in-process", "--retry-failed", code=3)
+    assert "2 trials failed" in prunesweep.stderr
+    sweep_file.write_text(text)
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")  # another recipe: other trials
+
+
+def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
+    store, _ = undisturbed
+    paths = prunesweep("export", store, "--to", "out").split()
+    assert [Path(path).name for path in paths] == [
+        "results.parquet",
+        "results.csv",
+        "accuracy_vs_compression.png",
+        "accuracy_vs_compression.svg",
+    ]
+    folder = prunesweep.folder
+    assert pq.read_table(folder / paths[0]).num_rows == CELLS
+    assert len((folder / paths[1]).read_text().splitlines()) == CELLS + 1
+    assert (folder / paths[2]).read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / paths[3]).read_text()
+
+
+def test_plan_counts_what_is_left(prunesweep, sweep_file, undisturbed):
+    store, _ = undisturbed
+    fresh = json.loads(prunesweep("plan", "sweep.yaml", "--json"))
+    assert (fresh["cells"], fresh["cells_done"], fresh["steps_missing"]) == (CELLS, 0, fresh["steps"])
+    assert fresh["steps_without_sharing"] > fresh["steps"]
+    done = json.loads(prunesweep("plan", "sweep.yaml", "--store", store, "--json"))
+    assert (done["cells_done"], done["steps_missing"]) == (CELLS, 0)
+    assert "without sharing" in prunesweep("plan", "sweep.yaml", "--store", store)
+
+
+def test_a_cluster_without_the_gpus_asked_for_is_refused(prunesweep, sweep_file, tmp_path, undisturbed):
+    with_facts(tmp_path / "store", undisturbed[0])
+    sweep_file.write_text(sweep_file.read_text() + "resources: {gpus: 3}\n")
+    begun = time.monotonic()
+    prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--gpus", 1, code=2)
+    assert "no machine of the cluster can hold a trial of 1 CPUs and 3 GPUs" in prunesweep.stderr
+    assert time.monotonic() - begun < 60

@@ -1,0 +1,105 @@
+"""Die at every crash point of the driver, run again, and look: nothing lost, nothing twice, the same table."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import orchestrator
+from workers import lease
+from workers.lease import read_owner
+from workers.record import RESULT_COLUMNS
+from workers.store import Store
+
+POINTS = sorted(
+    {
+        name
+        for path in Path(orchestrator.__path__[0]).rglob("*.py")
+        for name in re.findall(r'\bcrash_point\("([^"]+)"\)', path.read_text())
+    }
+)
+EXIT_CODES = {"kill": -signal.SIGKILL, "exception": 1}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Drives a sweep in a fork: `server(location, setting)` is its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "crash_driver.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+    def execute(location, setting="-"):
+        process.stdin.write(f"{location} {setting}\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    with process:
+        yield execute
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server, tmp_path_factory):
+    """A store in which nothing happened."""
+    location = tmp_path_factory.mktemp("undisturbed") / "store"
+    assert server(location) == 0
+    return location
+
+
+@pytest.fixture
+def begun(undisturbed, tmp_path):
+    """A store that has the failure of an earlier run, to be forgotten, and nothing else."""
+    location = tmp_path / "store"
+    location.mkdir()
+    shutil.copy(undisturbed / "store.json", location)
+    for folder in ("facts", "failures"):
+        shutil.copytree(undisturbed / folder, location / folder)
+    return location
+
+
+def results(location):
+    return Store(location).records().table.select(list(RESULT_COLUMNS)).to_pylist()
+
+
+def contents(location):
+    return {path.name: path.read_bytes() for path in (location / "results").glob("[!.]*")}
+
+
+def test_there_are_points_to_die_at():
+    assert {"session.planned", "dispatcher.ended", "lease.taken"} <= set(POINTS)
+
+
+@pytest.mark.parametrize("mode", EXIT_CODES)
+@pytest.mark.parametrize("point", POINTS)
+def test_a_driver_that_dies_anywhere_loses_nothing(server, undisturbed, begun, point, mode):
+    assert server(begun, f"{point}:1:{mode}") == EXIT_CODES[mode]
+    owner = read_owner(Store(begun).files)
+    assert owner is None or owner.is_gone  # a killed driver leaves its lease behind, and it holds up nobody
+    before = contents(begun)
+    assert server(begun) == 0
+    after = contents(begun)
+    assert {name: after[name] for name in before} == before
+    assert results(begun) == results(undisturbed)
+    assert Store(begun).failures().keys() == Store(undisturbed).failures().keys()
+    assert not (begun / lease.PATH).exists()
+    assert Store(begun).conflicts() == []
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("dispatcher.") and "ed" in point])
+def test_a_driver_that_dies_again_and_again_gets_there(server, undisturbed, begun, point):
+    for _ in range(6):
+        server(begun, f"{point}:2:kill")
+    assert server(begun) == 0
+    assert results(begun) == results(undisturbed)

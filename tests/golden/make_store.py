@@ -1,0 +1,35 @@
+"""Makes a small store of this version: `python tests/golden/make_store.py tests/golden/store-v<format>`.
+
+Run once for each version of the layout or of a file in it, and committed; what it made is read by tests for ever.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import orchestrator as ps
+from orchestrator.sweep.spec import spec_from_dict
+from workers.store import Store
+
+SWEEP = {
+    "version": 1,
+    "name": "golden",
+    "dataset": {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4},
+    "network": {"name": "mlp", "hidden": [6]},
+    "recipe": {"duration": "4ep", "batch_size": 20, "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9}},
+    "grid": {"technique": ["fine_tuning", "weight_rewinding"], "compression": 4, "budget": "50%", "replicates": 1},
+}
+
+
+def main(location: str) -> None:
+    socket.gethostname = lambda: "golden"
+    ps.run(spec_from_dict(SWEEP), location, options=ps.RunOptions(in_process=True, quiet=True))
+    store = Store(location)
+    store.write_failure("0" * 20, {"outcome": "diverged", "reason": "loss is nan at step 3", "step": 3})
+    for path in store.files.sizes("logs"):
+        store.files.delete(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,125 @@
+"""Hand-written cells and records for tests: full, valid, and different only where a test says so."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.sweep.cells import CELLS
+from workers.record import SCHEMA_VERSION
+from workers.store import Store
+
+EVALUATION = "e0e0e0e0"
+
+
+def record(**overrides: Any) -> dict[str, Any]:
+    """A record as a worker publishes it: a network at 4× that gets 90 % on both splits."""
+    values = {
+        "trial": "trial",
+        "step": 100,
+        "evaluation": EVALUATION,
+        "stage": "1",
+        "replicate": 0,
+        "start_trial": "dense_0",
+        "start_step": 100,
+        "mask_trial": "dense_0",
+        "mask_step": 100,
+        "epochs": 10.0,
+        "learning_rate": 0.001,
+        "train_loss": 0.01,
+        "train_accuracy": 0.99,
+        "validation_accuracy": 0.9,
+        "validation_loss": 0.3,
+        "validation_images": 2000,
+        "test_accuracy": 0.9,
+        "test_loss": 0.31,
+        "test_images": 8000,
+        "prunable_weights": 1000,
+        "kept_weights": 250,
+        "density": 0.25,
+        "collapsed_layers": 0,
+        "multiply_adds": 4e6,
+        "sparse_multiply_adds": 1e6,
+        "paper_flops": 4.1e6,
+        "sparse_paper_flops": 1.1e6,
+        "state_digest": None,
+        "start_digest": None,
+        "mask_digest": None,
+        "schema_version": SCHEMA_VERSION,
+        "settings": "{}",
+        "attempts": 1,
+        "wall_seconds": 12.5,
+        "started_at": datetime(2025, 1, 1, tzinfo=UTC),
+        "finished_at": datetime(2025, 1, 1, 0, 1, tzinfo=UTC),
+        "host": "host",
+        "device": "cpu",
+        "instruction_set": "avx2",
+        "threads": 1,
+        "ranks": 1,
+        "python_version": "3.11",
+        "torch_version": "2.10",
+        "prunesweep_version": "0.1.0",
+        "commit": None,
+    }
+    return values | overrides
+
+
+def cell(**overrides: Any) -> dict[str, Any]:
+    """A cell of a one-shot grid; its trial's id spells out what it is, unless given."""
+    values = {
+        "dataset": "digits",
+        "network": "resnet8",
+        "recipe": "default",
+        "pruning": "magnitude",
+        "schedule": "one_shot",
+        "technique": "fine_tuning",
+        "round": 1,
+        "compression": 4.0,
+        "budget": "10ep",
+        "budget_epochs": 10.0,
+        "replicate": 0,
+        "search_cost_epochs": 10.0,
+        "step": 100,
+        "evaluation": EVALUATION,
+        "dense_step": 100,
+    } | overrides
+    dense = values["technique"] == "dense"
+    named = "-".join(str(values[name]) for name in ("schedule", "technique", "compression", "budget", "replicate"))
+    values.setdefault("dense_trial", f"dense_{values['replicate']}")
+    values.setdefault("trial", values["dense_trial"] if dense else named.replace("-", "_"))
+    derived = {"density": 1 / values["compression"], "lineage": [] if dense else [values["dense_trial"]]}
+    return derived | values
+
+
+def dense_cell(**overrides: Any) -> dict[str, Any]:
+    """The dense network of a replicate."""
+    fixed = {"pruning": "none", "schedule": "dense", "technique": "dense", "compression": 1.0, "round": 0}
+    return cell(**(fixed | {"budget": None, "budget_epochs": None, "search_cost_epochs": 0.0} | overrides))
+
+
+def record_of(cell: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+    """The record that a cell points to."""
+    shared = {name: cell[name] for name in ("trial", "step", "evaluation", "replicate", "density")}
+    return record(**(shared | overrides))
+
+
+def cells_table(cells: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(cells, schema=CELLS)
+
+
+def make_store(
+    location: str | os.PathLike[str],
+    cells: list[dict[str, Any]],
+    records: list[dict[str, Any]],
+    *,
+    sweep: str = "digits",
+) -> Store:
+    """A new store with one sweep of these cells, and these records published."""
+    store = Store(location, create=True)
+    store.add_sweep(sweep, {"name": sweep}, cells_table(cells))
+    for published in records:
+        store.publish(published, {"layers": [], "curve": []})
+    return store

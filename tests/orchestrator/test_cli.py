@@ -1,0 +1,150 @@
+"""The command line's manners: errors, exit codes, what is printed where, and how quickly it starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from factories import cell, dense_cell, make_store, record_of
+from typer.testing import CliRunner
+
+import orchestrator as ps
+from orchestrator import cli
+from orchestrator.text import duration, parse_duration, size
+from workers.errors import InputError
+
+
+def run_main(monkeypatch, capsys, *arguments):
+    """Exit code, stdout and stderr of `prunesweep ...` in this process."""
+    monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    return exit_.value.code, *capsys.readouterr()
+
+
+def test_init_writes_a_sweep_that_loads(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "sweep.yaml"
+    assert run_main(monkeypatch, capsys, "init", path)[0] == 0
+    assert ps.load(path).name == "digits"
+    code, _, stderr = run_main(monkeypatch, capsys, "init", path)
+    assert (code, "--force" in stderr) == (2, True)
+    assert run_main(monkeypatch, capsys, "init", path, "--force")[0] == 0
+
+
+def test_mistakes_in_a_sweep_file_are_all_shown(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "sweep.yaml"
+    run_main(monkeypatch, capsys, "init", path)
+    text = path.read_text().replace("[4, 8, 16, 32]", "[4, 0.5]").replace("lr_rewinding, low", "lr_rewindding, low")
+    path.write_text(text)
+    code, stdout, stderr = run_main(monkeypatch, capsys, "plan", path)
+    assert (code, stdout) == (2, "")
+    assert stderr.count("error: ") == 2
+    assert "did you mean `lr_rewinding`?" in stderr
+    assert f"error: {path}:19:" in stderr
+    assert f"error: {path}:20:" in stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["status", "nowhere"], 4, "is not a prunesweep store"),
+        (["table", "nowhere"], 4, "is not a prunesweep store"),
+        (["resume", "nowhere"], 4, "is not a prunesweep store"),
+        (["plan", "missing.yaml"], 2, "cannot read"),
+        (["list", "tecniques"], 2, "did you mean `techniques`"),
+        (["run", "missing.yaml", "--stop-after", "soon"], 2, ""),
+    ],
+)
+def test_bad_input_exits_with_its_code_and_says_why(monkeypatch, capsys, tmp_path, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    found, stdout, stderr = run_main(monkeypatch, capsys, *arguments)
+    assert (found, stdout) == (code, "")
+    assert message in stderr
+    assert stderr.startswith("error: ")
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("techniques", "lr_rewinding"),
+        ("networks", "resnet56"),
+        ("datasets", "digits"),
+        ("scores", "magnitude"),
+        ("distributions", "erk"),
+        ("structures", "filters"),
+    ],
+)
+def test_list_names_what_a_sweep_can_ask_for(monkeypatch, capsys, what, expected):
+    code, stdout, _ = run_main(monkeypatch, capsys, "list", what, "--json")
+    assert code == 0
+    assert expected in json.loads(stdout)
+
+
+def test_every_command_has_a_help_text():
+    for command in cli.app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
+
+
+def test_importing_the_api_brings_in_neither_torch_nor_ray():
+    code = "import orchestrator as ps, sys; ps.load; print({'torch', 'ray', 'pandas'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
+    make_store(tmp_path / "store", [dense_cell(), cell()], [record_of(dense_cell()), record_of(cell())])
+    for command in ("status", "table"):
+        code = (
+            "import sys; from orchestrator.cli import app\n"
+            f"app(['{command}', {str(tmp_path / 'store')!r}], standalone_mode=False)\n"
+            "print([m for m in ('torch', 'ray', 'matplotlib') if m in sys.modules])"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_module_hides_a_function_of_the_api(tmp_path):
+    store = make_store(tmp_path / "store", [cell()], []).location
+    assert str(ps.status(store)) == str(ps.status(store))  # once the modules behind it are imported, too
+    homes = Path(ps.__file__).parent
+    assert not {path.stem for path in homes.iterdir()} & set(ps.__all__)
+
+
+def test_the_public_names_are_those_declared():
+    assert all(getattr(ps, name) is not None for name in ps.__all__)
+    with pytest.raises(AttributeError, match="no attribute `tabel`"):
+        ps.tabel  # noqa: B018
+
+
+def test_lengths_of_time():
+    assert parse_duration("1h30min") == 5400
+    assert parse_duration("2d") == 172_800
+    assert parse_duration("0.5 h") == 1800
+    for text in ("soon", "5", "3x", "h"):
+        with pytest.raises(InputError, match="not a length of time"):
+            parse_duration(text)
+    assert [duration(seconds) for seconds in (5, 100, 7200, 12_000, 190_000)] == [
+        "5 s", "2 min", "2 h", "3 h 20 min", "2 d 5 h",
+    ]  # fmt: skip
+    assert [size(count) for count in (5, 1500, 25_400_000)] == ["5 bytes", "1.5 kB", "25.4 MB"]
+
+
+def test_the_papers_preset_plans_to_the_papers_steps(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "paper.yaml"
+    assert run_main(monkeypatch, capsys, "init", path, "--preset", "resnet20-one-shot")[0] == 0
+    code, stdout, _ = run_main(monkeypatch, capsys, "plan", path, "--store", tmp_path / "none")
+    assert code == 0
+    assert "40,552,194" in stdout
+    assert "186,122,250" in stdout
+    assert "1,503 cells" in stdout
+
+
+def test_unknown_presets_are_refused_with_the_known_ones(tmp_path, monkeypatch, capsys):
+    code, _, stderr = run_main(monkeypatch, capsys, "init", tmp_path / "x.yaml", "--preset", "resnet20")
+    assert code == 2
+    assert "did you mean `resnet20-one-shot`?" in stderr

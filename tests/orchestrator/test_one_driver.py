@@ -1,0 +1,107 @@
+"""One driver per store: refusing, replacing and losing the lease."""
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.driver.lease import Lease
+from workers import lease
+from workers.errors import StoreError
+from workers.lease import Owner, read_owner
+from workers.store import Store
+
+PERIOD = 0.05
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store", create=True)
+
+
+def write(store, owner):
+    store.files.write(lease.PATH, owner.to_bytes())
+
+
+def test_a_lease_is_renewed_and_given_back(store):
+    with Lease(store, PERIOD):
+        first = read_owner(store.files)
+        time.sleep(4 * PERIOD)
+        now = read_owner(store.files)
+        assert now.token == first.token
+        assert now.counter > first.counter
+    assert read_owner(store.files) is None
+
+
+def test_a_second_driver_is_refused_with_who_has_it_and_what_to_do(store):
+    with Lease(store, PERIOD) as held, pytest.raises(StoreError) as refusal, Lease(store, PERIOD):
+        pass
+    owner = held._owner
+    for part in (owner.host, f"process {owner.pid}", f"kill {owner.pid}", "s ago", "another store"):
+        assert part in str(refusal.value)
+
+
+def test_an_owner_that_is_gone_is_replaced_at_once(store):
+    write(store, replace(Owner.this_process(), process_start="1"))
+    begun = time.monotonic()
+    with Lease(store, period=3.0) as held:
+        assert read_owner(store.files).token == held.token
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("begun", ["1999-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00", "?"])
+def test_a_silent_owner_elsewhere_is_replaced_after_the_lease_time_whatever_its_clock(store, begun, capsys):
+    write(store, replace(Owner.this_process(), host="elsewhere", begun=begun))
+    since = time.monotonic()
+    with Lease(store, PERIOD):
+        assert time.monotonic() - since > 4 * PERIOD
+    assert "waiting up to" in capsys.readouterr().err
+
+
+def test_an_owner_elsewhere_that_is_alive_is_refused_once_it_is_seen_to_move(store):
+    owner = replace(Owner.this_process(), host="elsewhere")
+    write(store, owner)
+    threading.Timer(PERIOD, write, (store, replace(owner, counter=1))).start()
+    with pytest.raises(StoreError, match="host elsewhere"), Lease(store, PERIOD):
+        pass
+
+
+def test_of_two_that_take_over_at_once_one_goes_on(store):
+    write(store, replace(Owner.this_process(), process_start="1"))
+    refused = []
+    ready = threading.Barrier(4)
+
+    def drive():
+        ready.wait()
+        try:
+            with Lease(store, period=1.0):
+                time.sleep(0.3)
+        except StoreError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=drive) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 3
+
+
+def test_a_driver_notices_that_its_lease_was_taken_and_leaves_it_alone(store):
+    with Lease(store, PERIOD) as held:
+        other = replace(Owner.this_process(), host="elsewhere")
+        write(store, other)
+        deadline = time.monotonic() + 5
+        while held.problem is None and time.monotonic() < deadline:
+            time.sleep(PERIOD)
+        assert "host elsewhere" in held.problem
+    assert read_owner(store.files) == other
+
+
+def test_a_lease_that_was_deleted_is_written_again(store):
+    with Lease(store, PERIOD) as held:
+        store.files.delete(lease.PATH)
+        time.sleep(5 * PERIOD)
+        assert read_owner(store.files).token == held.token
+        assert held.problem is None

@@ -1,0 +1,51 @@
+"""Code of the user's own on the machines of a cluster, and the layers that a plan lists."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from orchestrator.driver.own_code import check_importable, own_functions, problem_with
+from orchestrator.layers import Layer, Layers
+from workers.trial import Dataset, Network, Recipe, Task
+
+
+def task(dataset="digits", network="resnet8", **recipe):
+    recipe = Recipe(batch_size=1, optimizer="SGD", **recipe)
+    return Task(dataset=Dataset(name=dataset), network=Network(name=network), recipe=recipe)
+
+
+def plan_of(*tasks):
+    trials = {str(number): SimpleNamespace(trial=SimpleNamespace(task=each)) for number, each in enumerate(tasks)}
+    return SimpleNamespace(trials=trials)
+
+
+def test_functions_of_ones_own_in_a_plan():
+    assert own_functions(plan_of(task())) == []
+    found = own_functions(plan_of(task("data:load", loss="losses:focal"), task(network="nets:a"), task("data:load")))
+    assert found == ["data:load", "losses:focal", "nets:a"]
+
+
+def test_nothing_is_asked_of_a_cluster_without_code_of_ones_own(monkeypatch):
+    monkeypatch.setattr("orchestrator.driver.own_code.ray", None)
+    check_importable([], "anywhere")
+
+
+def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "only_here_on_disk.py").write_text("def load(): ...\n")
+    problem = problem_with(["only_here_on_disk:load"], "/no/such/folder")
+    assert problem == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
+    assert problem_with(["only_here_on_disk:load"], str(tmp_path)) is None
+    assert "did you mean" not in problem_with(["only_here_on_disk:lode"], str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "10 prunable weights in 1 layer"), (2, "20 prunable weights in 2 layers")]
+)
+def test_layers_as_text(count, said):
+    text = str(Layers("digits", "mlp", "magnitude", [Layer("hidden.weight", [5, 2], 10, 1200.0)] * count))
+    assert said in text.splitlines()[0]
+    assert text.splitlines()[-1].split() == ["hidden.weight", "5×2", "10", "1,200"]

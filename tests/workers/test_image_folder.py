@@ -1,0 +1,274 @@
+"""Images in files, made here from scikit-learn's digits: layout, crops, batches, and trials on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from workers.checkpoint import dump
+from workers.data.crops import centre_box, random_box, read
+from workers.data.image_files import EVALUATION_BATCH, ImageFiles
+from workers.data.image_folder import image_folder
+from workers.data.images import load_facts, open_data
+from workers.data.source import Data
+from workers.describe import answer
+from workers.errors import BadInput, InputError
+from workers.evaluation import evaluate
+from workers.models.build import build
+from workers.schedules import piecewise
+from workers.training import Training
+from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, Task, Trial, canonical
+
+CPU = torch.device("cpu")
+CROPPED = Recipe(
+    batch_size=16,
+    optimizer="SGD",
+    optimizer_arguments={"momentum": 0.9, "nesterov": True},
+    random_resized_crop=True,
+    horizontal_flip=True,
+    normalization=[[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]],
+    batch_norm_momentum=0.1,
+)
+PLAIN = Recipe(batch_size=16, optimizer="SGD", normalization="none")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 training and 130 test images of three digits, PNG or JPEG, grey or colour, wider or higher than long."""
+    path = tmp_path_factory.mktemp("digits")
+    digits = load_digits(n_class=3)
+    for index in range(170):
+        part = "train" if index < 40 else "val"
+        target = path / part / "abc"[digits.target[index]]
+        target.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray((digits.images[index] * 15.9).astype(np.uint8))
+        image = image.resize((18 + index % 5, 22 - index % 3))
+        if index % 2:
+            image.convert("RGB").save(target / f"{index}.jpg", quality=95)
+        else:
+            image.save(target / f"{index}.png")
+    return path
+
+
+def dataset(folder: Path, holdout: int = 0, **arguments: Any) -> Dataset:
+    arguments = {"path": str(folder), "image_size": 16, "workers": 0} | arguments
+    return Dataset(name="image_folder", arguments=arguments, holdout=holdout)
+
+
+def opened(folder: Path, **changes: Any) -> Data:
+    return open_data(dataset(folder, **changes), CPU)
+
+
+def test_facts(folder: Path) -> None:
+    facts = load_facts(dataset(folder))
+    assert (facts.train_images, facts.test_images, facts.classes, facts.input_shape) == (40, 130, 3, (3, 16, 16))
+
+
+def test_the_fingerprint_knows_files_labels_and_sizes(folder: Path, tmp_path: Path) -> None:
+    def fingerprint(path: Path, **arguments: Any) -> str:
+        return image_folder(path=str(path), **({"image_size": 16} | arguments)).fingerprint()
+
+    first = fingerprint(folder)
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(folder, moved)
+    assert fingerprint(moved, workers=7) == first
+    assert fingerprint(moved, image_size=17) != first
+    (moved / "train" / "a" / "0.png").rename(moved / "train" / "b" / "0.png")
+    other = fingerprint(moved)
+    assert other != first
+    with (moved / "train" / "b" / "0.png").open("ab") as file:
+        file.write(b"0")
+    assert fingerprint(moved) not in (first, other)
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_files() -> None:
+    names = [str(path) for path in sorted(Path(__file__).parent.glob("test_*.py"))]
+    labels = [len(name) % 2 for name in names]
+    pairs = list(zip(names, labels, strict=True))
+    random.Random(0).shuffle(pairs)
+
+    def fingerprint(some: list[tuple[str, int]]) -> str:
+        paths, marks = [name for name, _ in some], [label for _, label in some]
+        return ImageFiles(
+            root="/", train_paths=paths, train_labels=marks, test_paths=paths, test_labels=marks, classes=2
+        ).fingerprint()
+
+    assert fingerprint(pairs) == fingerprint(list(zip(names, labels, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [("train", "no images in .*train"), ("val/b", "train and val have different classes: b is only in one")],
+)
+def test_folders_that_are_missing(part: str, message: str, folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    shutil.rmtree(broken / part)
+    with pytest.raises(InputError, match=message):
+        image_folder(path=str(broken))
+
+
+def test_labels_must_fit() -> None:
+    with pytest.raises(BadInput, match=r"train labels must be 0 to 1 \(2 classes\), and run from 0 to 2"):
+        ImageFiles(root="", train_paths=["a", "b"], train_labels=[0, 2], test_paths=["c"], test_labels=[0], classes=2)
+    with pytest.raises(BadInput, match="0 test files and 1 labels"):
+        ImageFiles(root="", train_paths=["a"], train_labels=[0], test_paths=[], test_labels=[0], classes=2)
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((256, 256), (16, 16, 240, 240)), ((500, 375), (86, 24, 414, 352)), ((1, 9), (0, 4, 1, 5))],
+)
+def test_the_centre_is_seven_eighths_of_the_shorter_side(size: tuple[int, int], box: tuple[int, ...]) -> None:
+    assert centre_box(*size) == box
+
+
+def test_random_boxes_by_hand() -> None:
+    whole = math.log(4 / 3) / (math.log(4 / 3) - math.log(3 / 4))  # draws an aspect ratio of 1
+    area = (0.25 - 0.08) / 0.92
+    assert random_box(100, 100, [[area, whole, 0.0, 0.999]]) == (0, 50, 50, 100)
+    too_wide = [0.9999, 1.0, 0.0, 0.0]
+    assert random_box(100, 100, [too_wide, [area, whole, 0.5, 0.5]]) == (25, 25, 75, 75)
+    assert random_box(100, 100, [too_wide] * 10) == centre_box(100, 100)
+
+
+def test_random_boxes_stay_inside_and_cover_all_areas() -> None:
+    draws = torch.rand(2000, 10, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist()
+    shares = []
+    for draw in draws:
+        left, top, right, bottom = random_box(50, 40, draw)
+        assert 0 <= left < right <= 50
+        assert 0 <= top < bottom <= 40
+        assert 0.7 <= (right - left) / (bottom - top) <= 1.43
+        shares.append((right - left) * (bottom - top) / 2000)
+    assert 0.075 <= min(shares) < 0.1
+    assert max(shares) > 0.9
+
+
+def test_an_image_of_the_right_size_is_cut_bicubically(tmp_path: Path) -> None:
+    pixels = np.random.RandomState(0).randint(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    ours = read(str(tmp_path / "a.png"), 28, None)
+    assert np.array_equal(ours, pixels[2:30, 2:30])
+    resized = Image.fromarray(pixels).crop((2, 2, 30, 30)).resize((14, 14), Image.Resampling.BICUBIC)
+    assert np.array_equal(read(str(tmp_path / "a.png"), 14, None), np.asarray(resized))
+
+
+def test_batches_are_functions_of_replicate_stage_and_index(folder: Path) -> None:
+    data = opened(folder)
+    in_order = data.stream(CROPPED, 0, "dense")
+    batches = [in_order.batch(index) for index in range(4)]
+    jumping = data.stream(CROPPED, 0, "dense")
+    for index in (3, 0, 1, 3):
+        for one, other in zip(batches[index], jumping.batch(index), strict=True):
+            assert torch.equal(one, other)
+    inputs, labels = batches[0]
+    assert (inputs.shape, inputs.dtype, labels.dtype) == ((16, 3, 16, 16), torch.float32, torch.int64)
+    assert inputs.is_contiguous(memory_format=torch.channels_last)
+    for replicate, stage in ((1, "dense"), (0, "1")):
+        assert not torch.equal(inputs, data.stream(CROPPED, replicate, stage).batch(0)[0])
+
+
+def test_every_image_comes_once_an_epoch(folder: Path) -> None:
+    data = opened(folder)
+    stream = data.stream(PLAIN, 0, "dense")
+    assert stream.steps_per_epoch == Fraction(40, 16)
+    images = torch.cat([stream.batch(index)[0] for index in range(5)])
+    keys = [image.flatten().numpy().tobytes() for image in images]
+    assert sorted(keys[:40]) == sorted(keys[40:])
+    assert len(set(keys[:40])) == 40
+    assert keys[:40] != keys[40:]
+
+
+def test_decoding_processes_change_nothing(folder: Path) -> None:
+    alone, helped = (opened(folder, workers=workers) for workers in (0, 2))
+    before = torch.get_rng_state()
+    one, other = (data.stream(CROPPED, 0, "dense") for data in (alone, helped))
+    for index in (2, 3, 4):
+        for mine, theirs in zip(one.batch(index), other.batch(index), strict=True):
+            assert torch.equal(mine, theirs)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_parts_to_evaluate_on(folder: Path) -> None:
+    data = opened(folder)
+    sizes = [len(labels) for _, labels in data.test.batches()]
+    assert sizes == [EVALUATION_BATCH, 30]
+    images, labels = next(data.test.batches())
+    assert (images.shape, images.dtype) == ((100, 3, 16, 16), torch.uint8)
+    some, their_labels = next(data.test.select(np.array([5, 2])).batches())
+    assert torch.equal(some, images[[5, 2]])
+    assert torch.equal(their_labels, labels[[5, 2]])
+
+
+def test_heldout_images_are_not_trained_on(folder: Path) -> None:
+    data = opened(folder, holdout=10)
+    (held, _), *_ = data.heldout.batches()
+    stream = data.stream(dataclasses.replace(PLAIN, batch_size=30), 0, "dense")
+    assert stream.steps_per_epoch == 1
+    trained = {image.numpy().tobytes() for image in stream.batch(0)[0]}
+    heldout = {image.numpy().tobytes() for image in held.float() / 255}
+    assert (len(trained), len(heldout), len(trained & heldout)) == (30, 10, 0)
+
+
+def test_evaluation_of_both_kinds_of_validation(folder: Path) -> None:
+    task = Network(name="resnet8", arguments={"width": 2})
+    for holdout, share, counts in ((0, Fraction(1, 5), (26, 104)), (10, None, (10, 130))):
+        data = opened(folder, holdout=holdout)
+        network = build(task, data.facts, CROPPED, 0, "dense")
+        stream = data.stream(CROPPED, 0, "dense")
+        evaluation = Evaluation(validation_share=share, batch_norm_batches=2)
+        scores = evaluate(network, data, CROPPED, evaluation, stream)
+        assert (scores.validation_images, scores.test_images) == counts
+
+
+def test_a_resumed_trial_gives_the_same_bits(folder: Path) -> None:
+    source = dataset(folder)
+    task = Task(dataset=source, network=Network(name="resnet8", arguments={"width": 2}), recipe=CROPPED)
+    trial = Trial(task=task, replicate=0, stage="dense", rates=piecewise(Fraction("0.05"), [], [], Fraction(3)))
+    whole, part = (Training(trial, open_data(source, CPU), CPU) for _ in range(2))
+    for _ in range(6):
+        whole.advance()
+    for _ in range(4):
+        part.advance()
+    again = Training(trial, open_data(source, CPU), CPU)
+    again.restore(part.state())
+    for _ in range(2):
+        again.advance()
+    assert dump(again.state())[1] == dump(whole.state())[1]
+
+
+def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    for path in (broken / "train").rglob("*.png"):
+        path.write_bytes(b"no image")
+    for workers in (0, 1):
+        with pytest.raises(BadInput, match=r"^.*broken/train/./\d+\.png: not an image of a known format$"):
+            opened(broken, workers=workers).stream(CROPPED, 0, "dense").batch(0)
+
+
+def test_random_crops_need_files(folder: Path) -> None:
+    asked = {
+        "dataset": Dataset(name="digits"),
+        "network": Network(name="mlp"),
+        "recipe": dataclasses.replace(CROPPED, normalization="none"),
+        "pruning": Pruning(),
+    }
+    said = answer({key: canonical(value) for key, value in asked.items()})
+    assert "`random_resized_crop` needs images that stream from files" in said["error"]
+    with pytest.raises(InputError, match="stream from files"):
+        open_data(Dataset(name="digits"), CPU).stream(CROPPED, 0, "dense")
+    asked["dataset"] = dataset(folder)
+    assert answer({key: canonical(value) for key, value in asked.items()})["facts"]["dataset"]["train_images"] == 40

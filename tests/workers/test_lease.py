@@ -1,0 +1,110 @@
+"""The lease as workers and observers see it: owners that are gone, and clocks that nobody compares."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from workers import lease
+from workers.files import LocalFiles
+from workers.lease import LeaseWatch, Owner, read_owner
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def files(tmp_path):
+    return LocalFiles(tmp_path)
+
+
+def test_a_living_process_is_not_gone_and_one_that_ended_or_was_replaced_is():
+    assert not Owner.this_process().is_gone
+    assert replace(Owner.this_process(), process_start="1").is_gone  # its id was given to another process
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # a zombie: ended, and not waited for
+    assert replace(Owner.this_process(), pid=ended.pid).is_gone
+    ended.wait()
+    assert replace(Owner.this_process(), pid=ended.pid).is_gone
+
+
+@pytest.mark.parametrize("elsewhere", [{"host": "elsewhere"}, {"boot": "another"}])
+def test_of_another_machine_or_boot_nothing_is_known(elsewhere):
+    owner = replace(Owner.this_process(), pid=2**22 + 1, **elsewhere)
+    assert (owner.is_local, owner.is_gone) == (False, False)
+
+
+def test_an_owner_reads_as_it_was_written(files):
+    assert read_owner(files) is None
+    owner = Owner.this_process()
+    files.write(lease.PATH, owner.to_bytes())
+    assert read_owner(files) == owner
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"pid": 1}', b"\xff", b"[" * 100_000, b'{"begun": 1, "pid": "x"}']
+)
+def test_a_lease_that_cannot_be_read_has_an_unknown_owner(files, data):
+    files.write(lease.PATH, data)
+    owner = read_owner(files)
+    assert (owner.host, owner.is_local, owner.is_gone, owner.age) == ("unknown", False, False, 0.0)
+    assert read_owner(files) == owner  # the same token: it can be seen not to move
+
+
+def test_an_age_is_never_negative():
+    assert replace(Owner.this_process(), begun="2999-01-01T00:00:00+00:00").age == 0.0
+
+
+def watched(files, **changes):
+    owner, clock = replace(Owner.this_process(), **changes), Clock()
+    files.write(lease.PATH, owner.to_bytes())
+    return owner, clock, LeaseWatch(files, owner.token, period=15, clock=clock)
+
+
+def test_a_worker_goes_on_while_the_lease_moves_whatever_the_clocks_say(files):
+    owner, clock, watch = watched(files, begun="1999-01-01T00:00:00+00:00")
+    for counter in range(20):
+        files.write(lease.PATH, replace(owner, counter=counter).to_bytes())
+        clock.now += 15
+        assert not watch.orphaned
+
+
+def test_a_worker_stops_after_three_missed_renewals(files):
+    _, clock, watch = watched(files)
+    found = []
+    for clock.now in range(0, 60, 5):
+        found.append((clock.now, watch.orphaned))
+    assert next(now for now, orphaned in found if orphaned) == 55  # seen to move at 5, and not since
+
+
+def test_a_worker_stops_once_another_driver_holds_the_lease(files):
+    _, clock, watch = watched(files)
+    files.write(lease.PATH, Owner.this_process().to_bytes())
+    assert not watch.orphaned  # looked at no more often than every third of a period
+    clock.now = 5
+    assert watch.orphaned
+
+
+def test_a_worker_survives_a_lease_that_is_missing_for_a_moment(files):
+    owner, clock, watch = watched(files)
+    files.delete(lease.PATH)
+    clock.now = 30
+    assert not watch.orphaned
+    files.write(lease.PATH, replace(owner, counter=7).to_bytes())
+    clock.now = 44
+    assert not watch.orphaned
+    clock.now = 44 + 45
+    assert not watch.orphaned
+    clock.now += 1
+    assert watch.orphaned
+
+
+def test_the_lease_is_plain_json(files):
+    assert json.loads(Owner.this_process().to_bytes())["pid"] == os.getpid()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from workers.errors import InputError
+from workers.optimizers import OPTIMIZERS, make_optimizer
+from workers.trial import Recipe
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+
+
+def recipe(optimizer: str = "SGD", decay_batch_norm: bool = True, **arguments: Any) -> Recipe:
+    return Recipe(batch_size=1, optimizer=optimizer, optimizer_arguments=arguments, decay_batch_norm=decay_batch_norm)
+
+
+def test_arguments_reach_the_optimizer() -> None:
+    model = network()
+    optimizer = make_optimizer(recipe(momentum=0.9, weight_decay=2e-4, nesterov=True), model)
+    assert type(optimizer) is torch.optim.SGD
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]) == (0.0, 0.9, 2e-4, True)
+    assert [id(p) for p in group["params"]] == [id(p) for p in model.parameters()]
+
+
+def test_lists_from_a_sweep_file_do_for_tuples() -> None:
+    model = network()
+    optimizer = make_optimizer(recipe("AdamW", betas=[0.8, 0.99]), model)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    assert len(optimizer.state) == 6
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])  # AdamW decays by default
+def test_batch_norm_may_be_spared_from_decay(optimizer: str) -> None:
+    model = network()
+    arguments = {"weight_decay": 0.01} if optimizer == "SGD" else {}
+    decayed, spared = make_optimizer(recipe(optimizer, decay_batch_norm=False, **arguments), model).param_groups
+    assert [id(p) for p in spared["params"]] == [id(model[1].weight), id(model[1].bias)]
+    assert [id(p) for p in decayed["params"]] == [id(p) for layer in (model[0], model[2]) for p in layer.parameters()]
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (0.01, 0.0)
+
+
+def test_without_batch_norm_there_is_nothing_to_spare() -> None:
+    optimizer = make_optimizer(recipe(decay_batch_norm=False, weight_decay=0.1), nn.Linear(2, 2))
+    assert len(optimizer.param_groups) == 1
+
+
+def test_optimizers_that_know_no_decay_have_one_group() -> None:
+    assert len(make_optimizer(recipe("Rprop", decay_batch_norm=False), network()).param_groups) == 1
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIMIZERS) - {"LBFGS", "SparseAdam", "Muon"}))
+def test_every_other_optimizer_of_torch_can_step(name: str) -> None:
+    model = network()
+    optimizer = make_optimizer(recipe(name), model)
+    optimizer.param_groups[0]["lr"] = 0.1
+    model(torch.randn(5, 3)).square().sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (recipe("sgd"), "unknown optimizer `sgd`\n\nhint: did you mean `SGD`\\? torch.optim has ASGD"),
+        (recipe("Adamm"), "did you mean `Adam`"),
+        (recipe("lr_scheduler"), "unknown optimizer"),
+        (recipe("Optimizer"), "unknown optimizer"),
+        (recipe("LBFGS"), "optimizer `LBFGS` evaluates the loss several times a step"),
+        (recipe("SparseAdam"), "optimizer `SparseAdam` needs sparse gradients"),
+        (recipe("Muon"), "optimizer `Muon` cannot be used: .*2D"),
+        (recipe(lr=0.1), "`lr` is no argument of optimizer `SGD` here: the schedule sets it"),
+        (recipe(momentun=0.9), "no argument `momentun`\n\nhint: did you mean `momentum`\\? It has momentum, dampening"),
+        (recipe(params=[]), "no argument `params`"),
+        (recipe(momentum=-1), "optimizer `SGD` cannot be used: Invalid momentum"),
+        (recipe(momentum="0.9"), "optimizer `SGD` cannot be used"),
+        (recipe(nesterov=True), "optimizer `SGD` cannot be used: Nesterov"),
+    ],
+)
+def test_impossible_optimizers_are_refused(asked: Recipe, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_optimizer(asked, network())

@@ -1,0 +1,276 @@
+"""Networks, data sets and losses of the user's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from workers.cost import costs, sparse
+from workers.data.images import ImageFacts, load_images
+from workers.describe import answer
+from workers.errors import BadInput, InputError
+from workers.losses import check_loss, loss_function
+from workers.models.build import build, prunable
+from workers.registry import is_own, load
+from workers.trial import Dataset, Network, Pruning, Recipe, canonical
+
+FACTS = ImageFacts(train_images=8, test_images=4, channels=1, height=6, width=6, classes=3, fingerprint="sha256:0")
+RECIPE = Recipe(batch_size=4, optimizer="SGD")
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a module into the current directory and returns its name; none of it outlives the test."""
+    name = f"own_{tmp_path.name.replace('-', '_')}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def write(code: str) -> str:
+        (tmp_path / f"{name}.py").write_text("import torch\nfrom torch import nn\n" + textwrap.dedent(code))
+        return name
+
+    return write
+
+
+def own_network(name: str, **arguments: object) -> nn.Module:
+    return build(Network(name=name, arguments=arguments), FACTS, RECIPE, 0, "dense")
+
+
+def test_names_of_ones_own() -> None:
+    assert is_own("models:build")
+    assert is_own("my_package.models:Net")
+    assert not any(is_own(name) for name in ("resnet20", "models:", ":build", "my-models:build", "a:b:c", "a..b:c"))
+
+
+def test_a_network_of_ones_own(module: Write) -> None:
+    name = module("""
+        def build(*, input_shape, classes, width=4):
+            return nn.Sequential(nn.Flatten(), nn.Linear(36, width), nn.Dropout(), nn.Linear(width, classes)).eval()
+    """)
+    network = own_network(f"{name}:build", width=5)
+    assert [tuple(weight.shape) for weight in prunable(network).values()] == [(5, 36), (3, 5)]
+    assert all(part.training for part in network.modules())
+    same = own_network(f"{name}:build", width=5)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), same.parameters(), strict=True))
+
+
+def test_lazy_layers_start_from_the_trials_seed(module: Write) -> None:
+    name = module("""
+        def build(input_shape, classes):
+            return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
+    """)
+    first = own_network(f"{name}:build").state_dict()
+    torch.manual_seed(99)
+    assert torch.equal(first["1.weight"], own_network(f"{name}:build").state_dict()["1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_package.models:build", "there is no module `no_such_package`\n\nhint: .*current directory"),
+        ("os.nothing:build", "there is no module `os.nothing`"),
+        ("math:build", "`build` is not there\n\nhint: Known: acos"),
+        ("math:pi", "`pi` is no function"),
+    ],
+)
+def test_functions_that_are_not_there(name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(name)
+
+
+def test_modules_that_break(module: Write) -> None:
+    name = module("raise ZeroDivisionError('half done')")
+    with pytest.raises(
+        InputError, match=rf"cannot import `{name}:f`: ZeroDivisionError: half done \({name}.py, line 3"
+    ):
+        load(f"{name}:f")
+    name = module("import no_such_dependency")
+    with pytest.raises(InputError, match="no_such_dependency"):
+        load(f"{name}:f")
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        (
+            "def f(classes): ...",
+            InputError,
+            "unexpected keyword argument 'input_shape'\n\nhint: .*input_shape, classes",
+        ),
+        ("def f(input_shape, classes, depth): ...", InputError, "missing a required argument: 'depth'"),
+        ("def f(**a): return 5", BadInput, "returned int, not a torch.nn.Module"),
+        ("def f(**a): return {}['a']", BadInput, r"failed: KeyError: 'a' \(own_.*, line 3\)"),
+        ("def f(**a): return nn.Flatten()", BadInput, r"to torch.float32 of shape \(2, 36\) in evaluation mode"),
+        ("def f(**a): return nn.LSTM(6, 3)", BadInput, "cannot take a batch of shape"),
+    ],
+)
+def test_networks_that_do_not_keep_the_protocol(code: str, error: type[Exception], message: str, module: Write) -> None:
+    with pytest.raises(error, match=message):
+        own_network(f"{module(code)}:f")
+
+
+def test_more_than_logits_in_training_is_refused(module: Write) -> None:
+    name = module("""
+        class Net(nn.Module):
+            def __init__(self, input_shape, classes):
+                super().__init__()
+                self.layer = nn.Linear(36, classes)
+            def forward(self, x):
+                logits = self.layer(x.flatten(1))
+                return (logits, logits) if self.training else logits
+    """)
+    with pytest.raises(BadInput, match="to tuple in training mode, not to one tensor"):
+        own_network(f"{name}:Net")
+
+
+DATA = """
+    from workers.data.images import Images
+    def load(count=8, classes=3):
+        pixels = torch.arange(count * 36, dtype=torch.uint8).view(count, 1, 6, 6)
+        labels = torch.arange(count) % classes
+        return Images(train_images=pixels, train_labels=labels, test_images=pixels[:4], test_labels=labels[:4],
+                      classes=classes)
+"""
+
+
+def test_data_of_ones_own(module: Write) -> None:
+    images = load_images(Dataset(name=f"{module(DATA)}:load", arguments={"count": 6}))
+    assert images.train_images.shape == (6, 1, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "error", "message"),
+    [
+        (DATA, {"size": 3}, InputError, "unexpected keyword argument 'size'\n\nhint: it is called with .* size"),
+        ("def load(): return [1]", {}, BadInput, "returned list, not workers.data.images.Images"),
+        ("def load(): raise OSError('no disk')", {}, BadInput, "failed: OSError: no disk"),
+    ],
+)
+def test_data_that_do_not_keep_the_protocol(
+    code: str, arguments: dict[str, int], error: type[Exception], message: str, module: Write
+) -> None:
+    with pytest.raises(error, match=message):
+        load_images(Dataset(name=f"{module(code)}:load", arguments=arguments))
+
+
+def test_descriptions_of_ones_own_code(module: Write) -> None:
+    name = module(
+        DATA
+        + """
+    def build(input_shape, classes):
+        return nn.Sequential(nn.Flatten(), nn.Linear(36, classes))
+    def loss(logits, labels):
+        return -logits[:, labels].mean()
+    """
+    )
+    request = {
+        "dataset": Dataset(name=f"{name}:load"),
+        "network": Network(name=f"{name}:build"),
+        "recipe": dataclasses.replace(RECIPE, loss=f"{name}:loss"),
+        "pruning": Pruning(),
+    }
+    asked = {key: canonical(value) for key, value in request.items()}
+    facts = answer(asked)["facts"]["network"]
+    assert facts["layers"] == [{"name": "1.weight", "shape": [3, 36], "weights": 108, "multiply_adds": 108.0}]
+    asked["recipe"] |= {"loss": f"{name}:lose"}
+    assert "did you mean `loss`" in answer(asked)["error"]
+
+
+def test_a_loss_of_ones_own(module: Write) -> None:
+    name = module("def f(logits, labels): return (logits ** 2).sum()")
+    recipe = dataclasses.replace(RECIPE, loss=f"{name}:f")
+    check_loss(recipe, 3)
+    assert loss_function(recipe)(torch.tensor([[2.0, 1.0]]), torch.tensor([0])).item() == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(logits, labels): return logits", r"returned a tensor of shape \(2, 3\), not a scalar"),
+        ("def f(logits, labels): return logits.detach().sum()", r"of shape \(\) without gradient"),
+        ("def f(logits, labels): return 1.0", "returned float"),
+        ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError"),
+    ],
+)
+def test_losses_that_are_none(code: str, message: str, module: Write) -> None:
+    with pytest.raises(BadInput, match=message):
+        check_loss(dataclasses.replace(RECIPE, loss=f"{module(code)}:f"), 3)
+
+
+def test_label_smoothing_belongs_to_cross_entropy() -> None:
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    smoothed = loss_function(dataclasses.replace(RECIPE, label_smoothing=0.1))
+    assert torch.equal(smoothed(logits, labels), F.cross_entropy(logits, labels, label_smoothing=0.1))
+    with pytest.raises(InputError, match="`label_smoothing` has no effect"):
+        loss_function(dataclasses.replace(RECIPE, loss="losses:f", label_smoothing=0.1))
+    with pytest.raises(InputError, match="unknown loss `hinge`"):
+        loss_function(dataclasses.replace(RECIPE, loss="hinge"))
+
+
+class Transformer(nn.Module):
+    """Pixels as 6 tokens of 6, attended to and embedded positions, tied input and output projections."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(6, 6)
+        self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.other = nn.MultiheadAttention(6, 2, kdim=6, vdim=4, batch_first=True)
+        self.up = nn.ConvTranspose1d(6, 5, 1)
+        self.out = nn.Linear(6, 3)
+        self.scale = nn.Parameter(torch.ones(6, 6))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(1, 2) @ self.scale + self.positions.weight
+        x, _ = self.attention(x, x, x)
+        x, _ = self.other(x, x, x[..., :4])
+        return self.out(self.up(x.mT).mean(1))
+
+
+LAYERS = {
+    "attention.in_proj_weight": 108,
+    "attention.out_proj.weight": 36,
+    "other.q_proj_weight": 36,
+    "other.k_proj_weight": 36,
+    "other.v_proj_weight": 24,
+    "other.out_proj.weight": 36,
+    "up.weight": 30,
+    "out.weight": 18,
+}
+
+
+def test_convolutions_linear_layers_and_attention_are_pruned_by_default() -> None:
+    assert {name: weight.numel() for name, weight in prunable(Transformer()).items()} == LAYERS
+
+
+def test_patterns_add_and_leave_out_parameters() -> None:
+    network = Transformer()
+    assert set(prunable(network, include=["positions.*", "scale"])) == {*LAYERS, "positions.weight", "scale"}
+    some = prunable(network, exclude=["up.*"], include=["*.bias"])
+    assert {"up.weight", "up.bias"}.isdisjoint(some)
+    assert "out.bias" in some
+    with pytest.raises(
+        InputError, match=r"`include` pattern `embed.\*` matches no parameter\n\nhint: they are .*scale"
+    ):
+        prunable(network, include=["embed.*"])
+    with pytest.raises(InputError, match="matches no prunable weight"):
+        prunable(network, exclude=["positions.*"])
+
+
+def test_attention_costs_by_hand() -> None:
+    cost = costs(Transformer(), (1, 6, 6))
+    tokens, heads, scores = 6, 2, 2 * 6 * 6 * 3
+    projections = {name: tokens * weights for name, weights in LAYERS.items() if name != "out.weight"}
+    assert cost.per_layer == projections | {"out.weight": 18, "scale": tokens * 36}
+    assert cost.multiply_adds == sum(cost.per_layer.values()) + 2 * heads * scores
+    assert sparse(cost, {"scale": 0.5, "positions.weight": 0.5})[0] == cost.multiply_adds - tokens * 18

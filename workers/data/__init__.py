@@ -1,0 +1,67 @@
+"""The data sets that a sweep file can name. Importing this imports no torch.
+
+A factory returns `workers.data.images.Images` (training and test images, decoded, in memory) or
+`workers.data.image_files.ImageFiles` (images that stay in files).
+"""
+
+from workers.registry import Entry
+
+
+def _cifar(classes: int, archive_md5: str) -> Entry:
+    """torchvision checks each file's MD5 whenever it reads them."""
+    return Entry(
+        factory=f"workers.data.cifar:cifar{classes}",
+        summary=f"CIFAR-{classes} through torchvision, from `root`; `download: true` fetches it",
+        arguments={"root": str, "download": bool},
+        facts={
+            "train_images": 50_000,
+            "test_images": 10_000,
+            "channels": 3,
+            "height": 32,
+            "width": 32,
+            "classes": classes,
+            "fingerprint": f"md5:{archive_md5}",
+        },
+    )
+
+
+DATASETS = {
+    "digits": Entry(
+        factory="workers.data.digits:digits",
+        summary="scikit-learn's handwritten digits, 8×8, inside the package: 1,000 to train on, 797 to test",
+    ),
+    "cifar10": _cifar(10, "c58f30108f718f92721af3b95e74349a"),
+    "cifar100": _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85"),
+    "image_parquet": Entry(
+        factory="workers.data.image_parquet:image_parquet",
+        summary="Parquet files with encoded images and labels (the Hugging Face layout), under `path`",
+        arguments={
+            "path": str,
+            "image_column": str,
+            "label_column": str,
+            "image_size": int,
+            "train_images": int,
+            "test_images": int,
+        },
+        required=("path",),
+    ),
+    "image_folder": Entry(
+        factory="workers.data.image_folder:image_folder",
+        summary="files in a folder for each class under `path`/train and `path`/val (ImageNet), streamed by `workers`",
+        arguments={"path": str, "image_size": int, "workers": int},
+        required=("path",),
+        streams=True,
+    ),
+    "synthetic": Entry(
+        factory="workers.data.synthetic:synthetic",
+        summary="made-up images of any size, learnable, for tests and benchmarks",
+        arguments={
+            "train_images": int,
+            "test_images": int,
+            "classes": int,
+            "channels": int,
+            "size": int,
+            "seed": int,
+        },
+    ),
+}

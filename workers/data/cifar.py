@@ -1,0 +1,51 @@
+"""CIFAR-10 and CIFAR-100, as torchvision keeps them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from workers.data.images import Images
+from workers.errors import InputError
+from workers.vision import torchvision
+
+
+def cifar10(*, root: str = "data", download: bool = False) -> Images:
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 3×32×32 pixels in 10 classes.
+
+    Raises InputError if it is not under `root` and not to be downloaded, or if torchvision does not work.
+    """
+    return _load("CIFAR10", 10, root, download)
+
+
+def cifar100(*, root: str = "data", download: bool = False) -> Images:
+    """CIFAR-100 (Krizhevsky 2009): as `cifar10`, in 100 classes."""
+    return _load("CIFAR100", 100, root, download)
+
+
+def _load(name: str, classes: int, root: str, download: bool) -> Images:
+    factory = getattr(torchvision("datasets"), name)
+    try:
+        train, test = (factory(root=root, train=part, download=download) for part in (True, False))
+    except (RuntimeError, OSError) as error:
+        remedy = f"name the folder that has it as `root`, or let `download: true` fetch it into `{root}`"
+        if download:
+            remedy = f"check the network and that `{root}` can be written, or name a folder that has it as `root`"
+        raise InputError(f"{name} cannot be read from `{root}`: {error}\n\nhint: {remedy}") from error
+    train_images, train_labels = _tensors(train)
+    test_images, test_labels = _tensors(test)
+    return Images(
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        classes=classes,
+    )
+
+
+def _tensors(part: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, H, W, C) in NumPy and a list of labels, as tensors (N, C, H, W) and (N,)."""
+    images = torch.from_numpy(np.ascontiguousarray(part.data.transpose(0, 3, 1, 2)))
+    return images, torch.tensor(part.targets, dtype=torch.int64)

@@ -1,0 +1,31 @@
+"""Handwritten digits: real images inside scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from workers.data.images import Images
+from workers.data.split import shuffled
+
+TRAIN_IMAGES = 1000
+
+
+def digits() -> Images:
+    """1,797 grey images of 1×8×8 pixels in 10 classes, 1,000 to train on and 797 to test, in a fixed order.
+
+    Source: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998); 0 to 16 becomes 0 to 255.
+    """
+    data = load_digits()
+    pixels = np.rint(data.images * (255 / 16)).astype(np.uint8)
+    order = shuffled(len(pixels), "digits")
+    images = torch.from_numpy(pixels[order]).unsqueeze(1)
+    labels = torch.from_numpy(data.target[order].astype(np.int64))
+    return Images(
+        train_images=images[:TRAIN_IMAGES],
+        train_labels=labels[:TRAIN_IMAGES],
+        test_images=images[TRAIN_IMAGES:],
+        test_labels=labels[TRAIN_IMAGES:],
+        classes=10,
+    )

@@ -1,0 +1,246 @@
+"""Images that stay in files: sets too large for memory, decoded by DataLoader workers when a batch needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from workers.data.crops import DRAWS, TRIES, read
+from workers.data.order import Order
+from workers.data.source import ImageFacts
+from workers.data.split import Indices, holdout_indices, training_indices
+from workers.data.stream import Augmentation
+from workers.errors import BadInput, PrunesweepError
+from workers.seeds import seed
+from workers.trial import Recipe
+
+EVALUATION_BATCH = 100
+"""Fixed, because the last bits of a result may depend on it."""
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFiles:
+    """Files with images of any size, to be cut to squares of `image_size` pixels, and labels 0 to classes − 1.
+
+    Paths are relative to `root`. `workers` processes decode (0: the training itself does); they change no result.
+    Raises BadInput where labels and files do not fit, or there are none.
+    """
+
+    root: str
+    train_paths: Sequence[str]
+    train_labels: Sequence[int]
+    test_paths: Sequence[str]
+    test_labels: Sequence[int]
+    classes: int
+    image_size: int = 224
+    workers: int = 4
+
+    def __post_init__(self) -> None:
+        for part, paths, labels in self._parts():
+            if not paths or len(paths) != len(labels):
+                raise BadInput(f"there are {len(paths):,} {part} files and {len(labels):,} labels")
+            if min(labels) < 0 or max(labels) >= self.classes:
+                raise BadInput(
+                    f"{part} labels must be 0 to {self.classes - 1} ({self.classes} classes), "
+                    f"and run from {min(labels)} to {max(labels)}"
+                )
+
+    def facts(self) -> ImageFacts:
+        return ImageFacts(
+            train_images=len(self.train_paths),
+            test_images=len(self.test_paths),
+            channels=3,
+            height=self.image_size,
+            width=self.image_size,
+            classes=self.classes,
+            fingerprint=self.fingerprint(),
+        )
+
+    def fingerprint(self) -> str:
+        """`sha256:` and 32 hexadecimal digits over the sizes of images and files, relative paths and labels, sorted.
+
+        Files of equal size and path count as equal: to read all of ImageNet takes an hour. Raises BadInput for a
+        file that is missing.
+        """
+        summary = hashlib.sha256(f"files|{self.image_size}|{self.classes}".encode())
+        for part, paths, labels in self._parts():
+            for path, label in sorted(zip(paths, labels, strict=True)):
+                try:
+                    size = os.path.getsize(os.path.join(self.root, path))
+                except OSError as error:
+                    raise BadInput(f"{os.path.join(self.root, path)}: {error.strerror}") from error
+                summary.update(f"|{part}|{path}|{label}|{size}".encode(errors="surrogateescape"))
+        return f"sha256:{summary.hexdigest()[:32]}"
+
+    def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Streamed:
+        """The data set for trials on a device."""
+        train = FilePart.of(self, self.train_paths, self.train_labels, device)
+        return Streamed(
+            facts=facts,
+            train=train.select(training_indices(len(train), holdout)) if holdout else train,
+            heldout=train.select(holdout_indices(len(train), holdout)),
+            test=FilePart.of(self, self.test_paths, self.test_labels, device),
+        )
+
+    def _parts(self) -> list[tuple[str, Sequence[str], Sequence[int]]]:
+        return [
+            ("train", self.train_paths, self.train_labels),
+            ("test", self.test_paths, self.test_labels),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Some files of a set and their labels. `paths` are encoded: a million strings would be copied to each worker."""
+
+    paths: np.ndarray[Any, Any]
+    labels: Tensor
+    root: str
+    image_size: int
+    workers: int
+    device: torch.device
+
+    @classmethod
+    def of(cls, files: ImageFiles, paths: Sequence[str], labels: Sequence[int], device: torch.device) -> FilePart:
+        encoded = np.array([os.fsencode(path) for path in paths])
+        whole = torch.tensor(labels, dtype=torch.int64)
+        return cls(encoded, whole, files.root, files.image_size, files.workers, device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, which: Indices) -> FilePart:
+        """The images of some indices, in that order."""
+        labels = self.labels[torch.from_numpy(which)]
+        return FilePart(self.paths[which], labels, self.root, self.image_size, self.workers, self.device)
+
+    def read(self, which: Tensor, draws: Tensor | None = None) -> Batch:
+        """Images of some indices, uint8 (N, H, W, C), and their labels, on the CPU: see `crops.read` for `draws`."""
+        names = [os.path.join(self.root, os.fsdecode(path)) for path in self.paths[which.numpy()]]
+        choices = [None] * len(names) if draws is None else draws.tolist()
+        images = [read(name, self.image_size, choice) for name, choice in zip(names, choices, strict=True)]
+        return torch.from_numpy(np.stack(images)), self.labels[which]
+
+    def batches(self) -> Iterator[Batch]:
+        """All of it, in order: uint8 (N, C, H, W) and labels on the device, 100 images at a time."""
+        number = -(-len(self) // EVALUATION_BATCH)
+        helpers = min(self.workers, number - 1)  # to start one takes longer than a batch
+        for images, labels in _loaded(_InOrder(self), range(number), helpers, self.device):
+            yield images.permute(0, 3, 1, 2), labels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Streamed:
+    """A data set in files. `heldout` are training images that validate instead of training; not in `train`."""
+
+    facts: ImageFacts
+    train: FilePart
+    heldout: FilePart
+    test: FilePart
+
+    def stream(self, recipe: Recipe, replicate: int, stage: str) -> FileStream:
+        """The training batches. Raises InputError for a recipe that does not fit these images."""
+        return FileStream(self.train, recipe, replicate, stage)
+
+
+class FileStream:
+    """Training batches from files, as pure functions of (replicate, stage, i).
+
+    Batches that are asked for one after the other are decoded ahead; any other costs the start of new workers.
+    Raises InputError for a batch size below 1 or augmentation or normalisation that does not fit.
+    """
+
+    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
+        self._batches = _Shuffled(files, recipe, replicate, stage)
+        self._finish = Augmentation(recipe, replicate, stage, 3, files.device)
+        self._files = files
+        self._next = -1
+        self._ahead: Iterator[Batch] = iter(())
+
+    @property
+    def steps_per_epoch(self) -> Fraction:
+        return self._batches.order.steps_per_epoch
+
+    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """Batch `index` (from 0): inputs, float32 (batch size, 3, H, W) in channels_last, and labels."""
+        if index != self._next:
+            self._ahead = _loaded(self._batches, count(index), self._files.workers, self._files.device)
+        images, labels = next(self._ahead)
+        self._next = index + 1
+        return self._finish(images, index), labels
+
+
+class _InOrder(Dataset[Batch]):
+    """Evaluation batches by number."""
+
+    def __init__(self, files: FilePart) -> None:
+        self._files = files
+
+    def __getitem__(self, index: int) -> Batch:
+        first = index * EVALUATION_BATCH
+        return self._files.read(torch.arange(first, min(first + EVALUATION_BATCH, len(self._files))))
+
+
+class _Shuffled(Dataset[Batch]):
+    """Training batches by number, cropped at random where the recipe says so."""
+
+    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
+        self.order = Order(len(files), recipe.batch_size, replicate, stage)
+        self._files = files
+        self._crop = recipe.random_resized_crop
+        self._purpose = (replicate, stage)
+
+    def __getitem__(self, index: int) -> Batch:
+        which = self.order.batch(index)
+        if not self._crop:
+            return self._files.read(which)
+        generator = torch.Generator().manual_seed(seed(*self._purpose, "crop", index))
+        return self._files.read(which, torch.rand(len(which), TRIES, DRAWS, generator=generator, dtype=torch.float64))
+
+
+class _Caught(Dataset[Any]):
+    """Errors as items, so that they reach the training as they are and not inside another's text."""
+
+    def __init__(self, batches: Dataset[Batch]) -> None:
+        self._batches = batches
+
+    def __getitem__(self, index: int) -> Batch | PrunesweepError:
+        try:
+            return self._batches[index]
+        except PrunesweepError as error:
+            return error
+
+
+def _loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, device: torch.device) -> Iterator[Batch]:
+    """Batches of some indices, in that order, decoded ahead by `workers` processes, on a device."""
+    loader: DataLoader[Any] = DataLoader(
+        _Caught(batches),
+        batch_size=None,
+        sampler=indices,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=device.type == "cuda",
+        multiprocessing_context="spawn" if workers else None,  # a fork of a process with threads may hang
+        generator=torch.Generator(),  # leaves torch's own alone
+    )
+    for item in loader:
+        if isinstance(item, PrunesweepError):
+            raise item
+        images, labels = item
+        yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+
+def _as_it_is(item: Any) -> Any:
+    return item

@@ -1,0 +1,50 @@
+"""Folders of image files, one folder a class: ImageNet's usual layout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from workers.data.image_files import ImageFiles
+from workers.errors import InputError
+from workers.vision import torchvision
+
+
+def image_folder(*, path: str, image_size: int = 224, workers: int = 4) -> ImageFiles:
+    """The images under `path`/train/<class>/ and `path`/val/<class>/, as torchvision's ImageFolder finds them.
+
+    Evaluated on the centre square (224/256 of the shorter side), resized to `image_size`; `val` is the test set.
+    Raises InputError for folders that are missing, empty or of different classes.
+    """
+    if image_size < 1 or workers < 0:
+        raise InputError(f"`image_size` must be at least 1 and `workers` at least 0, not {image_size} and {workers}")
+    train, test = (_folder(Path(path) / part) for part in ("train", "val"))
+    if train.classes != test.classes:
+        differing = sorted(set(train.classes) ^ set(test.classes))
+        raise InputError(
+            f"`{path}`: train and val have different classes: {', '.join(differing[:5])} "
+            f"{'is' if len(differing) == 1 else 'are'} only in one of them"
+        )
+    root = os.path.join(path, "")
+    return ImageFiles(
+        root=path,
+        train_paths=[name.removeprefix(root) for name, _ in train.samples],
+        train_labels=train.targets,
+        test_paths=[name.removeprefix(root) for name, _ in test.samples],
+        test_labels=test.targets,
+        classes=len(train.classes),
+        image_size=image_size,
+        workers=workers,
+    )
+
+
+def _folder(path: Path) -> Any:
+    try:
+        return torchvision("datasets").ImageFolder(str(path))
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"no images in `{path}`: {reason}\n\nhint: `path` is the folder that holds `train` and `val`, "
+            "and each of those a folder of images for every class"
+        ) from error

@@ -1,0 +1,197 @@
+"""Data sets by name, and those that lie in memory: their fingerprint, and where training finds them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workers.data import DATASETS
+from workers.data.source import Data, ImageFacts, Source
+from workers.data.split import Indices, holdout_indices, training_indices
+from workers.data.stream import Stream
+from workers.errors import BadInput, InputError
+from workers.registry import call, lookup
+from workers.trial import Dataset, Recipe
+
+EVALUATION_BATCH = 1000
+"""Fixed, because the last bits of a result may depend on it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Images:
+    """Decoded images (uint8, (N, C, H, W)) and their labels (int64, (N,), 0 to classes − 1), in main memory.
+
+    Raises BadInput where they are anything else.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    classes: int
+
+    def __post_init__(self) -> None:
+        _check_part("train", self.train_images, self.train_labels, self.classes)
+        _check_part("test", self.test_images, self.test_labels, self.classes)
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            train, test = (tuple(images.shape[1:]) for images in (self.train_images, self.test_images))
+            raise BadInput(f"training images have the shape {train} and test images {test}")
+
+    def fingerprint(self) -> str:
+        """`sha256:` and 32 hexadecimal digits over the number of classes and every shape, type and byte."""
+        summary = hashlib.sha256(str(self.classes).encode())
+        for part in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            summary.update(f"|{part.dtype}|{tuple(part.shape)}|".encode())
+            summary.update(part.contiguous().numpy().data)
+        return f"sha256:{summary.hexdigest()[:32]}"
+
+    def facts(self) -> ImageFacts:
+        channels, height, width = self.train_images.shape[1:]
+        return ImageFacts(
+            train_images=len(self.train_images),
+            test_images=len(self.test_images),
+            channels=channels,
+            height=height,
+            width=width,
+            classes=self.classes,
+            fingerprint=self.fingerprint(),
+        )
+
+    def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Resident:
+        """The data set on a device."""
+        held = torch.from_numpy(holdout_indices(facts.train_images, holdout))
+        rest = torch.from_numpy(training_indices(facts.train_images, holdout)) if holdout else slice(None)
+        return Resident(
+            facts=facts,
+            train=ResidentPart.on(device, self.train_images[rest], self.train_labels[rest]),
+            heldout=ResidentPart.on(device, self.train_images[held], self.train_labels[held]),
+            test=ResidentPart.on(device, self.test_images, self.test_labels),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentPart:
+    """Images on a device, uint8 (N, C, H, W) in channels_last layout, and their labels."""
+
+    images: Tensor
+    labels: Tensor
+
+    @classmethod
+    def on(cls, device: torch.device, images: Tensor, labels: Tensor) -> ResidentPart:
+        return cls(images.to(device, memory_format=torch.channels_last), labels.to(device))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, which: Indices) -> ResidentPart:
+        """The images of some indices, in that order."""
+        indices = torch.from_numpy(which).to(self.labels.device)
+        return ResidentPart(self.images[indices], self.labels[indices])
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All of it, in order, 1,000 images at a time."""
+        return zip(self.images.split(EVALUATION_BATCH), self.labels.split(EVALUATION_BATCH), strict=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resident:
+    """A data set on a device, shared by all trials of a process: nobody writes to it.
+
+    `heldout` are training images that validate instead of training; they are not in `train`.
+    """
+
+    facts: ImageFacts
+    train: ResidentPart
+    heldout: ResidentPart
+    test: ResidentPart
+
+    def stream(self, recipe: Recipe, replicate: int, stage: str) -> Stream:
+        """The training batches. Raises InputError for a recipe that does not fit these images."""
+        return Stream(self.train.images, self.train.labels, recipe, replicate, stage)
+
+
+def load_images(dataset: Dataset) -> Source:
+    """The images of a data set; the last few sets stay in memory.
+
+    Raises InputError for an unknown data set, missing files or arguments that do not fit. Once a fingerprint is
+    known, that is BadInput: the data are not what the trial was planned with.
+    """
+    return _load_checked(dataset)[0]
+
+
+def load_facts(dataset: Dataset) -> ImageFacts:
+    """The facts of a data set: those that are known of it, or by loading it. Raises what `load_images` raises."""
+    known = lookup(DATASETS, dataset.name, "data set").facts
+    facts = ImageFacts(**known) if known else _load_checked(dataset)[1]
+    _check_holdout(dataset, facts)
+    return facts
+
+
+def open_data(dataset: Dataset, device: torch.device) -> Data:
+    """A data set for trials on a device; the last few stay there. Raises what `load_images` raises."""
+    _load_checked(dataset)
+    return _open(dataset.name, _key(dataset), dataset.holdout, device)
+
+
+def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
+    try:
+        images, facts = _load(dataset.name, _key(dataset))
+    except InputError as error:
+        if dataset.fingerprint:
+            raise BadInput(str(error)) from error
+        raise
+    if dataset.fingerprint not in ("", facts.fingerprint):
+        where = ", ".join(f"{key} `{value}`" for key, value in dataset.arguments.items()) or "no arguments"
+        raise BadInput(
+            f"the data changed since the sweep was planned: data set `{dataset.name}` ({where}) has the fingerprint "
+            f"`{facts.fingerprint}`, not `{dataset.fingerprint}`\n\n"
+            "hint: bring the old data back, or plan the sweep anew in a store of its own"
+        )
+    _check_holdout(dataset, facts)
+    return images, facts
+
+
+def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
+    if not 0 <= dataset.holdout < facts.train_images:
+        raise InputError(f"`holdout` is {dataset.holdout:,}, and there are {facts.train_images:,} training images")
+
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
+    entry = lookup(DATASETS, name, "data set")
+    images = call(entry, "data set", name, json.loads(key))
+    if not isinstance(images, Source):
+        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not workers.data.images.Images")
+    facts = images.facts()
+    if entry.facts:  # the factory has verified the data, in a form of its own
+        facts = dataclasses.replace(facts, fingerprint=entry.facts["fingerprint"])
+    return images, facts
+
+
+@functools.lru_cache(maxsize=2)
+def _open(name: str, key: str, holdout: int, device: torch.device) -> Data:
+    images, facts = _load(name, key)
+    return images.on(device, holdout, facts)
+
+
+def _key(dataset: Dataset) -> str:
+    return json.dumps(dataset.arguments, sort_keys=True)
+
+
+def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or 0 in images.shape:
+        raise BadInput(f"{part} images must be uint8 of shape (N, C, H, W), not {images.dtype} {tuple(images.shape)}")
+    if labels.dtype != torch.int64 or labels.shape != (len(images),):
+        raise BadInput(
+            f"{part} labels must be int64 of shape ({len(images)},), not {labels.dtype} {tuple(labels.shape)}"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise BadInput(f"{part} labels must be 0 to {classes - 1} ({classes} classes), and run from {low} to {high}")

@@ -1,0 +1,52 @@
+"""Which images a batch holds."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from workers.errors import InputError
+from workers.seeds import seed
+
+CPU = torch.device("cpu")
+
+
+class Order:
+    """One endless stream of shuffled epochs, cut into batches that may cross the epochs' borders.
+
+    Epoch e is a permutation of its own, a pure function of (replicate, stage, e); any batch can be had at once.
+    Raises InputError for a batch size below 1.
+    """
+
+    def __init__(self, images: int, batch_size: int, replicate: int, stage: str, device: torch.device = CPU) -> None:
+        if batch_size < 1:
+            raise InputError(f"`batch_size` must be at least 1, not {batch_size}")
+        self.steps_per_epoch = Fraction(images, batch_size)
+        self._images = images
+        self._batch_size = batch_size
+        self._purpose = (replicate, stage)
+        self._device = device
+        self._epochs: dict[int, Tensor] = {}
+
+    def batch(self, index: int) -> Tensor:
+        """The images of batch `index` (from 0): int64 (batch size,) on the device."""
+        position = index * self._batch_size
+        end = position + self._batch_size
+        pieces = []
+        while position < end:
+            epoch, first = divmod(position, self._images)
+            piece = self._epoch(epoch)[first : first + end - position]
+            pieces.append(piece)
+            position += len(piece)
+        return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+
+    def _epoch(self, epoch: int) -> Tensor:
+        """The permutation of an epoch; the last two stay on the device."""
+        if epoch not in self._epochs:
+            if len(self._epochs) == 2:
+                del self._epochs[next(iter(self._epochs))]
+            generator = torch.Generator().manual_seed(seed(*self._purpose, "epoch", epoch))
+            self._epochs[epoch] = torch.randperm(self._images, generator=generator).to(self._device)
+        return self._epochs[epoch]

@@ -1,0 +1,83 @@
+"""What training and evaluation see of a data set, whether it lies in memory or streams from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from workers.data.split import Indices
+from workers.trial import Recipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts:
+    """What a plan and a network need to know of a data set. `train_images` counts them before any holdout."""
+
+    train_images: int
+    test_images: int
+    channels: int
+    height: int
+    width: int
+    classes: int
+    fingerprint: str
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return (self.channels, self.height, self.width)
+
+
+class Batches(Protocol):
+    """The training batches of a trial: pure functions of (replicate, stage, i), any of which can be had at once."""
+
+    @property
+    def steps_per_epoch(self) -> Fraction: ...
+
+    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """Batch `index` (from 0): inputs, float32 (batch size, C, H, W) in channels_last, and int64 labels."""
+
+
+class Part(Protocol):
+    """Images to evaluate on."""
+
+    def __len__(self) -> int: ...
+
+    def select(self, which: Indices) -> Part:
+        """The images of some indices, in that order."""
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All of it, in order: uint8 (N, C, H, W) and int64 labels on the device, N fixed but for the last."""
+
+
+class Data(Protocol):
+    """A data set on a device, shared by all trials of a process: nobody writes to it.
+
+    `heldout` are training images that validate instead of training.
+    """
+
+    @property
+    def facts(self) -> ImageFacts: ...
+
+    @property
+    def heldout(self) -> Part: ...
+
+    @property
+    def test(self) -> Part: ...
+
+    def stream(self, recipe: Recipe, replicate: int, stage: str) -> Batches:
+        """The training batches. Raises InputError for a recipe that does not fit these images."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What a data set's factory returns."""
+
+    def facts(self) -> ImageFacts: ...
+
+    def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Data:
+        """The data set for trials on a device, `holdout` of its training images held out. `facts` are its own."""

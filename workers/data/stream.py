@@ -1,0 +1,82 @@
+"""The batches of a trial: one endless stream of shuffled epochs, any batch of which can be had at once."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from workers.data.inputs import crop_and_flip, normalizer
+from workers.data.order import Order
+from workers.errors import InputError
+from workers.seeds import seed
+from workers.trial import Recipe
+
+
+def steps_per_epoch(train_images: int, batch_size: int) -> Fraction:
+    """Exact: batches run across the borders of epochs (CIFAR-10 in batches of 128: 390.625)."""
+    return Fraction(train_images, batch_size)
+
+
+class Stream:
+    """Training batches of images in memory, as pure functions of (replicate, stage, i), made where the images lie.
+
+    `images` are uint8 (N, C, H, W), best in channels_last (any other layout is copied once), `labels` int64 (N,) on
+    the same device. Raises InputError for a batch size below 1 or augmentation or normalisation that does not fit.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, recipe: Recipe, replicate: int, stage: str) -> None:
+        if recipe.random_resized_crop:
+            raise InputError(
+                "`random_resized_crop` needs images that stream from files, such as those of `image_folder`"
+                "\n\nhint: `crop_padding` crops images in memory"
+            )
+        self._order = Order(len(images), recipe.batch_size, replicate, stage, images.device)
+        self._finish = Augmentation(recipe, replicate, stage, images.shape[1], images.device)
+        self._images = images.permute(0, 2, 3, 1).contiguous()
+        self._labels = labels
+
+    @property
+    def steps_per_epoch(self) -> Fraction:
+        return self._order.steps_per_epoch
+
+    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """Batch `index` (from 0): inputs, float32 (batch size, C, H, W) in channels_last, and labels."""
+        which = self._order.batch(index)
+        return self._finish(self._images.index_select(0, which), index), self._labels.index_select(0, which)
+
+
+class Augmentation:
+    """Crops within padding, mirrors and normalises batches, the random part a pure function of (replicate, stage, i).
+
+    Raises InputError for a padding below 0 or a normalisation that does not fit.
+    """
+
+    def __init__(self, recipe: Recipe, replicate: int, stage: str, channels: int, device: torch.device) -> None:
+        if recipe.crop_padding < 0:
+            raise InputError(f"`crop_padding` must be at least 0 pixels, not {recipe.crop_padding}")
+        self._recipe = recipe
+        self._purpose = (replicate, stage)
+        self._normalize = normalizer(recipe.normalization, channels, device)
+
+    def __call__(self, images: Tensor, index: int) -> Tensor:
+        """Batch `index` of uint8 images (N, H, W, C) as float32 (N, C, H, W) in channels_last."""
+        if self._recipe.crop_padding or self._recipe.horizontal_flip:
+            images = self._augment(images, index)
+        return self._normalize(images)
+
+    def _augment(self, images: Tensor, index: int) -> Tensor:
+        recipe = self._recipe
+        generator = torch.Generator().manual_seed(seed(*self._purpose, "augment", index))
+        offsets = torch.randint(2 * recipe.crop_padding + 1, (2, len(images)), generator=generator)
+        flips = torch.randint(2 if recipe.horizontal_flip else 1, (1, len(images)), generator=generator)
+        # one small copy that no queued work of a GPU has to wait for
+        top, left, flip = torch.cat((offsets, flips)).to(images.device, non_blocking=True)
+        return crop_and_flip(images, recipe.crop_padding, top, left, flip)
+
+
+def eval_inputs(images: Tensor, recipe: Recipe) -> Tensor:
+    """What a network sees of uint8 images (N, C, H, W) when it is evaluated: normalised, not augmented."""
+    normalize = normalizer(recipe.normalization, images.shape[1], images.device)
+    return normalize(images.permute(0, 2, 3, 1).contiguous())

@@ -1,0 +1,127 @@
+"""The facts that a plan needs and that take torch or the data to find out.
+
+`python -m workers.describe` reads a JSON list of requests from stdin and writes a JSON list of answers to stdout, so
+that a planner imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
+(`workers.trial.canonical`), and `"pretrained"`, paths of weights, if there are any; its answer is
+`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or `{"error": message}`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from typing import Any
+
+import torch
+
+from workers.cost import costs
+from workers.data import DATASETS
+from workers.data.images import load_facts
+from workers.data.source import ImageFacts
+from workers.errors import InputError, PrunesweepError
+from workers.losses import check_loss
+from workers.models.build import build, prunable
+from workers.optimizers import make_optimizer
+from workers.pretrained import describe_weights
+from workers.registry import is_own, lookup
+from workers.trial import Dataset, Network, Pruning, Recipe
+
+
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """`train_images` (before any holdout), `test_images`, `channels`, `height`, `width` (pixels), `classes` and
+    `fingerprint` of a data set, by loading it. Raises InputError or BadInput where that fails.
+    """
+    return dataclasses.asdict(load_facts(dataset))
+
+
+def describe_network(
+    network: Network, dataset_facts: dict[str, Any], recipe: Recipe, pruning: Pruning
+) -> dict[str, Any]:
+    """What a network is and costs under a recipe.
+
+    `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
+    of each), `parameters` (a number), `buffer_bytes`,
+    `checkpoint_bytes` (parameters, buffers, the optimiser's state after a step and a byte a weight for masks; file
+    headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for a
+    network, recipe or pruning that cannot be.
+    """
+    facts = ImageFacts(**dataset_facts)
+    module = build(network, facts, recipe, 0, "dense")
+    optimizer = make_optimizer(recipe, module)
+    check_loss(recipe, facts.classes)
+    weights = prunable(module, pruning.exclude, pruning.include)
+    cost = costs(module, facts.input_shape)
+    parameters = list(module.parameters())
+    buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())
+    state_bytes = sum(parameter.nbytes for parameter in parameters) + buffer_bytes
+    return {
+        "prunable": [[name, weight.numel()] for name, weight in weights.items()],
+        "layers": [
+            {
+                "name": name,
+                "shape": list(weight.shape),
+                "weights": weight.numel(),
+                "multiply_adds": cost.per_layer.get(name, 0.0),
+            }
+            for name, weight in weights.items()
+        ],
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "buffer_bytes": buffer_bytes,
+        "checkpoint_bytes": state_bytes + _optimizer_bytes(optimizer) + sum(w.numel() for w in weights.values()),
+        "multiply_adds": cost.multiply_adds,
+        "paper_flops": cost.paper_flops,
+    }
+
+
+def check_augmentation(dataset: Dataset, recipe: Recipe) -> None:
+    """Raise InputError for an augmentation that a registered data set does not have."""
+    streams = lookup(DATASETS, dataset.name, "data set").streams
+    if recipe.random_resized_crop and not streams and not is_own(dataset.name):
+        names = ", ".join(name for name, entry in DATASETS.items() if entry.streams)
+        raise InputError(
+            f"`random_resized_crop` needs images that stream from files, and those of `{dataset.name}` are in memory"
+            f"\n\nhint: use `crop_padding`, or one of {names}"
+        )
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one request: `{"facts": ...}`, or `{"error": message}` if what it asks for cannot be had."""
+    network = Network(**request["network"])
+    recipe = Recipe(**request["recipe"])
+    pruning = Pruning(**request["pruning"])
+    dataset = Dataset(**request["dataset"])
+    try:
+        check_augmentation(dataset, recipe)
+        dataset_facts = describe_dataset(dataset)
+        network_facts = describe_network(network, dataset_facts, recipe, pruning)
+        checksums = {}
+        if "pretrained" in request:
+            module = build(network, ImageFacts(**dataset_facts), recipe, 0, "dense")
+            checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
+    except PrunesweepError as error:
+        return {"error": str(error)}
+    return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums}}
+
+
+def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """Bytes of the state that an optimiser has after a step."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    values = (value for slots in optimizer.state.values() for value in slots.values())
+    return sum(value.nbytes for value in values if isinstance(value, torch.Tensor))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    requests = json.load(sys.stdin)
+    with contextlib.redirect_stdout(sys.stderr):  # libraries may print, and stdout is for the answers
+        answers = [answer(request) for request in requests]
+    json.dump(answers, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The bytes of a store's tables and JSON files. Every one carries a checksum.
+
+Parquet can have checksums of its pages, but its footer has none: a flipped bit there can rename a column. So the
+footer holds the SHA-256 of the whole file, taken with zeros in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workers.errors import CorruptFile
+from workers.trial import digest
+
+_SEAL = b"sha256:"
+_BLANK = b"0" * 64
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError)
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """A table as a Parquet file with its checksum."""
+    sink = io.BytesIO()
+    compact = {"use_dictionary": False, "write_statistics": False}  # most files have one row: a third of the size
+    with pq.ParquetWriter(sink, table.schema, compression="snappy", store_schema=False, **compact) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({b"checksum": _SEAL + _BLANK})
+    head, tail = _around_seal(sink.getvalue())
+    return head + _digest(head, tail) + tail
+
+
+def from_parquet(path: str, data: bytes, schema: pa.Schema | None = None) -> pa.Table:
+    """A table that `to_parquet` wrote; in a schema, if given: columns that an older version lacked are null, later ones
+    dropped. Raises CorruptFile for anything else.
+    """
+    try:
+        head, tail = _around_seal(data)
+        if head + _digest(head, tail) + tail != data:
+            raise CorruptFile(path, "its checksum does not match its content")
+        file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)  # pq.read_table would import pandas: 0.4 s
+        table = file.read(use_threads=False)
+        if schema is None or table.schema.equals(schema):
+            return table
+        columns = [
+            table.column(f.name) if f.name in table.column_names else pa.nulls(table.num_rows, f.type) for f in schema
+        ]
+        return pa.table(columns, names=schema.names).cast(schema)
+    except _UNREADABLE as error:
+        raise CorruptFile(path, f"not one of prunesweep's tables: {_first_line(error)}") from error
+
+
+def _around_seal(data: bytes) -> tuple[bytes, bytes]:
+    """What is before and after the digits of the checksum. Raises ValueError where there are none."""
+    begin = data.rindex(_SEAL) + len(_SEAL)
+    return data[:begin], data[begin + len(_BLANK) :]
+
+
+def _digest(head: bytes, tail: bytes) -> bytes:
+    return hashlib.sha256(head + _BLANK + tail).hexdigest().encode()
+
+
+def to_json(data: dict[str, Any]) -> bytes:
+    """JSON with its checksum."""
+    return json.dumps(data | {"checksum": _json_checksum(data)}, indent=1, sort_keys=True).encode()
+
+
+def from_json(path: str, data: bytes) -> dict[str, Any]:
+    """What `to_json` wrote. Raises CorruptFile for anything else."""
+    try:
+        content = json.loads(data)
+        found = content.pop("checksum")
+        expected = _json_checksum(content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CorruptFile(path, f"not one of prunesweep's files: {_first_line(error)}") from error
+    if found != expected:
+        raise CorruptFile(path, "its checksum does not match its content")
+    return dict(content)
+
+
+def _json_checksum(data: dict[str, Any]) -> str:
+    return digest(json.loads(json.dumps(data)))  # as it reads back: keys become text, tuples lists
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

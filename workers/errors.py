@@ -1,0 +1,71 @@
+"""Every error that prunesweep raises on purpose.
+
+PrunesweepError
+├── InputError          what was asked cannot be done; nothing was started (exit code 2)
+├── StoreError          the store cannot be used (exit code 4)
+│   └── CorruptFile     one file in it is damaged or foreign
+│       └── NewerFile   ... or made by a newer version
+└── TrialError          a trial ended without its result; `outcome` is its class
+    ├── Diverged        a loss or a weight is not finite
+    ├── OutOfMemory
+    ├── TimedOut        it took longer than the sweep allows
+    └── BadInput        the data, network or parent state is not what the trial was planned with
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+class PrunesweepError(Exception):
+    """Base class. The message says what is wrong and what to do about it."""
+
+
+class InputError(PrunesweepError):
+    """What was asked cannot be done; nothing was started."""
+
+
+class StoreError(PrunesweepError):
+    """The store cannot be used."""
+
+
+class CorruptFile(StoreError):
+    """One file of a store is damaged or foreign. `path` is relative to the store."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+
+
+class NewerFile(CorruptFile):
+    """One file of a store was written by a newer version of prunesweep: not damaged, and never touched."""
+
+
+class TrialError(PrunesweepError):
+    """A trial ended without its result."""
+
+    outcome: Literal["diverged", "out_of_memory", "timeout", "bad_input", "bug"] = "bug"
+
+
+class Diverged(TrialError):
+    """A loss or a weight is not finite."""
+
+    outcome = "diverged"
+
+
+class OutOfMemory(TrialError):
+    """The device or the host ran out of memory."""
+
+    outcome = "out_of_memory"
+
+
+class TimedOut(TrialError):
+    """An attempt took longer than the sweep allows; its state was saved."""
+
+    outcome = "timeout"
+
+
+class BadInput(TrialError):
+    """The data, network or parent state is not what the trial was planned with."""
+
+    outcome = "bad_input"

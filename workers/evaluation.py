@@ -1,0 +1,82 @@
+"""Accuracy and loss of a network, on validation and on test images."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from workers.data.source import Batches, Data, Part
+from workers.data.split import test_indices, validation_indices
+from workers.data.stream import eval_inputs
+from workers.errors import InputError
+from workers.models.modes import inference
+from workers.trial import Evaluation, Recipe
+
+
+class Scores(NamedTuple):
+    """Accuracies are correct images over images; losses are mean cross-entropies, never label-smoothed."""
+
+    validation_accuracy: float
+    validation_loss: float
+    validation_images: int
+    test_accuracy: float
+    test_loss: float
+    test_images: int
+
+
+def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluation, stream: Batches) -> Scores:
+    """Score a network as it stands; it is left as it was.
+
+    Validation images are a share of the test set, or those held out from training if the share is None; InputError if
+    then none are. `stream` gives the training batches where BatchNorm statistics are to be estimated anew (on a copy).
+    """
+    if evaluation.batch_norm_batches:
+        network = reestimated(network, stream, recipe, evaluation.batch_norm_batches)
+    if evaluation.validation_share is not None:
+        validation = data.test.select(validation_indices(len(data.test), evaluation.validation_share))
+        test = data.test.select(test_indices(len(data.test), evaluation.validation_share))
+    elif len(data.heldout):
+        validation, test = data.heldout, data.test
+    else:
+        raise InputError(
+            "there are no images to validate on\n\n"
+            "hint: hold some out of training, or validate on a share of the test set"
+        )
+    return Scores(*score(network, validation, recipe), *score(network, test, recipe))
+
+
+def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float, int]:
+    """Accuracy, mean cross-entropy (summed in float64) and number of images, in evaluation mode."""
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    loss = torch.zeros((), dtype=torch.float64, device=device)
+    bfloat16 = recipe.precision == "bf16"
+    with inference(network):
+        for images, labels in part.batches():
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                logits = network(eval_inputs(images, recipe))
+            losses = F.cross_entropy(logits.float(), labels, reduction="none")
+            loss += losses.double().sum()
+            correct += (logits.argmax(1) == labels).sum()
+    return correct.item() / len(part), loss.item() / len(part), len(part)
+
+
+def reestimated(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> nn.Module:
+    """A copy whose BatchNorm statistics are averages over the first `batches` batches of a stream, equally weighted."""
+    network = copy.deepcopy(network)
+    with inference(network):
+        for module in network.modules():
+            if isinstance(module, _BatchNorm):
+                module.reset_running_stats()
+                module.momentum = None  # cumulative average
+                module.train()
+        for index in range(batches):
+            inputs, _ = stream.batch(index)
+            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+                network(inputs)
+    return network

@@ -1,0 +1,59 @@
+"""The networks that a sweep file can name. Importing this imports no torch.
+
+A factory takes `input_shape` (channels, height, width) and `classes` beside its own arguments and returns a
+torch.nn.Module that maps a float batch (N, C, H, W) to logits (N, classes), freshly initialised from torch's
+default CPU generator.
+"""
+
+from workers.registry import Entry
+
+
+def _cifar_resnet(depth: int, note: str) -> Entry:
+    return Entry(
+        factory="workers.models.cifar_resnet:cifar_resnet",
+        summary=f"CIFAR ResNet-{depth}{note}",
+        arguments={"width": int},
+        fixed={"depth": depth},
+        canonical="cifar_resnet",
+    )
+
+
+def _imagenet_resnet(depth: int, weights: str) -> Entry:
+    return Entry(
+        factory="workers.models.imagenet_resnet:imagenet_resnet",
+        summary=f"ImageNet ResNet-{depth} v1.5, {weights} prunable weights",
+        fixed={"depth": depth},
+        canonical="imagenet_resnet",
+    )
+
+
+NETWORKS = {
+    "resnet20": _cifar_resnet(20, ", 271,152 prunable weights"),
+    "resnet56": _cifar_resnet(56, ", 851,760 prunable weights"),
+    "resnet110": _cifar_resnet(110, ", 1,722,672 prunable weights"),
+    "resnet8": _cifar_resnet(8, ": small, for demos"),
+    "cifar_resnet": Entry(
+        factory="workers.models.cifar_resnet:cifar_resnet",
+        summary="CIFAR ResNet of any depth 6n+2 and width (of the first stage)",
+        arguments={"depth": int, "width": int},
+        required=("depth",),
+    ),
+    "vgg16": Entry(
+        factory="workers.models.vgg:vgg16",
+        summary="VGG-16 for images of 32×32 pixels and more, one linear layer, 14,715,584 prunable weights",
+    ),
+    "resnet34": _imagenet_resnet(34, "21,783,744"),
+    "resnet50": _imagenet_resnet(50, "25,502,912"),
+    "torchvision": Entry(
+        factory="workers.models.torchvision_classifier:torchvision_classifier",
+        summary="any image classifier of torchvision by the name of its `model`, with the arguments of that",
+        arguments={"model": str},
+        required=("model",),
+        open=True,
+    ),
+    "mlp": Entry(
+        factory="workers.models.mlp:mlp",
+        summary="Fully connected: LeNet-300-100 unless `hidden` says otherwise",
+        arguments={"hidden": list, "dropout": (int, float), "batch_norm": bool},
+    ),
+}

@@ -1,0 +1,67 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from workers.errors import InputError
+
+
+class MLP(nn.Module):
+    """Hidden layers (linear, BatchNorm if asked for, ReLU, dropout), then a linear classifier.
+
+    Maps float (N, C, H, W) to logits (N, classes).
+    """
+
+    def __init__(self, inputs: int, hidden: Sequence[int], dropout: float, batch_norm: bool, classes: int) -> None:
+        super().__init__()
+        layers = []
+        for units in hidden:
+            layers.append(_hidden_layer(inputs, units, dropout, batch_norm))
+            inputs = units
+        self.hidden = nn.Sequential(*layers)
+        self.classifier = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.hidden(x.flatten(1)))
+
+
+def mlp(
+    *,
+    hidden: Sequence[int] = (300, 100),
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    input_shape: tuple[int, int, int],
+    classes: int,
+) -> MLP:
+    """A fully connected network; LeNet-300-100 by default (Frankle & Carbin 2019, section 2: Glorot's normal, bias 0).
+
+    Raises InputError for a hidden layer below one unit and a dropout outside [0, 1).
+    """
+    for units in hidden:
+        if not isinstance(units, int) or units < 1:
+            raise InputError(f"`hidden` must list whole numbers of units, at least 1 each, not {units!r}")
+    if not 0 <= dropout < 1:
+        raise InputError(f"`dropout` must be at least 0 and below 1, not {dropout}")
+    network = MLP(math.prod(input_shape), hidden, dropout, batch_norm, classes)
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+def _hidden_layer(inputs: int, units: int, dropout: float, batch_norm: bool) -> nn.Sequential:
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["linear"] = nn.Linear(inputs, units, bias=not batch_norm)
+    if batch_norm:
+        layers["norm"] = nn.BatchNorm1d(units)
+    layers["relu"] = nn.ReLU()
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    return nn.Sequential(layers)

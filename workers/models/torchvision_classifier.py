@@ -1,0 +1,47 @@
+"""torchvision's image classifiers, by name and with fresh weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from workers.errors import InputError
+from workers.registry import closest
+from workers.vision import torchvision
+
+
+def torchvision_classifier(
+    *, model: str, input_shape: tuple[int, int, int], classes: int, **arguments: Any
+) -> nn.Module:
+    """`torchvision.models.<model>` with its keyword arguments, freshly initialised: weights are never downloaded.
+
+    Grey images are given to it on all three channels. Raises InputError for a name that is no classifier, for
+    arguments that it does not take, and for images of neither one nor three channels.
+    """
+    models = torchvision("models")
+    classifiers = models.list_models(module=models)
+    if model not in classifiers:
+        other = " of images: only those can be trained here" if model in models.list_models() else ""
+        raise InputError(f"`{model}` is no classifier of torchvision{other}\n\nhint: {closest(model, classifiers)}")
+    for name in ("weights", "weights_backbone", "pretrained", "num_classes"):
+        if name in arguments:
+            remedy = "`dense: {from: file.safetensors}` begins with weights of your own"
+            raise InputError(
+                f"`{name}` cannot be given to torchvision's `{model}`"
+                f"\n\nhint: {'the data set says how many classes there are' if name == 'num_classes' else remedy}"
+            )
+    channels = input_shape[0]
+    if channels not in (1, 3):
+        raise InputError(f"torchvision's `{model}` takes images of 1 or 3 channels, not {channels}")
+    try:
+        network: nn.Module = models.get_model(model, weights=None, num_classes=classes, **arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"torchvision's `{model}` cannot be built: {error}") from error
+    if channels == 1:
+        network.register_forward_pre_hook(_repeat_grey)
+    return network
+
+
+def _repeat_grey(network: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+    return (inputs[0].expand(-1, 3, -1, -1),)

@@ -1,0 +1,79 @@
+"""Dense networks that were trained elsewhere, as safetensors files. Pickles are never opened: they can run code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load
+from torch import nn
+
+from workers.errors import BadInput, InputError
+from workers.trial import Pretrained
+
+_COUNTERS = "num_batches_tracked"  # BatchNorm counts for nothing but averages without momentum; often left out
+
+
+def describe_weights(path: str, network: nn.Module) -> str:
+    """The checksum of a file that fits a network: `sha256:` and 32 hexadecimal digits.
+
+    Raises InputError for a file that is missing, no safetensors file, or has other tensors than the network.
+    """
+    data = _bytes(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"`{path}` is no safetensors file: {error}") from error
+    _check_fits(path, shapes, network)
+    return _checksum(data)
+
+
+def read_weights(pretrained: Pretrained, network: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's whole state from the file that a trial names. Raises BadInput if it is not what was planned with."""
+    try:
+        data = _bytes(pretrained.path)
+        if _checksum(data) != pretrained.checksum:
+            raise BadInput(
+                f"`{pretrained.path}` changed since the sweep was planned: its checksum is `{_checksum(data)}`, "
+                f"not `{pretrained.checksum}`\n\nhint: bring the old file back, or plan the sweep in another store"
+            )
+        tensors = load(data)
+        _check_fits(pretrained.path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, network)
+    except InputError as error:
+        raise BadInput(str(error)) from error
+    return network.state_dict() | tensors
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise InputError(f"cannot read `{path}`: {error.strerror}\n\nhint: `dense.from` names it") from error
+
+
+def _checksum(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()[:32]}"
+
+
+def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Module) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    missing = [name for name in wanted if name not in shapes and not name.endswith(_COUNTERS)]
+    unknown = [name for name in shapes if name not in wanted]
+    if missing or unknown:
+        parts = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it also has {_some(unknown)}"] * bool(unknown)
+        raise InputError(
+            f"`{path}` does not fit the network: {'; '.join(parts)}"
+            "\n\nhint: its names must be those of the network's `state_dict()`"
+        )
+    for name, shape in shapes.items():
+        if shape != wanted[name]:
+            raise InputError(f"`{path}` does not fit the network: `{name}` has the shape {shape}, not {wanted[name]}")
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(f"`{name}`" for name in names[:3]) + more

@@ -1,0 +1,43 @@
+"""Masks: score × distribution × structure. Importing this imports no torch."""
+
+from fractions import Fraction
+
+from workers.registry import Entry
+
+
+def kept_weights(total: int, density: Fraction) -> int:
+    """k = round(N · density), halves to the even number. Density is absolute: over all prunable weights."""
+    return round(total * density)
+
+
+SCORES = {
+    "magnitude": Entry(factory="workers.pruning.scores:magnitude", summary="the size of a weight"),
+    "random": Entry(factory="workers.pruning.scores:random", summary="random masks, a baseline"),
+    "shuffled": Entry(
+        factory="workers.pruning.scores:shuffled",
+        summary="as many of each layer as by magnitude, at random places: a sanity check",
+    ),
+}
+
+DISTRIBUTIONS = {
+    "global": Entry(
+        factory="workers.pruning.distributions:globally", summary="the largest scores of one pool of all layers"
+    ),
+    "uniform": Entry(factory="workers.pruning.distributions:uniform", summary="the same density in every layer"),
+    "erk": Entry(
+        factory="workers.pruning.distributions:erdos_renyi_kernel",
+        summary="Erdős–Rényi-kernel: density in proportion to the sum over the product of a layer's dimensions",
+    ),
+    "lamp": Entry(
+        factory="workers.pruning.distributions:lamp",
+        summary="layer-adaptive: squared scores over the sum of those in the layer that are not smaller",
+    ),
+}
+
+STRUCTURES = {
+    "unstructured": Entry(factory="workers.pruning.structures:single_weights", summary="single weights"),
+    "filters": Entry(
+        factory="workers.pruning.structures:filters",
+        summary="whole filters of convolutions, a share of each layer's: see `layers`",
+    ),
+}

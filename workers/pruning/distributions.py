@@ -1,0 +1,101 @@
+"""How many weights each layer keeps: one function a distribution, each of exactly k weights in all.
+
+A distribution takes the scores of every layer (by name, of any shape; below 0: dead, and never kept) and k, at most
+the number of weights that are alive, and returns boolean masks of the layers' shapes. Ties go to the weight that
+comes first, in the order of the layers and then of the flattened tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import torch
+
+Tensors = Mapping[str, torch.Tensor]
+Masks = dict[str, torch.Tensor]
+
+
+def globally(scores: Tensors, k: int) -> Masks:
+    """The k largest of one pool of all layers: Renda et al. 2020, section 2."""
+    keep = largest(torch.cat([score.flatten() for score in scores.values()]), k)
+    pieces = keep.split([score.numel() for score in scores.values()])
+    return {name: piece.view(score.shape) for (name, score), piece in zip(scores.items(), pieces, strict=True)}
+
+
+def uniform(scores: Tensors, k: int) -> Masks:
+    """The same density in every layer: the baseline of Zhu & Gupta 2017."""
+    return _layerwise(scores, [score.numel() for score in scores.values()], k)
+
+
+def erdos_renyi_kernel(scores: Tensors, k: int) -> Masks:
+    """The density of a layer is proportional to the sum over the product of its dimensions, kernel ones included.
+
+    Evci et al. 2020, *Rigging the lottery*, section 3 (after Mocanu et al. 2018). Layers that would be more than
+    dense are dense, and the others are solved anew.
+    """
+    return _layerwise(scores, [sum(score.shape) for score in scores.values()], k)
+
+
+def lamp(scores: Tensors, k: int) -> Masks:
+    """Layer-adaptive: a squared score over the sum of those in its layer that are not smaller, in one global pool.
+
+    Lee et al. 2021, *Layer-adaptive sparsity for the magnitude-based pruning*, equation 1. The largest of every
+    layer has score 1, so no layer is emptied while k is at least the number of layers.
+    """
+    return globally({name: _adapted(score) for name, score in scores.items()}, k)
+
+
+def largest(scores: torch.Tensor, k: int) -> torch.Tensor:
+    """A mask of exactly the k largest scores (one dimension); among equal ones the first positions win."""
+    if k == 0:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    threshold = torch.kthvalue(scores, scores.numel() - k + 1).values
+    keep = scores > threshold
+    ties = scores == threshold
+    missing = k - int(keep.sum())
+    return keep | (ties & (ties.cumsum(0) <= missing))
+
+
+def allot(shares: Sequence[int], room: Sequence[int], k: int) -> list[int]:
+    """k weights over layers in proportion to `shares`, in no layer more than its `room`.
+
+    Layers that would overflow are filled and the others solved anew. What rounding down leaves over goes to the
+    largest remainders, the first layer of equal ones.
+    """
+    quotas = [Fraction(size) for size in room]
+    unfilled = list(range(len(room)))
+    while unfilled:
+        rest = k - sum(room[layer] for layer in range(len(room)) if layer not in unfilled)
+        scale = Fraction(rest, sum(shares[layer] for layer in unfilled))
+        overflowing = [layer for layer in unfilled if shares[layer] * scale > room[layer]]
+        if not overflowing:
+            for layer in unfilled:
+                quotas[layer] = shares[layer] * scale
+            break
+        unfilled = [layer for layer in unfilled if layer not in overflowing]
+    counts = [math.floor(quota) for quota in quotas]
+    by_remainder = sorted(range(len(room)), key=lambda layer: counts[layer] - quotas[layer])
+    for layer in by_remainder[: k - sum(counts)]:
+        counts[layer] += 1
+    return counts
+
+
+def _layerwise(scores: Tensors, shares: Sequence[int], k: int) -> Masks:
+    room = [int((score >= 0).sum()) for score in scores.values()]
+    counts = allot(shares, room, k)
+    return {
+        name: largest(score.flatten(), count).view(score.shape)
+        for (name, score), count in zip(scores.items(), counts, strict=True)
+    }
+
+
+def _adapted(score: torch.Tensor) -> torch.Tensor:
+    """The LAMP scores of one layer; a living weight of 0 keeps score 0, a dead one its own below 0."""
+    flat = score.flatten().double()
+    order = flat.argsort(descending=True, stable=True)[: int((flat >= 0).sum())]
+    squares = flat[order].square()
+    adapted = flat.clone()
+    adapted[order] = (squares / squares.cumsum(0)).nan_to_num(0)  # 0/0 where all of the layer is 0
+    return adapted.view(score.shape)

@@ -1,0 +1,32 @@
+"""How much each weight matters: one function a criterion.
+
+A score function takes a layer's weights, which of them are alive (boolean, the same shape) and a seeded generator on
+the CPU, and returns scores of the same shape, never negative: the largest are kept.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def magnitude(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """|w|: Renda et al. 2020, section 2."""
+    return weight.abs()
+
+
+def random(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Uniformly random scores, whatever the weights: the baseline of Liu et al. 2022, *The unreasonable
+    effectiveness of random pruning*, section 3.
+    """
+    return torch.rand(weight.shape, generator=generator, dtype=torch.float64)
+
+
+def shuffled(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """|w| shuffled among a layer's living weights: what magnitude keeps of each layer, but at random places.
+
+    The sanity check of Su et al. 2020, *Sanity-checking pruning methods*, section 3 (layerwise rearranging).
+    """
+    scores = magnitude(weight, alive, generator)
+    living = scores[alive]
+    scores[alive] = living[torch.randperm(len(living), generator=generator)]
+    return scores

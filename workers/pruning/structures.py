@@ -1,0 +1,36 @@
+"""What is removed together: single weights, or whole filters."""
+
+from __future__ import annotations
+
+from workers.errors import BadInput
+from workers.pruning import DISTRIBUTIONS, kept_weights
+from workers.pruning.distributions import Masks, Tensors, largest
+from workers.registry import load
+from workers.trial import MaskRule
+
+
+def single_weights(scores: Tensors, rule: MaskRule) -> Masks:
+    """Exactly k weights survive, by the rule's distribution. Raises BadInput if k is 0 or more than are alive."""
+    total = sum(score.numel() for score in scores.values())
+    alive = sum(int((score >= 0).sum()) for score in scores.values())
+    k = kept_weights(total, rule.density)
+    if not 0 < k <= alive:
+        raise BadInput(
+            f"density {float(rule.density):.6g} leaves {k} of {total} prunable weights, and {alive} are alive"
+            "\n\nhint: ask for a density between those"
+        )
+    distribute = load(DISTRIBUTIONS[rule.pruning.distribution].factory)
+    masks: Masks = distribute(scores, k)
+    return masks
+
+
+def filters(scores: Tensors, rule: MaskRule) -> Masks:
+    """All but the rule's number of filters of each layer, those with the smallest sums of scores (the first dimension
+    of a weight counts its filters). By magnitude these are L1 norms: Li et al. 2017, section 3.1.
+    """
+    masks = {name: score >= 0 for name, score in scores.items()}
+    for name, removed in rule.filters.items():
+        norms = scores[name].double().clamp(min=0).flatten(1).sum(1)
+        keep = largest(norms, len(norms) - removed)
+        masks[name] &= keep.view(-1, *[1] * (masks[name].dim() - 1))
+    return masks

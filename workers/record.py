@@ -1,0 +1,118 @@
+"""What comes back: the schema of a record, one flat Parquet row for each (trial, step, evaluation).
+
+Columns in `RESULT_COLUMNS` are what the trial computed: two executions of it must agree on them. The others say
+where and when that happened. Columns are only ever added; `SCHEMA_VERSION` is raised with each addition, and
+readers fill what an older record lacks with nulls.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_RESULTS = [
+    pa.field("trial", pa.string(), nullable=False),
+    pa.field("step", pa.int64(), nullable=False),
+    pa.field("evaluation", pa.string(), nullable=False),
+    pa.field("stage", pa.string(), nullable=False),
+    pa.field("replicate", pa.int32(), nullable=False),
+    pa.field("start_trial", pa.string()),
+    pa.field("start_step", pa.int64()),
+    pa.field("mask_trial", pa.string()),
+    pa.field("mask_step", pa.int64()),
+    pa.field("epochs", pa.float64()),  # trained in this trial up to this stop
+    pa.field("learning_rate", pa.float64()),  # of the last step; null at step 0
+    pa.field("train_loss", pa.float64()),  # mean over the last whole epoch; null before one is complete
+    pa.field("train_accuracy", pa.float64()),
+    pa.field("validation_accuracy", pa.float64()),  # fractions of 1
+    pa.field("validation_loss", pa.float64()),
+    pa.field("validation_images", pa.int64()),
+    pa.field("test_accuracy", pa.float64()),
+    pa.field("test_loss", pa.float64()),
+    pa.field("test_images", pa.int64()),
+    pa.field("prunable_weights", pa.int64()),
+    pa.field("kept_weights", pa.int64()),
+    pa.field("density", pa.float64()),
+    pa.field("collapsed_layers", pa.int32()),  # prunable layers without one weight left
+    pa.field("multiply_adds", pa.float64()),  # of the dense network, one image
+    pa.field("sparse_multiply_adds", pa.float64()),  # theoretical: each layer's times its density
+    pa.field("paper_flops", pa.float64()),  # the study's own counter
+    pa.field("sparse_paper_flops", pa.float64()),
+    pa.field("state_digest", pa.string()),  # SHA-256 of the state at this stop
+    pa.field("start_digest", pa.string()),  # ... of the state it started from
+    pa.field("mask_digest", pa.string()),  # ... of the state its mask was made from
+]
+
+_PROVENANCE = [
+    pa.field("schema_version", pa.int32(), nullable=False),
+    pa.field("settings", pa.string()),  # the trial's canonical settings, JSON
+    pa.field("attempts", pa.int32()),
+    pa.field("wall_seconds", pa.float64()),  # training and evaluation in this trial up to this stop
+    pa.field("started_at", pa.timestamp("us", tz="UTC")),
+    pa.field("finished_at", pa.timestamp("us", tz="UTC")),
+    pa.field("host", pa.string()),
+    pa.field("device", pa.string()),
+    pa.field("instruction_set", pa.string()),
+    pa.field("threads", pa.int32()),
+    pa.field("ranks", pa.int32()),
+    pa.field("python_version", pa.string()),
+    pa.field("torch_version", pa.string()),
+    pa.field("prunesweep_version", pa.string()),
+    pa.field("commit", pa.string()),
+]
+
+SCHEMA = pa.schema(_RESULTS + _PROVENANCE)
+RESULT_COLUMNS = tuple(f.name for f in _RESULTS)
+
+DETAIL_SCHEMA = pa.schema(
+    [
+        pa.field(
+            "layers",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("layer", pa.string()),
+                        ("weights", pa.int64()),
+                        ("kept", pa.int64()),
+                        ("multiply_adds", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+        pa.field(
+            "curve",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("step", pa.int64()),
+                        ("learning_rate", pa.float64()),
+                        ("train_loss", pa.float64()),
+                        ("train_accuracy", pa.float64()),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+"""Beside each record: per-layer weights in network order, and the learning curve, one point an epoch."""
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as a table of the declared schema. Raises pyarrow.ArrowInvalid for values that do not fit."""
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def same_result(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records of the same stop agree on everything the trial computed."""
+    return all(
+        one[name] == other[name] or (one[name] != one[name] and other[name] != other[name])  # not a number, twice
+        for name in RESULT_COLUMNS
+    )
+
+
+def record_name(trial: str, step: int, evaluation: str) -> str:
+    """The name under which a stop's record is published, without its suffix."""
+    return f"{trial}-{step:08d}-{evaluation}"

@@ -1,0 +1,320 @@
+"""What can be asked of a worker: a trial's settings and its id.
+
+A trial is a start state, a program (learning rates and a mask rule) and a data stream; its id is the hash of
+exactly that. What does not change the numbers (names, paths, resources, the list of stops, how to evaluate)
+is not in it, so two cells that would do the same work get the same trial.
+
+Imports no torch: the planner hashes tens of thousands of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change of ours alters the bits that a trial gives. Part of every id."""
+
+ID_LENGTH = 20
+
+Precision = Literal["fp32", "tf32", "bf16"]
+
+CROSS_ENTROPY = "cross_entropy"
+
+
+class Stop(NamedTuple):
+    """A point on a trial's trajectory: the state after `step` optimiser steps."""
+
+    trial: str
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """Where images come from. Only the fingerprint and the held-out share reach an id.
+
+    `arguments` locate the data (paths, column names); `fingerprint` says what it must contain.
+    `holdout` images are taken from the training set, fixed and seeded, to validate on (0: validate on a part of
+    the test set, as the paper does).
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    holdout: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """A network by its registered name, with the keyword arguments that build it."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How to train, apart from how long and at which rates.
+
+    `optimizer` names a class of torch.optim, `optimizer_arguments` are its keyword arguments without `lr`.
+    `loss` is `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels) and
+    `horizontal_flip` augment; so does `random_resized_crop` where images stream from files. `normalization` is
+    `per_image` (zero mean, unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a
+    (mean, std) pair of per-channel lists.
+    `batch_norm_momentum` is in torch's sense (weight of the new batch); None leaves the network's own.
+    `threads` are those that a trial computes with on a CPU: their number can change the last bits.
+    """
+
+    batch_size: int
+    optimizer: str
+    optimizer_arguments: dict[str, Any] = field(default_factory=dict)
+    decay_batch_norm: bool = True
+    crop_padding: int = 0
+    horizontal_flip: bool = False
+    normalization: Any = "per_image"
+    label_smoothing: float = 0.0
+    clip_grad_norm: float | None = None
+    batch_norm_momentum: float | None = None
+    precision: Precision = "fp32"
+    threads: int = 1
+    loss: str = CROSS_ENTROPY
+    random_resized_crop: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What all trials of one data set, network and recipe share.
+
+    `code_version` is for users of their own code: a new value makes new ids.
+    """
+
+    dataset: Dataset
+    network: Network
+    recipe: Recipe
+    code_version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Segment:
+    """A stretch of the learning-rate program. See `workers.schedules` for the rate at each of its steps.
+
+    `steps` is how many steps it lasts (None: for ever). A ramp (`linear` or `cosine`) goes from `rate` to `final`
+    over `length` steps and begins here `offset` steps into itself; a constant stretch has only its `rate`.
+    """
+
+    shape: Literal["constant", "linear", "cosine"] = "constant"
+    rate: float
+    steps: int | None = None
+    final: float | None = None
+    length: Fraction | None = None
+    offset: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pruning:
+    """Which weights may go, and how they are chosen (score × distribution × structure: see `workers.pruning`).
+
+    `layers` names the rule for structure `filters`.
+    `exclude` are patterns (fnmatch) of parameter names that are never pruned, `include` of parameters that are,
+    beside the weights of layers (see `workers.models.build.prunable`).
+    """
+
+    score: str = "magnitude"
+    distribution: str = "global"
+    structure: str = "unstructured"
+    layers: str | None = None
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MaskRule:
+    """The mask of a trial: `source`'s weights and mask, pruned to exactly `density` of the prunable weights.
+
+    With structure `filters`, the mask loses so many `filters` of each layer instead, and `density` is what the paper
+    counts for that (see `workers.pruning.filters.structured_density`).
+    """
+
+    source: Stop
+    density: Fraction
+    pruning: Pruning
+    filters: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pretrained:
+    """A dense network that was trained elsewhere. `path` says where the file lies; only its checksum reaches an id."""
+
+    path: str
+    checksum: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One training trajectory.
+
+    `start` is the stop whose weights, optimiser state and buffers it begins with (None: freshly initialised, from
+    the seed of (replicate, stage)). `mask` is None for a dense training. `stage` names the data stream: `dense`,
+    `reinit`, or the round of retraining (`1` for one-shot). With a `rate_floor` all rates are multiplied by a factor
+    from it to 1 that depends on what the pruning takes away (see `workers.pruning.adaptive`). A `pretrained` network
+    is dense and whole at step 0.
+    """
+
+    task: Task
+    replicate: int
+    stage: str
+    rates: tuple[Segment, ...]
+    start: Stop | None = None
+    mask: MaskRule | None = None
+    rate_floor: Fraction | None = None
+    pretrained: Pretrained | None = None
+
+    @property
+    def parents(self) -> tuple[Stop, ...]:
+        """The stops whose checkpoints this trial reads, each once."""
+        sources = (self.start, self.mask.source if self.mask else None)
+        return tuple(dict.fromkeys(stop for stop in sources if stop is not None))
+
+    @property
+    def pruning_round(self) -> str:
+        """What seeds a random mask, beside the replicate: all techniques get the same one in a round."""
+        return "1" if self.stage == "reinit" else self.stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """How a stop is evaluated: keys a record, and is in no trial's id.
+
+    `validation_share` of the test set is validation, the rest test (paper: one fifth); None when validation images
+    are held out from training. `batch_norm_batches` > 0 re-estimates BatchNorm statistics on that many training
+    batches first (a control).
+    """
+
+    validation_share: Fraction | None = Fraction(1, 5)
+    batch_norm_batches: int = 0
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits that name these settings."""
+        return digest(canonical(self))[:8]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A trial and the stops wanted of it: `records` are the steps to evaluate, `checkpoints` those to keep."""
+
+    trial: Trial
+    records: tuple[int, ...]
+    checkpoints: tuple[int, ...]
+    evaluation: Evaluation = field(default_factory=Evaluation)
+
+    @property
+    def last_step(self) -> int:
+        return max(self.records + self.checkpoints)
+
+
+def trial_id(trial: Trial) -> str:
+    """The id of a trial: the first 20 hexadecimal digits of SHA-256 over its canonical settings."""
+    settings = canonical(trial)
+    dataset = trial.task.dataset
+    settings["task"]["dataset"] = {"fingerprint": dataset.fingerprint}
+    if dataset.holdout:
+        settings["task"]["dataset"]["holdout"] = dataset.holdout
+    if trial.pretrained:
+        settings["pretrained"] = {"checksum": trial.pretrained.checksum}
+    settings["numerics"] = NUMERICS_VERSION
+    return digest(settings)[:ID_LENGTH]
+
+
+def canonical(value: Any) -> Any:
+    """Plain JSON data in which fields at their default are left out, so that adding one keeps old ids."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: canonical(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if getattr(value, f.name) != _default(f)
+        }
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    return value
+
+
+def digest(data: Any) -> str:
+    """SHA-256 of JSON data with sorted keys, as hexadecimal digits."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """The inverse of `job_from_json`."""
+    data: dict[str, Any] = canonical(job)
+    return data
+
+
+def job_from_json(data: dict[str, Any]) -> Job:
+    """A job as a worker receives it. Raises KeyError or TypeError for anything that `job_to_json` did not write."""
+    return Job(
+        trial=trial_from_json(data["trial"]),
+        records=tuple(data["records"]),
+        checkpoints=tuple(data["checkpoints"]),
+        evaluation=evaluation_from_json(data.get("evaluation", {})),
+    )
+
+
+def evaluation_from_json(data: dict[str, Any]) -> Evaluation:
+    """Evaluation settings from their canonical form."""
+    if data.get("validation_share") is not None:
+        data = data | {"validation_share": Fraction(data["validation_share"])}
+    return Evaluation(**data)
+
+
+def trial_from_json(data: dict[str, Any]) -> Trial:
+    """A trial from its canonical form."""
+    task = data["task"]
+    mask = data.get("mask")
+    return Trial(
+        task=Task(
+            dataset=Dataset(**task["dataset"]),
+            network=Network(**task["network"]),
+            recipe=Recipe(**task["recipe"]),
+            code_version=task.get("code_version"),
+        ),
+        replicate=data["replicate"],
+        stage=data["stage"],
+        rates=tuple(_segment(segment) for segment in data["rates"]),
+        start=Stop(*data["start"]) if "start" in data else None,
+        rate_floor=Fraction(data["rate_floor"]) if "rate_floor" in data else None,
+        pretrained=Pretrained(**data["pretrained"]) if "pretrained" in data else None,
+        mask=None
+        if mask is None
+        else MaskRule(
+            source=Stop(*mask["source"]),
+            density=Fraction(mask["density"]),
+            pruning=_pruning(mask["pruning"]),
+            filters=mask.get("filters", {}),
+        ),
+    )
+
+
+def _segment(data: dict[str, Any]) -> Segment:
+    exact: dict[str, Any] = {name: Fraction(data[name]) for name in ("length", "offset") if name in data}
+    return Segment(**(data | exact))
+
+
+def _pruning(data: dict[str, Any]) -> Pruning:
+    patterns = {key: tuple(data.get(key, ())) for key in ("exclude", "include")}
+    return Pruning(**(data | patterns))
+
+
+def _default(f: dataclasses.Field[Any]) -> Any:
+    if f.default_factory is not dataclasses.MISSING:
+        return f.default_factory()
+    return f.default
