@@ -16,7 +16,7 @@ recipe:
   duration: 6ep
   batch_size: 16
   optimizer: {name: SGD, lr: 0.1, momentum: 0.9}
-  schedule: {name: piecewise, boundaries: [3ep], factor: 0.1}
+  schedule: {name: piecewise, boundaries: [2ep], factor: 0.1}
 grid:
   - technique: [fine_tuning, weight_rewinding, lr_rewinding]
     compression: [4, 8]
