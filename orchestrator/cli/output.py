@@ -1,0 +1,40 @@
+"""What commands print beside their data, and how they end. stdout carries data, stderr everything else."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal; tables that go elsewhere are not folded."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def name_unreadable(unreadable: dict[str, str]) -> None:
+    """Say which files were skipped, and exit with 3 if any were."""
+    for reason in unreadable.values():
+        say(f"warning: skipped {reason}")
+    if unreadable:
+        sys.exit(3)
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def finish(work: Callable[[], Any], store: str | None) -> None:
+    """Run, say how it went and how to go on, and exit with the summary's code."""
+    summary = work()
+    say(f"{summary.cells_done:,} of {summary.cells:,} cells done")
+    if summary.failed:
+        classes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
+        say(f"{summary.failed:,} trials failed ({classes}) and block {summary.blocked:,} more")
+        say(f"\nSee why:    prunesweep status {store}\nTry again:  prunesweep resume {store} --retry-failed")
+    elif summary.cells_done < summary.cells:
+        say(f"\nContinue with:  prunesweep resume {store}")
+    else:
+        say(f"\nNext:  prunesweep table {store}\n       prunesweep export {store}")
+    sys.exit(summary.exit_code)
