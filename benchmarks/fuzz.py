@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.sweep.expand import questions
+from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import SpecError, parse_spec
 from workers import checkpoint
 from workers.errors import CorruptFile

@@ -14,8 +14,9 @@ from typing import Any
 from measure import Figure, arguments, finish, prunesweep, wait, work_in, write_sweep
 
 import orchestrator as ps
-from orchestrator.sweep import expand, facts, identity
+from orchestrator.sweep import expand, identity
 from orchestrator.sweep.plan import Cell
+from orchestrator.sweep.settings import find_out
 from workers.encoding import to_parquet
 from workers.record import SCHEMA_VERSION, record_name, table_of
 from workers.store import Store
@@ -62,7 +63,7 @@ def small_store(folder: Path) -> list[Figure]:
 
 def planning(folder: Path) -> list[Figure]:
     spec = ps.load(write_sweep(folder / "plan.yaml", large_sweep(compressions=50, budgets=10, replicates=10)))
-    known = facts.gather(expand.questions(spec))
+    known = find_out(spec, None)
     begin = time.perf_counter()
     plan = expand.make_plan(spec, known)
     seconds = time.perf_counter() - begin
@@ -72,7 +73,7 @@ def planning(folder: Path) -> list[Figure]:
 def large_store(folder: Path, replicates: int) -> list[Figure]:
     """Reading commands on 1,506 cells a replicate, all of them done and consolidated."""
     spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
-    plan = expand.make_plan(spec, facts.gather(expand.questions(spec)))
+    plan = expand.make_plan(spec, find_out(spec, None))
     store = Store(folder / "large", create=True)
     store.add_sweep(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": identity.tasks(plan)}, plan.table())
     publish_all(folder / "large", {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values())

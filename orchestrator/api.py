@@ -30,10 +30,11 @@ def load(path: Location) -> SweepSpec:
 
 def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
     """What a sweep comes to. Facts that an existing store has pinned are used; nothing is written."""
-    from orchestrator.sweep import expand, facts
+    from orchestrator.sweep import expand
+    from orchestrator.sweep.settings import find_out
 
     existing = store if isinstance(store, Store) else existing_store(store)
-    return expand.make_plan(sweep, facts.gather(expand.questions(sweep), existing))
+    return expand.make_plan(sweep, find_out(sweep, existing))
 
 
 def run(
@@ -55,12 +56,13 @@ def run(
     from orchestrator.driver.session import RunOptions, run_plan
     from orchestrator.select import check_picked, selector
     from orchestrator.sweep import expand, facts, identity
+    from orchestrator.sweep.settings import find_out
 
     location = os.fspath(store if store is not None else sweep.store or "")
     if not location:
         raise InputError("no store: the sweep file has none\n\nhint: add `store:` to it, or give `--store`")
     wanted = selector(only) if only is not None else None
-    known = facts.gather(expand.questions(sweep), existing_store(location))
+    known = find_out(sweep, existing_store(location))
     whole = expand.make_plan(sweep, known)
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")

@@ -9,8 +9,9 @@ from typing import Any
 from orchestrator import api
 from orchestrator.estimate import seconds_left
 from orchestrator.select import check_picked, selector
-from orchestrator.sweep import expand, facts
+from orchestrator.sweep import expand
 from orchestrator.sweep.plan import steps_left
+from orchestrator.sweep.settings import find_out
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.text import duration, plural, size
 
@@ -67,7 +68,7 @@ class Preview:
 def preview(spec: SweepSpec, store: str | None = None, only: str | None = None) -> Preview:
     """Plan a sweep against a store (default: the sweep file's own, where it exists) and count."""
     existing = api.existing_store(store or spec.store)
-    known = facts.gather(expand.questions(spec), existing)
+    known = find_out(spec, existing)
     plan = expand.make_plan(spec, known)
     if only is not None:
         plan = plan.only(selector(only))

@@ -3,7 +3,8 @@
 `python -m workers.describe` reads a JSON list of requests from stdin and writes a JSON list of answers to stdout, so
 that a planner imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
 (`workers.trial.canonical`), and `"pretrained"`, paths of weights, if there are any; its answer is
-`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or `{"error": message}`.
+`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or `{"error": message, "about": part}`,
+where the part is a key of the request.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -48,10 +50,13 @@ def describe_network(
     network, recipe or pruning that cannot be.
     """
     facts = ImageFacts(**dataset_facts)
-    module = build(network, facts, recipe, 0, "dense")
-    optimizer = make_optimizer(recipe, module)
-    check_loss(recipe, facts.classes)
-    weights = prunable(module, pruning.exclude, pruning.include)
+    with _about("network"):
+        module = build(network, facts, recipe, 0, "dense")
+    with _about("recipe"):
+        optimizer = make_optimizer(recipe, module)
+        check_loss(recipe, facts.classes)
+    with _about("pruning"):
+        weights = prunable(module, pruning.exclude, pruning.include)
     cost = costs(module, facts.input_shape)
     parameters = list(module.parameters())
     buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())
@@ -75,10 +80,9 @@ def describe_network(
     }
 
 
-def check_augmentation(dataset: Dataset, recipe: Recipe) -> None:
-    """Raise InputError for an augmentation that a registered data set does not have."""
-    streams = lookup(DATASETS, dataset.name, "data set").streams
-    if recipe.random_resized_crop and not streams and not is_own(dataset.name):
+def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
+    """Raise InputError for an augmentation that a data set does not have; `streams` if it may leave images in files."""
+    if recipe.random_resized_crop and not streams:
         names = ", ".join(name for name, entry in DATASETS.items() if entry.streams)
         raise InputError(
             f"`random_resized_crop` needs images that stream from files, and those of `{dataset.name}` are in memory"
@@ -87,22 +91,37 @@ def check_augmentation(dataset: Dataset, recipe: Recipe) -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer to one request: `{"facts": ...}`, or `{"error": message}` if what it asks for cannot be had."""
+    """The answer to one request: `{"facts": ...}`, or `{"error": ..., "about": ...}` if it cannot be had."""
     network = Network(**request["network"])
     recipe = Recipe(**request["recipe"])
     pruning = Pruning(**request["pruning"])
     dataset = Dataset(**request["dataset"])
     try:
-        check_augmentation(dataset, recipe)
-        dataset_facts = describe_dataset(dataset)
+        with _about("dataset"):
+            streams = is_own(dataset.name) or lookup(DATASETS, dataset.name, "data set").streams
+        with _about("recipe"):
+            check_augmentation(dataset, recipe, streams)
+        with _about("dataset"):
+            dataset_facts = describe_dataset(dataset)
         network_facts = describe_network(network, dataset_facts, recipe, pruning)
         checksums = {}
         if "pretrained" in request:
             module = build(network, ImageFacts(**dataset_facts), recipe, 0, "dense")
-            checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
+            with _about("pretrained"):
+                checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
     except PrunesweepError as error:
-        return {"error": str(error)}
+        return {"error": str(error), "about": error.about or "network"}
     return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums}}
+
+
+@contextlib.contextmanager
+def _about(part: str) -> Iterator[None]:
+    """Say of errors in the block which part of a request they are about."""
+    try:
+        yield
+    except PrunesweepError as error:
+        error.about = part
+        raise
 
 
 def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:

@@ -18,7 +18,12 @@ from typing import Literal
 
 
 class PrunesweepError(Exception):
-    """Base class. The message says what is wrong and what to do about it."""
+    """Base class. The message says what is wrong and what to do about it.
+
+    `about` is what it is about, among all that was asked for at once; empty if unknown.
+    """
+
+    about: str = ""
 
 
 class InputError(PrunesweepError):

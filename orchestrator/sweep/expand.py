@@ -3,80 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any, NamedTuple
 
 from orchestrator.sweep.checks import DENSE
-from orchestrator.sweep.facts import Answer, Facts, Question
+from orchestrator.sweep.facts import Answer, Facts
 from orchestrator.sweep.plan import Cell, Plan, PlannedTrial
-from orchestrator.sweep.recipe import RecipeSpec
+from orchestrator.sweep.problems import Complaint, Path, complaint_of
 from orchestrator.sweep.retraining import Retraining, in_steps, retraining_rounds
-from orchestrator.sweep.spec import DatasetSpec, GridSpec, NetworkSpec, PruningSpec, SweepSpec
+from orchestrator.sweep.settings import Setting, settings
+from orchestrator.sweep.spec import GridSpec, SweepSpec
 from orchestrator.sweep.values import Duration
 from workers import schedules
 from workers.errors import InputError
-from workers.models import NETWORKS
 from workers.pruning import kept_weights
 from workers.pruning.filters import removed_filters, structured_density
-from workers.registry import lookup
 from workers.schedules import Program
 from workers.techniques import TECHNIQUES, DenseTraining
-from workers.trial import Dataset, MaskRule, Network, Pretrained, Stop, Task, Trial, trial_id
-
-
-class Setting(NamedTuple):
-    """One combination of what a grid is crossed with."""
-
-    dataset: DatasetSpec
-    network: NetworkSpec
-    recipe: RecipeSpec
-    pruning: PruningSpec
-
-    def question(self, spec: SweepSpec) -> Question:
-        """What must be known before it can be planned."""
-        entry = lookup(NETWORKS, self.network.name, "network")
-        return Question(
-            dataset=Dataset(name=self.dataset.name, arguments=self.dataset.arguments, holdout=spec.evaluation.holdout),
-            network=Network(
-                name=entry.canonical or self.network.name, arguments={**entry.fixed, **self.network.arguments}
-            ),
-            recipe=self.recipe.settings,
-            pruning=self.pruning.settings,
-            code_version=spec.code_version,
-            pretrained=_pretrained_paths(spec),
-        )
-
-    def labels(self) -> dict[str, str]:
-        """The columns of a cell that name this setting, but for pruning, which the dense network has none of."""
-        return {"dataset": self.dataset.label, "network": self.network.label, "recipe": self.recipe.name}
-
-
-def settings(spec: SweepSpec, grid: GridSpec) -> Iterator[Setting]:
-    """The settings that a grid is crossed with."""
-    recipes = [recipe for recipe in spec.recipes if grid.recipe is None or recipe.name in grid.recipe]
-    combinations = product(
-        grid.datasets or spec.datasets, grid.networks or spec.networks, recipes, grid.prunings or spec.prunings
-    )
-    return (Setting(*combination) for combination in combinations)
-
-
-def questions(spec: SweepSpec) -> list[Question]:
-    """Everything that must be known to plan a sweep."""
-    return [setting.question(spec) for grid in spec.grids for setting in settings(spec, grid)]
+from workers.trial import MaskRule, Pretrained, Stop, Task, Trial, trial_id
 
 
 def make_plan(spec: SweepSpec, facts: Facts) -> Plan:
-    """Expand a sweep. Raises InputError for what only the data's size or the network shows to be impossible."""
+    """Expand a sweep. Raises SpecError for what only the data's size or the network shows to be impossible."""
     plan = Plan(spec, spec.evaluation.settings, [], {})
     cells: dict[tuple[Any, ...], Cell] = {}
-    for grid in spec.grids:
-        for setting in settings(spec, grid):
-            expansion = _Expansion(setting, facts[setting.question(spec)], spec, plan.trials)
-            for cell in expansion.cells(grid):
-                identity = cell._replace(budget=None, pruning="" if cell.technique == "dense" else cell.pruning)
-                cells.setdefault(identity, cell)
+    expansions = [
+        (("grid", number), grid, _Expansion(setting, facts[setting.question(spec)], spec, plan.trials))
+        for number, grid in enumerate(spec.grids)
+        for setting in settings(spec, grid)
+    ]
+    complaints = [complaint for path, grid, expansion in expansions for complaint in expansion.complaints(path, grid)]
+    if complaints:
+        raise spec.refusal(complaints)
+    for _, grid, expansion in expansions:
+        for cell in expansion.cells(grid):
+            identity = cell._replace(budget=None, pruning="" if cell.technique == "dense" else cell.pruning)
+            cells.setdefault(identity, cell)
     plan.cells.extend(cells.values())
     return plan
 
@@ -111,10 +75,25 @@ class _Expansion:
             last_rate=schedules.constant_end(schedule) if rate is None else float(rate),
         )
 
+    def complaints(self, path: Path, grid: GridSpec) -> Iterator[Complaint]:
+        """What is impossible in a grid (which is at `path`) with these data and this network."""
+        techniques = [technique for technique in grid.techniques if technique != DENSE]
+        for number, budget in enumerate(grid.budgets):
+            for technique in techniques[:1]:  # a budget is too long for all of them
+                yield from _refused((*path, "budget", number), self._rounds, technique, budget, grid)
+        if grid.iterative:
+            lowest = (1 - grid.iterative.rate) ** grid.iterative.rounds
+            yield from _refused((*path, "iterative", "rounds"), self._target, lowest)
+        for number, density in enumerate(grid.densities):
+            axis = "density" if grid.density else "compression"
+            yield from _refused((*path, axis, number), self._target, density)
+        for number, level in enumerate(grid.levels or ()):
+            yield from _refused((*path, "levels", number), self._level, level)
+
     def cells(self, grid: GridSpec) -> Iterator[Cell]:
         """Every cell of a grid, and the dense network of each replicate."""
         retrainings = [
-            retraining_rounds(technique, budget, grid.iterative, self._dense, self._steps_per_epoch)
+            self._rounds(technique, budget, grid)
             for technique, budget in product(grid.techniques, grid.budgets)
             if technique != DENSE
         ]
@@ -124,6 +103,9 @@ class _Expansion:
             yield self._dense_cell(dense, replicate)
             for rounds, targets in product(retrainings, chains):
                 yield from self._chain(rounds, targets, dense, replicate, grid.iterative is not None)
+
+    def _rounds(self, technique: str, budget: Duration, grid: GridSpec) -> list[Retraining]:
+        return retraining_rounds(technique, budget, grid.iterative, self._dense, self._steps_per_epoch)
 
     def _chain(
         self, rounds: Sequence[Retraining], targets: Sequence[_Target], dense: Stop, replicate: int, iterative: bool
@@ -240,11 +222,12 @@ class _Expansion:
         return schedules.piecewise(peak, boundaries, [_exact(factor) for factor in schedule.factors], warmup)
 
 
-def _pretrained_paths(spec: SweepSpec) -> tuple[str, ...]:
-    """The files of all replicates of a sweep."""
-    if spec.dense is None:
-        return ()
-    return tuple(sorted({spec.dense.path(replicate) for grid in spec.grids for replicate in grid.replicates}))
+def _refused(path: Path, make: Callable[..., object], *arguments: object) -> Iterator[Complaint]:
+    """The complaint about the value at `path`, if what it says to make cannot be made."""
+    try:
+        make(*arguments)
+    except InputError as error:
+        yield complaint_of(str(error), path)
 
 
 def _exact(number: float) -> Fraction:

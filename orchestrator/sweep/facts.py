@@ -66,6 +66,14 @@ class Answer:
         return Fraction(self.training_images, batch_size)
 
 
+class Undescribed(InputError):
+    """What was asked about cannot be had. `problems` are (question, the part of it that is at fault, message)."""
+
+    def __init__(self, problems: list[tuple[Question, str, str]]) -> None:
+        super().__init__("\n".join(dict.fromkeys(message for *_, message in problems)))
+        self.problems = problems
+
+
 class Facts:
     """Answers by question. `unreadable` names what the store had of them and could not be read (path: reason)."""
 
@@ -86,15 +94,19 @@ class Facts:
 
 
 def gather(questions: Iterable[Question], store: Store | None = None) -> Facts:
-    """Answers from the store where it has them, else from `workers.describe`; new ones are pinned in the store.
+    """Answers from the store where it has them, else from `workers.describe`.
 
-    Raises InputError with everything that could not be described.
+    Raises Undescribed with everything that could not be described, InputError if nothing could be looked at.
     """
     wanted = {question.key: question for question in questions}
     known = _pinned(wanted, store) if store is not None else Facts({})
     unknown = [question for key, question in wanted.items() if key not in known._answers]
-    for question, answer in zip(unknown, _describe([question.to_json() for question in unknown]), strict=True):
-        known._answers[question.key] = answer
+    answers = _describe([question.to_json() for question in unknown])
+    asked = list(zip(unknown, answers, strict=True))
+    problems = [(question, answer["about"], answer["error"]) for question, answer in asked if "error" in answer]
+    if problems:
+        raise Undescribed(problems)
+    known._answers |= {question.key: answer["facts"] for question, answer in asked}
     return known
 
 
@@ -133,12 +145,10 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
 def _describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not requests:
         return []
+    print("Looking at data and networks, once", file=sys.stderr)
     command = [sys.executable, "-m", "workers.describe"]
     found = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=False)
     if found.returncode != 0:
         raise InputError(f"could not look at data and networks:\n{found.stderr.strip()}")
-    answers = json.loads(found.stdout)
-    problems = list(dict.fromkeys(answer["error"] for answer in answers if "error" in answer))
-    if problems:
-        raise InputError("\n".join(problems))
-    return [answer["facts"] for answer in answers]
+    answers: list[dict[str, Any]] = json.loads(found.stdout)
+    return answers

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.sweep import expand, facts
 from orchestrator.sweep.plan import Plan
+from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import CorruptFile, InputError
 from workers.store import RecordKey, Store
@@ -44,7 +45,7 @@ def needs(store: Store) -> Needs:
 
 def _plan(store: Store, folder: str) -> Plan:
     spec = spec_from_dict(store.read_sweep(folder).get("spec", {}))
-    known = facts.pinned(expand.questions(spec), store)
+    known = facts.pinned(questions(spec), store)
     return expand.make_plan(spec, known)
 
 

@@ -23,6 +23,12 @@ class Complaint(NamedTuple):
     at_key: bool = False
 
 
+def complaint_of(error: str, path: Path) -> Complaint:
+    """An error's message, hint included, as a complaint about the value at `path`, which it names by itself."""
+    message, _, remedy = error.partition("\n\nhint: ")
+    return Complaint(path, message, remedy, show=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One mistake. `where` is `file:line:column`, or the path for data that came from no file.
@@ -42,7 +48,7 @@ class Problem:
         parts += [f"`{self.field}`"] if self.field else []
         parts += [self.message] if self.value is None else [self.message, self.value]
         lines = ["error: " + ": ".join(parts), self.excerpt, f"hint: {self.remedy}"]
-        return "\n".join(line for line in lines if line)
+        return "\n".join(line for line in lines if line not in ("", "hint: "))
 
 
 class SpecError(InputError):

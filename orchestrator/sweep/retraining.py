@@ -32,8 +32,7 @@ def retraining_rounds(
     """The rounds of a chain: each of `budget`; or, if that is for all of them, each of an equal part in whole steps,
     the last with what is left over (Zimmer, Spiegel, Pokutta 2023, section 3.2: BIMP). One-shot pruning has one.
 
-    Raises InputError for a budget that is longer than the dense training or too short to be shared, and for a
-    technique that needs the last rate where there is none.
+    Raises InputError for a budget that is longer than the dense training or too short to be shared.
     """
     exact = in_steps(budget, dense.steps, steps_per_epoch)
     whole = dense.steps - math.floor(dense.steps - exact)
@@ -42,11 +41,6 @@ def retraining_rounds(
         raise InputError(
             f"budget `{budget}` is {float(exact):,.6g} steps, longer than the dense training of {length}\n\n"
             "hint: the longest is `100%`"
-        )
-    if TECHNIQUES[technique].needs_last_rate and dense.last_rate is None:
-        raise InputError(
-            f"the schedule does not end constant, so the rate of `{technique}` must be given\n\n"
-            "hint: add `fine_tuning_rate` to the recipe"
         )
     if iterative is None or iterative.budget_is == "per_round":
         rounds = iterative.rounds if iterative else 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, PrivateAttr, ValidationError
 
 from orchestrator.sweep.checks import DENSE, check
 from orchestrator.sweep.complaints import complaints_of
@@ -231,6 +232,15 @@ class SweepSpec(Settings):
     resources: ResourcesSpec = ResourcesSpec()
     limits: LimitsSpec = LimitsSpec()
     failures: FailuresSpec = FailuresSpec()
+    _source: Source = PrivateAttr(default_factory=lambda: Source(None))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is asked, wherever it was written."""
+        return isinstance(other, SweepSpec) and self.canonical() == other.canonical()
+
+    def refusal(self, complaints: Iterable[Complaint]) -> SpecError:
+        """The error for what turned out to be wrong after reading, shown where it was written."""
+        return SpecError(self._source.problems(complaints))
 
     def canonical(self) -> dict[str, Any]:
         """JSON data with every default written out; `spec_from_dict` gives the same sweep back."""
@@ -314,4 +324,5 @@ def _build(source: Source) -> SweepSpec:
         complaints += complaints_of(error, _MODELS)
     if complaints:
         raise SpecError(source.problems(complaints))
+    spec._source = source
     return spec

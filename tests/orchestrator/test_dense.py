@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sweeps import grid, messages_of, problems_of, sweep
 
-from orchestrator.sweep.expand import make_plan, questions
+from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.facts import Facts
+from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import spec_from_dict
 
 FILES = {"from": "runs/dense-{replicate}.safetensors"}

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator import api
 from orchestrator.select import selector
-from orchestrator.sweep.expand import make_plan, questions
+from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.plan import steps_left
-from orchestrator.sweep.spec import spec_from_dict
+from orchestrator.sweep.settings import questions
+from orchestrator.sweep.spec import SpecError, parse_spec, spec_from_dict
 from workers.errors import InputError
 from workers.store import RecordKey
 from workers.trial import Stop
@@ -257,6 +259,40 @@ def test_a_part_of_a_plan_keeps_its_dense_networks(paper):
 def test_what_only_the_data_or_network_shows_to_be_impossible_is_refused(grid, message):
     with pytest.raises(InputError, match=message):
         plan(grid, dataset={"name": "image_parquet", "path": "of unknown size"})
+
+
+IMPOSSIBLE = """\
+version: 1
+name: impossible
+dataset: {name: synthetic, train_images: 80, test_images: 40, classes: 4, channels: 1, size: 6}
+network:
+  - {name: mlp, hidden: [16]}
+  - {name: mlp, hidden: [16], dropout: 0.2}
+recipe: {duration: 6ep, batch_size: 16, optimizer: {name: SGD, lr: 0.1}}
+grid:
+  - technique: lr_rewinding
+    compression: [4, 2000]
+    budget: 50%
+  - technique: lr_rewinding
+    iterative: {rounds: 20, rate: 50%}
+    budget: 50%
+"""
+
+
+def test_what_facts_show_to_be_impossible_is_shown_in_the_file_all_at_once():
+    with pytest.raises(SpecError) as caught:
+        api.plan(parse_spec(IMPOSSIBLE, "its.yaml"))
+    found = [(problem.where, problem.field) for problem in caught.value.problems]
+    of_each_network = [("its.yaml:10:22", "grid[0].compression[1]"), ("its.yaml:13:25", "grid[1].iterative.rounds")]
+    assert sorted(found) == sorted(2 * of_each_network)
+
+
+def test_what_cannot_be_described_is_shown_in_the_file_all_at_once():
+    text = IMPOSSIBLE.replace("0.2", "3").replace("SGD", "LBFGS")
+    with pytest.raises(SpecError) as caught:
+        api.plan(parse_spec(text, "its.yaml"))
+    found = [(problem.where, problem.field) for problem in caught.value.problems]
+    assert found == [("its.yaml:6:5", "network[1]"), ("its.yaml:7:9", "recipe")]
 
 
 def test_durations_that_are_no_whole_steps_are_never_cut_short():
