@@ -152,38 +152,6 @@ def _machines() -> str:
     return "; ".join(shapes) or "no machines"
 
 
-def check_shared(store: Store) -> None:
-    """Raise InputError unless every machine of the cluster sees this very store."""
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) < 2:
-        return
-    token = f"cache/shared-{os.getpid()}-{time.time_ns()}"
-    store.files.write(token, b"")
-    try:
-        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        look = ray.remote(num_cpus=0)(_sees)
-        found = {
-            node["NodeManagerAddress"]: look.options(
-                scheduling_strategy=strategy(node_id=node["NodeID"], soft=False)
-            ).remote(store.location, token)
-            for node in nodes
-        }
-        blind = [address for address, seen in found.items() if not ray.get(seen)]
-    finally:
-        store.files.delete(token)
-    if blind:
-        raise InputError(
-            f"store `{store.location}` is not the same on every machine: {', '.join(sorted(blind))} cannot see it\n\n"
-            "hint: put it on a filesystem or object store that all of them share, at the same path"
-        )
-
-
-def _sees(location: str, token: str) -> bool:
-    from workers.files import open_files
-
-    return open_files(location).exists(token)
-
-
 def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     global _current

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.driver import machines
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
@@ -119,7 +120,11 @@ def _give_up_states(store: Store, options: RunOptions) -> None:
     """Delete the states that no sweep of the store needs any more, and say so."""
     from orchestrator.gc import give_up
 
-    garbage = give_up(store)
+    try:
+        garbage = give_up(store)
+    except StoreError as error:  # what was asked for is done
+        print(f"warning: kept all states: {error}", file=sys.stderr)
+        return
     if garbage.bytes and not options.quiet:
         print(garbage, file=sys.stderr)
 
@@ -151,6 +156,7 @@ def _drive(
             retries=dict(plan.spec.failures.retries),
         )
 
+    unseen = machines.unseen_data(agenda.jobs.values())
     resources = plan.spec.resources
     machine = Machine(
         device="cuda" if resources.gpus else "cpu",
@@ -159,11 +165,13 @@ def _drive(
     if options.in_process:
         from orchestrator.driver import in_process
 
+        if problem := machines.data_problem(unseen):
+            raise InputError(problem)
         with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
             in_process.drive(dispatching, store, machine, bounds)
         return dispatching.problem
-    from orchestrator.driver import own_code, ray_tune
+    from orchestrator.driver import ray_tune
 
     cluster = ray_tune.Cluster(
         address=options.address,
@@ -175,8 +183,9 @@ def _drive(
         wait_for_resources=options.wait_for_resources,
     )
     with ray_tune.connected(cluster) as slots:
-        ray_tune.check_shared(store)
-        own_code.check_importable(own_code.own_functions(plan), os.getcwd())
+        machines.check_shared(store)
+        machines.check_importable(machines.own_functions(plan), os.getcwd())
+        machines.check_data(unseen)
         with Progress(plan, store, agenda, slots=slots, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
             ray_tune.drive(dispatching, store, machine, bounds, cluster, slots)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.driver.own_code import check_importable, own_functions, problem_with
+from orchestrator.driver.machines import (
+    check_data,
+    check_importable,
+    data_problem,
+    own_functions,
+    problem_with,
+    unseen_data,
+)
 from orchestrator.layers import Layer, Layers
 from workers.trial import Dataset, Network, Recipe, Task
 
@@ -29,8 +37,9 @@ def test_functions_of_ones_own_in_a_plan():
 
 
 def test_nothing_is_asked_of_a_cluster_without_code_of_ones_own(monkeypatch):
-    monkeypatch.setattr("orchestrator.driver.own_code.ray", None)
+    monkeypatch.setattr("orchestrator.driver.machines._alive", None)
     check_importable([], "anywhere")
+    check_data([])
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
@@ -40,6 +49,15 @@ def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
     assert problem == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
     assert problem_with(["only_here_on_disk:load"], str(tmp_path)) is None
     assert "did you mean" not in problem_with(["only_here_on_disk:lode"], str(tmp_path))
+
+
+def test_data_whose_facts_are_known_beforehand_are_looked_for_all_the_same(tmp_path):
+    jobs = [SimpleNamespace(trial=SimpleNamespace(task=task(name))) for name in ("digits", "cifar10", "data:load")]
+    (unseen,) = unseen_data(jobs)
+    assert unseen.name == "cifar10"
+    problem = data_problem([replace(unseen, arguments={"root": str(tmp_path)}, fingerprint="md5:x")])
+    assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem
+    assert "hint: name the folder" in problem
 
 
 @pytest.mark.parametrize(
