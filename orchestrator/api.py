@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.crashpoints import crash_point
-from workers.errors import InputError, StoreError
+from workers.errors import InputError, MissingStore
 from workers.store import Store
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def existing_store(store: Location | None) -> Store | None:
         return None
     try:
         return Store(store)
-    except StoreError:
+    except MissingStore:
         from workers.files import open_files
 
         if open_files(store).names(""):

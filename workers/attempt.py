@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import os
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +19,9 @@ from workers.machine import Machine
 from workers.outcomes import Outcome, failure_of, is_disk_full
 from workers.store import Store
 from workers.trial import Job, trial_id
+
+LONGEST_GRACE = 30.0
+"""How long (at most; at most its time limit again) a chunk may take to come back once a trial's time is up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +69,33 @@ class Attempt:
     def interrupt(self, reason: str) -> None:
         """Have the state saved and the attempt ended at the end of the chunk; safe in a signal handler."""
         self._interrupted = reason
+
+    @contextlib.contextmanager
+    def ended_if_hung(self) -> Iterator[None]:
+        """End this process if the block does not come back in time: `timeout`, looked at between chunks, and a grace.
+
+        The log then says where it hung. For workers that are processes of their own.
+        """
+        if self._bounds.timeout is None:
+            yield
+            return
+        left = self._bounds.timeout - (time.monotonic() - self._begun)
+        grace = min(self._bounds.timeout, LONGEST_GRACE)
+        timer = threading.Timer(max(0.0, left) + grace, self._abandon)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _abandon(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            faulthandler.dump_traceback(file)
+            file.seek(0)
+            where = file.read().decode("utf-8", "replace")
+        self._log.end("timeout", {"reason": f"it hung; what its threads were at:\n{where}", "step": self._step})
+        os._exit(1)
 
     def advance(self, seconds: float) -> Report:
         """Train for about so many seconds; the attempt goes on only after a report that it is `running`."""

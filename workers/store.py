@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from workers.crashpoints import crash_point
 from workers.encoding import from_json, from_parquet, to_json, to_parquet
-from workers.errors import CorruptFile, NewerFile, StoreError
+from workers.errors import CorruptFile, MissingStore, NewerFile, StoreError
 from workers.files import Files, open_files
 from workers.record import (
     DETAIL_SCHEMA,
@@ -80,6 +80,10 @@ class Store(States):
             marker = json.loads(self.files.read(_MARKER))
         except FileNotFoundError:
             self._initialise(create)
+        except NotADirectoryError as error:
+            raise StoreError(
+                f"store `{self.location}` is a file, or lies within one\n\nhint: name another place; it is a folder"
+            ) from error
         except (ValueError, RecursionError, OSError) as error:
             raise StoreError(f"store `{self.location}`: cannot read `{_MARKER}`: {error}") from error
         else:
@@ -87,7 +91,7 @@ class Store(States):
 
     def _initialise(self, create: bool) -> None:
         if not create:
-            raise StoreError(
+            raise MissingStore(
                 f"`{self.location}` is not a prunesweep store: it has no `{_MARKER}`\n\n"
                 "hint: name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE"
             )

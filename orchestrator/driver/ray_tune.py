@@ -56,6 +56,8 @@ from workers.trial import job_from_json, job_to_json, trial_id  # noqa: E402
 _STEP_SECONDS = 2.0  # one report to the driver at most this often
 _RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
 _STALL_SECONDS = 300.0
+_SILENT_SECONDS = 600.0
+_HUNG = {"outcome": "timeout", "reason": "it hung, and its worker was ended after the time that a trial may take"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,11 +77,24 @@ class Cluster:
 class _Run:
     """What the searcher, the stopper and the callback share. They are pickled by Tune, so it is not part of them.
 
-    `names` are the trials that Tune has, by Tune's own ids.
+    `names` are the trials that Tune has, by Tune's own ids; `begun` and `heard` say (monotonic) when each began on
+    its worker and last reported.
     """
 
     dispatcher: Dispatcher
+    timeout: float | None = None
     names: dict[str, str] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+
+    def ended(self, tune_id: str, report: Report) -> None:
+        """An attempt has ended."""
+        self.heard.pop(tune_id, None)
+        self.dispatcher.ended(self.names.pop(tune_id), report)
+
+    def timed_out(self, tune_id: str) -> bool:
+        """Whether a trial has had more time than the sweep allows."""
+        return self.timeout is not None and time.monotonic() - self.begun[tune_id] > self.timeout
 
 
 _current: _Run | None = None
@@ -155,7 +170,7 @@ def _machines() -> str:
 def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     global _current
-    _current = _Run(dispatcher)
+    _current = _Run(dispatcher, bounds.timeout)
     staged = min(slots, 16)  # trials whose actors are being prepared while all slots are busy
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
     trainable = tune.with_parameters(
@@ -234,7 +249,8 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         self._stepping = True
         try:
-            report = self._attempt.advance(_STEP_SECONDS)
+            with self._attempt.ended_if_hung():
+                report = self._attempt.advance(_STEP_SECONDS)
         finally:
             self._stepping = False
         if self._terminated or report.outcome == "out_of_memory":  # it would keep what memory it still holds
@@ -269,16 +285,16 @@ class DispatchingSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if not result["done"] and result["reached"] is not None:
             run = _run()
+            run.heard[trial_id] = time.monotonic()
             run.dispatcher.reached(run.names[trial_id], result["reached"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if error:
             return  # `Watch.on_trial_error` knows why
-        run = _run()
         report = Report(**json.loads(result["report"])) if result else Report("interrupted")
         if report.outcome == "running":  # stopped on the way
             report = Report("interrupted", report.step)
-        run.dispatcher.ended(run.names.pop(trial_id), report)
+        _run().ended(trial_id, report)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a run is rebuilt from the store."""
@@ -303,10 +319,15 @@ class Watch(tune.Callback):
     def __init__(self) -> None:
         self._checked = self._moved = 0.0
 
-    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run = _run()
-        name = run.names.pop(trial.trial_id)
-        run.dispatcher.ended(name, _report_of(trial))
+        run.begun[trial.trial_id] = run.heard[trial.trial_id] = time.monotonic()
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        run, report = _run(), _report_of(trial)
+        if report.outcome == "lost_worker" and run.timed_out(trial.trial_id):
+            report = Report("timeout", report.step, report.failure | _HUNG)
+        run.ended(trial.trial_id, report)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         dispatcher = _run().dispatcher
@@ -315,10 +336,21 @@ class Watch(tune.Callback):
         if now - self._checked < 5:
             return
         self._checked = now
+        self._name_silent(now)
         if not self._moved or not dispatcher.agenda.running or any(t.status == TuneTrial.RUNNING for t in trials):
             self._moved = now
         elif now - self._moved > _STALL_SECONDS:
             dispatcher.stalled = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {_machines()}"
+
+    def _name_silent(self, now: float) -> None:
+        """Say once of each trial that it has not reported for long: only a time limit ends one that hangs."""
+        run = _run()
+        for tune_id in [each for each, since in run.heard.items() if now - since > _SILENT_SECONDS]:
+            del run.heard[tune_id]
+            run.dispatcher.progress.say(
+                f"trial {run.names[tune_id]} has not reported for {_SILENT_SECONDS / 60:.0f} min; it may hang "
+                "(`limits: {trial_timeout: 3h}` in the sweep file ends such trials and tries them again)"
+            )
 
 
 def _report_of(trial: TuneTrial) -> Report:

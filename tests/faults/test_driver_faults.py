@@ -20,6 +20,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.lease import Lease
 from orchestrator.driver.room import Room
 from orchestrator.driver.session import RunOptions
+from orchestrator.logs import read_log
 from orchestrator.sweep.spec import spec_from_dict
 from workers import attempt, lease, outcomes, training
 from workers.attempt import Attempt, Bounds
@@ -126,7 +127,7 @@ def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path,
 
 
 CRASHING = """\
-import ctypes, os, signal, sys
+import ctypes, os, signal, sys, time
 from torch import nn
 
 def build(input_shape, classes, how):
@@ -143,16 +144,23 @@ class Crashing(nn.Sequential):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "segfault":
                 ctypes.string_at(0)
+            if self.how == "hang":
+                time.sleep(1000)
         return super().forward(images)
 """
 CRASHING_SWEEP = """\
 version: 1
 name: crashing
 dataset: {name: synthetic, train_images: 80, test_images: 40, classes: 4, channels: 1, size: 6}
-network: [{name: crashing:build, how: kill}, {name: crashing:build, how: segfault}, {name: crashing:build, how: not}]
+network:
+- {name: crashing:build, how: kill}
+- {name: crashing:build, how: segfault}
+- {name: crashing:build, how: not}
+- {name: crashing:build, how: hang}
 recipe: {duration: 2ep, batch_size: 16, optimizer: {name: SGD, lr: 0.1}}
 grid: {technique: dense, replicates: 1}
-failures: {retries: {lost_worker: 0}}
+failures: {retries: {lost_worker: 0, timeout: 0}}
+limits: {trial_timeout: 6s}
 """
 
 
@@ -170,17 +178,19 @@ def prunesweep(folder, *arguments):
 
 
 @pytest.mark.timeout(300)  # workers are lost and replaced: each new one imports torch
-def test_fault_07_and_08_a_trial_that_kills_its_workers_is_set_aside_and_the_others_go_on(tmp_path):
+def test_fault_07_and_08_a_trial_that_kills_or_hangs_its_worker_is_set_aside_and_the_others_go_on(tmp_path):
     (tmp_path / "crashing.py").write_text(CRASHING)
     (tmp_path / "sweep.yaml").write_text(CRASHING_SWEEP)
     found = prunesweep(tmp_path, "run", "sweep.yaml", "--store", "store", "--cpus", 2)
     assert found.returncode == 3, found.stderr
-    assert "2 trials failed (2 lost_worker)" in found.stderr
+    assert "3 trials failed (2 lost_worker, 1 timeout)" in found.stderr
     store = Store(tmp_path / "store")
     for trial, failure in store.failures().items():
-        assert failure["attempts"] == {"lost_worker": 1}
+        assert failure["attempts"] == {failure["outcome"]: 1}
         assert attempts(store.files, trial) == [1]
         assert f"prunesweep logs {store.location} {trial}" in str(ps.status(tmp_path / "store"))
+        log = read_log(store, trial)
+        assert ("crashing.py" in log) == (failure["outcome"] == "timeout")  # where it hung
     assert len(store.record_keys()) == 1
 
 
