@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -39,7 +38,7 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
-from ray import cloudpickle, tune  # noqa: E402
+from ray import tune  # noqa: E402
 from ray.exceptions import RayActorError, RayTaskError  # noqa: E402
 from ray.tune.experiment import Trial as TuneTrial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
@@ -357,8 +356,10 @@ def _report_of(trial: TuneTrial) -> Report:
     """What became of a trial whose step raised, or whose process is gone."""
     step = (trial.last_result or {}).get("reached")
     try:
-        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+        error = trial.get_pickled_error()  # Tune's own, from its scratch folder: nothing of the store
     except (OSError, EOFError, AttributeError, TypeError, pickle.UnpicklingError):
+        error = None
+    if error is None:
         return Report("lost_worker", step, lost_worker(step))
     cause = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(cause, Unfit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -54,3 +55,25 @@ class Command:
         stdout, self.stderr = process.communicate(timeout=110)
         assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{self.stderr}"
         return stdout
+
+
+def is_ray_worker(pid: int) -> bool:
+    """Whether a process is an actor of ours: Ray names it differently when it trains and when it waits."""
+    return any(name in command_line(pid) for name in (b"ray::TrialActor", b"ray::ResourceTrainable"))
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def running_in(folder: Path) -> list[int]:
+    """The processes whose current directory is a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            if entry.name.isdecimal() and (entry / "cwd").resolve() == folder.resolve():
+                found.append(int(entry.name))
+    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from command import SWEEP, Command
+from command import SWEEP, Command, is_ray_worker
 
 from workers.record import RESULT_COLUMNS
 from workers.store import Store
@@ -116,7 +116,7 @@ def test_a_killed_worker_costs_nothing_but_time(prunesweep, sweep_file, tmp_path
     with_facts(tmp_path / "store", whole)
     process = prunesweep.start("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0)
     wait_for_records(tmp_path / "store", 3, process)
-    workers = [pid for pid in descendants(process.pid) if is_worker(pid)]
+    workers = [pid for pid in descendants(process.pid) if is_ray_worker(pid)]
     assert workers
     os.kill(workers[0], signal.SIGKILL)
     _, stderr = process.communicate(timeout=110)
@@ -136,18 +136,6 @@ def descendants(pid: int) -> list[int]:
     for candidate in found:
         found += [child for child, parent in parents.items() if parent == candidate]
     return found[1:]
-
-
-def is_worker(pid: int) -> bool:
-    """Whether a process is an actor of ours: Ray names it differently when it trains and when it waits."""
-    return any(name in command_line(pid) for name in (b"ray::TrialActor", b"ray::ResourceTrainable"))
-
-
-def command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_path, undisturbed):

@@ -1,0 +1,44 @@
+"""Drivers that die at crash points of theirs while a real Ray works for them. All points: tests/faults."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from command import is_ray_worker, running_in
+
+from workers.record import RESULT_COLUMNS
+from workers.store import Store
+
+
+def results(location: Path) -> list[dict]:
+    return Store(location).records().table.select(list(RESULT_COLUMNS)).to_pylist()
+
+
+@pytest.fixture
+def undisturbed(prunesweep, sweep_file, tmp_path):
+    prunesweep("run", "sweep.yaml", "--store", "undisturbed", "--in-process")
+    return tmp_path / "undisturbed"
+
+
+@pytest.mark.timeout(200)
+def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
+    prunesweep, sweep_file, tmp_path, undisturbed
+):
+    published: dict[str, bytes] = {}
+    for point, code in {"dispatcher.reached:2:kill": -signal.SIGKILL, "dispatcher.ended:6:exit": 70}.items():
+        prunesweep.environment["PRUNESWEEP_CRASH_AT"] = point
+        prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0, code=code)
+        deadline = time.monotonic() + 60
+        while any(is_ray_worker(pid) for pid in running_in(tmp_path)):
+            assert time.monotonic() < deadline, "workers of a driver that is gone go on"
+            time.sleep(0.2)
+        there = {path.name: path.read_bytes() for path in (tmp_path / "store" / "results").glob("[!.]*")}
+        assert {name: there[name] for name in published} == published
+        published = there
+    assert 0 < len(published) < len(results(undisturbed))
+    del prunesweep.environment["PRUNESWEEP_CRASH_AT"]
+    prunesweep("resume", "store", "--cpus", 2)
+    assert results(tmp_path / "store") == results(undisturbed)
