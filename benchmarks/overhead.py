@@ -51,7 +51,7 @@ def short_trials(quick: bool) -> dict[str, Any]:
 def long_trials(quick: bool) -> dict[str, Any]:
     """Trials of ten seconds and more."""
     techniques = ["weight_rewinding"] if quick else ["weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding"]
-    return sweep(epochs=96, grid={"technique": techniques, "compression": 4, "budget": "100%"})
+    return sweep(epochs=240, grid={"technique": techniques, "compression": 4, "budget": "100%"})
 
 
 def sweep(epochs: int, grid: dict[str, Any]) -> dict[str, Any]:
