@@ -44,6 +44,7 @@ from ray.tune.experiment import Trial as TuneTrial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.driver.dispatcher import Dispatcher  # noqa: E402
+from orchestrator.driver.hangup import leave_if_ray_ends  # noqa: E402
 from workers.attempt import Attempt, Bounds, Report  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.machine import HUGE_PAGES, Machine  # noqa: E402
@@ -198,8 +199,10 @@ def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds
             ),
         )
         dispatcher.interrupt.install()
+        gcs = ray.get_runtime_context().gcs_address
         try:
-            tuner.fit()  # what it returns says nothing reliable: the store does
+            with leave_if_ray_ends(gcs, dispatcher.interrupt, store.location):
+                tuner.fit()  # what it returns says nothing reliable: the store does
         finally:
             _current = None
 
