@@ -1,4 +1,4 @@
-"""What must not change behind a sweep's back: data, the user's code, our numerics."""
+"""What must not change behind a sweep's back: data, dense networks from files, the user's code, our numerics."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ from typing import Any
 from orchestrator.sweep.plan import Plan
 from workers.errors import CorruptFile, InputError, StoreError
 from workers.store import Store
-from workers.trial import NUMERICS_VERSION, canonical, digest
+from workers.trial import NUMERICS_VERSION, Task, canonical, digest
 
 
 def tasks(plan: Plan) -> dict[str, dict[str, Any]]:
-    """For each task of a plan, by all of it that a sweep file says, the rest of what its ids depend on."""
-    found = {}
-    for task in {id(planned.trial.task): planned.trial.task for planned in plan.trials.values()}.values():
-        said = canonical(task)
-        said["dataset"].pop("fingerprint", None)
-        said.pop("code_version", None)
-        found[digest(said)[:16]] = {
-            "numerics version": NUMERICS_VERSION,
-            "data fingerprint": task.dataset.fingerprint,
-            "code version": task.code_version,
-        }
+    """For each task of a plan and each file that its dense networks come from, by all that a sweep file says of it,
+    the rest of what ids depend on.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    keys: dict[int, str] = {}
+    for planned in plan.trials.values():
+        task, file = planned.trial.task, planned.trial.pretrained
+        if id(task) not in keys:
+            keys[id(task)] = _key(task)
+            found[keys[id(task)]] = {
+                "numerics version": NUMERICS_VERSION,
+                "data fingerprint": task.dataset.fingerprint,
+                "code version": task.code_version,
+            }
+        if file is not None:
+            key = digest({"task": keys[id(task)], "dense": file.path})[:16]
+            found[key] = {f"checksum of `{file.path}`": file.checksum}
     return found
 
 
+def _key(task: Task) -> str:
+    said = canonical(task)
+    said["dataset"].pop("fingerprint", None)
+    said.pop("code_version", None)
+    return digest(said)[:16]
+
+
 def check_unchanged(plan: Plan, store: Store) -> None:
-    """Raise InputError if the store has a sweep of the same settings under other data, user code or numerics;
-    StoreError if one of its sweeps cannot be read.
+    """Raise InputError if the store has a sweep of the same settings under other data, dense networks, user
+    code or numerics; StoreError if one of its sweeps cannot be read.
     """
     now = tasks(plan)
     for folder in reversed(store.sweeps()):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sweeps import grid, messages_of, problems_of, sweep
 
+import orchestrator as ps
 from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import spec_from_dict
+from workers.errors import InputError
+from workers.store import Store
 
 FILES = {"from": "runs/dense-{replicate}.safetensors"}
 
@@ -76,3 +81,33 @@ def test_files_that_are_not_opened(path, message):
 def test_the_remedy_converts_without_trust():
     (problem,) = problems_of(sweep(dense={"from": "dense.pth"}))
     assert "weights_only=True" in problem.remedy
+
+
+def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path):
+    def write(replicate, seed):
+        bias = np.full(4, seed, np.float32)
+        tensors = {"hidden.0.linear.weight": np.ones((4, 16), np.float32), "hidden.0.linear.bias": bias}
+        tensors |= {"classifier.weight": np.ones((3, 4), np.float32), "classifier.bias": bias[:3]}
+        save_file(tensors, tmp_path / f"dense-{replicate}.safetensors")
+
+    def run(replicates, **told):
+        data = {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4}
+        files = {"from": str(tmp_path / "dense-{replicate}.safetensors")}
+        spec = sweep(
+            dataset=data,
+            network={"name": "mlp", "hidden": [4]},
+            dense=files,
+            grid=grid(technique="fine_tuning", compression=[2], budget="1ep", replicates=replicates),
+        )
+        options = ps.RunOptions(in_process=True, quiet=True)
+        return ps.run(spec_from_dict(spec), tmp_path / "store", options=options, **told)
+
+    write(0, 1)
+    assert run(1).exit_code == 0
+    write(0, 2)
+    write(1, 1)
+    with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` is not what sweep `0001-small`"):
+        run(2)
+    assert len(Store(tmp_path / "store").record_keys()) == 2
+    assert run(2, accept_changes=True).exit_code == 0
+    assert len(Store(tmp_path / "store").record_keys()) == 2 + 4
