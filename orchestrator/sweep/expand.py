@@ -18,7 +18,7 @@ from orchestrator.sweep.spec import GridSpec, SweepSpec
 from orchestrator.sweep.values import Duration
 from workers import schedules
 from workers.errors import InputError
-from workers.pruning import kept_weights
+from workers.pruning import kept_weights, protected_weights
 from workers.pruning.filters import removed_filters, structured_density
 from workers.schedules import Program
 from workers.techniques import TECHNIQUES, DenseTraining
@@ -203,12 +203,20 @@ class _Expansion:
 
     def _target(self, density: Fraction) -> _Target:
         weights = sum(self._answer.layers.values())
-        if kept_weights(weights, density) == 0:
+        kept = kept_weights(weights, density)
+        least = sum(self._protected().values())
+        if kept < max(1, least):
+            leaves = f"{kept:,}" if kept else "none"
+            why = f", and `uniform+` prunes {least:,} of them never" if least else ""
             raise InputError(
-                f"compression {float(1 / density):,.6g} leaves none of the {weights:,} prunable weights of "
-                f"`{self._setting.network.label}`\n\nhint: it can be at most {weights:,}"
+                f"compression {float(1 / density):,.6g} leaves {leaves} of the {weights:,} prunable weights of "
+                f"`{self._setting.network.label}`{why}\n\nhint: it can be at most {weights / max(1, least):,.10g}"
             )
         return _Target(density, {})
+
+    def _protected(self) -> dict[str, int]:
+        uniform_plus = self._setting.pruning.distribution == "uniform+"
+        return protected_weights(self._answer.shapes) if uniform_plus else {}
 
     def _in_steps(self, duration: Duration, total: int | None) -> Fraction:
         return in_steps(duration, total, self._steps_per_epoch)

@@ -196,6 +196,26 @@ def test_filters_are_not_pruned_by_the_rule_of_another_network():
         structured({"technique": "lr_rewinding", "levels": 1, "budget": "90ep"}, layers="resnet110_a")
 
 
+def test_uniform_plus_is_not_asked_for_less_than_it_protects():
+    grid = {"technique": "lr_rewinding", "budget": "90ep", "pruning": {"distribution": "uniform+"}}
+    known = {
+        "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
+        "network": {
+            "prunable": [["a", 60], ["b", 1000], ["c", 200]],
+            "layers": [{"name": n, "shape": s} for n, s in (("a", [4, 3, 5, 1]), ("b", [10, 100]), ("c", [10, 20]))],
+            "checkpoint_bytes": 1,
+        },
+    }
+    for compression, refused in ((12.6, False), (12.8, True)):  # of 1,260 weights, 100 stay
+        spec = sweep(grid | {"compression": compression})
+        facts = Facts({question.key: known for question in questions(spec)})
+        if refused:
+            with pytest.raises(InputError, match=r"leaves 98 of the 1,260 .* prunes 100 of them never\n\n.* 12.6"):
+                make_plan(spec, facts)
+        else:
+            assert len(make_plan(spec, facts).cells) == 2
+
+
 def test_reinitialization_costs_the_whole_training_and_the_budget():
     _, cell = plan({"technique": "reinitialization", "compression": 4, "budget": "90ep"}).cells
     assert cell.stop.step == 71_108 + 35_157

@@ -6,6 +6,7 @@ import pytest
 import torch
 from masking import kept, masks_of, network, pruned
 
+from workers.errors import BadInput
 from workers.pruning import DISTRIBUTIONS
 from workers.pruning.distributions import allot
 
@@ -18,6 +19,30 @@ def test_uniform_keeps_the_same_share_of_every_layer():
         "a": [False, False, True, True],
         "b": [False, False, False, True, True, True],
     }
+
+
+def test_uniform_plus_leaves_the_first_convolution_dense_and_a_fifth_of_the_last_linear_layer():
+    weights = network()  # 216 (the first convolution), 576, 128, 160 (linear)
+    # k = 540: 324 for 864 weights are 37.5 %: 216, 48, 60
+    assert kept(pruned(weights, F(1, 2), distribution="uniform+")) == {"a": 216, "b": 216, "c": 48, "d": 60}
+    # k = 270: 54 for 864 would leave 10 of 160; it keeps 32, and 22 for 704 are 18 and 4
+    assert kept(pruned(weights, F(1, 4), distribution="uniform+")) == {"a": 216, "b": 18, "c": 4, "d": 32}
+    assert kept(pruned(weights, F(248, 1080), distribution="uniform+")) == {"a": 216, "b": 0, "c": 0, "d": 32}
+    with pytest.raises(BadInput, match="at least 248 weights of these layers, and is to keep 247"):
+        pruned(weights, F(247, 1080), distribution="uniform+")
+
+
+def test_uniform_plus_of_layers_that_have_been_pruned_before():
+    weights = {"a": torch.ones(1, 1, 2, 5), "b": torch.ones(10, 3), "c": torch.ones(10, 2)}
+    alive = {name: torch.zeros_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    alive["a"].view(-1)[:4] = alive["b"].view(-1)[:20] = alive["c"].view(-1)[:3] = True
+    # of what is protected, 10 and 4, there are 4 and 3 left: these stay, and the rest is taken from b
+    assert kept(pruned(weights, F(20, 60), alive, distribution="uniform+")) == {"a": 4, "b": 13, "c": 3}
+
+
+def test_uniform_plus_without_convolutions_protects_the_last_layer_only():
+    weights = {"a": torch.rand(10, 9), "b": torch.rand(10)[:, None]}
+    assert kept(pruned(weights, F(1, 10), distribution="uniform+")) == {"a": 8, "b": 2}
 
 
 def test_what_rounding_leaves_over_goes_to_the_largest_remainders():
@@ -68,7 +93,7 @@ def test_lamp_of_a_layer_of_zeros():
 @pytest.mark.parametrize("score", ["magnitude", "random", "shuffled"])
 def test_exactly_k_survive_and_masks_only_shrink(name, score):
     masks = {}
-    for round_ in range(1, 16):
+    for round_ in range(1, 7 if name == "uniform+" else 16):  # which protects 248 of the 1,080
         density = F(4, 5) ** round_
         now = pruned(network(round_), density, masks, seed=round_, score=score, distribution=name)
         assert sum(kept(now).values()) == round(1080 * density)

@@ -1,5 +1,7 @@
 """Masks: score × distribution × structure. Importing this imports no torch."""
 
+import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from workers.registry import Entry
@@ -8,6 +10,16 @@ from workers.registry import Entry
 def kept_weights(total: int, density: Fraction) -> int:
     """k = round(N · density), halves to the even number. Density is absolute: over all prunable weights."""
     return round(total * density)
+
+
+def protected_weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """How many weights of which layers distribution `uniform+` never prunes: all of the first convolution, a fifth of
+    the last linear layer. `shapes` are those of all prunable weights, in the network's order.
+    """
+    convolutions = [name for name, shape in shapes.items() if len(shape) > 2]
+    linear = [name for name, shape in shapes.items() if len(shape) == 2]
+    whole = {name: math.prod(shapes[name]) for name in convolutions[:1]}
+    return whole | {name: math.ceil(math.prod(shapes[name]) / 5) for name in linear[-1:]}
 
 
 SCORES = {
@@ -24,6 +36,10 @@ DISTRIBUTIONS = {
         factory="workers.pruning.distributions:globally", summary="the largest scores of one pool of all layers"
     ),
     "uniform": Entry(factory="workers.pruning.distributions:uniform", summary="the same density in every layer"),
+    "uniform+": Entry(
+        factory="workers.pruning.distributions:uniform_plus",
+        summary="uniform, but the first convolution is left dense and the last linear layer at most 80 % sparse",
+    ),
     "erk": Entry(
         factory="workers.pruning.distributions:erdos_renyi_kernel",
         summary="Erdős–Rényi-kernel: density in proportion to the sum over the product of a layer's dimensions",

@@ -13,6 +13,9 @@ from fractions import Fraction
 
 import torch
 
+from workers.errors import BadInput
+from workers.pruning import protected_weights
+
 Tensors = Mapping[str, torch.Tensor]
 Masks = dict[str, torch.Tensor]
 
@@ -27,6 +30,23 @@ def globally(scores: Tensors, k: int) -> Masks:
 def uniform(scores: Tensors, k: int) -> Masks:
     """The same density in every layer: the baseline of Zhu & Gupta 2017."""
     return _layerwise(scores, [score.numel() for score in scores.values()], k)
+
+
+def uniform_plus(scores: Tensors, k: int) -> Masks:
+    """Uniform, but for the first convolution, which stays dense, and the last linear layer, at most 80 % sparse.
+
+    Gale, Elsen, Hooker 2019, *The state of sparsity in deep neural networks*, section 5.2. The other layers share one
+    density, the last one among them while that is more than 20 %. Raises BadInput for a k below what is protected.
+    """
+    room = [int((score >= 0).sum()) for score in scores.values()]
+    protected = protected_weights({name: tuple(score.shape) for name, score in scores.items()})
+    least = [min(protected.get(name, 0), alive) for name, alive in zip(scores, room, strict=True)]
+    if k < sum(least):
+        raise BadInput(f"`uniform+` keeps at least {sum(least):,} weights of these layers, and is to keep {k:,}")
+    fixed = {layer: count for layer, count in enumerate(least) if count == room[layer] > 0}
+    counts = _uniform_beside(fixed, scores, room, k)
+    short = {layer: count for layer, count in enumerate(least) if counts[layer] < count}
+    return _in_each(scores, _uniform_beside(fixed | short, scores, room, k) if short else counts)
 
 
 def erdos_renyi_kernel(scores: Tensors, k: int) -> Masks:
@@ -84,7 +104,20 @@ def allot(shares: Sequence[int], room: Sequence[int], k: int) -> list[int]:
 
 def _layerwise(scores: Tensors, shares: Sequence[int], k: int) -> Masks:
     room = [int((score >= 0).sum()) for score in scores.values()]
-    counts = allot(shares, room, k)
+    return _in_each(scores, allot(shares, room, k))
+
+
+def _uniform_beside(fixed: Mapping[int, int], scores: Tensors, room: Sequence[int], k: int) -> list[int]:
+    """k weights over layers: so many in those that are `fixed`, the same density in the others."""
+    sizes = [score.numel() for score in scores.values()]
+    free = [layer for layer in range(len(room)) if layer not in fixed]
+    left = allot([sizes[layer] for layer in free], [room[layer] for layer in free], k - sum(fixed.values()))
+    counts = dict(fixed) | dict(zip(free, left, strict=True))
+    return [counts[layer] for layer in range(len(room))]
+
+
+def _in_each(scores: Tensors, counts: Sequence[int]) -> Masks:
+    """So many of each layer, the largest."""
     return {
         name: largest(score.flatten(), count).view(score.shape)
         for (name, score), count in zip(scores.items(), counts, strict=True)
