@@ -75,6 +75,15 @@ def test_facts(folder: Path) -> None:
     assert (facts.train_images, facts.test_images, facts.classes, facts.input_shape) == (40, 130, 3, (3, 16, 16))
 
 
+def test_a_part_of_the_files_has_a_share_of_every_class(folder: Path) -> None:
+    whole, part = (image_folder(path=str(folder), **some) for some in ({}, {"train_images": 10, "test_images": 13}))
+    assert part.train_paths == whole.train_paths[::4]
+    assert part.test_labels == whole.test_labels[::10]
+    assert (set(part.train_labels), part.classes) == ({0, 1, 2}, 3)
+    with pytest.raises(InputError, match="`test_images` is 131, and .* has 130 such images"):
+        image_folder(path=str(folder), test_images=131)
+
+
 def test_the_fingerprint_knows_files_labels_and_sizes(folder: Path, tmp_path: Path) -> None:
     def fingerprint(path: Path, **arguments: Any) -> str:
         return image_folder(path=str(path), **({"image_size": 16} | arguments)).fingerprint()

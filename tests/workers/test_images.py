@@ -187,3 +187,10 @@ def test_cifar_is_transposed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.train_images[1, 2, 5, 7] == pixels[1, 5, 7, 2]
     assert images.train_labels.tolist() == [3, 99]
     assert images.classes == 100
+    first = cifar100(train_images=1)
+    assert (first.train_labels.tolist(), len(first.train_images), len(first.test_images)) == ([3], 1, 1)
+    with pytest.raises(InputError, match="`train_images` is 3, and `data` has 2 such images"):
+        cifar100(train_images=3)
+    part = Dataset(name="cifar100", arguments={"train_images": 1})
+    assert load_facts(part).train_images == 1
+    assert load_facts(part).fingerprint != load_facts(Dataset(name="cifar100")).fingerprint

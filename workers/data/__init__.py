@@ -12,7 +12,7 @@ def _cifar(classes: int, archive_md5: str) -> Entry:
     return Entry(
         factory=f"workers.data.cifar:cifar{classes}",
         summary=f"CIFAR-{classes} through torchvision, from `root`; `download: true` fetches it",
-        arguments={"root": str, "download": bool},
+        arguments={"root": str, "download": bool, "train_images": int, "test_images": int},
         facts={
             "train_images": 50_000,
             "test_images": 10_000,
@@ -48,7 +48,7 @@ DATASETS = {
     "image_folder": Entry(
         factory="workers.data.image_folder:image_folder",
         summary="files in a folder for each class under `path`/train and `path`/val (ImageNet), streamed by `workers`",
-        arguments={"path": str, "image_size": int, "workers": int},
+        arguments={"path": str, "image_size": int, "workers": int, "train_images": int, "test_images": int},
         required=("path",),
         streams=True,
     ),

@@ -8,24 +8,30 @@ import numpy as np
 import torch
 
 from workers.data.images import Images
+from workers.data.split import subset_size
 from workers.errors import InputError
 from workers.vision import torchvision
 
 
-def cifar10(*, root: str = "data", download: bool = False) -> Images:
+def cifar10(
+    *, root: str = "data", download: bool = False, train_images: int | None = None, test_images: int | None = None
+) -> Images:
     """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 3×32×32 pixels in 10 classes.
 
+    `train_images` and `test_images` take the first ones, which are in random order.
     Raises InputError if it is not under `root` and not to be downloaded, or if torchvision does not work.
     """
-    return _load("CIFAR10", 10, root, download)
+    return _load("CIFAR10", 10, root, download, {"train_images": train_images, "test_images": test_images})
 
 
-def cifar100(*, root: str = "data", download: bool = False) -> Images:
+def cifar100(
+    *, root: str = "data", download: bool = False, train_images: int | None = None, test_images: int | None = None
+) -> Images:
     """CIFAR-100 (Krizhevsky 2009): as `cifar10`, in 100 classes."""
-    return _load("CIFAR100", 100, root, download)
+    return _load("CIFAR100", 100, root, download, {"train_images": train_images, "test_images": test_images})
 
 
-def _load(name: str, classes: int, root: str, download: bool) -> Images:
+def _load(name: str, classes: int, root: str, download: bool, wanted: dict[str, int | None]) -> Images:
     factory = getattr(torchvision("datasets"), name)
     try:
         train, test = (factory(root=root, train=part, download=download) for part in (True, False))
@@ -34,8 +40,12 @@ def _load(name: str, classes: int, root: str, download: bool) -> Images:
         if download:
             remedy = f"check the network and that `{root}` can be written, or name a folder that has it as `root`"
         raise InputError(f"{name} cannot be read from `{root}`: {error}\n\nhint: {remedy}") from error
-    train_images, train_labels = _tensors(train)
-    test_images, test_labels = _tensors(test)
+    counts = [
+        subset_size(argument, count, len(part.targets), root)
+        for (argument, count), part in zip(wanted.items(), (train, test), strict=True)
+    ]
+    train_images, train_labels = _tensors(train, counts[0])
+    test_images, test_labels = _tensors(test, counts[1])
     return Images(
         train_images=train_images,
         train_labels=train_labels,
@@ -45,7 +55,7 @@ def _load(name: str, classes: int, root: str, download: bool) -> Images:
     )
 
 
-def _tensors(part: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N, H, W, C) in NumPy and a list of labels, as tensors (N, C, H, W) and (N,)."""
-    images = torch.from_numpy(np.ascontiguousarray(part.data.transpose(0, 3, 1, 2)))
-    return images, torch.tensor(part.targets, dtype=torch.int64)
+def _tensors(part: Any, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first of (N, H, W, C) in NumPy and a list of labels, as tensors (count, C, H, W) and (count,)."""
+    images = torch.from_numpy(np.ascontiguousarray(part.data[:count].transpose(0, 3, 1, 2)))
+    return images, torch.tensor(part.targets[:count], dtype=torch.int64)

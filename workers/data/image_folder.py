@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from workers.data.image_files import ImageFiles
+from workers.data.split import subset_size
 from workers.errors import InputError
 from workers.vision import torchvision
 
+Sample = tuple[str, int]
 
-def image_folder(*, path: str, image_size: int = 224, workers: int = 4) -> ImageFiles:
+
+def image_folder(
+    *,
+    path: str,
+    image_size: int = 224,
+    workers: int = 4,
+    train_images: int | None = None,
+    test_images: int | None = None,
+) -> ImageFiles:
     """The images under `path`/train/<class>/ and `path`/val/<class>/, as torchvision's ImageFolder finds them.
 
     Evaluated on the centre square (224/256 of the shorter side), resized to `image_size`; `val` is the test set.
+    `train_images` and `test_images` take that many, evenly spaced in the order of paths, so of every class its share.
     Raises InputError for folders that are missing, empty or of different classes.
     """
     if image_size < 1 or workers < 0:
@@ -27,16 +39,23 @@ def image_folder(*, path: str, image_size: int = 224, workers: int = 4) -> Image
             f"{'is' if len(differing) == 1 else 'are'} only in one of them"
         )
     root = os.path.join(path, "")
+    train_files = _spaced(train.samples, "train_images", train_images, path)
+    test_files = _spaced(test.samples, "test_images", test_images, path)
     return ImageFiles(
         root=path,
-        train_paths=[name.removeprefix(root) for name, _ in train.samples],
-        train_labels=train.targets,
-        test_paths=[name.removeprefix(root) for name, _ in test.samples],
-        test_labels=test.targets,
+        train_paths=[name.removeprefix(root) for name, _ in train_files],
+        train_labels=[label for _, label in train_files],
+        test_paths=[name.removeprefix(root) for name, _ in test_files],
+        test_labels=[label for _, label in test_files],
         classes=len(train.classes),
         image_size=image_size,
         workers=workers,
     )
+
+
+def _spaced(samples: Sequence[Sample], argument: str, wanted: int | None, path: str) -> list[Sample]:
+    count = subset_size(argument, wanted, len(samples), path)
+    return [samples[index * len(samples) // count] for index in range(count)]
 
 
 def _folder(path: Path) -> Any:

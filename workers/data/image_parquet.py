@@ -14,6 +14,7 @@ import torch
 
 from workers.data.decode import Encoded, decode, stack
 from workers.data.images import Images
+from workers.data.split import subset_size
 from workers.errors import BadInput, InputError
 
 _TRAIN = "train"
@@ -40,9 +41,8 @@ def image_parquet(
     centre). Sets with any colour image are RGB, others grey. `train_images` and `test_images` take the first rows.
     Raises InputError for files, columns, labels or sizes that do not fit, BadInput for damaged files and images.
     """
-    for name, count in {"image_size": image_size, "train_images": train_images, "test_images": test_images}.items():
-        if count is not None and count < 1:
-            raise InputError(f"`{name}` must be at least 1, not {count}")
+    if image_size is not None and image_size < 1:
+        raise InputError(f"`image_size` must be at least 1, not {image_size}")
     train_files, test_files = _find_files(Path(path))
     schema = _schema(train_files[0])
     image_column = _column(schema, image_column, "image_column", _is_image, _IMAGE_NAMES)
@@ -50,8 +50,8 @@ def image_parquet(
     train_labels = _labels(train_files, label_column)
     test_labels = _labels(test_files, label_column)
     classes = _classes(schema, label_column, train_labels)
-    train_labels = _first(train_labels, train_images, "train_images", path)
-    test_labels = _first(test_labels, test_images, "test_images", path)
+    train_labels = train_labels[: subset_size("train_images", train_images, len(train_labels), path)]
+    test_labels = test_labels[: subset_size("test_images", test_images, len(test_labels), path)]
 
     train = _encoded(train_files, image_column, len(train_labels))
     test = _encoded(test_files, image_column, len(test_labels))
@@ -187,12 +187,6 @@ def _class_names(schema: pa.Schema, column: str) -> list[str]:
         return list(json.loads(text)["info"]["features"][column]["names"])
     except (ValueError, KeyError, TypeError):
         return []
-
-
-def _first(labels: np.ndarray, count: int | None, argument: str, path: str) -> np.ndarray:
-    if count is not None and count > len(labels):
-        raise InputError(f"`{argument}` is {count:,}, and `{path}` has {len(labels):,} such images")
-    return labels[:count]
 
 
 def _encoded(files: Sequence[Path], column: str, count: int) -> list[Encoded]:

@@ -6,8 +6,9 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -128,7 +129,7 @@ def load_images(dataset: Dataset) -> Source:
 
 def load_facts(dataset: Dataset) -> ImageFacts:
     """The facts of a data set: those that are known of it, or by loading it. Raises what `load_images` raises."""
-    known = lookup(DATASETS, dataset.name, "data set").facts
+    known = _known_facts(dataset.name, dataset.arguments)
     facts = ImageFacts(**known) if known else _load_checked(dataset)[1]
     _check_holdout(dataset, facts)
     return facts
@@ -158,6 +159,13 @@ def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
     return images, facts
 
 
+def _known_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is registered of a data set, unless only a part of it is asked for."""
+    if arguments.keys() & {"train_images", "test_images"}:
+        return {}
+    return lookup(DATASETS, name, "data set").facts
+
+
 def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
     if not 0 <= dataset.holdout < facts.train_images:
         raise InputError(f"`holdout` is {dataset.holdout:,}, and there are {facts.train_images:,} training images")
@@ -170,8 +178,8 @@ def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
     if not isinstance(images, Source):
         raise BadInput(f"data set `{name}` returned {type(images).__name__}, not workers.data.images.Images")
     facts = images.facts()
-    if entry.facts:  # the factory has verified the data, in a form of its own
-        facts = dataclasses.replace(facts, fingerprint=entry.facts["fingerprint"])
+    if known := _known_facts(name, json.loads(key)):  # the factory has verified the data, in a form of its own
+        facts = dataclasses.replace(facts, fingerprint=known["fingerprint"])
     return images, facts
 
 

@@ -32,6 +32,20 @@ def test_indices(images: int, share: Fraction) -> Indices:
     return np.sort(shuffled(images, "validation")[_validating(images, share) :])
 
 
+def subset_size(argument: str, wanted: int | None, there: int, where: str) -> int:
+    """How many images to take of those that are `there`: all, or what a data set's argument says.
+
+    Raises InputError for none, and for more.
+    """
+    if wanted is None:
+        return there
+    if wanted < 1:
+        raise InputError(f"`{argument}` must be at least 1, not {wanted}")
+    if wanted > there:
+        raise InputError(f"`{argument}` is {wanted:,}, and `{where}` has {there:,} such images")
+    return wanted
+
+
 def shuffled(count: int, purpose: str) -> Indices:
     """0 to count − 1 in an order of this purpose. NumPy keeps the stream of RandomState for ever (NEP 19)."""
     return np.random.RandomState(seed("split", purpose) % 2**32).permutation(count).astype(np.int64)
