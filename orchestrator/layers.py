@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator import api
+from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.settings import find_out, settings
 from orchestrator.sweep.spec import SweepSpec
 from orchestrator.text import plural
@@ -53,11 +54,14 @@ class Layers:
         )
 
 
-def layers(spec: SweepSpec, store: str | None = None) -> list[Layers]:
-    """The prunable parameters of each combination of data set, network and pruning in a sweep."""
+def layers(spec: SweepSpec, store: str | None = None, known_before: Facts | None = None) -> list[Layers]:
+    """The prunable parameters of each combination of data set, network and pruning in a sweep.
+
+    Facts that are `known_before` need no look at data and networks.
+    """
     crossed = [setting for grid in spec.grids for setting in settings(spec, grid)]
     asked = {(each.dataset.label, each.network.label, each.pruning.label): each.question(spec) for each in crossed}
-    known = find_out(spec, api.existing_store(store or spec.store))
+    known = find_out(spec, api.existing_store(store or spec.store), known_before)
     return [
         Layers(*labels, [Layer(**layer) for layer in known[question].facts["network"]["layers"]])
         for labels, question in asked.items()

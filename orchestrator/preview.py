@@ -10,6 +10,7 @@ from orchestrator import api
 from orchestrator.estimate import seconds_left
 from orchestrator.select import check_picked, selector
 from orchestrator.sweep import expand
+from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.plan import steps_left
 from orchestrator.sweep.settings import find_out
 from orchestrator.sweep.spec import SweepSpec
@@ -65,10 +66,15 @@ class Preview:
         return "\n".join(lines)
 
 
-def preview(spec: SweepSpec, store: str | None = None, only: str | None = None) -> Preview:
-    """Plan a sweep against a store (default: the sweep file's own, where it exists) and count."""
+def preview(
+    spec: SweepSpec, store: str | None = None, only: str | None = None, known_before: Facts | None = None
+) -> Preview:
+    """Plan a sweep against a store (default: the sweep file's own, where it exists) and count.
+
+    Facts that are `known_before` need no look at data and networks.
+    """
     existing = api.existing_store(store or spec.store)
-    known = find_out(spec, existing)
+    known = find_out(spec, existing, known_before)
     plan = expand.make_plan(spec, known)
     if only is not None:
         plan = plan.only(selector(only))
@@ -89,7 +95,7 @@ def preview(spec: SweepSpec, store: str | None = None, only: str | None = None) 
         trials=len(whole),
         trials_missing=len(jobs),
         steps=sum(whole.values()),
-        epochs=sum(steps / per_epoch[name] for name, steps in whole.items()),
+        epochs=plan.shared_epochs(),
         steps_without_sharing=plan.unshared_steps(),
         epochs_without_sharing=plan.unshared_epochs(),
         steps_missing=sum(left.values()),

@@ -7,7 +7,7 @@ from typing import get_type_hints
 import pytest
 
 from orchestrator.cli import app
-from orchestrator.presets import read_preset
+from orchestrator.presets import preset
 from orchestrator.sweep.spec import parse_spec
 
 ROOT = Path(__file__).parents[1]
@@ -17,7 +17,7 @@ README = PAGES[0].read_text("utf-8")
 
 def test_the_sweep_file_of_the_readme_is_the_one_that_init_writes():
     [text] = re.findall(r"```yaml\n(version: 1.*?)```", README, re.DOTALL)
-    ours, written = parse_spec(text).canonical(), parse_spec(read_preset("digits")).canonical()
+    ours, written = parse_spec(text).canonical(), parse_spec(preset("digits").text).canonical()
     del written["description"]
     assert ours == written
 

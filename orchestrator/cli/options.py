@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML).")]
+from workers.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.presets import Choice
+
+SweepFile = Annotated[
+    Path | None, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); or give `--preset`.", show_default=False)
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", help="A sweep inside the package; see `prunesweep list presets`.")
+]
+Scale = Annotated[
+    str | None, typer.Option("--scale", help="The preset in small: `0.05` of its training length, data and grid.")
+]
+Data = Annotated[str | None, typer.Option("--data", help="The folder with the preset's data.")]
+StandIn = Annotated[
+    str | None, typer.Option("--dataset", help="Rehearse without the data: on `digits` or `synthetic` images.")
+]
+OnCpu = Annotated[bool, typer.Option("--cpu", help="Give the preset's trials a CPU each, and no GPU.")]
 StoreArgument = Annotated[
     str | None,
     typer.Argument(metavar="[STORE]", help="The store; default $PRUNESWEEP_STORE or this folder.", show_default=False),
@@ -33,6 +51,29 @@ RetryFailed = Annotated[
     str | None,
     typer.Option("--retry-failed", help="Run failed trials again: `all`, or outcomes such as `diverged,io`."),
 ]
+
+
+def choice_of(given: dict[str, Any]) -> Choice | None:
+    """The preset that was chosen, or None for a sweep file. Raises InputError unless there is one of the two."""
+    words = {"scale": given["scale"], "data": given["data"], "dataset": given["dataset"], "cpu": given["cpu"] or None}
+    if given["preset"] is not None:
+        if given.get("sweep") is not None:
+            raise InputError("a sweep file and `--preset` cannot both be run\n\nhint: drop one of them")
+        from orchestrator.presets import Choice
+
+        return Choice(
+            name=given["preset"],
+            scale=given["scale"],
+            data=given["data"],
+            stand_in=given["dataset"],
+            cpu=given["cpu"],
+        )
+    for word, value in words.items():
+        if value is not None:
+            raise InputError(f"`--{word}` is for presets\n\nhint: add `--preset`; `prunesweep list presets` names them")
+    if given["sweep"] is None:
+        raise InputError("no sweep\n\nhint: name a sweep file, or a preset (`prunesweep list presets`)")
+    return None
 
 
 def store_of(given: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,36 +15,50 @@ from orchestrator.cli.options import (
     Address,
     AsJson,
     Cpus,
+    Data,
     Gpus,
     InProcess,
     MaxConcurrent,
+    OnCpu,
     Only,
+    Preset,
     Quiet,
     RetryFailed,
     Save,
+    Scale,
+    StandIn,
     StopAfter,
     StoreArgument,
     StoreOption,
     SweepFile,
     SweepName,
     Wait,
+    choice_of,
     run_options,
     store_of,
 )
 from orchestrator.cli.output import finish, name_unreadable, say
 from workers.errors import InputError
 
+if TYPE_CHECKING:
+    from orchestrator.presets import Choice
+    from orchestrator.sweep.spec import SweepSpec
+
 
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sweep.yaml"),
-    preset: Annotated[str, typer.Option("--preset", help="Which; see `prunesweep list presets`.")] = "digits",
+    preset: Preset = "digits",
+    scale: Scale = None,
+    data: Data = None,
+    dataset: StandIn = None,
+    cpu: OnCpu = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a commented sweep file to begin with."""
-    from orchestrator.presets import read_preset
-
-    text = read_preset(preset)
+    choice = choice_of(locals())
+    assert choice is not None
+    text = choice.text()
     if file.exists() and not force:
         raise InputError(f"`{file}` is there already\n\nhint: `--force` replaces it")
     file.write_text(text, "utf-8")
@@ -53,31 +67,44 @@ def init(
 
 @app.command()
 def plan(
-    sweep: SweepFile,
+    sweep: SweepFile = None,
     store: StoreOption = None,
     only: Only = None,
     show_layers: Annotated[bool, typer.Option("--layers", help="List the weights that may be pruned instead.")] = False,
+    preset: Preset = None,
+    scale: Scale = None,
+    data: Data = None,
+    dataset: StandIn = None,
+    cpu: OnCpu = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a sweep comes to: cells, trials, steps, room and time."""
+    choice = choice_of(locals())
+    spec = _read(sweep, choice)
+    known = choice.known_facts() if choice else None
     if show_layers:
         from orchestrator.layers import layers
 
-        listed = layers(api.load(sweep), store)
+        listed = layers(spec, store, known)
         print(json.dumps([each.to_json() for each in listed], indent=1) if as_json else "\n\n".join(map(str, listed)))
         return
     from orchestrator.preview import preview
 
-    found = preview(api.load(sweep), store, only)
+    found = preview(spec, store, only, known)
     print(json.dumps(found.to_json(), indent=1) if as_json else found)
     name_unreadable(found.unreadable)
 
 
 @app.command()
 def run(
-    sweep: SweepFile,
+    sweep: SweepFile = None,
     store: StoreOption = None,
     only: Only = None,
+    preset: Preset = None,
+    scale: Scale = None,
+    data: Data = None,
+    dataset: StandIn = None,
+    cpu: OnCpu = False,
     in_process: InProcess = False,
     address: Address = None,
     cpus: Cpus = None,
@@ -93,9 +120,20 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Do what is missing of a sweep. Can be repeated, interrupted and extended."""
-    spec = api.load(sweep)
+    choice = choice_of(locals())
     options = run_options(locals())
+    spec = _read(sweep, choice.with_data() if choice else None)
     finish(lambda: api.run(spec, store, only=only, accept_changes=accept_changes, options=options), store or spec.store)
+
+
+def _read(sweep: Path | None, choice: Choice | None) -> SweepSpec:
+    """A sweep file, or a preset; what is scaled of it is said."""
+    if choice is None:
+        assert sweep is not None
+        return api.load(sweep)
+    for line in choice.notes():
+        say(line)
+    return choice.spec()
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -70,7 +71,6 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List what a sweep file can name of a kind, or the presets of `init`."""
-    from orchestrator.presets import presets
     from workers.data import DATASETS
     from workers.models import NETWORKS
     from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
@@ -84,10 +84,12 @@ def list_names(
         "scores": lambda: {name: entry.summary for name, entry in SCORES.items()},
         "distributions": lambda: {name: entry.summary for name, entry in DISTRIBUTIONS.items()},
         "structures": lambda: {name: entry.summary for name, entry in STRUCTURES.items()},
-        "presets": presets,
     }
+    if what == "presets":
+        _list_presets(as_json)
+        return
     if what not in kinds:
-        raise InputError(f"unknown kind `{what}`\n\nhint: {closest(what, kinds)}")
+        raise InputError(f"unknown kind `{what}`\n\nhint: {closest(what, [*kinds, 'presets'])}")
     entries = kinds[what]()
     if as_json:
         print(json.dumps(entries, indent=1))
@@ -95,6 +97,23 @@ def list_names(
     width = max(map(len, entries))
     for name, summary in entries.items():
         print(f"{name:<{width}}  {summary}")
+
+
+def _list_presets(as_json: bool) -> None:
+    """Names, and what they cost in epochs: every trajectory once, and each cell alone with its dense network."""
+    from orchestrator.presets import presets
+    from orchestrator.presets.cost import cost
+
+    costs = {name: cost(preset) for name, preset in presets().items()}
+    if as_json:
+        listed = {name: {"summary": presets()[name].summary, **asdict(each)} for name, each in costs.items()}
+        print(json.dumps(listed, indent=1))
+        return
+    width = max(map(len, costs))
+    print(f"{'':{width}}  {'cells':>6}  {'epochs':>9}  {'unshared':>9}")
+    for name, each in costs.items():
+        numbers = f"{each.cells:>6,}  {each.epochs:>9,.0f}  {each.epochs_without_sharing:>9,.0f}"
+        print(f"{name:<{width}}  {numbers}  {presets()[name].summary}")
 
 
 @app.command()

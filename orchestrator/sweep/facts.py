@@ -92,14 +92,20 @@ class Facts:
             facts=facts,
         )
 
+    def add(self, question: Question, answer: dict[str, Any]) -> None:
+        """Keep an answer, unless there is one."""
+        self._answers.setdefault(question.key, answer)
 
-def gather(questions: Iterable[Question], store: Store | None = None) -> Facts:
-    """Answers from the store where it has them, else from `workers.describe`.
+
+def gather(questions: Iterable[Question], store: Store | None = None, known_before: Facts | None = None) -> Facts:
+    """Answers from the store where it has them, else those known before, else from `workers.describe`.
 
     Raises Undescribed with everything that could not be described, InputError if nothing could be looked at.
     """
     wanted = {question.key: question for question in questions}
     known = _pinned(wanted, store) if store is not None else Facts({})
+    if known_before is not None:
+        known._answers = known_before._answers | known._answers
     unknown = [question for key, question in wanted.items() if key not in known._answers]
     answers = _describe([question.to_json() for question in unknown])
     asked = list(zip(unknown, answers, strict=True))

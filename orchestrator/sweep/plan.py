@@ -99,6 +99,11 @@ class Plan:
         """Steps to train for the whole plan from nothing, each trajectory once."""
         return sum(job.last_step for job in self.missing(set(), set()).values())
 
+    def shared_epochs(self) -> float:
+        """`shared_steps`, in epochs."""
+        jobs = self.missing(set(), set())
+        return sum(float(job.last_step / self.trials[name].steps_per_epoch) for name, job in jobs.items())
+
     def unshared_steps(self) -> int:
         """Steps if every pruned cell were trained alone, its own dense network included."""
         return sum(cell.lineage_steps for cell in self._alone())

@@ -57,10 +57,10 @@ def questions(spec: SweepSpec) -> list[Question]:
     return [setting.question(spec) for grid in spec.grids for setting in settings(spec, grid)]
 
 
-def find_out(spec: SweepSpec, store: Store | None) -> Facts:
+def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
     """Everything that must be known to plan a sweep. Raises SpecError for what cannot be had, where it is asked for."""
     try:
-        return gather(questions(spec), store)
+        return gather(questions(spec), store, known_before)
     except Undescribed as error:
         places: dict[str, dict[str, Path]] = {}
         for number, grid in enumerate(spec.grids):

@@ -44,6 +44,12 @@ NETWORKS = {
     ),
     "resnet34": _imagenet_resnet(34, "21,783,744"),
     "resnet50": _imagenet_resnet(50, "25,502,912"),
+    "imagenet_resnet": Entry(
+        factory="workers.models.imagenet_resnet:imagenet_resnet",
+        summary="ImageNet ResNet v1.5 of depth 34 or 50",
+        arguments={"depth": int},
+        required=("depth",),
+    ),
     "torchvision": Entry(
         factory="workers.models.torchvision_classifier:torchvision_classifier",
         summary="any image classifier of torchvision by the name of its `model`, with the arguments of that",

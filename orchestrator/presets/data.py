@@ -1,0 +1,45 @@
+"""Where the data of a preset lie."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator.presets.table import Preset
+from workers.errors import InputError
+
+_CIFAR10 = "cifar-10-batches-py"
+
+
+def place(original: Preset, folder: str) -> str:
+    """A preset's sweep file, with its data in a folder. Raises InputError if they are not there."""
+    if original.folder is None:
+        raise InputError("`--data`: the digits are inside the package\n\nhint: leave it out")
+    path = Path(folder)
+    dataset = _imagenet(path) if original.images["classes"] == 1000 else _cifar10(path)
+    line = yaml.safe_dump(dataset, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True).strip()
+    return re.sub("^dataset: .*$", lambda _: f"dataset: {line}", original.text, flags=re.MULTILINE)
+
+
+def _cifar10(path: Path) -> dict[str, Any]:
+    if (path / _CIFAR10).is_dir():
+        return {"name": "cifar10", "root": str(path)}
+    if any(found for pattern in ("*.parquet", "*/*.parquet") for found in path.glob(pattern)):
+        return {"name": "image_parquet", "path": str(path)}
+    raise _missing("CIFAR-10", path, f"`{_CIFAR10}`, or Parquet files `train...` and `test...`")
+
+
+def _imagenet(path: Path) -> dict[str, Any]:
+    if all((path / part).is_dir() for part in ("train", "val")):
+        return {"name": "image_folder", "path": str(path), "workers": 8}
+    raise _missing("ImageNet", path, "`train` and `val`, in each of them a folder for every class")
+
+
+def _missing(what: str, path: Path, wanted: str) -> InputError:
+    return InputError(
+        f"{what} is not in `{path}`\n\nhint: `--data` names the folder that holds {wanted}; "
+        "`--scale 0.001 --dataset synthetic` rehearses without data"
+    )

@@ -1,0 +1,156 @@
+"""A preset in small: at a fraction of its training length, its data and its grid.
+
+At scale s every training has s times as many optimiser steps, on s times the images or a few hundred, where that is
+more. So a number of epochs stays what it is where there are s times the images, and shares of the dense training stay
+anyway. Each axis of the grid keeps s of its points, or three, evenly spread and with both ends; iterative pruning
+keeps its first rounds. Techniques, batch size and learning rates stay. A BatchNorm momentum m that was chosen for the
+length of the training becomes 1 − (1 − m)^(1/s): averages over the same share of it.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import yaml
+
+from orchestrator.presets.table import Preset, preset
+from orchestrator.sweep.values import Duration, exact_text, parse_ratio
+from orchestrator.sweep.yaml_source import read_yaml
+from workers.data import DATASETS
+from workers.errors import InputError
+from workers.registry import closest
+
+LEAST_IMAGES = 500
+LEAST_POINTS = 3
+
+PART = ("train_images", "test_images")
+"""The arguments of data sets that ask for a part of them."""
+
+STAND_INS = ("digits", "synthetic")
+"""Data sets that need no files, to rehearse on instead of a preset's own."""
+
+_AXES = {"density": "densities", "compression": "ratios", "levels": "levels", "budget": "budgets"}
+
+Sweep = dict[str, Any]
+
+
+def parse_scale(text: str) -> Fraction:
+    """A scale such as `0.05`, `5%` or `1/20`. Raises InputError for what is not above 0 and at most 1."""
+    try:
+        scale = parse_ratio(text)
+    except ValueError:
+        scale = Fraction(0)
+    if not 0 < scale <= 1:
+        raise InputError(f"`--scale` must be above 0 and at most 1, not `{text}`\n\nhint: for example `--scale 0.05`")
+    return scale
+
+
+def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None = None) -> str:
+    """The text of a smaller sweep file, which says what was scaled.
+
+    `text` is the preset's, with the data where they are; `stand_in` names one of `STAND_INS` to use instead.
+    Raises InputError for another name.
+    """
+    sweep: Sweep = read_yaml(text.encode(), "preset").data
+    recipe = sweep["recipe"]
+    notes = [] if stand_in is None else [_replace_data(sweep, stand_in)]
+    images, stretch = _take_part(sweep, original, scale)
+    notes += [images, _shorten(recipe, scale, stretch)]
+    if original.batch_norm_momentum is not None:
+        recipe["batch_norm_momentum"] = float(f"{1 - (1 - original.batch_norm_momentum) ** float(1 / scale):.4g}")
+        notes.append(f"BatchNorm momentum: {recipe['batch_norm_momentum']} instead of {original.batch_norm_momentum}")
+    grids = sweep["grid"] if isinstance(sweep["grid"], list) else [sweep["grid"]]
+    notes += [_thin(grid, scale, stretch) for grid in grids]
+    heading = [f"{sweep['name']} at scale {exact_text(scale)}, a rehearsal:", *(f"  {note}" for note in notes)]
+    sweep["name"] += f"-scale-{exact_text(scale).replace('/', '-of-')}" + (f"-{stand_in}" if stand_in else "")
+    sweep["store"] = f"runs/{sweep['name']}"
+    body = yaml.safe_dump(sweep, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    return "".join(f"# {line}\n" for line in heading) + body
+
+
+def _replace_data(sweep: Sweep, stand_in: str) -> str:
+    """Another data set, and the augmentation that images of its size in memory can have."""
+    if stand_in not in STAND_INS:
+        raise InputError(f"`{stand_in}` is no data set to rehearse on\n\nhint: {closest(stand_in, STAND_INS)}")
+    recipe = sweep["recipe"]
+    recipe.pop("random_resized_crop", None)
+    recipe["normalization"] = "per_image"
+    if stand_in == "digits":
+        sweep["dataset"] = {"name": "digits"}
+        recipe |= {"crop_padding": 1, "horizontal_flip": False}
+        return "data: digits of 8×8 pixels, neither mirrored nor moved by more than one"
+    sweep["dataset"] = {"name": "synthetic", "channels": 3, "size": 32}
+    recipe["crop_padding"] = 4
+    return "data: made-up images of 32×32 pixels in 10 classes"
+
+
+def _take_part(sweep: Sweep, original: Preset, scale: Fraction) -> tuple[str, Fraction]:
+    """Fewer images, where the data set can give fewer; and by how much that changes a number of epochs."""
+    given = sweep["dataset"]
+    dataset = {"name": given} if isinstance(given, str) else given
+    there = preset("digits").images if dataset["name"] == "digits" else original.images
+    if set(PART) <= DATASETS[dataset["name"]].arguments.keys():
+        dataset |= {key: _fewer(there[key], scale) for key in PART}
+        sweep["dataset"] = dataset
+    train, test = (dataset.get(key, there[key]) for key in PART)
+    all_train = original.images["train_images"]
+    stretch = Fraction(1) if train == round(scale * all_train) else scale * all_train / train
+    return (
+        f"images: {train:,} of {there['train_images']:,} to train on, {test:,} of {there['test_images']:,} to test",
+        stretch,
+    )
+
+
+def _fewer(images: int, scale: Fraction) -> int:
+    return min(images, max(LEAST_IMAGES, round(images * scale)))
+
+
+def _shorten(recipe: Sweep, scale: Fraction, stretch: Fraction) -> str:
+    schedule = recipe["schedule"]
+    before = recipe["duration"]
+    recipe["duration"] = _shorter(before, scale, stretch)
+    schedule["boundaries"] = [_shorter(boundary, scale, stretch) for boundary in schedule["boundaries"]]
+    if "warmup" in schedule:
+        schedule["warmup"] = _shorter(schedule["warmup"], scale, stretch)
+    return f"training: {recipe['duration']} instead of {before}"
+
+
+def _shorter(text: str, scale: Fraction, stretch: Fraction) -> str:
+    duration = Duration.parse(text)
+    if duration.unit == "it":
+        return str(Duration(Fraction(math.ceil(duration.value * scale)), "it"))
+    return str(Duration(duration.value * stretch, "ep")) if duration.unit == "ep" else text
+
+
+def _thin(grid: Sweep, scale: Fraction, stretch: Fraction) -> str:
+    """Fewer points of each axis but the techniques; says how many are left."""
+    left = []
+    for axis, name in (
+        ("density", "densities"),
+        ("compression", "ratios"),
+        ("levels", "levels"),
+        ("budget", "budgets"),
+    ):
+        if isinstance(points := grid.get(axis), list):
+            count = _fewer_points(len(points), scale)
+            grid[axis] = [points[round(index * (len(points) - 1) / max(1, count - 1))] for index in range(count)]
+            left.append(f"{count} of {len(points)} {name}")
+    if iterative := grid.get("iterative"):
+        rounds = iterative["rounds"]
+        grid["iterative"] = iterative | {"rounds": _fewer_points(rounds, scale)}
+        left.append(f"{grid['iterative']['rounds']} of {rounds} rounds")
+    budgets = grid["budget"]
+    grid["budget"] = (
+        [_shorter(budget, scale, stretch) for budget in budgets]
+        if isinstance(budgets, list)
+        else _shorter(budgets, scale, stretch)
+    )
+    replicates = grid["replicates"]
+    grid["replicates"] = math.ceil(replicates * scale)
+    return f"grid: {', '.join(left)}, {grid['replicates']} of {replicates} replicates"
+
+
+def _fewer_points(count: int, scale: Fraction) -> int:
+    return min(count, max(LEAST_POINTS, math.ceil(count * scale)))

@@ -1,0 +1,131 @@
+"""Sweep files inside the package, by name: every vision experiment of the paper, and a small one on digits.
+
+Renda, Frankle, Carbin (ICLR 2020), sections 3 and 4; the grids are those of the study's data.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from workers.errors import InputError
+from workers.registry import closest
+
+TEMPLATES = files("orchestrator").joinpath("templates")
+
+_TITLES = {
+    "resnet20": "ResNet-20",
+    "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
+    "resnet56": "ResNet-56",
+    "resnet110": "ResNet-110",
+    "vgg16": "VGG-16",
+}
+_IMAGENET_NETWORKS = ("resnet34", "resnet50")
+_ROUNDS = {"resnet20": 10, "resnet56": 17, "resnet110": 10, "vgg16": 10, "resnet50": 10}
+"""The networks whose single weights were pruned, and by how many rounds of 20 %."""
+_STRUCTURED = ("resnet56", "resnet110", "resnet34")
+
+_RETRAINING = ("fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding")
+_DENSE_ONLY = "# (The study trained this network without pruning it; the grid is the one of its other networks.)\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    """A sweep file, `text`, with one network, by its label, and data in `folder` (None: inside the package).
+
+    `batch_norm_momentum` is the network's own where that was chosen for the length of the training.
+    """
+
+    summary: str
+    text: str
+    network: str
+    folder: str | None = None
+    batch_norm_momentum: float | None = None
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """The facts of its data set (`workers.data.source.ImageFacts`), without having it."""
+        facts: dict[str, Any] = shipped_facts()[self.network]["dataset"]
+        return facts
+
+
+def preset(name: str) -> Preset:
+    """A preset. Raises InputError for an unknown name."""
+    if name not in presets():
+        raise InputError(f"unknown preset `{name}`\n\nhint: {closest(name, presets())}")
+    return presets()[name]
+
+
+@functools.cache
+def presets() -> dict[str, Preset]:
+    """All of them, by name."""
+    digits = TEMPLATES.joinpath("digits.yaml").read_text("utf-8")
+    small = Preset(summary=digits.partition(":")[0].lstrip("# "), text=digits, network="resnet8(width=8)")
+    return {"digits": small} | dict(_of_the_paper())
+
+
+@functools.cache
+def shipped_facts() -> dict[str, dict[str, Any]]:
+    """The answers of `workers.describe` to what plans of presets ask, by network (tests compare them to it)."""
+    answers: dict[str, dict[str, Any]] = json.loads(TEMPLATES.joinpath("facts.json").read_text("utf-8"))
+    return answers
+
+
+def _of_the_paper() -> Iterator[tuple[str, Preset]]:
+    densities = ", ".join(f"0.8^{power}" for power in range(1, 11))
+    for network, rounds in _ROUNDS.items():
+        yield _experiment(
+            f"{network}-one-shot",
+            network,
+            f"One-shot pruning of {_TITLES[network]}",
+            techniques=(*_RETRAINING, "reinitialization"),
+            how_far=f"density: [{densities}]",
+        )
+        yield _experiment(
+            f"{network}-iterative",
+            network,
+            f"Iterative pruning of {_TITLES[network]}",
+            techniques=_RETRAINING[:3] if network == "resnet50" else _RETRAINING,
+            how_far=f"iterative: {{rounds: {rounds}, rate: 20%}}   # to {0.8**-rounds:.3g}×; each round has the budget",
+        )
+    for network in _STRUCTURED:
+        for variant in ("a", "b"):
+            yield _experiment(
+                f"{network}-structured-{variant}",
+                network,
+                f"Structured pruning ({variant.upper()}) of {_TITLES[network]}",
+                techniques=(*_RETRAINING, "reinitialization"),
+                how_far="levels: [1, 2, 3, 4, 5]           # how often the rates of `layers` are applied",
+                pruning=f"pruning: {{structure: filters, layers: {network}_{variant}}}   # those with small L1 norms\n",
+            )
+
+
+def _experiment(
+    name: str, network: str, title: str, *, techniques: tuple[str, ...], how_far: str, pruning: str = ""
+) -> tuple[str, Preset]:
+    """A preset of the paper's, by name."""
+    imagenet = network in _IMAGENET_NETWORKS
+    template = TEMPLATES.joinpath("imagenet.yaml" if imagenet else "cifar10.yaml").read_text("utf-8")
+    text = Template(template).substitute(
+        name=name,
+        title=title,
+        note=_DENSE_ONLY if network == "vgg16" else "",
+        network=network,
+        pruning=pruning,
+        weight_decay="5e-4" if network == "vgg16" else "2e-4",
+        techniques=", ".join(techniques),
+        how_far=how_far,
+    )
+    return name, Preset(
+        summary=f"{title} on {'ImageNet' if imagenet else 'CIFAR-10'}",
+        text=text,
+        network=network,
+        folder="data/imagenet" if imagenet else "data",
+        batch_norm_momentum=None if imagenet else 0.003,
+    )
