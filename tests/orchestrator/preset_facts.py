@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from orchestrator.presets import TEMPLATES, presets
+import torch
+
+from orchestrator.presets import presets
+from orchestrator.presets.table import TEMPLATES
 from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import parse_spec
 from workers.describe import describe_dataset, describe_network
@@ -25,6 +28,7 @@ IMAGENET = {
 
 def describe_presets() -> dict[str, dict[str, Any]]:
     """By network, what `workers.describe` answers to the first preset that has it; of ImageNet, without the files."""
+    torch.set_num_threads(1)  # as describe does
     answers: dict[str, dict[str, Any]] = {}
     for preset in presets().values():
         if preset.network not in answers:
