@@ -8,10 +8,12 @@ from safetensors.numpy import save_file
 from sweeps import grid, messages_of, problems_of, sweep
 
 import orchestrator as ps
+from orchestrator.sweep import facts
 from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import spec_from_dict
+from workers.describe import answer
 from workers.errors import InputError
 from workers.store import Store
 
@@ -83,7 +85,10 @@ def test_the_remedy_converts_without_trust():
     assert "weights_only=True" in problem.remedy
 
 
-def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path):
+def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path, monkeypatch):
+    # without the seconds that another process takes to import torch
+    monkeypatch.setattr(facts, "_describe", lambda requests: [answer(request) for request in requests])
+
     def write(replicate, seed):
         bias = np.full(4, seed, np.float32)
         tensors = {"hidden.0.linear.weight": np.ones((4, 16), np.float32), "hidden.0.linear.bias": bias}

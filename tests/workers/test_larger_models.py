@@ -11,6 +11,7 @@ from torch import nn
 from workers.cost import costs
 from workers.data.images import ImageFacts
 from workers.errors import BadInput, InputError
+from workers.models import NETWORKS
 from workers.models.build import build, prunable
 from workers.models.imagenet_resnet import imagenet_resnet
 from workers.models.vgg import vgg16
@@ -138,3 +139,8 @@ def test_classifiers_that_add_to_their_logits_are_refused() -> None:
 def test_images_of_two_channels_do_not_fit_torchvision() -> None:
     with pytest.raises(InputError, match="1 or 3 channels, not 2"):
         classifier("resnet18", images(2, 32))
+
+
+def test_the_name_that_ids_have_of_a_network_is_registered() -> None:
+    for name, entry in NETWORKS.items():
+        assert (entry.canonical or name) in NETWORKS, name
