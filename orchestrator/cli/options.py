@@ -55,25 +55,21 @@ RetryFailed = Annotated[
 
 def choice_of(given: dict[str, Any]) -> Choice | None:
     """The preset that was chosen, or None for a sweep file. Raises InputError unless there is one of the two."""
-    words = {"scale": given["scale"], "data": given["data"], "dataset": given["dataset"], "cpu": given["cpu"] or None}
-    if given["preset"] is not None:
-        if given.get("sweep") is not None:
-            raise InputError("a sweep file and `--preset` cannot both be run\n\nhint: drop one of them")
-        from orchestrator.presets import Choice
+    sweep, name = given.get("sweep"), given["preset"]
+    if name is None:
+        for word in ("scale", "data", "dataset", "cpu"):
+            if given[word]:
+                hint = "add `--preset`; `prunesweep list presets` names them"
+                raise InputError(f"`--{word}` is for presets\n\nhint: {hint}")
+        if sweep is None:
+            raise InputError("no sweep\n\nhint: name a sweep file, or a preset (`prunesweep list presets`)")
+        return None
+    if sweep is not None:
+        raise InputError("a sweep file and `--preset` cannot both be meant\n\nhint: drop one of them")
+    from orchestrator.presets import Choice
 
-        return Choice(
-            name=given["preset"],
-            scale=given["scale"],
-            data=given["data"],
-            stand_in=given["dataset"],
-            cpu=given["cpu"],
-        )
-    for word, value in words.items():
-        if value is not None:
-            raise InputError(f"`--{word}` is for presets\n\nhint: add `--preset`; `prunesweep list presets` names them")
-    if given["sweep"] is None:
-        raise InputError("no sweep\n\nhint: name a sweep file, or a preset (`prunesweep list presets`)")
-    return None
+    same = {word: given[word] for word in ("scale", "data", "cpu")}
+    return Choice(name=name, stand_in=given["dataset"], **same)
 
 
 def store_of(given: str | None) -> str:

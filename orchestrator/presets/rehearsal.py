@@ -22,6 +22,7 @@ from workers.data import DATASETS
 from workers.errors import InputError
 from workers.registry import closest
 
+LEAST_SCALE = Fraction(1, 100_000)  # a step of training or so
 LEAST_IMAGES = 500
 LEAST_POINTS = 3
 
@@ -37,13 +38,13 @@ Sweep = dict[str, Any]
 
 
 def parse_scale(text: str) -> Fraction:
-    """A scale such as `0.05`, `5%` or `1/20`. Raises InputError for what is not above 0 and at most 1."""
+    """A scale such as `0.05`, `5%` or `1/20`. Raises InputError for what is not from 0.00001 to 1."""
     try:
         scale = parse_ratio(text)
     except ValueError:
         scale = Fraction(0)
-    if not 0 < scale <= 1:
-        raise InputError(f"`--scale` must be above 0 and at most 1, not `{text}`\n\nhint: for example `--scale 0.05`")
+    if not LEAST_SCALE <= scale <= 1:
+        raise InputError(f"`--scale` must be from 0.00001 to 1, not `{text}`\n\nhint: for example `--scale 0.05`")
     return scale
 
 

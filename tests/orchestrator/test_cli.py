@@ -56,6 +56,12 @@ def test_mistakes_in_a_sweep_file_are_all_shown(tmp_path, monkeypatch, capsys):
         (["plan", "missing.yaml"], 2, "cannot read"),
         (["list", "tecniques"], 2, "did you mean `techniques`"),
         (["run", "missing.yaml", "--stop-after", "soon"], 2, ""),
+        (["plan"], 2, "no sweep"),
+        (["run", "missing.yaml", "--preset", "digits"], 2, "cannot both be meant"),
+        (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),
+        (["run", "missing.yaml", "--cpu"], 2, "`--cpu` is for presets"),
+        (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 is not in `data`"),
+        (["run", "--preset", "resnet34-structured-a", "--data", "x"], 2, "ImageNet is not in `x`"),
     ],
 )
 def test_bad_input_exits_with_its_code_and_says_why(monkeypatch, capsys, tmp_path, arguments, code, message):
@@ -148,3 +154,23 @@ def test_unknown_presets_are_refused_with_the_known_ones(tmp_path, monkeypatch, 
     code, _, stderr = run_main(monkeypatch, capsys, "init", tmp_path / "x.yaml", "--preset", "resnet20")
     assert code == 2
     assert "did you mean `resnet20-one-shot`?" in stderr
+
+
+def test_init_writes_a_scaled_preset(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "small.yaml"
+    words = ["--preset", "resnet110-structured-b", "--scale", "1/50", "--dataset", "synthetic", "--cpu"]
+    assert run_main(monkeypatch, capsys, "init", path, *words)[0] == 0
+    spec = ps.load(path)
+    assert (spec.name, spec.resources.gpus) == ("resnet110-structured-b-scale-0.02-synthetic", 0)
+    assert spec.grids[0].levels == (1, 3, 5)
+    assert path.read_text().startswith("# resnet110-structured-b at scale 0.02, a rehearsal:\n")
+
+
+def test_presets_are_listed_with_their_costs(monkeypatch, capsys):
+    code, stdout, _ = run_main(monkeypatch, capsys, "list", "presets")
+    assert code == 0
+    [line] = [line for line in stdout.splitlines() if line.startswith("resnet20-one-shot ")]
+    assert line.split()[1:4] == ["1,503", "103,814", "476,473"]  # 40,552,194 and 186,122,250 steps of 390.625
+    code, stdout, _ = run_main(monkeypatch, capsys, "list", "presets", "--json")
+    assert len(json.loads(stdout)) == 17
+    assert round(json.loads(stdout)["resnet50-iterative"]["epochs"] * 1281167 / 1024) == 54_217_419

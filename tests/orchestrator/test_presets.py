@@ -158,7 +158,7 @@ def test_imagenet_is_trained_as_in_the_paper(plans, name):
     assert recipe.normalization == [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]
 
 
-@pytest.mark.parametrize("scale", ["0.5", "5%", "1/300", "0.0001"])
+@pytest.mark.parametrize("scale", ["0.5", "5%", "1/300", "0.00001"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scaled_preset_plans_with_all_in_proportion(plans, name, scale):
     share = F(scale.rstrip("%")) / (100 if "%" in scale else 1)
@@ -228,7 +228,8 @@ def test_rehearsals_without_the_data():
     ("choice", "message"),
     [
         ({"name": "resnet20"}, "unknown preset `resnet20`(.|\n)*did you mean"),
-        ({"name": "digits", "scale": "0"}, "`--scale` must be above 0 and at most 1, not `0`"),
+        ({"name": "digits", "scale": "0"}, "`--scale` must be from 0.00001 to 1, not `0`"),
+        ({"name": "digits", "scale": "1e-400"}, "not `1e-400`"),
         ({"name": "digits", "scale": "2"}, "not `2`"),
         ({"name": "digits", "scale": "small"}, "not `small`"),
         ({"name": "digits", "data": "."}, "inside the package"),
