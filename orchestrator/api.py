@@ -101,10 +101,14 @@ def status(store: Location, sweep: str | None = None) -> Status:
 
 
 def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
-    """The results: one row a cell of all sweeps in a store (or of those named `sweep`)."""
-    from orchestrator.results.frame import results
+    """The results: one row a cell of all sweeps in a store (or of those named `sweep`).
 
-    return results(Store(store), None if sweep is None else [sweep])
+    `renda2020` is the published study (`orchestrator.results.reference`); a store of that name is `./renda2020`.
+    """
+    from orchestrator.results.frame import to_frame
+    from orchestrator.results.source import read
+
+    return to_frame(read(store, None if sweep is None else [sweep]))
 
 
 def existing_store(store: Location | None) -> Store | None:

@@ -22,6 +22,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
 }
 _TERM = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*")
+_BETWEEN_TERMS = re.compile(r",(?![^()]*\))")  # commas in `resnet8(depth=8, width=8)` are part of the value
 _COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "lineage", "dense_trial", "dense_step")]
 
 
@@ -31,7 +32,7 @@ def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     `=` accepts alternatives (`technique=fine_tuning|lr_rewinding`); numbers are compared to six digits. Raises
     InputError for an unknown column, operator or value.
     """
-    terms = [_term(text) for text in expression.split(",")]
+    terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
     return lambda row: all(term(row) for term in terms)
 
 

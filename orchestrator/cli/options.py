@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -34,6 +34,20 @@ StoreArgument = Annotated[
 StoreOption = Annotated[str | None, typer.Option("--store", help="The store; default `store` of the sweep file.")]
 SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
 Only = Annotated[str | None, typer.Option("--only", help="Only these cells: `technique=lr_rewinding,compression>=8`.")]
+NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
+ScheduleName = Annotated[
+    Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
+]
+Format = Literal["text", "markdown", "csv", "latex", "json"]
+FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
+ResultsArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[STORE]",
+        help="The store; default $PRUNESWEEP_STORE or this folder. `renda2020` is what the paper's study published.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Without Ray: one trial after the other, here.")]
 Address = Annotated[
@@ -75,6 +89,14 @@ def choice_of(given: dict[str, Any]) -> Choice | None:
 def store_of(given: str | None) -> str:
     """The store that was named, or $PRUNESWEEP_STORE, or the current folder."""
     return given or os.environ.get("PRUNESWEEP_STORE") or "."
+
+
+def only_of(only: str | None, network: str | None, schedule: str | None) -> str | None:
+    """One selection of cells from `--only` and its short forms."""
+    short = {"network": network, "schedule": schedule}
+    terms = [f"{column}={value}" for column, value in short.items() if value is not None]
+    terms += [] if only is None else [only]
+    return ",".join(terms) if terms else None
 
 
 def run_options(given: dict[str, Any]) -> Any:

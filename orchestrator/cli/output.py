@@ -4,13 +4,45 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.cli.options import Format
 
 
 def terminal_width() -> int | None:
     """Columns of the terminal; tables that go elsewhere are not folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+class Printable(Protocol):
+    """What can be shown in every format."""
+
+    def to_text(self, width: int | None = None) -> str: ...
+    def to_markdown(self) -> str: ...
+    def to_csv(self) -> str: ...
+    def to_latex(self) -> str: ...
+    def to_json(self) -> str: ...
+
+
+def show(found: Printable, format_: Format) -> None:
+    """Print a table or what is like one."""
+    writers: dict[Format, Callable[[], str]] = {
+        "text": lambda: found.to_text(terminal_width()),
+        "markdown": found.to_markdown,
+        "csv": found.to_csv,
+        "latex": found.to_latex,
+        "json": found.to_json,
+    }
+    print(writers[format_]())
+
+
+def note_published(locations: Sequence[str]) -> None:
+    """Say so where the name of the published study hides a store."""
+    for location in locations:
+        if location == "renda2020" and Path(location, "store.json").exists():
+            say(f"note: `{location}` is the published study; the store in this folder is `./{location}`")
 
 
 def name_unreadable(unreadable: dict[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,12 +10,30 @@ import typer
 
 from orchestrator import api
 from orchestrator.cli.app import app
-from orchestrator.cli.options import AsJson, Only, StoreArgument, SweepName, store_of
-from orchestrator.cli.output import name_unreadable, say, terminal_width
+from orchestrator.cli.options import (
+    AsJson,
+    FormatName,
+    NetworkName,
+    Only,
+    ResultsArgument,
+    ScheduleName,
+    StoreArgument,
+    SweepName,
+    only_of,
+    store_of,
+)
+from orchestrator.cli.output import name_unreadable, note_published, say, show
 from workers.errors import InputError
 
 Value = Literal["accuracy", "delta"]
-Format = Literal["text", "markdown", "csv", "latex", "json"]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="A budget of the sweep, or a rule: `best` (chosen on validation), `longest`, or `single` (the longest, "
+        "for weight_rewinding at most 90%). Default `best`, unless there is only one.",
+    ),
+]
 
 
 @app.command()
@@ -29,65 +46,62 @@ def status(store: StoreArgument = None, sweep: SweepName = None, as_json: AsJson
 
 @app.command()
 def table(
-    store: StoreArgument = None,
+    store: ResultsArgument = None,
     sweep: SweepName = None,
     value: Annotated[Value, typer.Option("--value", help="`delta` is points to the dense network.")] = "accuracy",
-    budget: Annotated[
-        str | None, typer.Option("--budget", help="A budget of the sweep, or `best`: chosen on validation.")
-    ] = None,
+    budget: Budget = None,
     statistic: Annotated[
         Literal["median", "mean"], typer.Option("--statistic", help="Median [min, max], or mean ± sd.")
     ] = "median",
     split: Annotated[Literal["test", "validation"], typer.Option("--split", help="Of which images.")] = "test",
     only: Only = None,
-    format_: Annotated[Format, typer.Option("--format", "-f", help="How to print it.")] = "text",
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
+    format_: FormatName = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Print accuracy by technique and compression."""
-    from orchestrator.results.frame import join
+    """Print accuracy by technique and compression, of a store or of the published study (renda2020)."""
+    from orchestrator.results.source import read
     from orchestrator.results.table import table as make_table
-    from workers.store import Store
 
-    joined = join(Store(store_of(store)), None if sweep is None else [sweep])
-    found = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=only)
-    writers: dict[Format, Callable[[], str]] = {
-        "text": lambda: found.to_text(terminal_width()),
-        "markdown": found.to_markdown,
-        "csv": found.to_csv,
-        "latex": found.to_latex,
-        "json": found.to_json,
-    }
-    print(writers["json" if as_json else format_]())
+    location, filters = store_of(store), only_of(only, network, schedule)
+    note_published([location])
+    joined = read(location, None if sweep is None else [sweep])
+    found = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
+    show(found, "json" if as_json else format_)
     name_unreadable(joined.unreadable)
 
 
 @app.command()
 def export(
-    store: StoreArgument = None,
+    store: ResultsArgument = None,
     to: Annotated[Path, typer.Option("--to", help="The folder to write to.")] = Path("export"),
     sweep: SweepName = None,
     only: Only = None,
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
     value: Annotated[Value, typer.Option("--value", help="What the figure shows.")] = "delta",
     budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
     """Write one tidy table (Parquet and CSV, one row a cell) and the accuracy-vs-compression figure (PNG and SVG)."""
     from orchestrator.results.export import export as write
     from orchestrator.results.figure import accuracy_vs_compression, save
-    from orchestrator.results.frame import join
+    from orchestrator.results.source import read
     from orchestrator.select import check_picked, selector
-    from workers.store import Store
 
-    joined = join(Store(store_of(store)), None if sweep is None else [sweep])
+    location, filters = store_of(store), only_of(only, network, schedule)
+    note_published([location])
+    joined = read(location, None if sweep is None else [sweep])
     rows = joined.rows
-    if only is not None:
-        wanted = selector(only)
+    if filters is not None:
+        wanted = selector(filters)
         rows = rows.filter([wanted(row) for row in rows.to_pylist()])
-        check_picked(rows.num_rows > 0, only)
+        check_picked(rows.num_rows > 0, filters)
     to.mkdir(parents=True, exist_ok=True)
     for suffix in ("parquet", "csv"):
         print(write(rows, to / f"results.{suffix}"))
     try:
-        figure = accuracy_vs_compression(rows, value=value, budget=budget)
+        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, filters=filters)
     except InputError as error:
         say(f"warning: no figure: {error}")
     else:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orchestrator.results import labels
 from orchestrator.results.statistics import SECTION
 from orchestrator.results.table import Section, Split, Table, Value, table
-from orchestrator.results.wording import compression_labels, measure
+from orchestrator.results.wording import budget_rule, compression_labels, measure
 from workers.errors import InputError
 from workers.files import LocalFiles
 
@@ -94,9 +94,10 @@ def accuracy_vs_compression(
         _draw(axes, panel, looks)
         _scales(axes, panel, compressions if comparable else panel.section.compressions)
         axes.set_title(_title(panel, panels), loc="left", fontsize=_MEDIUM, parse_math=False)
-    for axes in grid[: len(panels) : columns]:
-        change = "change of " if value == "delta" else ""
-        axes.set_ylabel(f"{change}{split} accuracy, {panels[0].table.unit}", fontsize=_SMALL)
+    metrics = {panel.section.metric for panel in panels}
+    for number, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
+        if number % columns == 0 or len(metrics) > 1:
+            axes.set_ylabel(_axis_label(panel, split), fontsize=_SMALL)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     figure.suptitle(measure(tables[0]), x=0.01, horizontalalignment="left", fontsize=_LARGE, fontweight="bold")
@@ -211,6 +212,13 @@ def _sparse(compressions: Sequence[float], inches: float) -> set[float]:
     return set(shown)
 
 
+def _axis_label(panel: _Panel, split: str) -> str:
+    """`change of test accuracy, points`; a metric that is its own unit is named once."""
+    change = "change of " if panel.table.value == "delta" else ""
+    metric, unit = panel.section.metric, panel.section.unit(panel.table.value)
+    return f"{change}{split} {metric}" + ("" if unit == metric else f", {unit}")
+
+
 def _title(panel: _Panel, panels: Sequence[_Panel]) -> str:
     """Data set, network and schedule, and what else differs between panels."""
     always = ("dataset", "network", "schedule")
@@ -223,7 +231,7 @@ def _title(panel: _Panel, panels: Sequence[_Panel]) -> str:
 
 
 def _budget(shown: Table) -> str:
-    return "budget chosen on validation" if shown.budget == "best" else f"budget {shown.budget}"
+    return budget_rule(str(shown.budget))
 
 
 def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:

@@ -37,15 +37,15 @@ def to_text(table: Table, width: int | None = None) -> str:
 
 
 def long_rows(table: Table) -> list[dict[str, Any]]:
-    """One row for each table cell; the dense networks first in their section, always in percent."""
-    shown = {"value": table.value, "unit": table.unit, "split": table.split}
+    """One row for each table cell; the dense networks first in their section, always as levels."""
     rows = []
     for section in table.sections:
         place = {name: getattr(section, name) for name in SECTION}
+        shown = {"value": table.value, "unit": section.unit(table.value), "split": table.split}
         rows.append(
             place
             | {"technique": "dense", "compression": 1.0, "budget": None}
-            | {"value": "accuracy", "unit": "percent", "split": table.split}
+            | {"value": "accuracy", "unit": section.unit("accuracy"), "split": table.split}
             | asdict(section.dense)
             | {"best": False, "provisional": False, "mixed_parents": False, "same_run_as": None}
         )

@@ -33,13 +33,17 @@ class Joined(NamedTuple):
 
 
 def results(store: Store, sweeps: Iterable[str] | None = None) -> pd.DataFrame:
-    """The rows of `join` as a frame: `str`, nullable `Int32`/`Int64`, `float64`, `bool` and UTC time columns.
+    """The rows of `join` as a frame, as `to_frame` makes it. Raises as `join` does."""
+    return to_frame(join(store, sweeps))
 
-    `frame.attrs["unreadable"]` names the files that could not be read (path: reason). Raises as `join` does.
+
+def to_frame(joined: Joined) -> pd.DataFrame:
+    """Rows as a frame: `str`, nullable `Int32`/`Int64`, `float64`, `bool` and UTC time columns.
+
+    `frame.attrs["unreadable"]` names the files that could not be read (path: reason).
     """
     import pandas as pd
 
-    joined = join(store, sweeps)
     nullable = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = joined.rows.to_pandas(types_mapper=nullable.get)
     frame.attrs["unreadable"] = joined.unreadable
@@ -58,6 +62,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`): not independent evidence,
     - `mixed_parents`: the record's parent was made twice, with different bits, and this is not the published one,
     - `dense_test_accuracy`, `dense_validation_accuracy`: fractions, of the dense network of the same replicate,
+    - `dense_epochs`: how long that network was trained,
     - `delta_test_accuracy`, `delta_validation_accuracy`: the difference to it, in points (percent).
 
     A cell in several sweeps appears once. Where an older sweep means something else by the same labels (its recipe
@@ -71,7 +76,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     unreadable |= unreadable_records
     position = {key: row for row, key in enumerate(_keys(records, _RECORD))}
     found = [position.get(key) for key in _keys(cells, _RECORD)]
-    dense = records.select(_MEASURES).take(
+    dense = records.select((*_MEASURES, "epochs")).take(
         pa.array([position.get(key) for key in _keys(cells, ("dense_trial", "dense_step", "evaluation"))], pa.int64())
     )
     columns = {name: cells.column(name) for name in cells.column_names if name != "lineage"}
@@ -81,7 +86,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
         "failure": _failures(cells, found, store.failures()),
         "same_run_as": _same_run_as(cells),
     }
-    columns |= {f"dense_{name}": dense.column(name) for name in _MEASURES}
+    columns |= {f"dense_{name}": dense.column(name) for name in dense.column_names}
     columns |= {f"delta_{name}": _points(columns[name], dense.column(name)) for name in _MEASURES}
     return Joined(pa.table(columns), unreadable)
 

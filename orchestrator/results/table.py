@@ -10,6 +10,7 @@ from itertools import product
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.statistics import GROUP, SECTION, Row, Summary, best_budget, group_by, summarize
 from orchestrator.select import check_picked, selector
@@ -26,7 +27,11 @@ Value = Literal["accuracy", "delta"]
 Statistic = Literal["median", "mean"]
 Split = Literal["test", "validation"]
 
-_COLUMNS = {*GROUP, "budget_epochs", "replicate", "trial", "step", "mixed_parents", "validation_accuracy"}
+_COLUMNS = {
+    *(*GROUP, "metric", "budget_epochs", "replicate", "trial", "step", "mixed_parents", "validation_accuracy"),
+    *("dense_trial", "dense_step", "dense_epochs"),
+}
+ACCURACY = "accuracy"
 _SAME_RUN_SIGNS = "†‡§¶"
 _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
 
@@ -52,7 +57,7 @@ class TableCell:
 class Section:
     """The cells of one grid by (technique, compression), and the accuracy of its dense networks in percent.
 
-    `budgets` are those that the cells were chosen from.
+    `budgets` are those that the cells were chosen from. `metric` is `accuracy`, or `BLEU` where that is published.
     """
 
     dataset: str
@@ -65,10 +70,17 @@ class Section:
     budgets: tuple[str, ...]
     cells: Mapping[tuple[str, float], TableCell]
     dense: Summary
+    metric: str = ACCURACY
 
     @property
     def title(self) -> str:
         return " · ".join(getattr(self, name) for name in SECTION)
+
+    def unit(self, value: Value) -> str:
+        """What its numbers count: percent of images and points of that, or BLEU."""
+        if self.metric != ACCURACY:
+            return self.metric
+        return "percent" if value == "accuracy" else "points"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,13 @@ class Table:
 
     @property
     def unit(self) -> str:
-        return "percent" if self.value == "accuracy" else "points"
+        units = dict.fromkeys(section.unit(self.value) for section in self.sections)
+        return " or ".join(units) or ("percent" if self.value == "accuracy" else "points")
+
+    @property
+    def chosen(self) -> bool:
+        """Whether a rule chose the budget of each cell."""
+        return self.budget in RULES
 
     def rows(self) -> list[dict[str, Any]]:
         """One plain row for each table cell, the dense networks first in their section."""
@@ -150,43 +168,60 @@ def table(
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
-    `results` are the rows of `orchestrator.results.frame` (Arrow or pandas). `value` is the accuracy, or its
-    difference to the dense network of the same replicate (`delta`). Without a `budget` it is `best`, unless there
-    is only one. `filters` keeps cells: an expression (`technique=lr_rewinding,compression>=8`), or a mapping of
-    columns to a value or a list of values, in which numbers match as tables show them, to half a percent.
+    `results` are the rows of `orchestrator.results.frame` or `.reference` (Arrow or pandas). `value` is the accuracy,
+    or its difference to the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
+    of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` keeps cells: an
+    expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
+    which numbers match as tables show them, to half a percent.
 
     Raises InputError for an unknown column, budget or choice.
     """
     for name, given, known in (("value", value, Value), ("statistic", statistic, Statistic), ("split", split, Split)):
         if given not in get_args(known):
             raise InputError(f"`{name}` cannot be `{given}`\n\nhint: known are {', '.join(get_args(known))}")
-    rows = _rows(as_arrow(results), value, split, filters or {})
-    budget = _budget(rows, budget)
-    shown = [row for row in rows if row["technique"] == "dense" or budget in ("best", row["budget"])]
-    sections = [_section(key, members, statistic) for key, members in group_by(shown, SECTION).items()]
+    rows, levels = _rows(as_arrow(results), value, split, filters or {})
+    picked, budget = pick([row for row in rows if row["technique"] != "dense"], budget)
+    kept = {id(row) for row in picked}
+    shown = [row for row in rows if row["technique"] == "dense" or id(row) in kept]
+    sections = [
+        _section(key, members, levels[_task(members[0])], statistic)
+        for key, members in group_by(shown, SECTION).items()
+    ]
     _mark_same_runs(sections)
     return Table(value, statistic, split, budget, tuple(sections))
 
 
-def _rows(results: pa.Table, value: Value, split: Split, filters: Mapping[str, Any] | str) -> list[dict[str, Any]]:
-    """The cells to show, with `value` in percent or points and `dense` in percent.
+def _rows(
+    results: pa.Table, value: Value, split: Split, filters: Mapping[str, Any] | str
+) -> tuple[list[dict[str, Any]], dict[tuple[str, ...], list[float]]]:
+    """The cells to show, with `value` and `dense` in the units of tables; and the levels of each task's dense networks.
 
     A dense network is shown by the cells compared to it, and so by its own cell only where there are no others.
     """
     measure = f"{split}_accuracy" if value == "accuracy" else f"delta_{split}_accuracy"
-    dense = f"dense_{split}_accuracy"
+    accuracy, dense = f"{split}_accuracy", f"dense_{split}_accuracy"
     keep = selector(filters) if isinstance(filters, str) else _matcher(filters, results.column_names)
-    needed = {*_COLUMNS, measure, dense, *(CELLS.names if isinstance(filters, str) else filters)}
+    needed = {*_COLUMNS, measure, accuracy, dense, *(CELLS.names if isinstance(filters, str) else filters)}
     columns = [name for name in results.column_names if name in needed]
-    rows = [row for row in results.select(columns).to_pylist() if keep(row)]
+    everything = results.select(columns).to_pylist()
+    levels: dict[tuple[str, ...], list[float]] = {}
+    for row in everything:
+        row["metric"] = row.get("metric") or ACCURACY
+        scale = 100.0 if row["metric"] == ACCURACY else 1.0
+        row["value"] = _scaled(row[measure], scale if value == "accuracy" else 1.0)
+        row["dense"] = _scaled(row[dense], scale)
+        own = levels.setdefault(_task(row), [])
+        if row["technique"] == "dense" and row[accuracy] is not None:
+            own.append(row[accuracy] * scale)
+    rows = [row for row in everything if keep(row)]
     if isinstance(filters, str):
         check_picked(bool(rows) or not filters, filters)
-    scale = 100.0 if value == "accuracy" else 1.0
-    for row in rows:
-        row["value"] = None if row[measure] is None else row[measure] * scale
-        row["dense"] = None if row[dense] is None else row[dense] * 100.0
     pruned = {_task(row) for row in rows if row["technique"] != "dense"}
-    return [row for row in rows if row["technique"] != "dense" or _task(row) not in pruned]
+    return [row for row in rows if row["technique"] != "dense" or _task(row) not in pruned], levels
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
 
 
 def _task(row: Row) -> tuple[str, ...]:
@@ -208,17 +243,7 @@ def _matches(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def _budget(rows: Iterable[Row], budget: str | None) -> str | None:
-    lengths = {row["budget"]: row["budget_epochs"] for row in rows if row["budget"] is not None}
-    known = sorted(lengths, key=lambda label: (lengths[label], label))
-    if budget is None:
-        return "best" if len(known) > 1 else next(iter(known), None)
-    if budget != "best" and budget not in lengths:
-        raise InputError(f"no cell has the budget `{budget}`\n\nhint: known are {', '.join(['best', *known])}")
-    return budget
-
-
-def _section(key: tuple[str, ...], rows: Sequence[Row], statistic: Statistic) -> Section:
+def _section(key: tuple[str, ...], rows: Sequence[Row], levels: Sequence[float], statistic: Statistic) -> Section:
     groups = group_by([row for row in rows if row["technique"] != "dense"], ("technique", "compression"))
     occurring = list(dict.fromkeys(technique for technique, _ in groups))
     techniques = sorted(occurring, key=[*TECHNIQUES, *occurring].index)
@@ -241,8 +266,16 @@ def _section(key: tuple[str, ...], rows: Sequence[Row], statistic: Statistic) ->
         compressions=tuple(compressions),
         budgets=tuple(dict.fromkeys(row["budget"] for row in rows if row["budget"] is not None)),
         cells=cells,
-        dense=summarize(list({row["replicate"]: row["dense"] for row in rows}.values())),
+        dense=summarize(_dense(rows, levels)),
+        metric=rows[0]["metric"],
     )
+
+
+def _dense(rows: Sequence[Row], levels: Sequence[float]) -> Sequence[float | None]:
+    """The dense networks that cells are compared to: each replicate's own; or, where that is not known, all of them."""
+    if any(row.get("dense_trial", "") is None for row in rows):
+        return levels or [rows[0]["dense"]]
+    return list({row["replicate"]: row["dense"] for row in rows}.values())
 
 
 def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from orchestrator.results.statistics import Summary
-from orchestrator.results.table import Section, Table, TableCell
+from orchestrator.results.table import ACCURACY, Section, Table, TableCell
 
 
 class Parts(NamedTuple):
@@ -23,17 +23,29 @@ class Parts(NamedTuple):
 
 def measure(table: Table) -> str:
     """What the numbers are: `Test accuracy, percent`."""
+    metrics = " or ".join(dict.fromkeys(section.metric for section in table.sections)) or ACCURACY
+    unit = {"accuracy": ", percent", "delta": ", points"}[table.value] if ACCURACY in metrics else ""
     if table.value == "accuracy":
-        return f"{table.split.capitalize()} accuracy, percent"
-    return f"Change of {table.split} accuracy against the dense network, points"
+        return f"{table.split.capitalize()} {metrics}{unit}"
+    return f"Change of {table.split} {metrics} against the dense network{unit}"
 
 
 def protocol(table: Table) -> str:
     """How the numbers came about: the statistic and the budget."""
     statistic = "median [min, max]" if table.statistic == "median" else "mean ± sample sd"
-    if table.budget == "best":
-        return f"{statistic} of replicates; budget chosen on validation"
-    return f"{statistic} of replicates; budget {table.budget}" if table.budget else f"{statistic} of replicates"
+    return f"{statistic} of replicates{f'; {budget_rule(table.budget)}' if table.budget else ''}"
+
+
+def budget_rule(budget: str) -> str:
+    """Which budget is shown, as a phrase."""
+    return _BUDGET_RULES.get(budget, f"budget {budget}")
+
+
+_BUDGET_RULES = {
+    "best": "budget chosen on validation",
+    "longest": "the longest budget of each cell",
+    "single": "the longest budget of each cell, for weight rewinding at most 90% of the dense training",
+}
 
 
 def caption(section: Section, table: Table) -> str:
@@ -41,7 +53,7 @@ def caption(section: Section, table: Table) -> str:
     common = []
     if (n := _replicates(section)) is not None:
         common.append(f"n = {n}")
-    if table.budget == "best" and len(section.budgets) == 1:
+    if table.chosen and len(section.budgets) == 1:
         common.append(f"budget {section.budgets[0]}")
     return dense_level(section, table) + (f"; cells: {', '.join(common)}" if common else "")
 
@@ -52,7 +64,7 @@ def dense_level(section: Section, table: Table) -> str:
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
     number, spread = _statistic(dense, table, signed=False)
-    return f"Dense network: {number}{' ' if spread else ''}{spread} percent, n = {dense.n}"
+    return f"Dense network: {number}{' ' if spread else ''}{spread} {section.unit('accuracy')}, n = {dense.n}"
 
 
 def _replicates(section: Section) -> int | None:
@@ -68,7 +80,7 @@ def parts(cell: TableCell | None, section: Section, table: Table) -> Parts:
     if not cell.summary.complete:
         return Parts(f"{cell.summary.n}/{cell.summary.n_expected}")
     number, spread = _statistic(cell.summary, table, signed=table.value == "delta")
-    remarks = [str(cell.budget)] if table.budget == "best" and len(section.budgets) > 1 else []
+    remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
     if _replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
     signs = cell.sign + "*" * cell.provisional + "!" * cell.mixed_parents

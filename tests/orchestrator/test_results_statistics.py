@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pytest
 
 from orchestrator.results.statistics import best_budget, group_by, summarize
-
-REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference"
 
 
 def test_statistics_of_three_values():
@@ -63,44 +58,3 @@ def test_best_budget_ignores_groups_with_missing_replicates():
 def test_groups_keep_the_order_of_first_occurrence():
     rows = [{"technique": name} for name in ("b", "a", "b")]
     assert [(key, len(group)) for key, group in group_by(rows, ("technique",)).items()] == [(("b",), 2), (("a",), 1)]
-
-
-def test_the_study_aggregates_to_its_published_medians():
-    """Every CIFAR row of the study's own results, by its own protocol (paper-spec.md, 1.6 and 1.7)."""
-    if not REFERENCE.is_dir():
-        pytest.skip("the study's results (../shared/reference) are not here")
-    import pyarrow.parquet as pq
-
-    names = {"test_metric": "test_accuracy", "val_metric": "validation_accuracy"}
-    results = pq.read_table(REFERENCE / "renda2020_results.parquet")
-    rows = results.rename_columns([names.get(name, name) for name in results.column_names]).to_pylist()
-    cells = {
-        (*cell[:-1], round(cell[-1], 4)): list(group_by(members, ("budget_epochs",)).values())
-        for cell, members in group_by(rows, ("network", "structure", "schedule", "technique", "density")).items()
-    }
-    dense_rows = pq.read_table(REFERENCE / "renda2020_dense.parquet").to_pylist()
-    dense = {
-        network: summarize([row["test_metric"] for row in members]).median
-        for (network,), members in group_by(dense_rows, ("network",)).items()
-    }
-    with open(REFERENCE / "renda2020_medians.csv", newline="") as file:
-        published = [row for row in csv.DictReader(file) if row["network"] in ("resnet20", "resnet56", "resnet110")]
-    assert len(published) > 200
-    for row in published:
-        structure = row["prune_method"].lower().replace("-", "_")
-        technique = row["technique"].replace("reinit", "reinitialization")
-        cell = (
-            row["network"],
-            structure,
-            row["schedule"].replace("-", "_"),
-            technique,
-            round(float(row["density"]), 4),
-        )
-        best = best_budget(cells[cell])
-        longest = max(cells[cell], key=lambda group: group[0]["budget_epochs"])
-        for group, kind, budget_column in ((best, "best", "best_by_val_t"), (longest, "full", "full_t")):
-            assert group[0]["budget_epochs"] == float(row[budget_column]), cell
-            delta = summarize([100 * (result["test_accuracy"] - dense[row["network"]]) for result in group])
-            for name in ("median", "min", "max"):
-                value = {"median": delta.median, "min": delta.minimum, "max": delta.maximum}[name]
-                assert value == pytest.approx(float(row[f"{kind}_{name}_delta"]), abs=1e-9), (cell, kind, name)

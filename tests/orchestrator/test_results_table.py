@@ -202,7 +202,7 @@ def test_filters(two_budgets, filters, compressions):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"budget": "20ep"}, "no cell has the budget `20ep`(?s:.*)best, 10ep, 30ep"),
+        ({"budget": "20ep"}, "no cell has the budget `20ep`(?s:.*)best, longest, single, 10ep, 30ep"),
         ({"filters": {"ratio": 4}}, "unknown column `ratio`"),
         ({"statistic": "mode"}, "`statistic` cannot be `mode`(?s:.*)median, mean"),
         ({"split": "train"}, "`split` cannot be `train`"),
@@ -314,3 +314,10 @@ def test_tables_import_no_torch_no_ray_and_no_plotting(two_budgets):
         "print([name for name in ('torch', 'ray', 'matplotlib', 'scipy', 'pandas') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_a_network_of_several_arguments_can_be_picked(tmp_path):
+    label = "cifar_resnet(depth=8, width=8)"
+    cells = [dense_cell(network=label), cell(network=label), cell()]
+    rows = join(make_store(tmp_path, cells, [])).rows
+    assert only_section(rows, filters=f"network={label},schedule=one_shot").network == label

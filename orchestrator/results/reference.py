@@ -1,0 +1,104 @@
+"""The results of the paper's study, inside the package: what was published, as rows like those of a store.
+
+`orchestrator/reference/renda2020.parquet` has 22,590 pruned networks and 1,180 dense ones (Renda, Frankle, Carbin 2020;
+its metadata name the source). How it differs from a store's rows:
+
+- `metric` is `accuracy` (fractions of 1) or `BLEU` (gnmt; not a fraction, and `delta_*` are BLEU too).
+- It is not known which dense network a pruned one came from, so `dense_trial` is null: `dense_*` are medians over all
+  dense networks of the task, and differences are to those, as in the paper's own aggregation.
+- `trial` is the row in the file; `step` is null. Nothing is known of machines, times or weights.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from orchestrator.results.statistics import group_by, summarize
+from orchestrator.sweep.cells import CELLS
+
+RENDA2020 = "renda2020"
+_TASK = ("dataset", "network")
+_SPLITS = ("test_accuracy", "validation_accuracy")
+
+
+class Source(NamedTuple):
+    """Where published results come from."""
+
+    title: str
+    authors: str
+    venue: str
+    paper: str
+    data: str
+    license: str
+    changes: str
+
+    @property
+    def citation(self) -> str:
+        surnames = ", ".join(author.split()[-1] for author in self.authors.split(", "))
+        return f"{surnames}: {self.title}, {self.venue}, {self.paper}"
+
+
+def source() -> Source:
+    """Who published `renda2020`, where, and on what terms."""
+    metadata = _read().schema.metadata
+    return Source(**{name: metadata[name.encode()].decode() for name in Source._fields})
+
+
+def published() -> pa.Table:
+    """The study's results in the columns of `orchestrator.results.frame.join` that it has, `metric` beside them."""
+    table = _read()
+    rows = table.drop_columns(["pruning", "schedule", "replicate", "paper_flops", "sparse_paper_flops"]).to_pylist()
+    levels = _dense_levels(rows)
+    columns: dict[str, Any] = {name: table.column(name) for name in table.column_names}
+    columns |= {
+        "recipe": [RENDA2020] * len(rows),
+        "compression": [1 / row["density"] for row in rows],
+        "budget": [None if row["budget_epochs"] is None else f"{row['budget_epochs']:g}ep" for row in rows],
+        "search_cost_epochs": [_search_cost(row) for row in rows],
+        "trial": [f"{RENDA2020}:{number}" for number in range(len(rows))],
+        "step": pa.nulls(len(rows), pa.int64()),
+        "evaluation": [RENDA2020] * len(rows),
+        "dense_trial": pa.nulls(len(rows), pa.string()),
+        "sweep": [RENDA2020] * len(rows),
+        "done": [True] * len(rows),
+        "failure": pa.nulls(len(rows), pa.string()),
+        "same_run_as": pa.nulls(len(rows), pa.string()),
+        "mixed_parents": [False] * len(rows),
+    }
+    for name in _SPLITS:
+        dense = [levels[row["dataset"], row["network"]][name] for row in rows]
+        columns[f"dense_{name}"] = dense
+        columns[f"delta_{name}"] = [
+            (row[name] - level) * (100.0 if row["metric"] == "accuracy" else 1.0)
+            for row, level in zip(rows, dense, strict=True)
+        ]
+    ordered = [name for name in CELLS.names if name in columns]
+    ordered += [name for name in columns if name not in ordered]
+    return pa.table({name: columns[name] for name in ordered}, metadata=table.schema.metadata)
+
+
+def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
+    """The median of each split over the dense networks of each task."""
+    dense = group_by([row for row in rows if row["technique"] == "dense"], _TASK)
+    return {
+        task: {name: summarize([row[name] for row in members]).median for name in _SPLITS}
+        for task, members in dense.items()
+    }
+
+
+def _search_cost(row: dict[str, Any]) -> float:
+    """Epochs of retraining: every round pays, and reinitialization trains T + t (paper, section 1.3 of its code)."""
+    if row["technique"] == "dense":
+        return 0.0
+    from_scratch = row["dense_epochs"] if row["technique"] == "reinitialization" else 0.0
+    return float(row["round"] * row["budget_epochs"] + from_scratch)
+
+
+def _read() -> pa.Table:
+    import pyarrow.parquet as pq
+
+    data = files("orchestrator").joinpath("reference", f"{RENDA2020}.parquet").read_bytes()
+    return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)  # read_table imports pandas
