@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.api import frame, load, plan, resume, run, status
+    from orchestrator.api import compare, frame, headline, load, plan, resume, run, status
     from orchestrator.driver.session import RunOptions, Summary
     from orchestrator.results.export import export
     from orchestrator.results.figure import accuracy_vs_compression as figure
@@ -35,6 +35,8 @@ _HOMES = {
     "resume": "orchestrator.api",
     "status": "orchestrator.api",
     "frame": "orchestrator.api",
+    "compare": "orchestrator.api",
+    "headline": "orchestrator.api",
     "table": "orchestrator.results.table",
     "figure": "orchestrator.results.figure:accuracy_vs_compression",
     "save_figure": "orchestrator.results.figure:save",
@@ -58,9 +60,11 @@ __all__ = [
     "StoreError",
     "Summary",
     "SweepSpec",
+    "compare",
     "export",
     "figure",
     "frame",
+    "headline",
     "load",
     "plan",
     "resume",

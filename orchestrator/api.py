@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workers.crashpoints import crash_point
 from workers.errors import InputError, MissingStore
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.results.comparison import Comparison, Side
+    from orchestrator.results.headline import Headline
     from orchestrator.sweep.plan import Plan
     from orchestrator.sweep.spec import SweepSpec
     from orchestrator.sweep_status import Status
@@ -111,6 +115,40 @@ def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
     return to_frame(read(store, None if sweep is None else [sweep]))
 
 
+def compare(
+    ours: Location, theirs: Location, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
+) -> Comparison:
+    """Two stores beside each other, or a store and the published study (`renda2020`), cell by cell.
+
+    `budget` and `filters` are those of `table`, for both. Raises InputError where they have no cell in common.
+    """
+    from orchestrator.results.comparison import compare
+
+    return compare(_side(ours), _side(theirs), budget=budget, filters=filters)
+
+
+def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
+    """The largest compression at which each technique still matches the dense network within `tolerance` points.
+
+    `store` can be the published study, `renda2020`; `filters` are those of `table`.
+    """
+    from orchestrator.results.headline import headline
+    from orchestrator.results.source import read
+
+    joined = read(store)
+    return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
+
+
+def _side(location: Location) -> Side:
+    from orchestrator.results.comparison import Side
+    from orchestrator.results.reference import source
+    from orchestrator.results.source import is_published, read
+
+    joined = read(location)
+    published = source().citation if is_published(location) else None
+    return Side(os.fspath(location), joined.rows, published, joined.unreadable)
+
+
 def existing_store(store: Location | None) -> Store | None:
     """A store that is already there, or None."""
     if store is None:
@@ -130,4 +168,4 @@ def _absolute(location: str) -> str:
     return location if "://" in location else str(Path(location).absolute())
 
 
-__all__ = ["frame", "load", "plan", "resume", "run", "status"]
+__all__ = ["compare", "frame", "headline", "load", "plan", "resume", "run", "status"]

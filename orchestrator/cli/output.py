@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,7 +45,7 @@ def note_published(locations: Sequence[str]) -> None:
             say(f"note: `{location}` is the published study; the store in this folder is `./{location}`")
 
 
-def name_unreadable(unreadable: dict[str, str]) -> None:
+def name_unreadable(unreadable: Mapping[str, str]) -> None:
     """Say which files were skipped, and exit with 3 if any were."""
     for reason in unreadable.values():
         say(f"warning: skipped {reason}")

@@ -12,7 +12,6 @@ from typing import Any
 from orchestrator.results.statistics import SECTION
 from orchestrator.results.table import Section, Table
 from orchestrator.results.wording import (
-    Parts,
     caption,
     compression_labels,
     measure,
@@ -21,7 +20,7 @@ from orchestrator.results.wording import (
     protocol,
 )
 
-_GAP = "   "
+GAP = "   "
 
 
 def to_text(table: Table, width: int | None = None) -> str:
@@ -92,23 +91,23 @@ def _blocks(section: Section, table: Table, width: int | None) -> Iterator[str]:
     names = ["technique", *section.techniques]
     first = max(map(len, names))
     columns = [
-        _column(label, [parts(section.cells.get((name, compression)), section, table) for name in section.techniques])
+        column(label, [parts(section.cells.get((name, compression)), section, table) for name in section.techniques])
         for label, compression in zip(compression_labels(section.compressions), section.compressions, strict=True)
     ]
     while columns:
-        fitting, used = 1, first + len(_GAP) + len(columns[0][0])
-        while fitting < len(columns) and (width is None or used + len(_GAP) + len(columns[fitting][0]) <= width):
-            used += len(_GAP) + len(columns[fitting][0])
+        fitting, used = 1, first + len(GAP) + len(columns[0][0])
+        while fitting < len(columns) and (width is None or used + len(GAP) + len(columns[fitting][0]) <= width):
+            used += len(GAP) + len(columns[fitting][0])
             fitting += 1
         block = [
-            _GAP.join([name.ljust(first), *cells]).rstrip()
+            GAP.join([name.ljust(first), *cells]).rstrip()
             for name, *cells in zip(names, *columns[:fitting], strict=True)
         ]
         yield "\n".join(block)
         columns = columns[fitting:]
 
 
-def _column(label: str, cells: Sequence[Parts]) -> list[str]:
+def column(label: str, cells: Sequence[Sequence[str]]) -> list[str]:
     """A heading and cells of one width: numbers to the right, what follows them to the left."""
     widths = [max(map(len, column), default=0) for column in zip(*cells, strict=True)]
     lines = [

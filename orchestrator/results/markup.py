@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.results.table import Section, Table
 from orchestrator.results.wording import caption, compression_labels, measure, notes, parts, protocol
@@ -37,15 +37,14 @@ _MARKDOWN_SPECIAL = re.compile(r"([\\`*<>|]|(?<!\w)_|_(?!\w)|(?<=\])\()")
 
 def to_markdown(table: Table) -> str:
     """GitHub's tables, a heading for each section."""
-    blocks = [f"**{_markdown(measure(table))}** ({_markdown(protocol(table))})"]
+    blocks = [f"**{escape_markdown(measure(table))}** ({escape_markdown(protocol(table))})"]
     for section in table.sections:
-        blocks.append(f"### {_markdown(section.title)}")
-        blocks.append(_markdown(caption(section, table)))
-        header, *lines = _grid(section, table, _markdown, "**{}**")
+        blocks.append(f"### {escape_markdown(section.title)}")
+        blocks.append(escape_markdown(caption(section, table)))
+        header, *lines = _grid(section, table, escape_markdown, "**{}**")
         if len(header) > 1:
-            rows = [header, ["---", *["---:"] * (len(header) - 1)], *lines]
-            blocks.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
-    blocks += [_markdown(note) for note in notes(table)]
+            blocks.append(markdown_grid(header, lines))
+    blocks += [escape_markdown(note) for note in notes(table)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -53,27 +52,36 @@ def to_latex(table: Table) -> str:
     """A `table` environment for each section, with the rules of booktabs."""
     blocks = [r"% needs \usepackage{booktabs}"]
     for section in table.sections:
-        header, *lines = _grid(section, table, _latex, r"\textbf{{{}}}")
+        header, *lines = _grid(section, table, escape_latex, r"\textbf{{{}}}")
         title = f"{section.title}. {measure(table)}: {protocol(table)}. {caption(section, table)}"
-        blocks.append(
-            "\n".join(
-                [
-                    r"\begin{table}",
-                    r"\centering",
-                    rf"\caption{{{_latex(title)}}}",
-                    rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-                    r"\toprule",
-                    f"{' & '.join(header)} \\\\",
-                    r"\midrule",
-                    *(f"{' & '.join(line)} \\\\" for line in lines),
-                    r"\bottomrule",
-                    r"\end{tabular}",
-                    *(rf"\par\footnotesize {_latex(note)}" for note in notes(table)),
-                    r"\end{table}",
-                ]
-            )
-        )
+        blocks.append(latex_table(title, header, lines, notes(table)))
     return "\n\n".join(blocks) + "\n"
+
+
+def markdown_grid(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Escaped text as one of GitHub's tables, the first column to the left and the others to the right."""
+    rows = [header, ["---", *["---:"] * (len(header) - 1)], *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def latex_table(title: str, header: Sequence[str], lines: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
+    """Escaped cells as a `table` environment, with a title and notes that are escaped here."""
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape_latex(title)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+            r"\toprule",
+            f"{' & '.join(header)} \\\\",
+            r"\midrule",
+            *(f"{' & '.join(line)} \\\\" for line in lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par\footnotesize {escape_latex(note)}" for note in notes),
+            r"\end{table}",
+        ]
+    )
 
 
 def to_html(table: Table) -> str:
@@ -109,10 +117,12 @@ def _grid(section: Section, table: Table, escape: Callable[[str], str], bold: st
     return grid
 
 
-def _markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text in which nothing means anything to GitHub's Markdown."""
     return _MARKDOWN_SPECIAL.sub(r"\\\1", text)
 
 
-def _latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text in which nothing means anything to LaTeX; the signs of numbers become minus signs."""
     escaped = "".join(_LATEX.get(character, character) for character in text)
     return _SIGN.sub(r"$\1$", escaped)

@@ -90,7 +90,7 @@ def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str,
 
 
 def _search_cost(row: dict[str, Any]) -> float:
-    """Epochs of retraining: every round pays, and reinitialization trains T + t (paper, section 1.3 of its code)."""
+    """Epochs of retraining: every round of iterative pruning pays, and reinitialization trains T + t."""
     if row["technique"] == "dense":
         return 0.0
     from_scratch = row["dense_epochs"] if row["technique"] == "reinitialization" else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from orchestrator.results.statistics import Summary
-from orchestrator.results.table import ACCURACY, Section, Table, TableCell
+from orchestrator.results.table import ACCURACY, Section, Statistic, Table, TableCell
 
 
 class Parts(NamedTuple):
@@ -55,15 +55,15 @@ def caption(section: Section, table: Table) -> str:
         common.append(f"n = {n}")
     if table.chosen and len(section.budgets) == 1:
         common.append(f"budget {section.budgets[0]}")
-    return dense_level(section, table) + (f"; cells: {', '.join(common)}" if common else "")
+    return dense_level(section, table.statistic) + (f"; cells: {', '.join(common)}" if common else "")
 
 
-def dense_level(section: Section, table: Table) -> str:
+def dense_level(section: Section, statistic: Statistic) -> str:
     """`Dense network: 91.73 [91.50, 91.90] percent, n = 3`."""
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    number, spread = _statistic(dense, table, signed=False)
+    number, spread = _statistic(dense, statistic, signed=False)
     return f"Dense network: {number}{' ' if spread else ''}{spread} {section.unit('accuracy')}, n = {dense.n}"
 
 
@@ -79,30 +79,23 @@ def parts(cell: TableCell | None, section: Section, table: Table) -> Parts:
         return Parts("–")
     if not cell.summary.complete:
         return Parts(f"{cell.summary.n}/{cell.summary.n_expected}")
-    number, spread = _statistic(cell.summary, table, signed=table.value == "delta")
+    number, spread = _statistic(cell.summary, table.statistic, signed=table.value == "delta")
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
     if _replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
-    signs = cell.sign + "*" * cell.provisional + "!" * cell.mixed_parents
-    return Parts(number, spread, " ".join(remarks), signs)
+    return Parts(number, spread, " ".join(remarks), signs(cell))
+
+
+def signs(cell: TableCell) -> str:
+    """What `sign_notes` explains, where it applies to a cell."""
+    return cell.sign + "*" * cell.provisional + "!" * cell.mixed_parents
 
 
 def notes(table: Table) -> list[str]:
     """What the signs in a table mean, those that occur."""
     cells = [cell for section in table.sections for cell in section.cells.values()]
     complete = [cell for cell in cells if cell.summary.complete]
-    signs = sorted({cell.sign for cell in complete if cell.sign}, key=lambda sign: (len(sign), sign))
-    found = []
-    if signs:
-        found.append(
-            f"{' '.join(signs)} the same run as the cell with this sign at this compression: not independent evidence"
-        )
-    if any(cell.provisional for cell in complete):
-        found.append("* chosen among the budgets that are complete; others are not yet")
-    if any(cell.mixed_parents for cell in complete):
-        found.append(
-            "! a parent was trained twice and gave different bits; not all replicates stand on the published one"
-        )
+    found = sign_notes(complete)
     if any("structure=filters" in section.pruning for section in table.sections):
         found.append(
             "filters: compression also counts what a removed filter leaves without input; masks alone leave more "
@@ -110,6 +103,23 @@ def notes(table: Table) -> list[str]:
         )
     if len(complete) < len(cells):
         found.append("2/3: replicates done of those expected; statistics need all of them")
+    return found
+
+
+def sign_notes(cells: Sequence[TableCell]) -> list[str]:
+    """What the signs of cells mean, those that occur."""
+    shared = sorted({cell.sign for cell in cells if cell.sign}, key=lambda sign: (len(sign), sign))
+    found = []
+    if shared:
+        found.append(
+            f"{' '.join(shared)} the same run as the cell with this sign at this compression: not independent evidence"
+        )
+    if any(cell.provisional for cell in cells):
+        found.append("* chosen among the budgets that are complete; others are not yet")
+    if any(cell.mixed_parents for cell in cells):
+        found.append(
+            "! a parent was trained twice and gave different bits; not all replicates stand on the published one"
+        )
     return found
 
 
@@ -127,10 +137,10 @@ def _trimmed(value: float, decimals: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _statistic(summary: Summary, table: Table, *, signed: bool) -> tuple[str, str]:
+def _statistic(summary: Summary, statistic: Statistic, *, signed: bool) -> tuple[str, str]:
     """The number and its spread, as text; one value alone has no spread."""
     sign = "+z" if signed else "z"
-    if table.statistic == "mean":
+    if statistic == "mean":
         return f"{summary.mean:{sign}.2f}", "" if summary.sd is None else f"± {summary.sd:.2f}"
     spread = f"[{summary.minimum:{sign}.2f}, {summary.maximum:{sign}.2f}]" if summary.n > 1 else ""
     return f"{summary.median:{sign}.2f}", spread

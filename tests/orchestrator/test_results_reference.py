@@ -160,6 +160,16 @@ def test_the_study_is_drawn(rows):
     assert [one.get_ylabel() for one in axes] == ["change of test accuracy, points", "change of test BLEU"]
 
 
+def test_the_study_is_exported(tmp_path, monkeypatch, capsys):
+    arguments = ["export", "renda2020", "--network", "resnet34", "--schedule", "one_shot", "--to", tmp_path / "out"]
+    code, stdout, stderr = run_main(monkeypatch, capsys, *arguments)
+    assert (code, stderr) == (0, "")
+    assert [Path(line).suffix for line in stdout.splitlines()] == [".parquet", ".csv", ".png", ".svg"]
+    written = pq.read_table(tmp_path / "out" / "results.parquet")
+    assert written.num_rows == 1500
+    assert b"2003.02389" in written.schema.metadata[b"paper"]  # what is passed on says where it came from
+
+
 def test_a_folder_of_that_name_is_reached_by_its_path(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_store("renda2020", [dense_cell(), cell()], [record_of(dense_cell()), record_of(cell())])

@@ -1,0 +1,60 @@
+"""Commands that lay results beside others: compare, headline."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator import api
+from orchestrator.cli.app import app
+from orchestrator.cli.options import (
+    AsJson,
+    FormatName,
+    NetworkName,
+    Only,
+    ResultsArgument,
+    ScheduleName,
+    only_of,
+    store_of,
+)
+from orchestrator.cli.output import name_unreadable, note_published, show
+
+
+@app.command()
+def compare(
+    ours: Annotated[str, typer.Argument(metavar="STORE", help="A store.")],
+    theirs: Annotated[str, typer.Argument(metavar="OTHER", help="Another store, or `renda2020`: the published study.")],
+    budget: Annotated[
+        str,
+        typer.Option("--budget", help="`best`, `longest`, `single`, or a length: a share of the training, or epochs."),
+    ] = "best",
+    only: Only = None,
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
+    format_: FormatName = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Lay two stores, or a store and the published study, beside each other, cell by cell."""
+    note_published([ours, theirs])
+    found = api.compare(ours, theirs, budget=budget, filters=only_of(only, network, schedule))
+    show(found, "json" if as_json else format_)
+    name_unreadable(found.unreadable)
+
+
+@app.command()
+def headline(
+    store: ResultsArgument = None,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="What accuracy may lose, in points.", min=0)] = 0.0,
+    only: Only = None,
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
+    format_: FormatName = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Print the largest compression at which each technique still matches the dense network."""
+    location = store_of(store)
+    note_published([location])
+    found = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
+    show(found, "json" if as_json else format_)
+    name_unreadable(found.unreadable)
