@@ -11,12 +11,15 @@ from factories import cell, dense_cell, make_store, record_of
 from test_cli import run_main
 
 import orchestrator as ps
+from orchestrator.presets import preset, presets
+from orchestrator.presets.cost import known_facts
 from orchestrator.results.comparison import Side, compare
 from orchestrator.results.frame import join
-from orchestrator.results.matching import matching_sections
+from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import published
 from orchestrator.results.table import table
-from orchestrator.sweep.spec import PruningSpec
+from orchestrator.sweep.expand import make_plan
+from orchestrator.sweep.spec import PruningSpec, parse_spec
 from workers.errors import InputError
 
 RESNET20 = {"dataset": "cifar10(root=data)", "network": "resnet20", "recipe": "short", "dense_step": 1563}
@@ -200,6 +203,22 @@ def test_structured_cells_are_named_as_in_our_sweeps():
     rules = [f"{network}_{variant}" for network in ("resnet56", "resnet110", "resnet34") for variant in "ab"]
     labels = {PruningSpec(structure="filters", layers=rule).label for rule in rules}
     assert pruned == labels | {PruningSpec().label}
+
+
+@pytest.mark.parametrize("name", [name for name in presets() if name != "digits" and not name.startswith("vgg16")])
+def test_every_cell_of_a_preset_has_its_published_cell(tmp_path, whole_study, name):
+    spec = parse_spec(preset(name).text)
+    plan = make_plan(spec, known_facts(preset(name), spec)).table()
+    planned = make_store(
+        tmp_path, plan.filter([number == 0 for number in plan["replicate"].to_pylist()]).to_pylist(), []
+    )
+    [section] = table(join(planned).rows).sections
+    filters = {name: getattr(section, name) for name in ("network", "pruning", "schedule")}
+    [(ours, theirs)] = matching_sections([section], table(whole_study.results, filters=filters).sections)
+    matched = [matching_cell(cell_, theirs) for cell_ in ours.cells.values()]
+    assert None not in matched
+    assert len({id(cell_) for cell_ in matched}) == len(theirs.cells)
+    assert len(ours.budgets) == len(theirs.budgets)
 
 
 def test_the_study_equals_itself(whole_study):
