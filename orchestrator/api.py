@@ -56,29 +56,19 @@ def run(
     Raises InputError or StoreError before any work starts, StoreError also when another driver has the store, takes
     it over, or there is no room in it.
     """
-    from orchestrator.driver.lease import Lease
-    from orchestrator.driver.session import RunOptions, run_plan
+    from orchestrator.driver.session import RunOptions, driving, run_plan
     from orchestrator.select import check_picked, selector
-    from orchestrator.sweep import expand, facts, identity
+    from orchestrator.sweep import expand, identity
     from orchestrator.sweep.settings import find_out
 
-    location = os.fspath(store if store is not None else sweep.store or "")
-    if not location:
-        raise InputError("no store: the sweep file has none\n\nhint: add `store:` to it, or give `--store`")
+    location = store_location(sweep, store)
     wanted = selector(only) if only is not None else None
     known = find_out(sweep, existing_store(location))
     whole = expand.make_plan(sweep, known)
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")
-    opened = Store(_absolute(location), create=True)
-    opened.check_writable()
-    with Lease(opened) as lease:
-        if not accept_changes:
-            identity.check_unchanged(whole, opened)
-        facts.pin(known, opened)
-        crash_point("session.pinned")
-        resolved = {"version": 1, "spec": sweep.canonical(), "tasks": identity.tasks(whole)}
-        opened.add_sweep(sweep.name, resolved, whole.table())
+    with driving(whole, known, location, accept_changes=accept_changes) as (opened, lease):
+        opened.add_sweep(sweep.name, identity.resolved(whole), whole.table())
         crash_point("session.added")
         return run_plan(part, opened, lease, options or RunOptions())
 
@@ -163,9 +153,12 @@ def existing_store(store: Location | None) -> Store | None:
         return None
 
 
-def _absolute(location: str) -> str:
-    """Workers may run elsewhere in the file tree."""
-    return location if "://" in location else str(Path(location).absolute())
+def store_location(sweep: SweepSpec, store: Location | None) -> str:
+    """The store that was named, or the sweep file's own. Raises InputError where there is neither."""
+    location = os.fspath(store if store is not None else sweep.store or "")
+    if not location:
+        raise InputError("no store: the sweep file has none\n\nhint: add `store:` to it, or give `--store`")
+    return location
 
 
 __all__ = ["compare", "frame", "headline", "load", "plan", "resume", "run", "status"]

@@ -277,13 +277,16 @@ class Store(States):
 
     # Sweeps and facts ---------------------------------------------------------------------------------------
 
-    def add_sweep(self, name: str, sweep: dict[str, Any], cells: pa.Table) -> str:
-        """Keep a resolved sweep as the newest one; its folder's name. The newest one, given again, stays as it is."""
+    def add_sweep(self, name: str, sweep: dict[str, Any], cells: pa.Table, *, grown_from: str | None = None) -> str:
+        """Keep a resolved sweep as the newest one; its folder's name. The newest one, given again, stays as it is.
+
+        It takes the place of the one that it has `grown_from`, a folder's name, all of whose cells it has.
+        """
         folders = self._sweep_folders()
         if folders and self._has_sweep(folders[-1], sweep, cells):
             return folders[-1]
         number = _sweep_number(folders[-1]) + 1 if folders else 1
-        folder = f"{number:04d}-{name}"
+        folder = grown_from or f"{number:04d}-{name}"
         crash_point("sweep.before")
         self.files.write(f"sweeps/{folder}/cells.parquet", to_parquet(cells))
         crash_point("sweep.cells")

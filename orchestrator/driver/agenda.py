@@ -25,28 +25,33 @@ class Agenda:
         failed: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.jobs = dict(jobs)
+        self.jobs: dict[str, Job] = {}
         self.running: set[str] = set()
         self.done: set[str] = set()
         self.failed: set[str] = set()
         self.blocked: set[str] = set()
         self._children: dict[Stop, list[str]] = defaultdict(list)
         self._waits_for: dict[str, set[Stop]] = {}
-        chains = self._chain_lengths()
-        order = {name: (-chains[name], index) for index, name in enumerate(self.jobs)}
-        self._order = order
+        self._order: dict[str, tuple[int, int]] = {}
         self._clock = clock
         self._held: list[tuple[float, str]] = []
         self._ready: list[tuple[tuple[int, int], str]] = []
-        for name, job in self.jobs.items():
+        self.extend(jobs, published, failed)
+
+    def extend(self, jobs: Mapping[str, Job], published: Set[Stop], failed: Collection[str] = ()) -> None:
+        """More jobs, under the same conditions."""
+        chains = _chain_lengths(jobs)
+        for index, (name, job) in enumerate(jobs.items(), start=len(self.jobs)):
+            self.jobs[name] = job
+            self._order[name] = (-chains[name], index)
             missing = {stop for stop in job.trial.parents if stop not in published}
             self._waits_for[name] = missing
             for stop in missing:
                 self._children[stop].append(name)
             if not missing:
-                heapq.heappush(self._ready, (order[name], name))
+                self._make_ready(name)
         for name in failed:
-            if name in self.jobs:
+            if name in jobs:
                 self.fail(name)
 
     def next(self) -> Job | None:
@@ -109,12 +114,13 @@ class Agenda:
             if not self._waits_for[child] and child not in self.blocked:
                 self._make_ready(child)
 
-    def _chain_lengths(self) -> dict[str, int]:
-        """Steps from the beginning of each job to the end of the longest chain that it begins."""
-        longest: dict[str, int] = defaultdict(int)
-        for name, job in reversed(self.jobs.items()):
-            length = job.last_step + longest[name]
-            longest[name] = length
-            for stop in job.trial.parents:
-                longest[stop.trial] = max(longest[stop.trial], length)
-        return {name: longest[name] for name in self.jobs}
+
+def _chain_lengths(jobs: Mapping[str, Job]) -> dict[str, int]:
+    """Steps from the beginning of each job to the end of the longest chain that it begins."""
+    longest: dict[str, int] = defaultdict(int)
+    for name, job in reversed(jobs.items()):
+        length = job.last_step + longest[name]
+        longest[name] = length
+        for stop in job.trial.parents:
+            longest[stop.trial] = max(longest[stop.trial], length)
+    return {name: longest[name] for name in jobs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.driver.agenda import Agenda
@@ -25,7 +25,8 @@ _LONGEST_DELAY = 300.0
 class Dispatcher:
     """Hands out jobs, tries failed ones again as often as `retries` allows, and stops where going on is no use.
 
-    A trial that failed for good is noted in the store, and its descendants are blocked.
+    A trial that failed for good is noted in the store, and its descendants are blocked. `all_done` is called when
+    there is nothing more to hand out, and may put more on the agenda.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Dispatcher:
         lease: Lease,
         retries: Mapping[str, int],
         first_delay: float = _FIRST_DELAY,
+        all_done: Callable[[], None] = lambda: None,
     ) -> None:
         self.agenda = agenda
         self.interrupt = interrupt
@@ -49,6 +51,7 @@ class Dispatcher:
         self._lease = lease
         self._retries = retries
         self._first_delay = first_delay
+        self._all_done = all_done
         self._failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     @property
@@ -96,6 +99,8 @@ class Dispatcher:
             self.agenda.finish(name)
             self.progress.finished(name)
             self._room.written()
+            if self.agenda.exhausted and not self.stopping:
+                self._all_done()
         elif report.outcome == "interrupted":
             self.agenda.give_back(name)
         elif report.outcome == "disk_full":

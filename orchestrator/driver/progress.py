@@ -29,20 +29,25 @@ class Progress:
         self._agenda = agenda
         self._slots = slots
         self._evaluation = plan.evaluation.key
-        self._cells: dict[str, list[Cell]] = defaultdict(list)
-        for cell in plan.cells:
-            self._cells[cell.stop.trial].append(cell)
-        self.total = len(plan.cells)
-        left = {(name, step) for name, job in agenda.jobs.items() for step in job.records}
-        self.done = sum((cell.stop.trial, cell.stop.step) not in left for cell in plan.cells)
         self._reached: dict[str, int] = {}
-        self._steps_left = {name: job.last_step for name, job in agenda.jobs.items()}
         self._steps_trained = 0
+        self.show_plan(plan)
         self._begun = self._shown = time.monotonic()
         self._latest: Cell | None = None
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._live = self._live_display() if self._console.is_terminal and not quiet else None
+
+    def show_plan(self, plan: Plan) -> None:
+        """Count the cells of a plan, and the jobs of the agenda that are left of it."""
+        self._cells: dict[str, list[Cell]] = defaultdict(list)
+        for cell in plan.cells:
+            self._cells[cell.stop.trial].append(cell)
+        self.total = len(plan.cells)
+        jobs = {name: job for name, job in self._agenda.jobs.items() if name not in self._agenda.done}
+        left = {(name, step) for name, job in jobs.items() for step in job.records}
+        self.done = sum((cell.stop.trial, cell.stop.step) not in left for cell in plan.cells)
+        self._steps_left = {name: job.last_step for name, job in jobs.items()}
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -111,7 +116,7 @@ class Progress:
             return
         self._shown = now
         if self._live:
-            self._live.update(self._task, completed=self.done, status=self._status(), latest=self._result())
+            self._live.update(self._task, completed=self.done, total=self.total, status=self._status(), latest=self._result())
         else:
             latest = self._result()
             line = f"{self.done}/{self.total} cells done · {self._status()}" + (f" · {latest}" if latest else "")

@@ -1,11 +1,14 @@
-"""One invocation of `run` or `resume`: find what is missing, do it, say how it went."""
+"""One invocation of `run`, `resume` or `prune`: find what is missing, do it, say how it went."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from orchestrator.driver import machines
@@ -14,6 +17,8 @@ from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
 from orchestrator.driver.room import Room
+from orchestrator.sweep import facts, identity
+from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.plan import Plan
 from orchestrator.text import parse_duration
 from workers.crashpoints import crash_point
@@ -22,6 +27,9 @@ from workers.outcomes import FAILURES
 from workers.registry import closest
 from workers.store import Store
 from workers.trial import Job
+
+Grow = Callable[[], Plan | None]
+"""The plan that follows on one that is done, of which it has everything; None if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,21 +89,70 @@ class Summary:
         return 0 if self.cells_done == self.cells else 3
 
 
-def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions) -> Summary:
-    """Do what is missing of a plan. Raises InputError before any work starts, StoreError where it cannot go on."""
-    records, checkpoints = store.record_keys(), set(store.checkpoint_sizes())
-    jobs = plan.missing(records, checkpoints)
-    failures = {name: failure for name, failure in store.failures().items() if name in jobs}
-    for name in [name for name, failure in failures.items() if _again(failure, options.retry)]:
-        crash_point("session.forgetting")
-        store.forget_failure(name)
-        del failures[name]
-    crash_point("session.planned")
-    agenda = Agenda(jobs, checkpoints, failures)
+@contextmanager
+def driving(plan: Plan, known: Facts, location: str, *, accept_changes: bool) -> Iterator[tuple[Store, Lease]]:
+    """The store at a location, made if there is none, with its lease and what is known of a plan in it.
+
+    Raises StoreError where another driver has it, InputError for what has changed behind the store's back, unless that
+    is accepted.
+    """
+    store = Store(location if "://" in location else str(Path(location).absolute()), create=True)
+    store.check_writable()
+    with Lease(store) as lease:
+        if not accept_changes:
+            identity.check_unchanged(plan, store)
+        facts.pin(known, store)
+        crash_point("session.pinned")
+        yield store, lease
+
+
+class _Work:
+    """A plan that may grow, and the agenda of what is left of it."""
+
+    def __init__(self, plan: Plan, grow: Grow, store: Store, retry: tuple[str, ...]) -> None:
+        self.plan = plan
+        self.needs: dict[str, int] = {}
+        self._grow = grow
+        self._store = store
+        self._retry = retry
+        self.agenda = Agenda({}, set())
+        self._add(plan)
+        self.grow()
+
+    def grow(self) -> bool:
+        """Go over to the plans that follow, until there is something to do; whether there was any."""
+        before = self.plan
+        while self.agenda.exhausted and not self.agenda.failed and (following := self._grow()) is not None:
+            self._add(following)
+        return self.plan is not before
+
+    def _add(self, plan: Plan) -> None:
+        store = self._store
+        checkpoints = set(store.checkpoint_sizes())
+        jobs = plan.missing(store.record_keys(), checkpoints)
+        failures = {name: failure for name, failure in store.failures().items() if name in jobs}
+        for name in [name for name, failure in failures.items() if _again(failure, self._retry)]:
+            crash_point("session.forgetting")
+            store.forget_failure(name)
+            del failures[name]
+        crash_point("session.planned")
+        self.plan = plan
+        self.needs |= {name: _bytes_to_hold(plan, name, job) for name, job in jobs.items()}
+        self.agenda.extend(jobs, checkpoints, failures)
+
+
+def run_plan(
+    plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: Grow = lambda: None
+) -> Summary:
+    """Do what is missing of a plan, and whenever all of it is done, of the one that it grows to.
+
+    Raises InputError before any work starts, StoreError where it cannot go on.
+    """
+    work = _Work(plan, grow, store, options.retry)
     interrupt = Interrupt(options.stop_after)
-    if not agenda.exhausted:
+    if not work.agenda.exhausted:
         with interrupt:
-            problem = _drive(plan, store, lease, agenda, interrupt, options)
+            problem = _drive(work, store, lease, interrupt, options)
         if problem:
             raise StoreError(f"{problem}\n\nhint: all that is done is kept; go on with `prunesweep resume`")
         crash_point("session.driven")
@@ -103,6 +160,7 @@ def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions) -> Sum
         crash_point("session.consolidated")
         if plan.spec.keep == "results_only" and not interrupt.requested:
             _give_up_states(store, options)
+    plan, agenda = work.plan, work.agenda
     done = store.record_keys()
     key = plan.evaluation.key
     return Summary(
@@ -133,17 +191,15 @@ def _again(failure: dict[str, Any], retry: tuple[str, ...]) -> bool:
     return "all" in retry or failure["outcome"] in retry
 
 
-def _drive(
-    plan: Plan, store: Store, lease: Lease, agenda: Agenda, interrupt: Interrupt, options: RunOptions
-) -> str | None:
+def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, options: RunOptions) -> str | None:
     """Run what the agenda has; returns why the sweep cannot go on, if it cannot."""
     from orchestrator.driver.dispatcher import Dispatcher
     from workers.attempt import Bounds
     from workers.machine import Machine
 
+    plan, agenda = work.plan, work.agenda
     timeout = plan.spec.limits.trial_timeout
     bounds = Bounds(lease=lease.token, period=lease.period, timeout=parse_duration(timeout) if timeout else None)
-    needs = {name: _bytes_to_hold(plan, name, job) for name, job in agenda.jobs.items()}
 
     def dispatcher(progress: Progress) -> Dispatcher:
         return Dispatcher(
@@ -151,9 +207,10 @@ def _drive(
             store,
             interrupt=interrupt,
             progress=progress,
-            room=Room(store.files, needs, progress.say),
+            room=Room(store.files, work.needs, progress.say),
             lease=lease,
             retries=dict(plan.spec.failures.retries),
+            all_done=lambda: progress.show_plan(work.plan) if work.grow() else None,
         )
 
     unseen = machines.unseen_data(agenda.jobs.values())

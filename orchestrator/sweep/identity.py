@@ -38,6 +38,11 @@ def _key(task: Task) -> str:
     return digest(said)[:16]
 
 
+def resolved(plan: Plan) -> dict[str, Any]:
+    """What a store keeps of a sweep, beside its cells: all that it takes to do what is missing of it."""
+    return {"version": 1, "spec": plan.spec.canonical(), "tasks": tasks(plan)}
+
+
 def check_unchanged(plan: Plan, store: Store) -> None:
     """Raise InputError if the store has a sweep of the same settings under other data, dense networks, user
     code or numerics; StoreError if one of its sweeps cannot be read.

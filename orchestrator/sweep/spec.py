@@ -282,15 +282,18 @@ _MODELS: dict[str, type[BaseModel]] = {
 """What the mapping under each key is made into."""
 
 
-def load_spec(path: str | os.PathLike[str]) -> SweepSpec:
-    """Read a sweep file. Raises SpecError for what is wrong in it, InputError where it cannot be read at all."""
+def load_spec(path: str | os.PathLike[str], grid: dict[str, Any] | None = None) -> SweepSpec:
+    """Read a sweep file; `grid` stands in for one that it may leave out.
+
+    Raises SpecError for what is wrong in it, InputError where it cannot be read at all.
+    """
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path; `prunesweep init` writes a sweep file to start from"
         raise InputError(f"cannot read `{os.fspath(path)}`: {reason}\n\nhint: {hint}") from None
-    return _build(read_yaml(content, os.fspath(path)))
+    return _build(read_yaml(content, os.fspath(path)), grid)
 
 
 def parse_spec(text: str, name: str = "sweep.yaml") -> SweepSpec:
@@ -308,7 +311,7 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
     return _build(Source(plain))
 
 
-def _build(source: Source) -> SweepSpec:
+def _build(source: Source, grid: dict[str, Any] | None = None) -> SweepSpec:
     data = source.data
     if not isinstance(data, dict):
         remedy = "`prunesweep init` writes a sweep file to start from"
@@ -317,6 +320,8 @@ def _build(source: Source) -> SweepSpec:
     if isinstance(version, int) and version > FORMAT_VERSION:
         remedy = f"upgrade prunesweep; this one reads version {FORMAT_VERSION}"
         raise SpecError(source.problems([Complaint(("version",), "is of a newer prunesweep", remedy)]))
+    if grid is not None:
+        data = {"grid": grid} | data
     complaints = [*source.complaints, *check(data)]
     try:
         spec = SweepSpec.model_validate(data)
