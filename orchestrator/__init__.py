@@ -17,12 +17,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.api import compare, frame, headline, load, plan, resume, run, status
+    from orchestrator.api import compare, export_model, frame, headline, load, plan, prune, resume, run, status
     from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.model_export import ExportedModel
     from orchestrator.results.export import export
     from orchestrator.results.figure import accuracy_vs_compression as figure
     from orchestrator.results.figure import save as save_figure
     from orchestrator.results.table import table
+    from orchestrator.search import Pruned
     from orchestrator.sweep.plan import Plan
     from orchestrator.sweep.problems import SpecError
     from orchestrator.sweep.spec import SweepSpec
@@ -33,6 +35,8 @@ _HOMES = {
     "plan": "orchestrator.api",
     "run": "orchestrator.api",
     "resume": "orchestrator.api",
+    "prune": "orchestrator.api",
+    "export_model": "orchestrator.api",
     "status": "orchestrator.api",
     "frame": "orchestrator.api",
     "compare": "orchestrator.api",
@@ -42,6 +46,8 @@ _HOMES = {
     "save_figure": "orchestrator.results.figure:save",
     "export": "orchestrator.results.export",
     "RunOptions": "orchestrator.driver.session",
+    "ExportedModel": "orchestrator.model_export",
+    "Pruned": "orchestrator.search",
     "Summary": "orchestrator.driver.session",
     "Plan": "orchestrator.sweep.plan",
     "SweepSpec": "orchestrator.sweep.spec",
@@ -52,8 +58,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "ExportedModel",
     "InputError",
     "Plan",
+    "Pruned",
     "PrunesweepError",
     "RunOptions",
     "SpecError",
@@ -62,11 +70,13 @@ __all__ = [
     "SweepSpec",
     "compare",
     "export",
+    "export_model",
     "figure",
     "frame",
     "headline",
     "load",
     "plan",
+    "prune",
     "resume",
     "run",
     "save_figure",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.model_export import ExportedModel
     from orchestrator.results.comparison import Comparison, Side
     from orchestrator.results.headline import Headline
+    from orchestrator.search import Pruned, Round
     from orchestrator.sweep.plan import Plan
     from orchestrator.sweep.spec import SweepSpec
     from orchestrator.sweep_status import Status
@@ -87,6 +89,61 @@ def resume(
     return run(spec, store, only=only, options=options)
 
 
+def prune(
+    sweep: SweepSpec | Location,
+    store: Location | None = None,
+    *,
+    tolerance: float,
+    rate: str = "20%",
+    replicates: int = 1,
+    max_rounds: int | None = None,
+    to: Location | None = None,
+    accept_changes: bool = False,
+    options: RunOptions | None = None,
+    on_round: Callable[[Round], None] | None = None,
+) -> Pruned:
+    """Prune the network of a sweep (or of a sweep file, which needs no grid) as far as a tolerance allows; write it.
+
+    Prunes `rate` of the weights that are left and retrains with learning-rate rewinding for the whole training time,
+    round after round, until validation accuracy has fallen by more than `tolerance` (points, against the dense
+    network; with several replicates the median of their changes), or `max_rounds` are done. The last network
+    before that is written to the folder `to` (default: the store's name and `-pruned`). `on_round` is told of every
+    round, the dense network first. Does only what is missing in the store. Raises as `run` does.
+    Source: Renda, Frankle, Carbin (ICLR 2020), Algorithm 1.
+    """
+    from orchestrator.driver.session import RunOptions
+    from orchestrator.search import search
+    from orchestrator.sweep.chain import load_without_grid
+    from orchestrator.sweep.spec import SweepSpec
+
+    spec = sweep if isinstance(sweep, SweepSpec) else load_without_grid(sweep)
+    location = store_location(spec, store)
+    return search(
+        spec,
+        location,
+        _folder(to, f"{location.rstrip('/')}-pruned"),
+        tolerance=tolerance,
+        rate=rate,
+        replicates=replicates,
+        max_rounds=max_rounds,
+        accept_changes=accept_changes,
+        options=options or RunOptions(),
+        on_round=on_round or (lambda made: None),
+    )
+
+
+def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:
+    """Write the network of a cell to the folder `to` (default: the store's name and `-models`).
+
+    `cell` picks exactly one, as `technique=lr_rewinding,compression=16,replicate=0`, or is its trial (or how that
+    begins), or `TRIAL@STEP`. Raises InputError where it does not, or where there is no network to be had.
+    """
+    from orchestrator.model_export import export_cell
+
+    opened = Store(store)
+    return export_cell(opened, cell, _folder(to, f"{opened.location.rstrip('/')}-models"))
+
+
 def status(store: Location, sweep: str | None = None) -> Status:
     """How far the sweeps of a store are, and what failed."""
     from orchestrator.sweep_status import read_status
@@ -153,6 +210,10 @@ def existing_store(store: Location | None) -> Store | None:
         return None
 
 
+def _folder(to: Location | None, default: str) -> str:
+    return default if to is None else os.fspath(to).rstrip("/") or "/"
+
+
 def store_location(sweep: SweepSpec, store: Location | None) -> str:
     """The store that was named, or the sweep file's own. Raises InputError where there is neither."""
     location = os.fspath(store if store is not None else sweep.store or "")
@@ -161,4 +222,4 @@ def store_location(sweep: SweepSpec, store: Location | None) -> str:
     return location
 
 
-__all__ = ["compare", "frame", "headline", "load", "plan", "resume", "run", "status"]
+__all__ = ["compare", "export_model", "frame", "headline", "load", "plan", "prune", "resume", "run", "status"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from orchestrator.cli import comparisons, sweeps, tables, upkeep
+from orchestrator.cli import comparisons, models, sweeps, tables, upkeep
 from orchestrator.cli.app import app
 from orchestrator.light import spare_pandas
 from workers.errors import InputError, PrunesweepError, StoreError
 
-__all__ = ["app", "comparisons", "main", "sweeps", "tables", "upkeep"]
+__all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
 
 
 def main() -> None:

@@ -118,7 +118,7 @@ class Agenda:
 def _chain_lengths(jobs: Mapping[str, Job]) -> dict[str, int]:
     """Steps from the beginning of each job to the end of the longest chain that it begins."""
     longest: dict[str, int] = defaultdict(int)
-    for name, job in reversed(jobs.items()):
+    for name, job in reversed(list(jobs.items())):
         length = job.last_step + longest[name]
         longest[name] = length
         for stop in job.trial.parents:

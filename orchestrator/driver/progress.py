@@ -116,7 +116,9 @@ class Progress:
             return
         self._shown = now
         if self._live:
-            self._live.update(self._task, completed=self.done, total=self.total, status=self._status(), latest=self._result())
+            self._live.update(
+                self._task, completed=self.done, total=self.total, status=self._status(), latest=self._result()
+            )
         else:
             latest = self._result()
             line = f"{self.done}/{self.total} cells done · {self._status()}" + (f" · {latest}" if latest else "")

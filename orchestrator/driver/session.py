@@ -141,9 +141,7 @@ class _Work:
         self.agenda.extend(jobs, checkpoints, failures)
 
 
-def run_plan(
-    plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: Grow = lambda: None
-) -> Summary:
+def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: Grow = lambda: None) -> Summary:
     """Do what is missing of a plan, and whenever all of it is done, of the one that it grows to.
 
     Raises InputError before any work starts, StoreError where it cannot go on.

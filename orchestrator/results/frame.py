@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TASK = ("dataset", "network", "recipe")
-_IDENTITY = (*_TASK, "pruning", "schedule", "technique", "compression", "budget", "replicate")
+IDENTITY = (*_TASK, "pruning", "schedule", "technique", "compression", "budget", "replicate")
 _STOP = ("trial", "step")
 _RECORD = (*_STOP, "evaluation")
 _MEASURES = ("test_accuracy", "validation_accuracy")
@@ -119,7 +119,7 @@ def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:
     seen: set[tuple[Any, ...]] = set()  # also of cells that were relabelled since
     parts = [CELLS.append(pa.field("sweep", pa.string())).empty_table()]
     for folder, cells in cells_of.items():
-        identities, stops = _keys(cells, _IDENTITY), _keys(cells, _RECORD)
+        identities, stops = _keys(cells, IDENTITY), _keys(cells, _RECORD)
         edited = {
             identity[: len(_TASK)]
             for identity, stop in zip(identities, stops, strict=True)

@@ -1,0 +1,96 @@
+"""The sweep behind `prunesweep prune`: one network, pruned and retrained by learning-rate rewinding, round after round.
+
+Renda, Frankle, Carbin (ICLR 2020), Algorithm 1: prune a share of the weights that are left, retrain for the whole
+training time T, repeat.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from orchestrator.sweep.checks import DENSE
+from orchestrator.sweep.fields import MOST_ROUNDS
+from orchestrator.sweep.problems import Complaint
+from orchestrator.sweep.spec import GridSpec, SweepSpec, load_spec
+from orchestrator.sweep.values import MOST_DIGITS, digits, exact_text, parse_ratio
+from workers.errors import InputError
+from workers.pruning import kept_weights
+
+NO_GRID: dict[str, Any] = {"technique": DENSE}
+"""Stands in for the grid of a sweep file, which `prune` makes itself."""
+
+_ONE_OF = {"dataset": "datasets", "network": "networks", "pruning": "prunings", "recipe": "recipes"}
+
+
+def load_without_grid(path: str | os.PathLike[str]) -> SweepSpec:
+    """Read a sweep file, of which `prune` needs no grid. Raises SpecError with every problem in it."""
+    return load_spec(path, NO_GRID)
+
+
+def has_grid(spec: SweepSpec) -> bool:
+    """Whether a sweep asks for anything that `prune` ignores."""
+    return spec.grids != (GridSpec.model_validate(NO_GRID),)
+
+
+def chain_sweep(spec: SweepSpec, rate: Fraction, replicates: int) -> SweepSpec:
+    """The sweep of the first round of Algorithm 1 on a sweep's network, in place of its grid, with all states kept.
+
+    Raises SpecError for a sweep that does not name one data set, network, recipe and way to prune single weights.
+    """
+    if complaints := list(_complaints(spec)):
+        raise spec.refusal(complaints)
+    grid = {
+        "technique": "lr_rewinding",
+        "iterative": {"rounds": 1, "rate": exact_text(rate)},
+        "budget": "100%",
+        "replicates": replicates,
+    }
+    name = f"{spec.name[:57]}-pruned"
+    return spec.model_copy(update={"name": name, "keep": "all", "grids": (GridSpec.model_validate(grid),)})
+
+
+def with_rounds(chain: SweepSpec, rounds: int) -> SweepSpec:
+    """A chain of so many rounds."""
+    [grid] = chain.grids
+    assert grid.iterative is not None
+    iterative = grid.iterative.model_copy(update={"rounds": rounds})
+    return chain.model_copy(update={"grids": (grid.model_copy(update={"iterative": iterative}),)})
+
+
+def parse_rate(text: str) -> Fraction:
+    """The share of the weights that goes in each round. Raises InputError for none between 0% and 100%."""
+    try:
+        rate = parse_ratio(text)
+    except ValueError:
+        rate = Fraction(0)
+    if not 0 < rate < 1:
+        raise InputError(f"the rate is a share between 0% and 100% of the weights, not `{text}`\n\nhint: `20%`")
+    return rate
+
+
+def most_rounds(weights: int, rate: Fraction) -> int:
+    """How many rounds leave at least one of so many weights (and fit into a sweep file).
+
+    Raises InputError if the first one leaves none.
+    """
+    rounds = 0
+    while rounds < min(MOST_ROUNDS, 4 * MOST_DIGITS // digits(rate)):
+        if kept_weights(weights, (1 - rate) ** (rounds + 1)) == 0:
+            break
+        rounds += 1
+    if rounds == 0:
+        raise InputError(f"the first round would leave none of the {weights:,} prunable weights\n\nhint: a lower rate")
+    return rounds
+
+
+def _complaints(spec: SweepSpec) -> Iterator[Complaint]:
+    for key, field in _ONE_OF.items():
+        if len(getattr(spec, field)) > 1:
+            yield Complaint((key, 1), f"is a second {key}, and `prune` prunes one network in one way", "keep one")
+    for number, pruning in enumerate(spec.prunings):
+        if pruning.structure != "unstructured":
+            message = "has levels instead of rounds, and `prune` goes on round by round"
+            yield Complaint(("pruning", number, "structure"), message, "remove it to prune single weights")
