@@ -22,7 +22,7 @@ from workers.trial import Stop, canonical
 
 CARD_FORMAT = 1
 
-_SIZES = ("compression", "density", "achieved_density", "prunable_weights", "kept_weights")
+_SIZES = ("compression", "density", "achieved_density", "prunable_weights", "kept_weights", "collapsed_layers")
 
 Row = Mapping[str, Any]
 

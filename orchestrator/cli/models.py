@@ -165,8 +165,8 @@ def _say_unfinished(found: Pruned, store: str | None) -> None:
     summary = found.summary
     if summary.failed:
         classes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
-        done = len(found.rounds) - 1
-        say(f"\n{plural(summary.failed, 'trial')} failed ({classes}) in round {max(done, 0) + 1}")
+        done = max(len(found.rounds) - 1, 0)
+        say(f"\n{plural(summary.failed, 'trial')} failed ({classes}), and {plural(done, 'round')} are done")
         say(f"\nSee why:    prunesweep status {store}\nTry again:  the same command with --retry-failed")
         if done > 0:
             say(f"Keep what there is:  the same command with --max-rounds {done}")

@@ -14,6 +14,7 @@ from orchestrator.driver.progress import Progress
 from orchestrator.driver.room import Room
 from workers.attempt import Report
 from workers.crashpoints import crash_point
+from workers.errors import StoreError
 from workers.logs import latest
 from workers.store import Store
 from workers.trial import Job, trial_id
@@ -100,7 +101,7 @@ class Dispatcher:
             self.progress.finished(name)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
-                self._all_done()
+                self._look_further()
         elif report.outcome == "interrupted":
             self.agenda.give_back(name)
         elif report.outcome == "disk_full":
@@ -108,6 +109,12 @@ class Dispatcher:
             self._room.full(report.reason)
         else:
             self._failed(name, report.outcome, report.failure)
+
+    def _look_further(self) -> None:
+        try:
+            self._all_done()
+        except (StoreError, OSError) as error:  # Tune would take it for a fault of the trial
+            self.stalled = str(error)
 
     def _failed(self, name: str, outcome: str, failure: dict[str, Any]) -> None:
         counts = self._failures[name]

@@ -88,3 +88,16 @@ def test_a_job_that_is_held_back_is_ready_after_its_delay_and_not_lost_meanwhile
     assert agenda.waiting == 1
     now[0] = 3.0
     assert taken(agenda) == ["chain1"]
+
+
+def test_an_agenda_can_grow_by_what_begins_with_what_is_done():
+    agenda = Agenda({"dense": FAMILY["dense"]}, set())
+    assert taken(agenda) == ["dense"]
+    agenda.finish("dense")
+    assert agenda.exhausted
+    agenda.extend({"chain1": FAMILY["chain1"], "chain2": FAMILY["chain2"]}, {Stop("dense", 10)})
+    assert taken(agenda) == ["chain1"]
+    agenda.finish("chain1")
+    agenda.extend({"late": FAMILY["late"]}, {Stop("dense", 10)}, ["late"])
+    assert agenda.failed == {"late"}
+    assert taken(agenda) == ["chain2"]

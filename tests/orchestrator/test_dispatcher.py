@@ -12,6 +12,7 @@ from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.room import Room
 from workers.attempt import Report
+from workers.errors import StoreError
 from workers.outcomes import lost_worker
 from workers.store import Store
 
@@ -200,4 +201,25 @@ def test_nothing_begins_once_a_stop_is_asked_for_or_the_lease_is_lost(sweep):
     assert sweep.dispatcher.finished
     sweep.lease.problem, sweep.interrupt.requested = None, True
     assert take(sweep.dispatcher) is None
+    assert sweep.dispatcher.finished
+
+
+def test_more_is_looked_for_once_all_is_done_and_trouble_with_that_ends_the_sweep(sweep):
+    calls = []
+
+    def look(error=None):
+        calls.append(error)
+        if error:
+            raise error
+
+    sweep.dispatcher._all_done = look
+    for name in ("a", "b", "c", "child"):
+        assert not calls
+        assert take(sweep.dispatcher) is not None
+        sweep.dispatcher.ended(name, Report("done", 5))
+    assert calls == [None]
+    assert sweep.dispatcher.problem is None
+    sweep.dispatcher._all_done = lambda: look(StoreError("the record is damaged"))
+    sweep.dispatcher.ended("child", Report("done", 5))
+    assert sweep.dispatcher.problem == "the record is damaged"
     assert sweep.dispatcher.finished

@@ -201,6 +201,8 @@ class TestContract:
         assert store.add_sweep("t", {}, CELLS) == "0008-t"
         assert store.read_cells("0008-t").to_pylist() == CELLS.to_pylist()
         assert store.read_sweep("0001-s") == {"spec": 1}
+        assert store.add_sweep("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
+        assert (store.read_sweep("0008-t"), store.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
 
     def test_the_ten_thousandth_sweep_is_newer_than_the_one_before(self, store, files):
         store.add_sweep("s", {"n": 1}, CELLS)
