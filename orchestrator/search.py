@@ -130,7 +130,7 @@ def search(
             reason = "tolerance"
         kept = kept_round(found.rounds, tolerance)
         about = {
-            "tolerance": tolerance,
+            "tolerance": float(tolerance),
             "rate": float(share),
             "replicates": replicates,
             "stopped_by": reason,

@@ -35,7 +35,7 @@ recipe:
   batch_norm_momentum: 0.1
 """
 IN_PROCESS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0)
-ASKED = {"tolerance": 20, "rate": "40%"}
+ASKED = {"tolerance": 20, "rate": "60%"}
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -95,8 +95,8 @@ def test_the_smallest_network_within_the_tolerance_is_written_with_its_card(undi
     data = Path(found.model.model).read_bytes()
     assert card["sha256"] == hashlib.sha256(data).hexdigest()
     assert (card["technique"], card["budget"], card["round"]) == ("lr_rewinding", "100%", found.kept.number)
-    assert card["compression"] == pytest.approx(0.6**-found.kept.number)
-    assert card["kept_weights"] == round(card["prunable_weights"] * 0.6**found.kept.number)
+    assert card["compression"] == pytest.approx(0.4**-found.kept.number)
+    assert card["kept_weights"] == round(card["prunable_weights"] * 0.4**found.kept.number)
     assert sum(layer["kept"] for layer in card["layers"]) == card["kept_weights"]
     assert card["accuracy"]["dense_validation"] == found.rounds[0].validation_accuracy[0]
     assert card["accuracy"]["test"] == found.kept.test_accuracy[0]
@@ -182,7 +182,7 @@ def test_another_tolerance_or_limit_uses_what_is_there(folder, undisturbed):
     assert (limited.reason, limited.kept.number) == ("max_rounds", 1)
     assert (folder / "limited" / "tiny.safetensors").exists()
     assert results(folder) == before
-    looser = prune(folder, tolerance=100, rate="40%")
+    looser = prune(folder, tolerance=100, rate="60%")
     assert looser.reason == "nothing_left"
     assert looser.model.card["kept_weights"] == 1
     assert results(folder).items() > before.items()
@@ -206,7 +206,7 @@ def test_where_no_round_is_within_the_tolerance_the_dense_network_is_kept(folder
 def test_the_command_tells_of_each_round_and_what_came_out(folder, undisturbed, monkeypatch, capsys):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
     (folder / "tiny.yaml").write_text(SWEEP + "grid: {technique: fine_tuning, compression: 4, budget: 50%}\n")
-    arguments = ["prune", folder / "tiny.yaml", "--store", folder / "store", "--tolerance", "20", "--rate", "40%"]
+    arguments = ["prune", folder / "tiny.yaml", "--store", folder / "store", "--tolerance", "20", "--rate", "60%"]
     code, stdout, stderr = run_main(monkeypatch, capsys, *arguments)
     assert code == 0
     assert stdout.split() == [str(folder / "store-pruned" / name) for name in ("tiny.safetensors", "tiny.json")]
@@ -249,7 +249,7 @@ def test_export_model_writes_any_cell(undisturbed, by, tmp_path):
     folder, _ = undisturbed
     row = ps.frame(folder / "store").iloc[1]
     cell = {
-        "expression": "technique=lr_rewinding,compression=1.66667,budget=100%,replicate=0",
+        "expression": "technique=lr_rewinding,compression=2.5,budget=100%,replicate=0",
         "trial": row.trial[:10],
         "stop": f"{row.trial}@{row.step}",
     }[by]
@@ -257,15 +257,15 @@ def test_export_model_writes_any_cell(undisturbed, by, tmp_path):
     assert (model.card["trial"], model.card["round"], "search" in model.card) == (row.trial, 1, False)
     network, _ = loaded(model)
     assert sum(int((weight != 0).sum()) for weight in prunable(network).values()) <= row.kept_weights
-    assert Path(model.model).name == f"lr_rewinding-1.667x-{row.trial[:8]}-{row.step}.safetensors"
+    assert Path(model.model).name == f"lr_rewinding-2.5x-{row.trial[:8]}-{row.step}.safetensors"
 
 
 def test_export_model_names_what_tells_cells_apart(undisturbed, monkeypatch, capsys):
     folder, found = undisturbed
     code, stdout, stderr = run_main(monkeypatch, capsys, "export-model", folder / "store", "technique=lr_rewinding")
     assert (code, stdout) == (2, "")
-    assert f"picks {len(found.rounds) - 1} cells, and one is needed; they differ in `compression` (1.66667, " in stderr
-    assert "hint: give one of each, for example `compression=1.66667`, or `" in stderr
+    assert f"picks {len(found.rounds) - 1} cells, and one is needed; they differ in `compression` (2.5, " in stderr
+    assert "hint: give one of each, for example `compression=2.5`, or `" in stderr
 
 
 def test_export_model_refuses_what_is_not_there(folder, undisturbed):

@@ -11,7 +11,7 @@ from test_sweep import attempts, wait_for_records, with_facts
 import orchestrator as ps
 from orchestrator.driver.session import RunOptions
 
-ASKED = ("prune", "sweep.yaml", "--store", "store", "--tolerance", "20", "--rate", "40%")
+ASKED = ("prune", "sweep.yaml", "--store", "store", "--tolerance", "20", "--rate", "50%")
 
 
 def test_an_interrupted_search_is_finished_through_ray_with_the_same_files(prunesweep, tmp_path):
@@ -20,7 +20,7 @@ def test_an_interrupted_search_is_finished_through_ray_with_the_same_files(prune
         tmp_path / "sweep.yaml",
         tmp_path / "whole",
         tolerance=20,
-        rate="40%",
+        rate="50%",
         options=RunOptions(in_process=True, quiet=True),
     )
     assert whole.kept.number >= 1
