@@ -51,9 +51,9 @@ def export_cell(store: Store, cell: str, to: str) -> ExportedModel:
     return _export(store, row, rows, to, name, {})
 
 
-def export_stop(store: Store, stop: Stop, to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
-    """Write the network of the newest cell at a stop to a folder, with `more` in its card."""
-    rows = join(store).rows.to_pylist()
+def export_stop(store: Store, sweep: str, stop: Stop, to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
+    """Write the network at a stop of a sweep to a folder, with `more` in its card."""
+    rows = join(store, [sweep]).rows.to_pylist()
     row = next(row for row in rows if (row["trial"], row["step"]) == stop)
     return _export(store, row, rows, to, name, more)
 

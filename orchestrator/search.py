@@ -138,7 +138,7 @@ def search(
             "epochs_trained": sum(each.epochs for each in found.rounds),
             "rounds": [each.to_json() for each in found.rounds],
         }
-        model = export_stop(store, kept.best_stop(), to, spec.name, {"search": about})
+        model = export_stop(store, chain.name, kept.best_stop(), to, spec.name, {"search": about})
         return Pruned(rounds=found.rounds, summary=summary, kept=kept, reason=reason, model=model)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,6 @@ from orchestrator.cli.options import (
     Save,
     StopAfter,
     StoreOption,
-    SweepFile,
     Wait,
     run_options,
     store_of,
@@ -42,7 +42,7 @@ To = Annotated[
 
 @app.command()
 def prune(
-    sweep: SweepFile,
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); it needs no grid.")],
     tolerance: Annotated[
         float, typer.Option("--tolerance", help="Points of validation accuracy that may be lost.", min=0, max=100)
     ],
@@ -97,17 +97,17 @@ def prune(
 
 @app.command("export-model")
 def export_model(
-    store: Annotated[str, typer.Argument(metavar="[STORE] CELL", help="The store; default $PRUNESWEEP_STORE or here.")],
-    cell: Annotated[
-        str | None,
+    store: Annotated[
+        str,
         typer.Argument(
-            metavar="", show_default=False,
-            help="`technique=lr_rewinding,compression=16,budget=90%,replicate=0`, a trial, or `TRIAL@STEP`.",
+            metavar="[STORE] CELL",
+            help="The store, and `technique=lr_rewinding,compression=16,budget=90%,replicate=0`, a trial or `TRIAL@STEP`.",
         ),
-    ] = None,
+    ],
+    cell: Annotated[str | None, typer.Argument(hidden=True)] = None,
     to: To = None,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Write the network of a cell: weights and masks as safetensors, and a JSON card that describes them."""
     location, wanted = (store_of(None), store) if cell is None else (store, cell)
     _print_files(api.export_model(location, wanted, to), as_json)
