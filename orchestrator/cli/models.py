@@ -101,7 +101,7 @@ def export_model(
         str,
         typer.Argument(
             metavar="[STORE] CELL",
-            help="The store, and `technique=lr_rewinding,compression=16,budget=90%,replicate=0`, a trial or `TRIAL@STEP`.",
+            help="The store, and `technique=lr_rewinding,compression=16,replicate=0`, a trial or `TRIAL@STEP`.",
         ),
     ],
     cell: Annotated[str | None, typer.Argument(hidden=True)] = None,

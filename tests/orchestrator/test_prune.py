@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,17 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
     assert files_of(folder) == files_of(undisturbed[0])
     now = results(folder)
     assert {name: now[name] for name in kept} == kept
+
+
+def test_a_signal_drains_a_search_as_it_does_a_run(folder, undisturbed):
+    def interrupt(made):
+        if made.number == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    stopped = prune(folder, on_round=interrupt)
+    assert (stopped.exit_code, stopped.kept, len(stopped.rounds)) == (130, None, 2)
+    assert len(results(folder)) == 2
+    assert prune(folder).model.card == undisturbed[1].model.card
 
 
 def test_another_tolerance_or_limit_uses_what_is_there(folder, undisturbed):
