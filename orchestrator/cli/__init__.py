@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from orchestrator.cli import comparisons, models, sweeps, tables, upkeep
+from orchestrator.cli import (  # isort: skip  (in the order in which `--help` lists the commands)
+    sweeps,
+    tables,
+    comparisons,
+    models,
+    upkeep,
+)
 from orchestrator.cli.app import app
 from orchestrator.light import spare_pandas
 from workers.errors import InputError, PrunesweepError, StoreError
