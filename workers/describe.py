@@ -4,7 +4,7 @@
 that a planner imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
 (`workers.trial.canonical`), and `"pretrained"`, paths of weights, if there are any; its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or `{"error": message, "about": part}`,
-where the part is a key of the request.
+where the part is a key of the request, or `optimizer`.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def describe_network(
     facts = ImageFacts(**dataset_facts)
     with _about("network"):
         module = build(network, facts, recipe, 0, "dense")
-    with _about("recipe"):
+    with _about("optimizer"):
         optimizer = make_optimizer(recipe, module)
+    with _about("recipe"):
         check_loss(recipe, facts.classes)
     with _about("pruning"):
         weights = prunable(module, pruning.exclude, pruning.include)

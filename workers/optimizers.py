@@ -38,7 +38,11 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     try:
         return optimizer(groups, lr=0.0, **(_quickest(optimizer) | recipe.optimizer_arguments))  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"optimizer `{recipe.optimizer}` cannot be used: {error}") from error
+        given = ", ".join(f"{key}: {value!r}" for key, value in recipe.optimizer_arguments.items())
+        raise InputError(
+            f"optimizer `{recipe.optimizer}` cannot be used with {given or 'no arguments'}: {error}\n\n"
+            "hint: `torch.optim` says what each argument can be"
+        ) from error
 
 
 def _quickest(optimizer: type[torch.optim.Optimizer]) -> dict[str, Any]:
@@ -62,9 +66,14 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
-        raise InputError(f"optimizer `{name}` evaluates the loss several times a step, and trials evaluate it once")
+        raise InputError(
+            f"optimizer `{name}` evaluates the loss several times a step, and trials evaluate it once"
+            "\n\nhint: take another one, such as `SGD` or `AdamW`"
+        )
     if optimizer is torch.optim.SparseAdam:
-        raise InputError(f"optimizer `{name}` needs sparse gradients, and these networks have dense ones")
+        raise InputError(
+            f"optimizer `{name}` needs sparse gradients, and these networks have dense ones\n\nhint: take `Adam`"
+        )
     return optimizer
 
 

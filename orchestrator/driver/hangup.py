@@ -17,13 +17,14 @@ from orchestrator.driver.interrupt import Interrupt
 
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
+_MOST_SILENT = 20  # looks in a row that find nothing, where no signal explains it: a network may fail for a moment
 
 
 @contextmanager
 def leave_if_ray_ends(address: str, interrupt: Interrupt, store: str) -> Iterator[None]:
-    """Once a signal asked to stop, end this process with that signal's exit code if Ray at `address` is gone too.
+    """End this process if Ray at `address` is gone: with the exit code of the signal that came before, or with 1.
 
-    Its workers had the same signal, and saved their states.
+    After a signal its workers had the same signal, and saved their states.
     """
     over = threading.Event()
     watch = threading.Thread(target=_watch, args=(address, interrupt, store, over), daemon=True)
@@ -35,13 +36,16 @@ def leave_if_ray_ends(address: str, interrupt: Interrupt, store: str) -> Iterato
 
 
 def _watch(address: str, interrupt: Interrupt, store: str, over: threading.Event) -> None:
+    silent = 0
     while not over.wait(_LOOK_SECONDS):
-        if interrupt.signal is None or _listens(address):
+        silent = 0 if _listens(address) else silent + 1
+        if not silent or (interrupt.signal is None and silent < _MOST_SILENT):
             continue
         time.sleep(_PATIENCE_SECONDS)  # workers may still be saving
-        message = f"Ray was ended as well; what was saved is kept\n\nContinue with:  prunesweep resume {store}\n"
+        what = "Ray was ended as well" if interrupt.signal else "error: Ray has died"
+        message = f"{what}; all that was saved is kept\n\nContinue with:  prunesweep resume {store}\n"
         os.write(sys.stderr.fileno(), message.encode())
-        os._exit(128 + interrupt.signal)
+        os._exit(128 + interrupt.signal if interrupt.signal else 1)
 
 
 def _listens(address: str) -> bool:

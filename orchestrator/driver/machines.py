@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from orchestrator.sweep.plan import Plan
@@ -91,6 +92,18 @@ def problem_with(functions: Sequence[str], folder: str) -> str | None:
     except InputError as error:
         return str(error).partition("\n")[0]
     return None
+
+
+def gpu_problem(gpus: Fraction) -> str | None:
+    """Why trials that ask for GPUs cannot run in this process, or None."""
+    import torch
+
+    if not gpus or torch.cuda.is_available():
+        return None
+    return (
+        f"a trial is to have {gpus} GPUs, and torch finds none on this machine\n\n"
+        "hint: remove `gpus` from `resources` in the sweep file, or look at `prunesweep doctor`"
+    )
 
 
 def unseen_data(jobs: Iterable[Job]) -> list[Dataset]:

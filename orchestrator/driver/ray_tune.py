@@ -45,6 +45,7 @@ from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.driver.dispatcher import Dispatcher  # noqa: E402
 from orchestrator.driver.hangup import leave_if_ray_ends  # noqa: E402
+from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.attempt import Attempt, Bounds, Report  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.machine import HUGE_PAGES, Machine  # noqa: E402
@@ -56,6 +57,7 @@ from workers.trial import job_from_json, job_to_json, trial_id  # noqa: E402
 _STEP_SECONDS = 2.0  # one report to the driver at most this often
 _RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
 _STALL_SECONDS = 300.0
+_UNBOUNDED = 1_000_000
 _SILENT_SECONDS = 600.0
 _HUNG = {"outcome": "timeout", "reason": "it hung, and its worker was ended after the time that a trial may take"}
 
@@ -106,10 +108,11 @@ def _run() -> _Run:
 
 
 @contextmanager
-def connected(cluster: Cluster) -> Iterator[int]:
-    """A connection to Ray for the duration; yields how many trials can run at once.
+def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
+    """A connection to Ray for the duration; yields how many trials can run at once, 0 if interrupted before any could.
 
-    Raises InputError where the cluster cannot be reached or cannot ever hold a trial.
+    Raises InputError where the cluster cannot be reached or cannot ever hold a trial. What Ray's own code writes to
+    stdout meanwhile goes to stderr.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -124,17 +127,32 @@ def connected(cluster: Cluster) -> Iterator[int]:
             ray.init(address=cluster.address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise InputError(f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}") from error
+    interrupt.install()  # Ray replaced the handlers
     try:
-        yield _slots(cluster)
+        with _stdout_on_stderr():
+            yield _slots(cluster, interrupt)
     finally:
         ray.shutdown()
 
 
-def _slots(cluster: Cluster) -> int:
-    """How many trials fit at once; waits for nodes for a short while, or for ever if told to."""
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)
+
+
+def _slots(cluster: Cluster, interrupt: Interrupt) -> int:
+    """How many trials fit at once; waits for nodes for a short while, or if told to until interrupted."""
     deadline = time.monotonic() + (0 if cluster.address is None else _RESOURCE_SECONDS)
     told = False
-    while True:
+    while not interrupt.requested:
         slots = sum(_fit(node["Resources"], cluster) for node in ray.nodes() if node["Alive"])
         if slots:
             return slots if cluster.max_concurrent is None else min(slots, cluster.max_concurrent)
@@ -146,9 +164,11 @@ def _slots(cluster: Cluster) -> int:
                     "join with `--wait-for-resources`"
                 )
             if not told:
-                print(f"Waiting for a machine with {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs", flush=True)
+                wanted = f"{cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs"
+                print(f"Waiting for a machine with {wanted}; there is {_machines()}", file=sys.stderr)
                 told = True
         time.sleep(0.5)
+    return 0
 
 
 def _fit(resources: dict[str, float], cluster: Cluster) -> int:
@@ -171,7 +191,8 @@ def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     global _current
     _current = _Run(dispatcher, bounds.timeout)
-    staged = min(slots, 16)  # trials whose actors are being prepared while all slots are busy
+    staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
+    most = slots + staged if cluster.address is None else _UNBOUNDED  # machines may join a cluster
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
     trainable = tune.with_parameters(
         TrialActor, location=store.location, machine=machine, bounds=bounds, folder=os.getcwd()
@@ -183,7 +204,7 @@ def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds
             tune_config=tune.TuneConfig(
                 search_alg=DispatchingSearcher(),
                 num_samples=-1,
-                max_concurrent_trials=slots + staged,
+                max_concurrent_trials=cluster.max_concurrent or most,
                 reuse_actors=True,
                 trial_name_creator=_tune_name,
                 trial_dirname_creator=_tune_name,

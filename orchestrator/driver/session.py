@@ -220,7 +220,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
     if options.in_process:
         from orchestrator.driver import in_process
 
-        if problem := machines.data_problem(unseen):
+        if problem := machines.gpu_problem(resources.gpus) or machines.data_problem(unseen):
             raise InputError(problem)
         with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
@@ -237,7 +237,9 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
         max_concurrent=options.max_concurrent,
         wait_for_resources=options.wait_for_resources,
     )
-    with ray_tune.connected(cluster) as slots:
+    with ray_tune.connected(cluster, interrupt) as slots:
+        if not slots:
+            return None
         machines.check_shared(store)
         machines.check_importable(machines.own_functions(plan), os.getcwd())
         machines.check_data(unseen)

@@ -1,17 +1,20 @@
-"""Data sets and networks in a sweep file: whether their names are registered and their arguments fit.
+"""Data sets, networks and optimisers in a sweep file: whether their names are known and their arguments fit.
 
 A name with a colon is a function of the user's own, which only `workers.describe` looks at.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.sweep.problems import Complaint, Path
+from workers.optimizer_names import OPTIMIZER_ARGUMENTS
 from workers.registry import Entry, closest, is_own
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
+_IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimiser that is text
 _EXAMPLES = {int: "8", float: "0.1", str: '"text"', bool: "true", list: "[300, 100]"}
 
 
@@ -42,6 +45,27 @@ def check_named(path: Path, value: object, entries: Mapping[str, Entry], kind: s
         if key not in arguments:
             remedy = f"for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
             yield Complaint(path, f"`{name}` needs `{key}`", remedy, show=False)
+
+
+def check_optimizer(path: Path, value: object) -> Iterator[Complaint]:
+    """A misspelt name or argument of an optimiser; what is not like a known one may be of a newer torch."""
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(name, str):
+        return
+    arguments = OPTIMIZER_ARGUMENTS.get(name)
+    if arguments is None:
+        known = {each.lower(): each for each in OPTIMIZER_ARGUMENTS}
+        near = difflib.get_close_matches(name.lower()[:100], known, n=1)
+        if near:
+            others = ", ".join(OPTIMIZER_ARGUMENTS)
+            yield Complaint((*path, "name"), "unknown optimizer", f"did you mean `{known[near[0]]}`? Known: {others}")
+        return
+    for key, item in value.items():
+        if key in ("name", "lr", *arguments):
+            if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
+                yield Complaint((*path, key), "must not be text", f"a number is written without quotes: `{key}: 0.9`")
+        elif difflib.get_close_matches(key, arguments, n=1):
+            yield Complaint((*path, key), f"`{name}` has no such argument", closest(key, arguments), at_key=True)
 
 
 def check_own(path: Path, name: str) -> Iterator[Complaint]:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from math import prod
 from typing import Any
 
-from orchestrator.sweep.arguments import check_named
+from orchestrator.sweep.arguments import check_named, check_optimizer
 from orchestrator.sweep.dense import check_techniques
 from orchestrator.sweep.fields import LARGEST, MOST_REPLICATES, MOST_ROUNDS
 from orchestrator.sweep.problems import Complaint, Path
@@ -46,6 +46,7 @@ def check(data: Mapping[str, Any]) -> Iterator[Complaint]:
     yield from _check_holdout(data, places)
     images = _train_images(data, places)
     for path, recipe in recipes:
+        yield from check_optimizer((*path, "optimizer"), recipe.get("optimizer"))
         yield from check_schedule(path, recipe, images)
         yield from _check_fine_tuning_rate(path, recipe, grids)
     for path, grid in grids:

@@ -41,7 +41,7 @@ def _as_tuple(value: object) -> tuple[Any, ...]:
     if not isinstance(value, list):
         return (value,)
     if not value:
-        raise refuse("must not be empty", "name at least one, or leave the key out")
+        raise refuse("must not be empty", "name at least one")
     return tuple(value)
 
 

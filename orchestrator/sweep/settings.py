@@ -86,7 +86,10 @@ def _places(spec: SweepSpec, number: int) -> Iterator[dict[str, Path]]:
     if grid.recipe is not None:
         axes[2] = [path for path, recipe in zip(axes[2], spec.recipes, strict=True) if recipe.name in grid.recipe]
     for places in product(*axes):
-        yield dict(zip(whole, places, strict=True)) | {"pretrained": ("dense",)}
+        yield dict(zip(whole, places, strict=True)) | {
+            "optimizer": (*places[2], "optimizer"),
+            "pretrained": ("dense",),
+        }
 
 
 def _pretrained_paths(spec: SweepSpec) -> tuple[str, ...]:

@@ -159,8 +159,11 @@ def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_p
 
 def test_stop_after_drains_in_time(prunesweep, sweep_file, tmp_path, undisturbed):
     with_facts(tmp_path / "store", undisturbed[0])
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--stop-after", "0s", code=130)
+    sweep_file.write_text(sweep_file.read_text().replace("duration: 6ep", "duration: 60000ep"))
+    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--stop-after", "5s", code=130)
     assert "Continue with:  prunesweep resume store" in prunesweep.stderr
+    [state] = (tmp_path / "store" / "progress").glob("*/*")
+    assert int(state.name.partition(".")[0]) > 0
 
 
 def test_a_failed_trial_blocks_only_its_descendants_and_can_be_tried_again(

@@ -312,7 +312,7 @@ def test_what_cannot_be_described_is_shown_in_the_file_all_at_once():
     with pytest.raises(SpecError) as caught:
         api.plan(parse_spec(text, "its.yaml"))
     found = [(problem.where, problem.field) for problem in caught.value.problems]
-    assert found == [("its.yaml:6:5", "network[1]"), ("its.yaml:7:9", "recipe")]
+    assert found == [("its.yaml:6:5", "network[1]"), ("its.yaml:7:52", "recipe.optimizer")]
 
 
 def test_durations_that_are_no_whole_steps_are_never_cut_short():

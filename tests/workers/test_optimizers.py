@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from workers.errors import InputError
+from workers.optimizer_names import OPTIMIZER_ARGUMENTS
 from workers.optimizers import OPTIMIZERS, make_optimizer
 from workers.trial import Recipe
 
@@ -74,15 +76,22 @@ def test_every_other_optimizer_of_torch_can_step(name: str) -> None:
         (recipe("Optimizer"), "unknown optimizer"),
         (recipe("LBFGS"), "optimizer `LBFGS` evaluates the loss several times a step"),
         (recipe("SparseAdam"), "optimizer `SparseAdam` needs sparse gradients"),
-        (recipe("Muon"), "optimizer `Muon` cannot be used: .*2D"),
+        (recipe("Muon"), "optimizer `Muon` cannot be used with no arguments: .*2D"),
         (recipe(lr=0.1), "`lr` is no argument of optimizer `SGD` here: the schedule sets it"),
         (recipe(momentun=0.9), "no argument `momentun`\n\nhint: did you mean `momentum`\\? It has momentum, dampening"),
         (recipe(params=[]), "no argument `params`"),
-        (recipe(momentum=-1), "optimizer `SGD` cannot be used: Invalid momentum"),
+        (recipe(momentum=-1), "optimizer `SGD` cannot be used with momentum: -1: Invalid momentum"),
         (recipe(momentum="0.9"), "optimizer `SGD` cannot be used"),
-        (recipe(nesterov=True), "optimizer `SGD` cannot be used: Nesterov"),
+        (recipe(nesterov=True), "optimizer `SGD` cannot be used with nesterov: True: Nesterov"),
     ],
 )
 def test_impossible_optimizers_are_refused(asked: Recipe, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_optimizer(asked, network())
+
+
+def test_the_names_that_are_known_without_torch_are_torchs() -> None:
+    usable = {name: kind for name, kind in OPTIMIZERS.items() if name not in ("LBFGS", "SparseAdam")}
+    assert set(OPTIMIZER_ARGUMENTS) == set(usable)
+    for name, kind in usable.items():
+        assert set(inspect.signature(kind).parameters) - {"params", "lr"} <= set(OPTIMIZER_ARGUMENTS[name])
