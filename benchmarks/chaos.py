@@ -107,7 +107,8 @@ def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str
         try:
             while wait_for_victim(driver, dice.uniform(*GAP_SECONDS), deadline) and kills.total() < KILLS_A_ROUND:
                 seen |= records(store)
-                kills[kill_one(driver, dice)] += 1
+                if (killed := kill_one(driver, dice)) is not None:
+                    kills[killed] += 1
             driver.wait(max(0.0, deadline - time.monotonic()))
         finally:
             driver.kill()
@@ -128,8 +129,8 @@ def wait_for_victim(driver: subprocess.Popen[bytes], seconds: float, deadline: f
     return driver.poll() is None
 
 
-def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str:
-    """Send a signal to a worker or to the driver; what was done."""
+def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str | None:
+    """Send a signal to a worker or to the driver; what was done, None if it was too late."""
     workers = workers_of(driver.pid)
     if not workers or dice.random() < DRIVER_SHARE:
         number = dice.choice(DRIVER_SIGNALS)
@@ -139,8 +140,8 @@ def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str:
     number = dice.choice(WORKER_SIGNALS)
     try:
         os.kill(dice.choice(workers), number)
-    except ProcessLookupError:
-        return "worker already gone"
+    except ProcessLookupError:  # it has just ended by itself
+        return None
     return f"worker {number.name}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.crashpoints import crash_point
-from workers.errors import InputError, MissingStore
+from workers.errors import CorruptFile, InputError, MissingStore, StoreError
 from workers.store import Store
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(
 
     location = store_location(sweep, store)
     wanted = selector(only) if only is not None else None
-    known = find_out(sweep, existing_store(location))
+    known = find_out(sweep, store_to_write(location))
     whole = expand.make_plan(sweep, known)
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")
@@ -85,7 +85,11 @@ def resume(
     folders = [name for name in opened.sweeps() if sweep in (None, name, name.partition("-")[2])]
     if not folders:
         raise InputError(f"store `{opened.location}` has no sweep{f' `{sweep}`' if sweep else ''}")
-    spec = spec_from_dict(opened.read_sweep(folders[-1])["spec"])
+    try:
+        spec = spec_from_dict(opened.read_sweep(folders[-1])["spec"])
+    except CorruptFile as error:
+        remedy = "`prunesweep verify --repair` sets it aside; then `prunesweep run` its sweep file again"
+        raise StoreError(f"{error}\n\nhint: {remedy}") from error
     return run(spec, store, only=only, options=options)
 
 
@@ -194,6 +198,14 @@ def _side(location: Location) -> Side:
     joined = read(location)
     published = source().citation if is_published(location) else None
     return Side(os.fspath(location), joined.rows, published, joined.unreadable)
+
+
+def store_to_write(location: Location) -> Store | None:
+    """A store that is already there, or None. Raises StoreError where nothing can be written to it."""
+    store = existing_store(location)
+    if store is not None:
+        store.check_writable()
+    return store
 
 
 def existing_store(store: Location | None) -> Store | None:

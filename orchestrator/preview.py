@@ -79,7 +79,7 @@ def preview(
     if only is not None:
         plan = plan.only(selector(only))
         check_picked(bool(plan.cells), only)
-    records = existing.record_keys() if existing else set()
+    records, unsound = existing.sound_records() if existing else (set(), {})
     checkpoints = set(existing.checkpoint_sizes()) if existing else set()
     jobs = plan.missing(records, checkpoints)
     states = checkpoints | set(existing.progress_sizes()) if existing else set()
@@ -102,5 +102,5 @@ def preview(
         epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=seconds_left(plan, jobs, states, existing) if existing else None,
-        unreadable=known.unreadable,
+        unreadable=known.unreadable | unsound,
     )

@@ -106,7 +106,7 @@ def search(
     on_round: Callable[[Round], None],
 ) -> Pruned:
     """See `orchestrator.api.prune`."""
-    from orchestrator.api import existing_store
+    from orchestrator.api import store_to_write
 
     if not 0 <= tolerance <= 100:
         raise InputError(f"the tolerance is between 0 and 100 points of accuracy, not {tolerance}\n\nhint: `0.5`")
@@ -114,7 +114,7 @@ def search(
         raise InputError(f"there must be at least one round, not {max_rounds}\n\nhint: leave `max_rounds` out")
     share = parse_rate(rate)
     chain = chain_sweep(spec, share, replicates)
-    known = find_out(chain, existing_store(location))
+    known = find_out(chain, store_to_write(location))
     [setting] = settings(chain, chain.grids[0])
     possible = most_rounds(sum(known[setting.question(chain)].layers.values()), share)
     limit = min(possible, max_rounds or possible)

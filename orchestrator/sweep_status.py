@@ -1,4 +1,4 @@
-"""How far a sweep is: from names in the store alone, so that it answers at once. No pandas, no torch, no ray."""
+"""How far a sweep is: from names and sizes in the store, so that it answers at once. No pandas, no torch, no ray."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     if sweep is not None and not folders:
         raise InputError(f"store `{store.location}` has no sweep `{sweep}`\n\nhint: it has {', '.join(store.sweeps())}")
     cells_of, unreadable = read_cells(store, folders)
-    records, failures, sizes = store.record_keys(), store.failures(), store.checkpoint_sizes()
+    records, unsound = store.sound_records()
+    failures, sizes = store.failures(), store.checkpoint_sizes()
     return Status(
         store=store.location,
         sweeps=[_sweep_status(folder, cells, records, failures) for folder, cells in cells_of.items()],
@@ -105,7 +106,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
         checkpoint_bytes=sum(sizes.values()),
         conflicts=store.conflicts(),
         bytes=sum(store.files.sizes("").values()),
-        unreadable=unreadable,
+        unreadable=unreadable | unsound,
         driver=_driver(store),
     )
 

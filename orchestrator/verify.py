@@ -206,5 +206,6 @@ _LOOKS: dict[str, Callable[[Store, str, set[str], Needs], Finding | None]] = {
     "sweeps": _sweep,
     "facts": _json,
     "failures": _json,
+    "losses": _json,
     "cache": _cache,
 }

@@ -65,6 +65,7 @@ class Attempt:
         self._begun = time.monotonic()
         self._step: int | None = None
         self._interrupted: str | None = None
+        self._ended = False
 
     def interrupt(self, reason: str) -> None:
         """Have the state saved and the attempt ended at the end of the chunk; safe in a signal handler."""
@@ -104,13 +105,17 @@ class Attempt:
             if report.outcome == "running":
                 self._log.flush()
             else:
+                self._ended = True
                 self._log.end(report.outcome, report.failure)
         return report
 
     def close(self) -> None:
-        """End the attempt here and save its state, if that can be done."""
+        """End the attempt here, if it has not ended, and save its state, if that can be done."""
         with self._log.recording(), contextlib.suppress(OSError):
             self._chunks.close()
+        if not self._ended:
+            self._ended = True
+            self._log.end("interrupted", {"reason": self._interrupted or "its driver stops", "step": self._step})
 
     def _advance(self, deadline: float) -> Report:
         try:
@@ -124,7 +129,7 @@ class Attempt:
                     return Report("interrupted", step, {"reason": self._interrupted})
                 if time.monotonic() >= deadline:
                     return Report("running", step)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # code of the user's own may exit
             failure = failure_of(error, self._step) | {"log": self._log.path}
             return Report("disk_full" if is_disk_full(error) else failure["outcome"], self._step, failure)
         return Report("done", self._job.last_step)

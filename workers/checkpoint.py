@@ -31,6 +31,7 @@ class Progress:
     `curve` has a point for each whole epoch; `losses`, `correct` and `images` are sums over the epoch that is
     not complete; `seconds` and `attempts` count over all executions that led here. `start_digest` and `mask_digest`
     are those of the states that the trial began with; `rate_factor` multiplies all rates.
+    `last_loss` is that of the last step.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Progress:
     start_digest: str | None = None
     mask_digest: str | None = None
     rate_factor: float = 1.0
+    last_loss: float | None = None
 
 
 @dataclass

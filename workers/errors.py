@@ -52,15 +52,20 @@ class NewerFile(CorruptFile):
 
 
 class TrialError(PrunesweepError):
-    """A trial ended without its result."""
+    """A trial ended without its result; `step` where that is known."""
 
+    step: int | None = None
     outcome: Literal["diverged", "out_of_memory", "timeout", "bad_input", "bug"] = "bug"
 
 
 class Diverged(TrialError):
-    """A loss or a weight is not finite."""
+    """A loss or a weight is not finite, at a step (None: before the first)."""
 
     outcome = "diverged"
+
+    def __init__(self, message: str, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class OutOfMemory(TrialError):

@@ -41,7 +41,7 @@ def failure_of(error: BaseException, step: int | None) -> dict[str, Any]:
     return {
         "outcome": outcome,
         "reason": reason,
-        "step": step,
+        "step": at if (at := getattr(error, "step", None)) is not None else step,
         "host": socket.gethostname(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "traceback": None if isinstance(error, PrunesweepError) else "".join(traceback.format_exception(error)),

@@ -72,7 +72,7 @@ def load(factory: str) -> Callable[..., Any]:
         search(os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # a module of the user's own may raise anything
+    except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
         missing = isinstance(error, ModuleNotFoundError) and module_name.startswith(f"{error.name}")
         reason = f"there is no module `{getattr(error, 'name', '')}`" if missing else _described(error)
         raise InputError(
@@ -113,13 +113,13 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
         return function(**arguments)
     except PrunesweepError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not is_own(name):
             raise
         raise BadInput(f"{kind} `{name}` failed: {_described(error)}") from error
 
 
-def _described(error: Exception) -> str:
+def _described(error: BaseException) -> str:
     """`ValueError: reason (models.py, line 12)`: an exception and the last line that it came through."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""

@@ -59,13 +59,13 @@ def run(job: Job, store: Store, machine: Machine) -> Generator[int]:
                 data_bytes, digest = checkpoint.dump(training.state())
                 if training.step in checkpoints:
                     store.write_checkpoint(Stop(name, training.step), data_bytes)
+                    saved = time.monotonic()
                 if training.step in records:
                     record, detail = _record(job, training, data, digest)
                     clock = _tick(training, clock)
                     times = {"started_at": started, "finished_at": datetime.now(UTC)}
                     record |= times | {"wall_seconds": training.progress.seconds}
                     store.publish(record, detail)
-                saved = time.monotonic()
                 if training.step == stops[-1]:
                     break
                 yield training.step

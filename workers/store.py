@@ -22,7 +22,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
@@ -45,6 +45,7 @@ from workers.states import States
 FORMAT = 1
 _MARKER = "store.json"
 _CACHE = "cache/records.parquet"
+_PARQUET_END = b"PAR1"
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +159,32 @@ class Store(States):
         """The keys of all published records, from names alone."""
         return {key for name in self.files.names("results") if (key := parse_record_name(name)) is not None}
 
+    def sound_records(self) -> tuple[set[RecordKey], dict[str, str]]:
+        """The keys of all records that seem whole, and the others (path: reason), without reading what is in them.
+
+        A record that is in the consolidated file must still have the size that it had then; another one must end as a
+        Parquet file does. `verify` reads every byte.
+        """
+        cached = self._cached()
+        known = dict(zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True))
+        keys, unsound = set(), {}
+        for path, size in self.files.sizes("results").items():
+            key = parse_record_name(name := path.removeprefix("results/"))
+            if key is None:
+                continue
+            if known[name] == size if name in known else self._ends_well(path):
+                keys.add(key)
+            else:
+                remedy = "`prunesweep verify --repair` sets it aside"
+                unsound[path] = f"{path}: is not the record that was written; {remedy}"
+        return keys, unsound
+
+    def _ends_well(self, path: str) -> bool:
+        try:
+            return self.files.tail(path, len(_PARQUET_END)) == _PARQUET_END
+        except OSError:
+            return False
+
     def has_record(self, key: RecordKey) -> bool:
         return self.files.exists(f"results/{record_name(*key)}.parquet")
 
@@ -175,11 +202,14 @@ class Store(States):
 
     def records(self) -> Records:
         """Every record: the consolidated ones from one file, the rest from their own."""
-        names = [name for name in self.files.names("results") if parse_record_name(name) is not None]
-        cached = self._cached(set(names))
+        sizes = {path.removeprefix("results/"): size for path, size in self.files.sizes("results").items()}
+        sizes = {name: size for name, size in sizes.items() if parse_record_name(name) is not None}
+        cached = self._cached()
+        rows = zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True)
+        cached = cached.filter(pa.array([sizes.get(name) == size for name, size in rows], pa.bool_()))
         known = set(cached.column("file").to_pylist())
-        tables, unreadable = [cached.drop_columns(["file"])], {}
-        fresh = [f"results/{name}" for name in names if name not in known]
+        tables, unreadable = [cached.drop_columns(["file", "size"])], {}
+        fresh = [f"results/{name}" for name in sorted(sizes) if name not in known]
         for path, outcome in zip(fresh, self._each(self._try_record, fresh), strict=True):
             if isinstance(outcome, CorruptFile):
                 unreadable[path] = str(outcome)
@@ -212,8 +242,11 @@ class Store(States):
         table = self.records().table
         keys = zip(*(table.column(name).to_pylist() for name in ("trial", "step", "evaluation")), strict=True)
         files = [f"{record_name(*key)}.parquet" for key in keys]
+        sizes = self.files.sizes("results")
+        table = table.append_column("file", pa.array(files, pa.string()))
+        table = table.append_column("size", pa.array([sizes.get(f"results/{name}") for name in files], pa.int64()))
         crash_point("cache.before")
-        self.files.write(_CACHE, to_parquet(table.append_column("file", pa.array(files, pa.string()))))
+        self.files.write(_CACHE, to_parquet(table))
         crash_point("cache.after")
 
     def detail(self, key: RecordKey) -> dict[str, Any]:
@@ -228,13 +261,13 @@ class Store(States):
             raise CorruptFile(path, f"has {len(rows)} rows instead of one")
         return dict(rows[0])
 
-    def _cached(self, names: Collection[str]) -> pa.Table:
-        schema = SCHEMA.append(pa.field("file", pa.string()))
+    def _cached(self) -> pa.Table:
+        """The consolidated records, with the name and size (bytes) of each one's own file at the time."""
+        schema = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("size", pa.int64()))
         try:
-            table = from_parquet(_CACHE, self.files.read(_CACHE), schema)
+            return from_parquet(_CACHE, self.files.read(_CACHE), schema)
         except (CorruptFile, OSError):
             return schema.empty_table()  # missing or damaged: it is only a cache
-        return table.filter(pa.array([name in names for name in table.column("file").to_pylist()], pa.bool_()))
 
     def _try_record(self, path: str) -> pa.Table | CorruptFile:
         try:
@@ -266,14 +299,31 @@ class Store(States):
         """What is known of a failed trial; None if it has not failed. A damaged note still says that it has."""
         path = f"failures/{trial}.json"
         try:
-            return from_json(path, self.files.read(path))
+            failure = from_json(path, self.files.read(path))
+            if not {"outcome", "reason"} <= failure.keys():
+                raise CorruptFile(path, "has no outcome or no reason")
+            return failure
         except FileNotFoundError:
             return None
         except (CorruptFile, OSError) as error:
             return {"outcome": "io", "reason": f"what was noted of its failure cannot be read: {error}"}
 
     def forget_failure(self, trial: str) -> None:
+        """Let a trial run again, with all its retries."""
         self.files.delete(f"failures/{trial}.json")
+        self.files.delete(f"losses/{trial}.json")
+
+    def write_losses(self, trial: str, counts: Mapping[str, int]) -> None:
+        """Note how often attempts at a trial have failed so far, by outcome: a new driver goes on counting."""
+        self.files.write(f"losses/{trial}.json", to_json(dict(counts)))
+
+    def losses(self, trial: str) -> dict[str, int]:
+        """How often attempts at a trial have failed; empty where that is not known."""
+        try:
+            counts = from_json(path := f"losses/{trial}.json", self.files.read(path))
+        except (CorruptFile, OSError):
+            return {}
+        return {outcome: count for outcome, count in counts.items() if isinstance(count, int)}
 
     # Sweeps and facts ---------------------------------------------------------------------------------------
 

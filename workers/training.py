@@ -59,7 +59,6 @@ class Training:
         self._loss = loss_function(self.recipe)
         self.stream = data.stream(self.recipe, trial.replicate, trial.stage)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.last_loss: float | None = None
         self._pending: list[tuple[torch.Tensor, torch.Tensor, int]] = []
         self._use_masks({})
 
@@ -146,9 +145,10 @@ class Training:
         first = self.step - len(pending) + (1 if self.device.type == "cpu" else 0)
         for index, (loss, count, (_, _, images)) in enumerate(zip(losses, counts, pending, strict=True)):
             if not math.isfinite(loss):
-                last = f"last finite loss {self.last_loss:.6g}" if self.last_loss is not None else "no finite loss yet"
-                raise Diverged(f"loss is {loss} at step {first + index:,}; {last}")
-            self.last_loss = loss
+                before = self.progress.last_loss
+                last = f"last finite loss {before:.6g}" if before is not None else "no finite loss yet"
+                raise Diverged(f"loss is {loss} at step {first + index:,}; {last}", first + index)
+            self.progress.last_loss = loss
             self.progress.losses += loss * images
             self.progress.correct += count
             self.progress.images += images
@@ -159,7 +159,7 @@ class Training:
         model = {name: _own(tensor) for name, tensor in self.model.state_dict().items()}
         for name, tensor in model.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise Diverged(f"`{name}` is not finite after step {self.step:,}")
+                raise Diverged(f"`{name}` is not finite after step {self.step:,}", self.step)
         optimizer = {
             int(index): {
                 key: _own(value) if isinstance(value, torch.Tensor) else value

@@ -69,4 +69,5 @@ def finish(work: Callable[[], Any], store: str | None) -> None:
         say(f"\nContinue with:  prunesweep resume {store}")
     else:
         say(f"\nNext:  prunesweep table {store}\n       prunesweep export {store}")
+    name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)

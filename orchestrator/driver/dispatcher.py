@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,7 +54,8 @@ class Dispatcher:
         self._retries = retries
         self._first_delay = first_delay
         self._all_done = all_done
-        self._failures: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._failures: dict[str, Counter[str]] = {}
+        self._noted = {name.removesuffix(".json") for name in store.files.names("losses")}
 
     @property
     def problem(self) -> str | None:
@@ -98,6 +100,8 @@ class Dispatcher:
         if report.outcome == "done":
             self.reached(name, self.agenda.jobs[name].last_step)
             self.agenda.finish(name)
+            if name in self._noted:
+                self._store.forget_failure(name)
             self.progress.finished(name)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
@@ -117,8 +121,11 @@ class Dispatcher:
             self.stalled = str(error)
 
     def _failed(self, name: str, outcome: str, failure: dict[str, Any]) -> None:
-        counts = self._failures[name]
+        counts = self._failures.setdefault(name, Counter(self._store.losses(name)))
         counts[outcome] += 1
+        with contextlib.suppress(OSError):  # a full disk, say: then only this driver knows
+            self._store.write_losses(name, counts)
+            self._noted.add(name)
         failure |= {"attempts": dict(counts)}
         if counts[outcome] <= self._retries.get(outcome, 0):
             delay = min(self._first_delay * 2 ** (counts[outcome] - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)

@@ -96,7 +96,11 @@ class Progress:
     def say(self, message: str) -> None:
         """A line that stays."""
         if not self._quiet:
-            self._console.print(message, markup=False, soft_wrap=True)
+            self.warn(message)
+
+    def warn(self, message: str) -> None:
+        """A line that stays, and is shown to those who want it quiet too: nothing goes on for now."""
+        self._console.print(message, markup=False, soft_wrap=True)
 
     def tick(self) -> None:
         """To be called now and then."""

@@ -69,7 +69,10 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """How a run went. `failed` and `blocked` count trials, `outcomes` the failed ones by class."""
+    """How a run went. `failed` and `blocked` count trials, `outcomes` the failed ones by class.
+
+    `unreadable` names records that are damaged (path: reason), whose cells are not done.
+    """
 
     cells_done: int
     cells: int
@@ -78,6 +81,7 @@ class Summary:
     outcomes: dict[str, int] = field(default_factory=dict)
     signal: int | None = None
     out_of_time: bool = False
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -159,7 +163,7 @@ def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: 
         if plan.spec.keep == "results_only" and not interrupt.requested:
             _give_up_states(store, options)
     plan, agenda = work.plan, work.agenda
-    done = store.record_keys()
+    done, unreadable = store.sound_records()
     key = plan.evaluation.key
     return Summary(
         cells=len(plan.cells),
@@ -169,6 +173,7 @@ def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: 
         outcomes=dict(Counter((store.failure(name) or {"outcome": "bug"})["outcome"] for name in agenda.failed)),
         signal=interrupt.signal,
         out_of_time=interrupt.out_of_time,
+        unreadable=unreadable,
     )
 
 
@@ -186,7 +191,8 @@ def _give_up_states(store: Store, options: RunOptions) -> None:
 
 
 def _again(failure: dict[str, Any], retry: tuple[str, ...]) -> bool:
-    return "all" in retry or failure["outcome"] in retry
+    """Whether a failed trial runs again. One that failed for its input does: that may have been mended since."""
+    return "all" in retry or failure["outcome"] in ("bad_input", *retry)
 
 
 def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, options: RunOptions) -> str | None:
@@ -205,7 +211,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
             store,
             interrupt=interrupt,
             progress=progress,
-            room=Room(store.files, work.needs, progress.say),
+            room=Room(store.files, work.needs, progress.warn),
             lease=lease,
             retries=dict(plan.spec.failures.retries),
             all_done=lambda: progress.show_plan(work.plan) if work.grow() else None,

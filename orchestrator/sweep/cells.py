@@ -39,6 +39,7 @@ def read_cells(store: Store, folders: Iterable[str]) -> tuple[dict[str, pa.Table
     found, unreadable = {}, {}
     for folder in folders:
         try:
+            store.read_sweep(folder)  # only to be whole: without it nothing can be resumed
             cells = store.read_cells(folder)
             if missing := set(CELLS.names) - set(cells.column_names):
                 raise CorruptFile(f"sweeps/{folder}/cells.parquet", f"has no column `{min(missing)}`")

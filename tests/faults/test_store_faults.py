@@ -108,8 +108,7 @@ def test_fault_05_a_loss_that_is_not_finite_ends_the_trial(tmp_path, main):
     assert (summary.exit_code, summary.failed, summary.blocked, summary.outcomes) == (3, 1, 2, {"diverged": 1})
     store = Store(tmp_path / "store")
     [failure] = store.failures().values()
-    assert "at step" in failure["reason"]
-    assert "last finite loss" in failure["reason"]
+    assert f"at step {failure['step']}; last finite loss" in failure["reason"]
     assert results(store) == []
     again = ps.resume(tmp_path / "store", options=OPTIONS)
     assert again.outcomes == {"diverged": 1}
@@ -192,6 +191,43 @@ def test_fault_15_a_corrupt_record(swept, made, main, content):
     assert ps.resume(swept.location, options=OPTIONS).exit_code == 0
     assert results(swept) == results(Store(made))
     assert main("verify", swept.location)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["status", "table", "plan", "run"])
+def test_fault_15_a_record_that_is_half_there_is_named_although_the_cache_has_it(swept, main, command, tmp_path):
+    path = sorted(swept.files.sizes("results"))[-1]
+    swept.files.write(path, swept.files.read(path)[:-100])
+    (tmp_path / "sweep.yaml").write_text(json.dumps(small()))
+    ask = {"plan": ("plan", tmp_path / "sweep.yaml", "--store"), "run": ("resume", "--in-process")}
+    code, _, stderr = main(*ask.get(command, (command,)), swept.location)
+    assert (code, path in stderr) == (3, True)
+
+
+def test_fault_15_a_sweep_that_cannot_be_read_is_named(swept, main):
+    [folder] = swept.sweeps()
+    swept.files.write(f"sweeps/{folder}/sweep.json", b"{}")
+    for command in ("status", "table"):
+        code, _, stderr = main(command, swept.location)
+        assert (code, "sweep.json" in stderr) == (3, True)
+    code, _, stderr = main("resume", swept.location)
+    assert (code, "hint: `prunesweep verify --repair`" in stderr) == (4, True)
+
+
+def test_fault_13_what_a_damaged_state_held_up_runs_again_once_it_is_repaired(swept, made, main):
+    [dense] = [stop for stop in swept.checkpoint_sizes() if parent_of_all(swept, stop.trial)][-1:]
+    for path in swept.files.sizes("results"):
+        if dense.trial not in path:
+            swept.files.delete(path)
+    for path in swept.files.sizes("checkpoints"):
+        swept.files.write(path, b"damaged")
+    assert ps.resume(swept.location, options=OPTIONS).outcomes == {"bad_input": 2}
+    main("verify", swept.location, "--repair")
+    assert ps.resume(swept.location, options=OPTIONS).exit_code == 0
+    assert results(swept) == results(Store(made))
+
+
+def parent_of_all(store, trial):
+    return any(row["start_trial"] == trial for row in store.records().table.to_pylist())
 
 
 @pytest.mark.parametrize("command", ["status", "table", "export", "verify", "gc", "resume"])

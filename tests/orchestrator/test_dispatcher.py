@@ -50,19 +50,39 @@ def sweep(tmp_path, monkeypatch):
     family = jobs(a=((5,),), b=((5,),), c=((5,),), child=((3,), ("a", 5)))
     monkeypatch.setattr(module, "trial_id", lambda trial: trial.stage)
     monkeypatch.setattr(parts.store.files, "free_bytes", lambda: parts.free, raising=False)
-    agenda = Agenda(family, set(), clock=parts.clock)
     needs = dict.fromkeys(family, 100 * MEGABYTE)
     parts.room = Room(parts.store.files, needs, parts.said.say, pauses=(5, 10), clock=parts.clock)
-    parts.dispatcher = Dispatcher(
-        agenda,
-        parts.store,
-        interrupt=parts.interrupt,
-        progress=parts.said,
-        room=parts.room,
-        lease=parts.lease,
-        retries={"lost_worker": 2, "io": 1},
-    )
+
+    def again():
+        """A new driver."""
+        return Dispatcher(
+            Agenda(family, set(), clock=parts.clock),
+            parts.store,
+            interrupt=parts.interrupt,
+            progress=parts.said,
+            room=parts.room,
+            lease=parts.lease,
+            retries={"lost_worker": 2, "io": 1},
+        )
+
+    parts.again = again
+    parts.dispatcher = again()
     return parts
+
+
+def test_lost_workers_are_counted_over_drivers(sweep):
+    for losses in (1, 2):
+        assert take(sweep.dispatcher) == "a"
+        sweep.dispatcher.ended("a", failed("lost_worker"))
+        sweep.clock.now += 100
+        assert sweep.store.losses("a") == {"lost_worker": losses}
+    another = sweep.again()
+    assert take(another) == "a"
+    another.ended("a", failed("lost_worker"))
+    assert "a" in another.agenda.failed
+    assert sweep.store.failure("a")["attempts"] == {"lost_worker": 3}
+    sweep.store.forget_failure("a")
+    assert sweep.store.losses("a") == {}
 
 
 def failed(outcome):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from orchestrator.driver.machines import (
     check_data,
     check_importable,
     data_problem,
+    gpu_problem,
     own_functions,
     problem_with,
     unseen_data,
@@ -49,6 +51,12 @@ def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
     assert problem == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
     assert problem_with(["only_here_on_disk:load"], str(tmp_path)) is None
     assert "did you mean" not in problem_with(["only_here_on_disk:lode"], str(tmp_path))
+
+
+def test_gpus_that_are_not_there_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert gpu_problem(Fraction(0)) is None
+    assert "a trial is to have 1/2 GPUs, and torch finds none" in gpu_problem(Fraction(1, 2))
 
 
 def test_data_whose_facts_are_known_beforehand_are_looked_for_all_the_same(tmp_path):

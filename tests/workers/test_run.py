@@ -201,3 +201,14 @@ def test_children_record_the_states_they_began_with(store):
     rows = results(store)
     assert rows[trial_id(child), 3]["mask_digest"] == rows[trial_id(trial), tiny.TOTAL]["state_digest"]
     assert rows[trial_id(child), 3]["start_digest"] != rows[trial_id(child), 3]["mask_digest"]
+
+
+def test_a_stop_without_a_checkpoint_does_not_put_off_saving_the_state(store, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr("workers.run.time.monotonic", lambda: next(clock))  # a second for each look
+    job = Job(trial=tiny.dense(), records=tuple(range(1, tiny.TOTAL + 1)), checkpoints=())
+    execution = run(job, store, Machine(checkpoint_seconds=12))
+    for _ in itertools.islice(execution, 8):
+        pass
+    assert store.progress_sizes()
+    execution.close()
