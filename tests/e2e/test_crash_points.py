@@ -19,7 +19,7 @@ def results(location: Path) -> list[dict]:
 
 @pytest.fixture
 def undisturbed(prunesweep, sweep_file, tmp_path):
-    prunesweep("run", "sweep.yaml", "--store", "undisturbed", "--in-process")
+    prunesweep.here("run", "sweep.yaml", "--store", "undisturbed", "--in-process")
     return tmp_path / "undisturbed"
 
 
@@ -40,5 +40,5 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
         published = there
     assert 0 < len(published) < len(results(undisturbed))
     del prunesweep.environment["PRUNESWEEP_CRASH_AT"]
-    prunesweep("resume", "store", "--cpus", 2)
+    prunesweep.here("resume", "store", "--in-process")
     assert results(tmp_path / "store") == results(undisturbed)

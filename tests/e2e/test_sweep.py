@@ -35,9 +35,9 @@ def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "sweep.yaml").write_text(SWEEP)
     prunesweep = Command(folder)
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process")
     assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
-    return folder / "store", prunesweep("table", "store", "--value", "delta")
+    return folder / "store", prunesweep.here("table", "store", "--value", "delta")
 
 
 def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file, tmp_path, undisturbed):
@@ -46,7 +46,7 @@ def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file
     prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2)
     assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
     assert result_rows(tmp_path / "store") == result_rows(store)
-    assert prunesweep("table", "store", "--value", "delta") == table
+    assert prunesweep.here("table", "store", "--value", "delta") == table
     before = attempts(tmp_path / "store")
     prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
     assert attempts(tmp_path / "store") == before
@@ -100,10 +100,10 @@ def test_a_killed_driver_can_be_resumed_to_the_same_table(
         assert "Continue with:  prunesweep resume " in stderr
     wait_until_quiet(tmp_path / "store")
     before = attempts(tmp_path / "store")
-    prunesweep("resume", "store", "--in-process")
+    prunesweep.here("resume", "store", "--in-process")
     after = attempts(tmp_path / "store")
     assert {name: after[name] for name in before} == before
-    assert prunesweep("table", "store", "--value", "delta") == table
+    assert prunesweep.here("table", "store", "--value", "delta") == table
     assert result_rows(tmp_path / "store") == result_rows(whole)
 
 
@@ -145,22 +145,22 @@ def descendants(pid: int) -> list[int]:
 
 def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_path, undisturbed):
     with_facts(tmp_path / "store", undisturbed[0])
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--only", "replicate=0,schedule=one_shot")
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process", "--only", "replicate=0,schedule=one_shot")
     before = attempts(tmp_path / "store")
     assert len(before) == 1 + 3 * 2 * 2 - 2  # the dense network; LR rewinding by 50% is fine-tuning here
     text = sweep_file.read_text().replace("compression: [4, 8]", "compression: [4, 8, 16]")
     sweep_file.write_text(text.replace("replicates: 2", "replicates: 3", 1))
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process")
     after = attempts(tmp_path / "store")
     assert {name: after[name] for name in before} == before
-    status = json.loads(prunesweep("status", "store", "--json"))
+    status = json.loads(prunesweep.here("status", "store", "--json"))
     assert [(sweep["cells"], sweep["done"]) for sweep in status["sweeps"]] == [(CELLS, CELLS), (3 + 3 * 18 + 4, 61)]
 
 
 def test_stop_after_drains_in_time(prunesweep, sweep_file, tmp_path, undisturbed):
     with_facts(tmp_path / "store", undisturbed[0])
     sweep_file.write_text(sweep_file.read_text().replace("duration: 6ep", "duration: 60000ep"))
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", "--stop-after", "5s", code=130)
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process", "--stop-after", "5s", code=130)
     assert "Continue with:  prunesweep resume store" in prunesweep.stderr
     [state] = (tmp_path / "store" / "progress").glob("*/*")
     assert int(state.name.partition(".")[0]) > 0
@@ -172,23 +172,23 @@ def test_a_failed_trial_blocks_only_its_descendants_and_can_be_tried_again(
     with_facts(tmp_path / "store", undisturbed[0])
     text = sweep_file.read_text()
     sweep_file.write_text(text.replace("lr: 0.1", "lr: 1e30"))
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process", code=3)
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process", code=3)
     assert "2 trials failed (2 diverged)" in prunesweep.stderr
-    status = prunesweep("status", "store")
+    status = prunesweep.here("status", "store")
     assert "diverged at step" in status or "diverged: loss is" in status
     assert "2 failed" in status
-    prunesweep("resume", "store", "--in-process", code=3)  # is not tried again by itself
-    counts = json.loads(prunesweep("status", "store", "--json"))["sweeps"][0]
+    prunesweep.here("resume", "store", "--in-process", code=3)  # is not tried again by itself
+    counts = json.loads(prunesweep.here("status", "store", "--json"))["sweeps"][0]
     assert (counts["failed"], counts["blocked"], counts["done"]) == (2, CELLS - 2, 0)
-    prunesweep("resume", "store", "--in-process", "--retry-failed", code=3)
+    prunesweep.here("resume", "store", "--in-process", "--retry-failed", code=3)
     assert "2 trials failed" in prunesweep.stderr
     sweep_file.write_text(text)
-    prunesweep("run", "sweep.yaml", "--store", "store", "--in-process")  # another recipe: other trials
+    prunesweep.here("run", "sweep.yaml", "--store", "store", "--in-process")  # another recipe: other trials
 
 
 def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
     store, _ = undisturbed
-    paths = prunesweep("export", store, "--to", "out").split()
+    paths = prunesweep.here("export", store, "--to", "out").split()
     assert [Path(path).name for path in paths] == [
         "results.parquet",
         "results.csv",
@@ -204,12 +204,12 @@ def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
 
 def test_plan_counts_what_is_left(prunesweep, sweep_file, undisturbed):
     store, _ = undisturbed
-    fresh = json.loads(prunesweep("plan", "sweep.yaml", "--json"))
+    fresh = json.loads(prunesweep.here("plan", "sweep.yaml", "--json"))
     assert (fresh["cells"], fresh["cells_done"], fresh["steps_missing"]) == (CELLS, 0, fresh["steps"])
     assert fresh["steps_without_sharing"] > fresh["steps"]
-    done = json.loads(prunesweep("plan", "sweep.yaml", "--store", store, "--json"))
+    done = json.loads(prunesweep.here("plan", "sweep.yaml", "--store", store, "--json"))
     assert (done["cells_done"], done["steps_missing"]) == (CELLS, 0)
-    assert "without sharing" in prunesweep("plan", "sweep.yaml", "--store", store)
+    assert "without sharing" in prunesweep.here("plan", "sweep.yaml", "--store", store)
 
 
 def test_a_cluster_without_the_gpus_asked_for_is_refused(prunesweep, sweep_file, tmp_path, undisturbed):
