@@ -29,8 +29,8 @@ _COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "linea
 def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     """A predicate on rows of `CELLS`: every comma-separated term must hold.
 
-    `=` accepts alternatives (`technique=fine_tuning|lr_rewinding`); numbers are compared to six digits. Raises
-    InputError for an unknown column, operator or value.
+    `=` accepts alternatives (`technique=fine_tuning|lr_rewinding`), and numbers as tables show them: with the decimals
+    that were typed, else to six digits. Raises InputError for an unknown column, operator or value.
     """
     terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
     return lambda row: all(term(row) for term in terms)
@@ -58,8 +58,12 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
         alternatives = wanted.split("|")
         return lambda row: (row[column] in alternatives) == (symbol == "=")
     numbers = [_number(part, text) for part in wanted.split("|")]
-    if symbol == "=":
-        return lambda row: row[column] is not None and _rounded(row[column]) in numbers
+    if symbol in ("=", "!="):
+        within = [(number, _tolerance(part)) for number, part in zip(numbers, wanted.split("|"), strict=True)]
+        return lambda row: (
+            row[column] is not None
+            and any(abs(_rounded(row[column]) - number) <= tolerance for number, tolerance in within) == (symbol == "=")
+        )
     return lambda row: row[column] is not None and compare(_rounded(row[column]), numbers[0])
 
 
@@ -70,6 +74,12 @@ def _number(text: str, term: str) -> float:
         raise InputError(f"`{term}`: `{text}` is not a number") from None
 
 
+def _tolerance(text: str) -> float:
+    """How far a number may be from one that was typed with decimals: `9.31` is 9.3132, and `4` only 4."""
+    decimals = len(text.strip().partition(".")[2])
+    return 0.5001 * 10**-decimals if decimals else 0.0
+
+
 def _rounded(number: float) -> float:
-    """To six significant digits, as tables show them."""
+    """To six significant digits."""
     return float(f"{number:.6g}")

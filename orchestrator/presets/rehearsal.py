@@ -32,8 +32,6 @@ PART = ("train_images", "test_images")
 STAND_INS = ("digits", "synthetic")
 """Data sets that need no files, to rehearse on instead of a preset's own."""
 
-_AXES = {"density": "densities", "compression": "ratios", "levels": "levels", "budget": "budgets"}
-
 Sweep = dict[str, Any]
 
 

@@ -263,6 +263,15 @@ def test_results_only_keeps_just_what_children_begin_with():
     assert child.checkpoints == (35_157,)
 
 
+@pytest.mark.parametrize(
+    ("expression", "picked"),
+    [("compression=9.31", {0.8**10}), ("compression=1.95|4.8", {0.8**3, 0.8**7}), ("compression=9", set())],
+)
+def test_numbers_are_picked_as_tables_show_them(paper, expression, picked):
+    rows = filter(selector(expression), paper.rows())
+    assert sorted({row["density"] for row in rows}) == pytest.approx(sorted(picked))
+
+
 def test_a_part_of_a_plan_keeps_its_dense_networks(paper):
     part = paper.only(selector("technique=lr_rewinding,compression=1.25,budget=90ep,replicate=1"))
     assert [(cell.technique, cell.replicate) for cell in part.cells] == [("dense", 1), ("lr_rewinding", 1)]

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import random
 import shutil
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -101,19 +102,40 @@ def test_the_fingerprint_knows_files_labels_and_sizes(folder: Path, tmp_path: Pa
     assert fingerprint(moved) not in (first, other)
 
 
-def test_the_fingerprint_does_not_depend_on_the_order_of_files() -> None:
-    names = [str(path) for path in sorted(Path(__file__).parent.glob("test_*.py"))]
-    labels = [len(name) % 2 for name in names]
-    pairs = list(zip(names, labels, strict=True))
-    random.Random(0).shuffle(pairs)
+def test_the_order_in_which_files_are_listed_changes_nothing(folder: Path) -> None:
+    found = image_folder(path=str(folder), image_size=16, workers=0)
 
-    def fingerprint(some: list[tuple[str, int]]) -> str:
-        paths, marks = [name for name, _ in some], [label for _, label in some]
-        return ImageFiles(
-            root="/", train_paths=paths, train_labels=marks, test_paths=paths, test_labels=marks, classes=2
-        ).fingerprint()
+    def shuffled(paths: Sequence[str], labels: Sequence[int]) -> dict[str, Any]:
+        pairs = random.Random(0).sample(list(zip(paths, labels, strict=True)), len(paths))
+        return {"paths": [path for path, _ in pairs], "labels": [label for _, label in pairs]}
 
-    assert fingerprint(pairs) == fingerprint(list(zip(names, labels, strict=True)))
+    train, test = (
+        shuffled(found.train_paths, found.train_labels),
+        shuffled(found.test_paths, found.test_labels),
+    )
+    other = dataclasses.replace(
+        found,
+        train_paths=train["paths"],
+        train_labels=train["labels"],
+        test_paths=test["paths"],
+        test_labels=test["labels"],
+    )
+    assert list(other.train_paths) != list(found.train_paths)
+    assert other.fingerprint() == found.fingerprint()
+    one, same = (files.on(CPU, 8, files.facts()) for files in (found, other))
+    for first, second in [
+        (one.stream(CROPPED, 0, "dense").batch(3), same.stream(CROPPED, 0, "dense").batch(3)),
+        (next(iter(one.heldout.batches())), next(iter(same.heldout.batches()))),
+        (next(iter(one.test.batches())), next(iter(same.test.batches()))),
+    ]:
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_folder_may_be_written_in_any_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    expected = image_folder(path=str(folder)).fingerprint()
+    for path in (folder.name, f"./{folder.name}", f"{folder.name}//", f"{folder.name}/."):
+        assert image_folder(path=path).fingerprint() == expected
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,7 @@ def test_grey_images_fill_three_channels() -> None:
         ("resnet18", {"weights": "DEFAULT"}, "`weights` cannot be given .*\n\nhint: `dense: {from:"),
         ("resnet18", {"num_classes": 5}, "the data set says how many classes"),
         ("resnet18", {"depth": 5}, "`resnet18` cannot be built: .*depth"),
+        ("mobilenet_v3_small", {"droput": 0.5}, "no argument `droput`\n\nhint: did you mean `dropout`"),
     ],
 )
 def test_impossible_classifiers_are_refused(model: str, arguments: dict[str, Any], message: str) -> None:

@@ -48,7 +48,7 @@ class ImageFiles:
     workers: int = 4
 
     def __post_init__(self) -> None:
-        for part, paths, labels in self._parts():
+        for part, paths, labels in self._given():
             if not paths or len(paths) != len(labels):
                 raise BadInput(f"there are {len(paths):,} {part} files and {len(labels):,} labels")
             if min(labels) < 0 or max(labels) >= self.classes:
@@ -69,14 +69,14 @@ class ImageFiles:
         )
 
     def fingerprint(self) -> str:
-        """`sha256:` and 32 hexadecimal digits over the sizes of images and files, relative paths and labels, sorted.
+        """`sha256:` and 32 hexadecimal digits over the sizes of images and files, relative paths and labels.
 
         Files of equal size and path count as equal: to read all of ImageNet takes an hour. Raises BadInput for a
         file that is missing.
         """
         summary = hashlib.sha256(f"files|{self.image_size}|{self.classes}".encode())
         for part, paths, labels in self._parts():
-            for path, label in sorted(zip(paths, labels, strict=True)):
+            for path, label in zip(paths, labels, strict=True):
                 try:
                     size = os.path.getsize(os.path.join(self.root, path))
                 except OSError as error:
@@ -86,15 +86,24 @@ class ImageFiles:
 
     def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Streamed:
         """The data set for trials on a device."""
-        train = FilePart.of(self, self.train_paths, self.train_labels, device)
+        (_, train_paths, train_labels), (_, test_paths, test_labels) = self._parts()
+        train = FilePart.of(self, train_paths, train_labels, device)
         return Streamed(
             facts=facts,
             train=train.select(training_indices(len(train), holdout)) if holdout else train,
             heldout=train.select(holdout_indices(len(train), holdout)),
-            test=FilePart.of(self, self.test_paths, self.test_labels, device),
+            test=FilePart.of(self, test_paths, test_labels, device),
         )
 
     def _parts(self) -> list[tuple[str, Sequence[str], Sequence[int]]]:
+        """Both parts in the order of their paths: the order in which files are listed differs between machines."""
+        parts: list[tuple[str, Sequence[str], Sequence[int]]] = []
+        for part, paths, labels in self._given():
+            order = sorted(range(len(paths)), key=lambda index: (paths[index], labels[index]))
+            parts.append((part, [paths[index] for index in order], [labels[index] for index in order]))
+        return parts
+
+    def _given(self) -> list[tuple[str, Sequence[str], Sequence[int]]]:
         return [
             ("train", self.train_paths, self.train_labels),
             ("test", self.test_paths, self.test_labels),

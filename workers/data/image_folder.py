@@ -38,7 +38,7 @@ def image_folder(
             f"`{path}`: train and val have different classes: {', '.join(differing[:5])} "
             f"{'is' if len(differing) == 1 else 'are'} only in one of them"
         )
-    root = os.path.join(path, "")
+    root = os.path.join(str(Path(path)), "")  # `./images` is `images` in the names
     train_files = _spaced(train.samples, "train_images", train_images, path)
     test_files = _spaced(test.samples, "test_images", test_images, path)
     return ImageFiles(

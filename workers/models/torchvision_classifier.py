@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from typing import Any
 
 from torch import Tensor, nn
@@ -38,9 +40,22 @@ def torchvision_classifier(
         network: nn.Module = models.get_model(model, weights=None, num_classes=classes, **arguments)
     except (TypeError, ValueError) as error:
         raise InputError(f"torchvision's `{model}` cannot be built: {error}") from error
+    known = _arguments(type(network))
+    for name in arguments:
+        if name not in known:  # some of torchvision's classes take and ignore whatever they are given
+            raise InputError(f"torchvision's `{model}` has no argument `{name}`\n\nhint: {closest(name, known)}")
     if channels == 1:
         network.register_forward_pre_hook(_repeat_grey)
     return network
+
+
+def _arguments(network: type[nn.Module]) -> list[str]:
+    """All names of arguments in a network's module: its builders pass them on to each other."""
+    module = sys.modules[network.__module__]
+    makers = [each for each in vars(module).values() if inspect.isfunction(each) or inspect.isclass(each)]
+    own = [each for each in makers if each.__module__ == network.__module__]
+    names = {name for each in own for name in inspect.signature(each).parameters}
+    return sorted(names - {"weights", "progress", "num_classes", "args", "kwargs"})
 
 
 def _repeat_grey(network: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
