@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from workers.errors import TimedOut
 from workers.lease import PERIOD, LeaseWatch
-from workers.logs import AttemptLog
+from workers.logs import HUNG, AttemptLog
 from workers.machine import Machine
 from workers.outcomes import Outcome, failure_of, is_disk_full
 from workers.store import Store
@@ -95,7 +95,7 @@ class Attempt:
             faulthandler.dump_traceback(file)
             file.seek(0)
             where = file.read().decode("utf-8", "replace")
-        self._log.end("timeout", {"reason": f"it hung; what its threads were at:\n{where}", "step": self._step})
+        self._log.end("timeout", {"reason": f"{HUNG}\n{where}", "step": self._step})
         os._exit(1)
 
     def advance(self, seconds: float) -> Report:

@@ -13,6 +13,7 @@ from typing import Any
 
 from workers.files import Files
 
+HUNG = "it hung; what its threads were at:"
 _MOST_LINES = 2000  # of an attempt: the newest
 
 
@@ -81,6 +82,14 @@ def latest(files: Files, trial: str) -> str | None:
     """The path of the log of the latest attempt at a trial."""
     number = max(attempts(files, trial), default=None)
     return None if number is None else f"logs/{trial}/{number:04d}.log"
+
+
+def hung(files: Files, trial: str) -> bool:
+    """Whether the latest attempt at a trial was ended because it hung: its log says so."""
+    try:
+        return HUNG in files.read(latest(files, trial) or "").decode("utf-8", "replace")
+    except OSError:
+        return False
 
 
 def _now() -> str:

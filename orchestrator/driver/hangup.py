@@ -1,6 +1,6 @@
-"""What happens when a signal is meant for all processes of a job, as batch systems and `timeout` send it.
+"""What happens when Ray ends before its driver: a batch system signals every process of a job, or Ray dies.
 
-Ray's own daemons end at SIGTERM, and a driver that still drains would wait a minute for them and die of it.
+A driver that still drains would wait a minute for Ray's daemons, and die of it without a word.
 """
 
 from __future__ import annotations

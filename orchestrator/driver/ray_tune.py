@@ -12,6 +12,7 @@ import logging
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,6 +49,8 @@ from orchestrator.driver.hangup import leave_if_ray_ends  # noqa: E402
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.attempt import Attempt, Bounds, Report  # noqa: E402
 from workers.errors import InputError  # noqa: E402
+from workers.files import Files  # noqa: E402
+from workers.logs import hung  # noqa: E402
 from workers.machine import HUGE_PAGES, Machine  # noqa: E402
 from workers.outcomes import failure_of, lost_worker  # noqa: E402
 from workers.registry import search  # noqa: E402
@@ -79,24 +82,18 @@ class Cluster:
 class _Run:
     """What the searcher, the stopper and the callback share. They are pickled by Tune, so it is not part of them.
 
-    `names` are the trials that Tune has, by Tune's own ids; `begun` and `heard` say (monotonic) when each began on
-    its worker and last reported.
+    `names` are the trials that Tune has, by Tune's own ids; `heard` says (monotonic) when each last reported or began.
     """
 
     dispatcher: Dispatcher
-    timeout: float | None = None
+    files: Files
     names: dict[str, str] = field(default_factory=dict)
-    begun: dict[str, float] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
     def ended(self, tune_id: str, report: Report) -> None:
         """An attempt has ended."""
         self.heard.pop(tune_id, None)
         self.dispatcher.ended(self.names.pop(tune_id), report)
-
-    def timed_out(self, tune_id: str) -> bool:
-        """Whether a trial has had more time than the sweep allows."""
-        return self.timeout is not None and time.monotonic() - self.begun[tune_id] > self.timeout
 
 
 _current: _Run | None = None
@@ -122,7 +119,8 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
             os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
             local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
-            ray.init(address="local", **local, **options)
+            with _groups_of_their_own():
+                ray.init(address="local", **local, **options)
         else:
             ray.init(address=cluster.address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -133,6 +131,25 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             yield _slots(cluster, interrupt)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _groups_of_their_own() -> Iterator[None]:
+    """Have processes that are started in the block be process groups of their own.
+
+    A signal to this one's whole group (Ctrl-C, `timeout`, `kill -TERM -PGID`) then ends no process of Ray, so that
+    trials can save their states.
+    """
+    start = subprocess.Popen.__init__
+
+    def start_apart(self: Any, *words: Any, **named: Any) -> None:
+        start(self, *words, **(named if named.get("start_new_session") else {"process_group": 0} | named))
+
+    subprocess.Popen.__init__ = start_apart  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -190,7 +207,7 @@ def _machines() -> str:
 def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     global _current
-    _current = _Run(dispatcher, bounds.timeout)
+    _current = _Run(dispatcher, store.files)
     staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
     most = slots + staged if cluster.address is None else _UNBOUNDED  # machines may join a cluster
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
@@ -343,12 +360,11 @@ class Watch(tune.Callback):
         self._checked = self._moved = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        run = _run()
-        run.begun[trial.trial_id] = run.heard[trial.trial_id] = time.monotonic()
+        _run().heard[trial.trial_id] = time.monotonic()
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run, report = _run(), _report_of(trial)
-        if report.outcome == "lost_worker" and run.timed_out(trial.trial_id):
+        if report.outcome == "lost_worker" and hung(run.files, run.names[trial.trial_id]):
             report = Report("timeout", report.step, report.failure | _HUNG)
         run.ended(trial.trial_id, report)
 

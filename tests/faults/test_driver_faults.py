@@ -161,7 +161,7 @@ network:
 recipe: {duration: 2ep, batch_size: 16, optimizer: {name: SGD, lr: 0.1}}
 grid: {technique: dense, replicates: 1}
 failures: {retries: {lost_worker: 0, timeout: 0}}
-limits: {trial_timeout: 6s}
+limits: {trial_timeout: 8s}
 """
 
 

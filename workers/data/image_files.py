@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -242,6 +243,7 @@ def _loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, devic
         collate_fn=_as_it_is,
         pin_memory=device.type == "cuda",
         multiprocessing_context="spawn" if workers else None,  # a fork of a process with threads may hang
+        worker_init_fn=_leave_quietly if workers else None,
         generator=torch.Generator(),  # leaves torch's own alone
     )
     for item in loader:
@@ -249,6 +251,11 @@ def _loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, devic
             raise item
         images, labels = item
         yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+
+def _leave_quietly(worker: int) -> None:
+    """At its end, skip what C++ does then: a thread of its that still runs would abort the process now and then."""
+    atexit.register(os._exit, 0)
 
 
 def _as_it_is(item: Any) -> Any:
