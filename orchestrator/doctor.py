@@ -94,8 +94,8 @@ def _store(location: str) -> str:
 
 
 def _cluster(address: str) -> str:
-    from orchestrator.driver import ray_tune
+    from orchestrator.driver.cluster import Cluster, connected
     from orchestrator.driver.interrupt import Interrupt
 
-    with ray_tune.connected(ray_tune.Cluster(address=address), Interrupt()) as slots:
+    with connected(Cluster(address=address), Interrupt()) as slots:
         return f"reached; {slots} trials of one CPU at once"

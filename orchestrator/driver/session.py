@@ -233,8 +233,9 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
             in_process.drive(dispatching, store, machine, bounds)
         return dispatching.problem
     from orchestrator.driver import ray_tune
+    from orchestrator.driver.cluster import Cluster, connected
 
-    cluster = ray_tune.Cluster(
+    cluster = Cluster(
         address=options.address,
         cpus=resources.cpus,
         gpus=float(resources.gpus),
@@ -243,7 +244,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
         max_concurrent=options.max_concurrent,
         wait_for_resources=options.wait_for_resources,
     )
-    with ray_tune.connected(cluster, interrupt) as slots:
+    with connected(cluster, interrupt) as slots:
         if not slots:
             return None
         machines.check_shared(store)

@@ -352,27 +352,27 @@ class FakeRay:
 
 
 def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(monkeypatch):
-    from orchestrator.driver import ray_tune
+    from orchestrator.driver import cluster as clusters
 
-    monkeypatch.setattr(ray_tune, "ray", FakeRay({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}))
-    assert ray_tune._RESOURCE_SECONDS <= 15
-    monkeypatch.setattr(ray_tune, "_RESOURCE_SECONDS", 0.1)
+    monkeypatch.setattr(clusters, "ray", FakeRay({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}))
+    assert clusters._RESOURCE_SECONDS <= 15
+    monkeypatch.setattr(clusters, "_RESOURCE_SECONDS", 0.1)
     with pytest.raises(InputError, match=r"1 CPUs and 2 GPUs; it has 8 CPUs and 1 GPUs; 4 CPUs and 0 GPUs"):
-        ray_tune._slots(ray_tune.Cluster(address="auto", gpus=2), Interrupt())
-    assert ray_tune._slots(ray_tune.Cluster(address="auto", gpus=0.25), Interrupt()) == 4
+        clusters.slots_of(clusters.Cluster(address="auto", gpus=2), Interrupt())
+    assert clusters.slots_of(clusters.Cluster(address="auto", gpus=0.25), Interrupt()) == 4
 
 
 def test_fault_24_machines_are_waited_for_if_told_to(monkeypatch):
-    from orchestrator.driver import ray_tune
+    from orchestrator.driver import cluster as clusters
 
     cluster = FakeRay()
-    monkeypatch.setattr(ray_tune, "ray", cluster)
-    monkeypatch.setattr(ray_tune, "_RESOURCE_SECONDS", 0.1)
+    monkeypatch.setattr(clusters, "ray", cluster)
+    monkeypatch.setattr(clusters, "_RESOURCE_SECONDS", 0.1)
     threading.Timer(0.7, cluster.shapes.append, ({"CPU": 2.0, "GPU": 2.0},)).start()
-    waiting = ray_tune.Cluster(address="auto", gpus=2, wait_for_resources=True)
-    assert ray_tune._slots(waiting, Interrupt()) == 1
+    waiting = clusters.Cluster(address="auto", gpus=2, wait_for_resources=True)
+    assert clusters.slots_of(waiting, Interrupt()) == 1
     cluster.shapes.clear()
-    assert ray_tune._slots(waiting, Interrupt(stop_after=0.7)) == 0
+    assert clusters.slots_of(waiting, Interrupt(stop_after=0.7)) == 0
 
 
 def test_a_trial_that_takes_too_long_saves_its_state_and_is_tried_once_more(tmp_path):

@@ -1,0 +1,151 @@
+"""The connection to Ray: a cluster of one on this machine, or one that is there; what of it a trial takes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0 the only silent mode
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+
+from orchestrator.driver.interrupt import Interrupt  # noqa: E402
+from workers.errors import InputError  # noqa: E402
+from workers.machine import HUGE_PAGES  # noqa: E402
+
+_RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """Where to run: `address` of a Ray cluster (None: one on this machine), and what a trial takes of it."""
+
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+    local_cpus: int | None = None
+    local_gpus: int | None = None
+    max_concurrent: int | None = None
+    wait_for_resources: bool = False
+
+
+@contextmanager
+def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
+    """A connection to Ray for the duration; yields how many trials can run at once, 0 if interrupted before any could.
+
+    Raises InputError where the cluster cannot be reached or cannot ever hold a trial. What Ray's own code writes to
+    stdout meanwhile goes to stderr.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+    try:
+        if cluster.address is None:
+            os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
+            os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
+            local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
+            with _groups_of_their_own():
+                ray.init(address="local", **local, **options)
+        else:
+            ray.init(address=cluster.address, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InputError(f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}") from error
+    interrupt.install()  # Ray replaced the handlers
+    try:
+        with _stdout_on_stderr():
+            yield slots_of(cluster, interrupt)
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _groups_of_their_own() -> Iterator[None]:
+    """Have processes that are started in the block be process groups of their own.
+
+    A signal to this one's whole group (Ctrl-C, `timeout`, `kill -TERM -PGID`) then ends no process of Ray, so that
+    trials can save their states.
+    """
+    start = subprocess.Popen.__init__
+
+    def start_apart(self: Any, *words: Any, **named: Any) -> None:
+        start(self, *words, **(named if named.get("start_new_session") else {"process_group": 0} | named))
+
+    subprocess.Popen.__init__ = start_apart  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        subprocess.Popen.__init__ = start  # type: ignore[method-assign]
+
+
+@contextmanager
+def _stdout_on_stderr() -> Iterator[None]:
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(stdout, 1)
+        os.close(stdout)
+
+
+def slots_of(cluster: Cluster, interrupt: Interrupt) -> int:
+    """How many trials fit at once; waits for nodes for a short while, or if told to until interrupted."""
+    deadline = time.monotonic() + (0 if cluster.address is None else _RESOURCE_SECONDS)
+    told = False
+    while not interrupt.requested:
+        slots = sum(_fit(node["Resources"], cluster) for node in ray.nodes() if node["Alive"])
+        if slots:
+            return slots if cluster.max_concurrent is None else min(slots, cluster.max_concurrent)
+        if time.monotonic() >= deadline:
+            if not cluster.wait_for_resources:
+                raise InputError(
+                    f"no machine of the cluster can hold a trial of {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs; "
+                    f"it has {machines_there()}\n\nhint: change `resources` in the sweep file, or wait for machines to "
+                    "join with `--wait-for-resources`"
+                )
+            if not told:
+                wanted = f"{cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs"
+                print(f"Waiting for a machine with {wanted}; there is {machines_there()}", file=sys.stderr)
+                told = True
+        time.sleep(0.5)
+    return 0
+
+
+def _fit(resources: dict[str, float], cluster: Cluster) -> int:
+    fits = [int(resources.get("CPU", 0) / cluster.cpus)] if cluster.cpus else []
+    if cluster.gpus:
+        fits.append(int(resources.get("GPU", 0) / cluster.gpus))
+    return min(fits, default=0)
+
+
+def machines_there() -> str:
+    """The CPUs and GPUs of each machine of the cluster, for people."""
+    shapes = [
+        f"{node['Resources'].get('CPU', 0):g} CPUs and {node['Resources'].get('GPU', 0):g} GPUs"
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return "; ".join(shapes) or "no machines"
