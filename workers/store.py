@@ -172,7 +172,8 @@ class Store(States):
             key = parse_record_name(name := path.removeprefix("results/"))
             if key is None:
                 continue
-            if known[name] == size if name in known else self._ends_well(path):
+            then = known.get(name)  # none in a cache that an earlier version wrote
+            if then == size or (then is None and self._ends_well(path)):
                 keys.add(key)
             else:
                 remedy = "`prunesweep verify --repair` sets it aside"
@@ -206,7 +207,9 @@ class Store(States):
         sizes = {name: size for name, size in sizes.items() if parse_record_name(name) is not None}
         cached = self._cached()
         rows = zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True)
-        cached = cached.filter(pa.array([sizes.get(name) == size for name, size in rows], pa.bool_()))
+        cached = cached.filter(
+            pa.array([size is not None and sizes.get(name) == size for name, size in rows], pa.bool_())
+        )
         known = set(cached.column("file").to_pylist())
         tables, unreadable = [cached.drop_columns(["file", "size"])], {}
         fresh = [f"results/{name}" for name in sorted(sizes) if name not in known]

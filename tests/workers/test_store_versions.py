@@ -40,6 +40,7 @@ def test_records_of_version_1(golden):
         {"trial": FINE_TUNED, "step": 6, "stage": "1", "kept_weights": 28, "epochs": 2.0, "schema_version": 1},
         {"trial": DENSE, "step": 12, "stage": "dense", "kept_weights": 114, "epochs": 4.0, "schema_version": 1},
     ]
+    assert golden.sound_records() == (golden.record_keys(), {})  # though its cache says nothing of their sizes
     golden.files.delete("cache/records.parquet")
     found = golden.records()
     assert (found.table.num_rows, found.unreadable) == (3, {})
