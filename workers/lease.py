@@ -80,6 +80,11 @@ class Owner:
         )
 
     @property
+    def is_known(self) -> bool:
+        """Whether it could be read who it is."""
+        return self.pid > 0
+
+    @property
     def is_local(self) -> bool:
         """Whether this machine can tell if the owner is still there."""
         return bool(self.boot) and (self.host, self.boot) == (socket.gethostname(), _boot())
@@ -102,14 +107,20 @@ class Owner:
 
 
 def read_owner(files: Files) -> Owner | None:
-    """The owner of the lease; None if nobody holds it. A lease that cannot be read has an unknown owner."""
+    """The owner of the lease; None if nobody holds it. One whose content is damaged has an unknown owner.
+
+    Raises NotAFile where something else is in its place, OSError where it cannot be read.
+    """
     try:
         data = files.read(PATH)
     except FileNotFoundError:
         return None
     try:
         owner = Owner(**json.loads(data))
-        if isinstance(owner.pid, int) and isinstance(owner.counter, int):
+        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun)
+        numbers = (owner.pid, owner.counter)
+        sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+        if sound and owner.is_known:
             return owner
     except (ValueError, TypeError, RecursionError):
         pass

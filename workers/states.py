@@ -74,7 +74,8 @@ class States:
                 yield stop, data
 
     def _steps(self, kind: str, trial: str) -> list[int]:
-        stops = (parse_state_path(f"{kind}/{trial}/{name}") for name in self.files.names(f"{kind}/{trial}"))
+        kinds = self.files.kinds(f"{kind}/{trial}")
+        stops = (parse_state_path(f"{kind}/{trial}/{name}") for name, what in kinds.items() if what == "file")
         return sorted(stop.step for stop in stops if stop is not None)
 
     def _sizes(self, kind: str) -> dict[Stop, int]:

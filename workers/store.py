@@ -1,15 +1,17 @@
 """Where results lie: records, checkpoints, failures, sweeps and facts, on any filesystem.
 
-    store.json                                 the layout's version
+    store.json, lease.json                     the layout's version; who drives the store just now
     results/<trial>-<step>-<evaluation>.parquet  one record, published once, never changed
     details/<the same name>                    its per-layer numbers and learning curve, written before it
     conflicts/                                 records that differ from one published before them
     checkpoints/<trial>/<step>.safetensors     states at stops
     progress/<trial>/<step>.safetensors        states on the way, while a trial runs: the newest two
+    losses/<trial>.json                        how often attempts at it have failed
     failures/<trial>.json                      how a trial ended that gave no result
     sweeps/<number>-<name>/                    each resolved sweep: sweep.json and cells.parquet
     facts/<key>.json                           what a plan knows of data sets and networks
     cache/records.parquet                      all records in one file; can be deleted at any time
+    logs/<trial>/<number>.log                  what each attempt at a trial logged
     quarantine/                                what `verify --repair` set aside
 
 A stop is done if and only if its record (or its checkpoint) is there; there is no other bookkeeping.
@@ -17,20 +19,22 @@ A stop is done if and only if its record (or its checkpoint) is there; there is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
+from workers import layout
 from workers.crashpoints import crash_point
 from workers.encoding import from_json, from_parquet, to_json, to_parquet
-from workers.errors import CorruptFile, MissingStore, NewerFile, StoreError
+from workers.errors import CorruptFile, NewerFile, StoreError
 from workers.files import Files, open_files
 from workers.record import (
     DETAIL_SCHEMA,
@@ -42,10 +46,9 @@ from workers.record import (
 )
 from workers.states import States
 
-FORMAT = 1
-_MARKER = "store.json"
 _CACHE = "cache/records.parquet"
 _PARQUET_END = b"PAR1"
+_REMEDY = "`prunesweep verify --repair` sets it aside"
 
 log = logging.getLogger(__name__)
 
@@ -70,52 +73,33 @@ class Records(NamedTuple):
 class Store(States):
     """A folder or bucket that holds everything sweeps have produced.
 
-    Opening reads the layout's version and refuses one that this version does not know (StoreError). With
-    `create`, an empty or missing folder becomes a store; a folder with other things in it is refused.
+    Opening reads the layout's version and refuses one that this version does not know (StoreError), and folders that
+    are links. With `create`, an empty or missing folder becomes a store; a folder with other things in it is refused.
+    What has readable records or sweeps, but no sound marker, opens only `unmarked`; `marker_problem` then says why.
     """
 
-    def __init__(self, location: str | os.PathLike[str], *, create: bool = False, files: Files | None = None) -> None:
+    def __init__(
+        self,
+        location: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        unmarked: bool = False,
+        files: Files | None = None,
+    ) -> None:
         self.location = os.fspath(location)
         self.files = files if files is not None else open_files(location)
-        try:
-            marker = json.loads(self.files.read(_MARKER))
-        except FileNotFoundError:
-            self._initialise(create)
-        except NotADirectoryError as error:
-            raise StoreError(
-                f"store `{self.location}` is a file, or lies within one\n\nhint: name another place; it is a folder"
-            ) from error
-        except (ValueError, RecursionError, OSError) as error:
-            raise StoreError(f"store `{self.location}`: cannot read `{_MARKER}`: {error}") from error
-        else:
-            self._check_format(marker)
+        self.marker_problem = layout.check(
+            self.files, self.location, self._has_anything_readable, create=create, unmarked=unmarked
+        )
 
-    def _initialise(self, create: bool) -> None:
-        if not create:
-            raise MissingStore(
-                f"`{self.location}` is not a prunesweep store: it has no `{_MARKER}`\n\n"
-                "hint: name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE"
-            )
-        others = self.files.names("")
-        if others:
-            raise StoreError(
-                f"`{self.location}` is not a prunesweep store and not empty (it has `{others[0]}`)\n\n"
-                "hint: choose a new folder for the store"
-            )
-        try:
-            self.files.write(_MARKER, json.dumps({"format": FORMAT}).encode())
-        except OSError as error:
-            raise StoreError(f"store `{self.location}`: cannot write: {error}") from error
-
-    def _check_format(self, marker: Any) -> None:
-        found = marker.get("format") if isinstance(marker, dict) else None
-        if type(found) is not int or found < 1:
-            raise StoreError(f"store `{self.location}`: `{_MARKER}` names no format: {marker!r}")
-        if found > FORMAT:
-            raise StoreError(
-                f"store `{self.location}` has format {found}, and this version of prunesweep reads up to {FORMAT}\n\n"
-                "hint: install a newer prunesweep; the store is left untouched"
-            )
+    def _has_anything_readable(self) -> bool:
+        reads: list[Callable[[], object]] = [partial(self.read_sweep, folder) for folder in self.sweeps()]
+        reads += [partial(self.read_record, f"results/{name}") for name in self.files.names("results")]
+        for read in reads:
+            with contextlib.suppress(CorruptFile, FileNotFoundError):
+                read()
+                return True
+        return False
 
     def check_writable(self) -> None:
         """Raise StoreError unless a file can be written here."""
@@ -157,7 +141,8 @@ class Store(States):
 
     def record_keys(self) -> set[RecordKey]:
         """The keys of all published records, from names alone."""
-        return {key for name in self.files.names("results") if (key := parse_record_name(name)) is not None}
+        files = (name for name, kind in self.files.kinds("results").items() if kind == "file")
+        return {key for name in files if (key := parse_record_name(name)) is not None}
 
     def sound_records(self) -> tuple[set[RecordKey], dict[str, str]]:
         """The keys of all records that seem whole, and the others (path: reason), without reading what is in them.
@@ -167,7 +152,7 @@ class Store(States):
         """
         cached = self._cached()
         known = dict(zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True))
-        keys, unsound = set(), {}
+        keys, unsound = set(), self._no_files()
         for path, size in self.files.sizes("results").items():
             key = parse_record_name(name := path.removeprefix("results/"))
             if key is None:
@@ -176,9 +161,16 @@ class Store(States):
             if then == size or (then is None and self._ends_well(path)):
                 keys.add(key)
             else:
-                remedy = "`prunesweep verify --repair` sets it aside"
-                unsound[path] = f"{path}: is not the record that was written; {remedy}"
+                unsound[path] = f"{path}: is not the record that was written; {_REMEDY}"
         return keys, unsound
+
+    def _no_files(self) -> dict[str, str]:
+        """What is named like a record and is a folder, a link or the like (path: reason)."""
+        return {
+            f"results/{name}": f"results/{name}: is a {kind}, not a file; {_REMEDY}"
+            for name, kind in self.files.kinds("results").items()
+            if kind != "file" and parse_record_name(name) is not None
+        }
 
     def _ends_well(self, path: str) -> bool:
         try:
@@ -211,7 +203,7 @@ class Store(States):
             pa.array([size is not None and sizes.get(name) == size for name, size in rows], pa.bool_())
         )
         known = set(cached.column("file").to_pylist())
-        tables, unreadable = [cached.drop_columns(["file", "size"])], {}
+        tables, unreadable = [cached.drop_columns(["file", "size"])], self._no_files()
         fresh = [f"results/{name}" for name in sorted(sizes) if name not in known]
         for path, outcome in zip(fresh, self._each(self._try_record, fresh), strict=True):
             if isinstance(outcome, CorruptFile):

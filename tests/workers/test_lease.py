@@ -12,6 +12,8 @@ from workers import lease
 from workers.files import LocalFiles
 from workers.lease import LeaseWatch, Owner, read_owner
 
+FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
+
 
 class Clock:
     now = 0.0
@@ -49,7 +51,7 @@ def test_an_owner_reads_as_it_was_written(files):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"pid": 1}', b"\xff", b"[" * 100_000, b'{"begun": 1, "pid": "x"}']
+    "data", [b"", b"[]", b"{}", b'{"pid": 1}', b"\xff", b"[" * 100_000, b'{"begun": 1, "pid": "x"}', FORGED]
 )
 def test_a_lease_that_cannot_be_read_has_an_unknown_owner(files, data):
     files.write(lease.PATH, data)

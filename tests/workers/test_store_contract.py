@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pyarrow import fs
 
 from workers import crashpoints
+from workers.arrow_files import ArrowFiles
 from workers.errors import CorruptFile, StoreError
-from workers.files import ArrowFiles, LocalFiles
+from workers.files import LocalFiles, walk
 from workers.record import RESULT_COLUMNS, SCHEMA
 from workers.store import RecordKey, Store
 from workers.trial import Stop
@@ -231,6 +232,53 @@ class TestContract:
         files.write("a/b", b"x")
         files.move("a/b", "quarantine/a/b")
         assert files.sizes("") == {"quarantine/a/b": 1}
+
+    def test_what_is_moved_takes_no_other_place(self, files):
+        files.write("mine/a/b", b"x")
+        files.write("mine/c", b"yy")
+        files.write("place", b"taken")
+        for target, error in (("place", FileExistsError), ("place/in/it", NotADirectoryError)):
+            with pytest.raises((error, FileExistsError, NotADirectoryError)):
+                files.move("mine/c", target)
+        assert files.read("place") == b"taken"
+        files.move("mine", "quarantine/mine")
+        assert files.sizes("") == {"place": 5, "quarantine/mine/a/b": 1, "quarantine/mine/c": 2}
+
+    def test_everything_is_listed_with_what_it_is(self, files):
+        for path in ("a/b", "a/.hidden", "c/d", ".nfs0001", "lost+found/x"):
+            files.write(path, b"x")
+        assert files.kinds("") == {"a": "folder", "c": "folder"}
+        assert files.kinds("a") == {".hidden": "file", "b": "file"}
+        assert files.kinds("nowhere") == {}
+        assert list(walk(files, enter=lambda path: path == "a")) == [
+            ("a", "folder"),
+            ("a/.hidden", "file"),
+            ("a/b", "file"),
+            ("c", "folder"),
+        ]
+
+    def test_a_folder_is_no_record(self, store, files):
+        store.publish(record(), DETAIL)
+        files.write("results/b-00000003-e.parquet/x", b"")
+        assert not store.has_record(RecordKey("b", 3, "e"))
+        assert store.record_keys() == {("a", 3, "e")} == store.sound_records()[0]
+        assert list(store.records().unreadable) == ["results/b-00000003-e.parquet"]
+        with pytest.raises(CorruptFile):
+            store.publish(record("b"), DETAIL)
+
+    def test_a_store_without_its_marker_is_known_by_what_can_be_read(self, store, files):
+        files.write("results/b-00000003-e.parquet", b"damaged")
+        files.delete("store.json")
+        with pytest.raises(StoreError, match="is not a prunesweep store"):
+            Store("x", files=files, unmarked=True)
+        store.publish(record(), DETAIL)
+        for options in ({}, {"create": True}):
+            with pytest.raises(StoreError, match=r"`store\.json` is missing(.|\n)*verify --repair"):
+                Store("x", files=files, **options)
+        assert Store("x", files=files, unmarked=True).marker_problem == "is missing"
+        files.write("store.json", b'{"format": 2, "ha')
+        with pytest.raises(StoreError, match=r"format 2(.|\n)*newer prunesweep"):
+            Store("x", files=files, unmarked=True)
 
     def test_a_read_only_store_is_read_and_refuses_the_rest(self, store, files):
         store.publish(record(), DETAIL)
