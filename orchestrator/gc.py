@@ -10,16 +10,20 @@ from orchestrator.driver.lease import Lease
 from orchestrator.sweep.needs import needs
 from orchestrator.text import plural, size
 from workers.errors import StoreError
+from workers.files import walk
 from workers.states import state_path
 from workers.store import Store
 
-DAY = 86_400.0
-"""Half-written files younger than this (seconds) may belong to somebody who is writing them."""
+ABANDONED = 600.0
+"""Half-written files younger than this (seconds) may belong to somebody who is writing them.
+
+Whoever has the lease is alone but for workers of a driver that is gone, and those stop within a minute.
+"""
 
 _KINDS = {
     "checkpoints": "checkpoint that its sweeps (`keep: results_only`) no longer need",
     "progress": "state on the way of a finished trial",
-    "temporaries": "half-written file older than a day",
+    "temporaries": "half-written file older than ten minutes",
     "quarantine": "file in quarantine",
 }
 
@@ -87,6 +91,16 @@ def _garbage(store: Store, quarantine: bool) -> dict[str, dict[str, int]]:
             for stop, count in store.progress_sizes().items()
             if stop.trial in needed.trials - needed.unfinished
         },
-        "temporaries": {path: 0 for path, age in store.files.temporaries().items() if age > DAY},
-        "quarantine": store.files.sizes("quarantine") if quarantine else {},
+        "temporaries": {
+            path: 0
+            for path, age in store.files.temporaries().items()
+            if age > ABANDONED and not path.startswith("quarantine/")
+        },
+        "quarantine": _quarantine(store) if quarantine else {},
     }
+
+
+def _quarantine(store: Store) -> dict[str, int]:
+    """Everything in the quarantine but its folders, with its size (links and the like: 0)."""
+    sizes = store.files.sizes("quarantine")
+    return {path: sizes.get(path, 0) for path, kind in walk(store.files, "quarantine") if kind != "folder"}

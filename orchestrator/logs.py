@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-
+from orchestrator.text import printable
 from workers.errors import InputError
 from workers.logs import attempts
 from workers.store import Store
 
 _MOST_BYTES = 1_000_000  # of a log: its end
-
-_KEPT = "\n\t"
 
 
 def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | None = None) -> str:
@@ -27,21 +24,8 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
     if not numbers:
         raise InputError(f"trial `{name}` has no log")
     data = store.files.tail(f"logs/{name}/{attempt or numbers[-1]:04d}.log", _MOST_BYTES)
-    lines = printable(data.decode("utf-8", "replace")).splitlines()
+    lines = printable(data.decode("utf-8", "replace"), kept="\n\t").splitlines()
     return "\n".join(lines if tail is None else lines[max(0, len(lines) - tail) :])
-
-
-def printable(text: str) -> str:
-    """Text in which control and formatting characters do nothing: they are shown as their codes."""
-    return "".join(character if _is_harmless(character) else _code(character) for character in text)
-
-
-def _is_harmless(character: str) -> bool:
-    return character in _KEPT or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-
-def _code(character: str) -> str:
-    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"
 
 
 def _find(store: Store, trial: str) -> str:

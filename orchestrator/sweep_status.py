@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.sweep.cells import read_cells
-from orchestrator.text import plural, size
+from orchestrator.text import plural, printable, size
 from workers.errors import InputError
-from workers.lease import read_owner
+from workers.lease import PATH, read_owner
 from workers.store import RecordKey, Store
 
 
@@ -63,7 +63,8 @@ class Status:
             f"{plural(self.checkpoints, 'checkpoint')} ({size(self.checkpoint_bytes)}), {size(self.bytes)} in all"
         ]
         if self.driver:
-            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**self.driver))
+            named = {name: printable(str(value)) for name, value in self.driver.items()}
+            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**named))
         for sweep in self.sweeps:
             counts = [f"{sweep.done:,} of {plural(sweep.cells, 'cell')} done"]
             for word in ("failed", "blocked", "missing"):
@@ -98,6 +99,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     cells_of, unreadable = read_cells(store, folders)
     records, unsound = store.sound_records()
     failures, sizes = store.failures(), store.checkpoint_sizes()
+    driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
         sweeps=[_sweep_status(folder, cells, records, failures) for folder, cells in cells_of.items()],
@@ -106,17 +108,22 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
         checkpoint_bytes=sum(sizes.values()),
         conflicts=store.conflicts(),
         bytes=sum(store.files.sizes("").values()),
-        unreadable=unreadable | unsound,
-        driver=_driver(store),
+        unreadable=unreadable | unsound | unreadable_lease,
+        driver=driver,
     )
 
 
-def _driver(store: Store) -> dict[str, Any] | None:
-    """Who holds the lease, unless it is known to have ended."""
-    owner = read_owner(store.files)
+def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """Who holds the lease, unless it is known to have ended; and why that cannot be said, if so (path: reason)."""
+    try:
+        owner = read_owner(store.files)
+    except OSError as error:
+        return None, {PATH: f"{PATH}: {error}"}
     if owner is None or owner.is_gone:
-        return None
-    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}
+        return None, {}
+    if not owner.is_known:
+        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read"}
+    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 
 def _sweep_status(

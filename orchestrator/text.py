@@ -1,8 +1,9 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and text of others as a terminal may show it."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from workers.errors import InputError
 
@@ -42,3 +43,18 @@ def parse_duration(text: str) -> float:
     if not parts or re.sub(r"\s", "", text) != "".join(number + unit for number, unit in parts):
         raise InputError(f"`{text}` is not a length of time\n\nhint: write it as `23h`, `90min` or `1h30min`")
     return sum(float(number) * seconds[unit] for number, unit in parts)
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Text in which control and formatting characters but those `kept` do nothing: they are shown as their codes."""
+    return "".join(
+        character if character in kept or _is_harmless(character) else _code(character) for character in text
+    )
+
+
+def _is_harmless(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _code(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 256 else f"\\u{ord(character):04x}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.cli.options import Format
+from orchestrator.text import printable
 
 
 def terminal_width() -> int | None:
@@ -48,7 +49,7 @@ def note_published(locations: Sequence[str]) -> None:
 def name_unreadable(unreadable: Mapping[str, str]) -> None:
     """Say which files were skipped, and exit with 3 if any were."""
     for reason in unreadable.values():
-        say(f"warning: skipped {reason}")
+        say(f"warning: skipped {printable(reason)}")
     if unreadable:
         sys.exit(3)
 

@@ -40,7 +40,7 @@ def verify(
     from orchestrator.verify import verify as look
     from workers.store import Store
 
-    found = look(Store(store_of(store)), repair=repair)
+    found = look(Store(store_of(store), unmarked=True), repair=repair)
     print(json.dumps(found.to_json(), indent=1) if as_json else found)
     sys.exit(3 if found.findings else 0)
 

@@ -8,9 +8,10 @@ import time
 from dataclasses import replace
 from types import TracebackType
 
-from orchestrator.text import duration
+from orchestrator.text import duration, printable
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
+from workers.files import NotAFile
 from workers.lease import MISSED_PERIODS, PATH, PERIOD, Owner, read_owner
 from workers.store import Store
 
@@ -44,6 +45,11 @@ class Lease:
     def __enter__(self) -> Lease:
         try:
             self._acquire()
+        except NotAFile as error:
+            raise StoreError(
+                f"store `{self._store.location}`: its `{PATH}` {error}, so that nobody can drive it\n\n"
+                "hint: `prunesweep verify --repair` sets it aside"
+            ) from error
         except OSError as error:
             raise StoreError(f"store `{self._store.location}`: cannot write: {error}") from error
         self._thread.start()
@@ -102,13 +108,18 @@ class Lease:
                 continue  # the next renewal may succeed; else the lease expires
 
     def _in_use_by(self, owner: Owner) -> str:
+        if not owner.is_known:
+            return f"store `{self._store.location}` has a damaged `{PATH}`: who drives it cannot be read"
         return (
-            f"store `{self._store.location}` is in use by another driver: host {owner.host}, process {owner.pid}, "
-            f"user {owner.user}, since {owner.begun} ({duration(owner.age)} ago)"
+            f"store `{self._store.location}` is in use by another driver: host {printable(owner.host)}, "
+            f"process {owner.pid}, user {printable(owner.user)}, since {printable(owner.begun)} "
+            f"({duration(owner.age)} ago)"
         )
 
     def _refusal(self, owner: Owner) -> StoreError:
+        stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves what it is doing)"
+        if not owner.is_known:
+            stop = f"set `{PATH}` aside with `prunesweep verify --repair`"
         return StoreError(
-            f"{self._in_use_by(owner)}\n\nhint: wait until it is done, or stop it on {owner.host} with "
-            f"`kill {owner.pid}` (it saves what it is doing); another store can be used at any time"
+            f"{self._in_use_by(owner)}\n\nhint: wait until it is done, or {stop}; another store can be used at any time"
         )
