@@ -14,6 +14,8 @@ from workers.errors import InputError
 from workers.lease import PATH, read_owner
 from workers.store import RecordKey, Store
 
+_REMEDY = "`prunesweep verify --repair` sets it aside"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
@@ -118,11 +120,11 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     try:
         owner = read_owner(store.files)
     except OSError as error:
-        return None, {PATH: f"{PATH}: {error}"}
+        return None, {PATH: f"{PATH}: {error}; {_REMEDY}"}
     if owner is None or owner.is_gone:
         return None, {}
     if not owner.is_known:
-        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read"}
+        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read; {_REMEDY}"}
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 

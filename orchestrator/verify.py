@@ -40,14 +40,18 @@ class Verification:
         counts = Counter(finding.kind for finding in self.findings)
         lines = [f"{head}, {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}"]
         lines += [printable(f"  ✘ {finding.kind}  {finding.path}: {finding.reason}") for finding in self.findings]
-        if self.repaired:
-            lines.append("moved to quarantine/ (all but what a newer version wrote); the next run makes it anew")
-        else:
+        if any(finding.kind not in _LEFT_IN_PLACE for finding in self.findings):
             lines.append(
-                "hint: `prunesweep verify --repair` moves it to quarantine/, so that the next run makes it anew"
+                "moved to quarantine/ (all but what a newer version wrote); the next run makes it anew"
+                if self.repaired
+                else "hint: `prunesweep verify --repair` moves it to quarantine/, so that the next run makes it anew"
             )
         if any(finding.path == MARKER for finding in self.findings):
-            lines.append(f"`{MARKER}` is {'' if self.repaired else 'then '}written anew at once")
+            lines.append(
+                f"wrote `{MARKER}` anew"
+                if self.repaired
+                else f"hint: `prunesweep verify --repair` writes `{MARKER}` anew"
+            )
         return "\n".join(lines)
 
 

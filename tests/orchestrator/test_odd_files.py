@@ -175,7 +175,9 @@ def test_a_lost_marker_is_named_and_written_anew(store, elsewhere, main, what):
     code, stdout, _ = main("verify", store.location)
     assert code == 3
     assert f"{'corrupt' if what else 'missing'}  store.json" in stdout
-    assert main("verify", store.location, "--repair")[0] == 3
+    assert "hint: `prunesweep verify --repair` writes `store.json` anew" in stdout
+    code, stdout, _ = main("verify", store.location, "--repair")
+    assert (code, "wrote `store.json` anew" in stdout, "moved to" in stdout) == (3, True, bool(what))
     assert main("verify", store.location)[0] == main("status", store.location)[0] == 0
     assert os.path.lexists(store.files.root / "quarantine/store.json") == bool(what)
 

@@ -59,6 +59,13 @@ def test_a_silent_owner_elsewhere_is_replaced_after_the_lease_time_whatever_its_
     assert "waiting up to" in capsys.readouterr().err
 
 
+def test_a_damaged_lease_that_nobody_renews_is_replaced_too(store, capsys):
+    store.files.write(lease.PATH, b"{")
+    with Lease(store, PERIOD) as held:
+        assert read_owner(store.files).token == held.token
+    assert "has a damaged `lease.json`: who drives it cannot be read; waiting up to" in capsys.readouterr().err
+
+
 def test_an_owner_elsewhere_that_is_alive_is_refused_once_it_is_seen_to_move(store):
     owner = replace(Owner.this_process(), host="elsewhere")
     write(store, owner)
