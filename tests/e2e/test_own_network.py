@@ -1,30 +1,64 @@
-"""docs/own-network.md works as it is pasted."""
+"""docs/own-network.md works as it is pasted, and so does the short form of it in the README."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-network.md"
+import orchestrator as ps
+from workers.registry import load
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "own-network.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8").partition("## Your own network\n")[2]
+
+
+@pytest.fixture(autouse=True)
+def modules_of_each_test(monkeypatch):
+    """What a test imports from its folder in this process is forgotten."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name in ("shapes", "my_network"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
 def pasted(tmp_path: Path) -> Path:
-    code, sweep = (
-        re.search(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL) for language in ("python", "yaml")
-    )
-    (tmp_path / "shapes.py").write_text(code[1])
-    (tmp_path / "shapes.yaml").write_text(sweep[1])
+    paste(PAGE, tmp_path / "shapes.py", tmp_path / "shapes.yaml")
     return tmp_path
 
 
+@pytest.fixture
+def shortened(pasted: Path) -> Path:
+    """The sweep file of the page, with a training of two epochs."""
+    sweep = pasted / "shapes.yaml"
+    sweep.write_text(sweep.read_text().replace("10ep", "2ep").replace("7ep", "1ep"))
+    return sweep
+
+
+def paste(page: str, code: Path, sweep: Path) -> None:
+    """The first Python block and the first sweep file of a page, as files."""
+    for language, path in {"python": code, "yaml": sweep}.items():
+        path.write_text(re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1])
+
+
+def test_the_short_form_in_the_readme_works_when_pasted(prunesweep, tmp_path):
+    paste(README, tmp_path / "my_network.py", tmp_path / "my-network.yaml")
+    prunesweep.here("run", "my-network.yaml", "--in-process")
+    assert "5 of 5 cells done" in prunesweep.stderr
+    frame = ps.frame(tmp_path / "runs" / "mine").set_index("technique")
+    assert frame.test_accuracy["dense"] > 0.9
+    assert frame.test_accuracy["lr_rewinding"].max() > 0.9
+
+
 def test_the_page_works_when_pasted(prunesweep, pasted):
-    (listed,) = json.loads(prunesweep("plan", "shapes.yaml", "--layers", "--json"))
+    (listed,) = json.loads(prunesweep.here("plan", "shapes.yaml", "--layers", "--json"))
     assert [(layer["name"], layer["shape"], layer["weights"]) for layer in listed["layers"]] == [
         ("patches.weight", [16, 1, 3, 3], 144),
         ("attention.in_proj_weight", [48, 16], 768),
@@ -33,35 +67,34 @@ def test_the_page_works_when_pasted(prunesweep, pasted):
     assert listed["layers"][0]["multiply_adds"] == 16 * 144
     prunesweep("run", "shapes.yaml", "--cpus", 2)
     assert "5 of 5 cells done" in prunesweep.stderr
-    assert "lr_rewinding" in prunesweep("table", "runs/shapes", "--value", "accuracy")
+    assert "lr_rewinding" in prunesweep.here("table", "runs/shapes", "--value", "accuracy")
+    frame = ps.frame(pasted / "runs" / "shapes").set_index("technique")
+    assert frame.test_accuracy["dense"] > 0.9
+    assert frame.test_accuracy["lr_rewinding"].min() > 0.9
 
 
 def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, pasted):
     code = pasted / "shapes.py"
     code.write_text(code.read_text().replace("self.classifier((", "((").replace("def focal", "def vocal"))
-    prunesweep("run", "shapes.yaml", code=2)
+    prunesweep.here("run", "shapes.yaml", code=2)
     assert "network `shapes:Attentive` maps a batch of shape (2, 1, 12, 12)" in prunesweep.stderr
     assert not (pasted / "runs").exists()
 
 
-def test_a_dense_network_from_a_file(prunesweep, pasted):
-    make = (
-        "import torch, shapes; from safetensors.torch import save_file; "
-        "save_file(shapes.Attentive((1, 12, 12), 4).state_dict(), 'dense-0.safetensors')"
-    )
-    subprocess.run([sys.executable, "-c", make], cwd=pasted, check=True)
-    sweep = pasted / "shapes.yaml"
-    sweep.write_text(sweep.read_text() + 'dense: {from: "dense-{replicate}.safetensors"}\n')
-    prunesweep("run", "shapes.yaml", "--in-process")
+def test_a_dense_network_from_a_file(prunesweep, pasted, shortened):
+    with contextlib.chdir(pasted):
+        network = load("shapes:Attentive")((1, 12, 12), 4)
+    save_file(network.state_dict(), pasted / "dense-0.safetensors")
+    shortened.write_text(shortened.read_text() + 'dense: {from: "dense-{replicate}.safetensors"}\n')
+    prunesweep.here("run", "shapes.yaml", "--in-process")
     assert "5 of 5 cells done" in prunesweep.stderr
     (pasted / "dense-0.safetensors").unlink()
-    prunesweep("run", "shapes.yaml", "--in-process", "--store", "again", code=2)
+    prunesweep.here("run", "shapes.yaml", "--in-process", "--store", "again", code=2)
     assert "cannot read `dense-0.safetensors`" in prunesweep.stderr
 
 
-def test_new_code_is_described_and_trained_anew(prunesweep, pasted):
-    prunesweep("run", "shapes.yaml", "--in-process", "--only", "technique=dense")
-    sweep = pasted / "shapes.yaml"
-    sweep.write_text(sweep.read_text().replace('code_version: "1"', 'code_version: "2"'))
-    prunesweep("run", "shapes.yaml", "--in-process", code=2)
+def test_new_code_is_described_and_trained_anew(prunesweep, shortened):
+    prunesweep.here("run", "shapes.yaml", "--in-process", "--only", "technique=dense")
+    shortened.write_text(shortened.read_text().replace('code_version: "1"', 'code_version: "2"'))
+    prunesweep.here("run", "shapes.yaml", "--in-process", code=2)
     assert "the code version is not what sweep" in prunesweep.stderr
