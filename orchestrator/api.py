@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.results.headline import Headline
     from orchestrator.search import Pruned, Round
     from orchestrator.sweep.plan import Plan
+    from orchestrator.sweep.search_settings import SearchSettings
     from orchestrator.sweep.spec import SweepSpec
     from orchestrator.sweep_status import Status
 
@@ -76,21 +77,48 @@ def run(
 
 
 def resume(
-    store: Location, *, sweep: str | None = None, only: str | None = None, options: RunOptions | None = None
-) -> Summary:
-    """Do what is missing of the newest sweep of a store (or the newest named `sweep`)."""
+    store: Location,
+    *,
+    sweep: str | None = None,
+    only: str | None = None,
+    options: RunOptions | None = None,
+    on_round: Callable[[Round], None] | None = None,
+) -> Summary | Pruned:
+    """Do what is missing of the newest sweep of a store (or the newest named `sweep`).
+
+    If that is a search, go on with it as `prune` does, for what was asked of it then; `on_round` is that of `prune`.
+    """
+    from orchestrator.sweep.search_settings import SearchSettings
     from orchestrator.sweep.spec import spec_from_dict
 
+    kept = _newest_sweep(store, sweep)
+    spec = spec_from_dict(kept["spec"])
+    search = SearchSettings.of(kept)
+    if search is None:
+        return run(spec, store, only=only, options=options)
+    if only is not None:
+        raise InputError("a search for the smallest network cannot be done in part\n\nhint: leave `--only` out")
+    asked = {name: value for name, value in search.to_json().items() if name != "name"}
+    return prune(spec.model_copy(update={"name": search.name}), store, **asked, options=options, on_round=on_round)
+
+
+def search_to_resume(store: Location, sweep: str | None = None) -> SearchSettings | None:
+    """What was asked of the search that `resume` would go on with; None where that is no search."""
+    from orchestrator.sweep.search_settings import SearchSettings
+
+    return SearchSettings.of(_newest_sweep(store, sweep))
+
+
+def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     opened = Store(store)
     folders = [name for name in opened.sweeps() if sweep in (None, name, name.partition("-")[2])]
     if not folders:
         raise InputError(f"store `{opened.location}` has no sweep{f' `{sweep}`' if sweep else ''}")
     try:
-        spec = spec_from_dict(opened.read_sweep(folders[-1])["spec"])
+        return opened.read_sweep(folders[-1])
     except CorruptFile as error:
         remedy = "`prunesweep verify --repair` sets it aside; then `prunesweep run` its sweep file again"
         raise StoreError(f"{error}\n\nhint: {remedy}") from error
-    return run(spec, store, only=only, options=options)
 
 
 def prune(
@@ -118,18 +146,24 @@ def prune(
     from orchestrator.driver.session import RunOptions
     from orchestrator.search import search
     from orchestrator.sweep.chain import load_without_grid
+    from orchestrator.sweep.search_settings import SearchSettings
     from orchestrator.sweep.spec import SweepSpec
 
     spec = sweep if isinstance(sweep, SweepSpec) else load_without_grid(sweep)
     location = store_location(spec, store)
-    return search(
-        spec,
-        location,
-        _folder(to, f"{location.rstrip('/')}-pruned"),
+    asked = SearchSettings(
+        name=spec.name,
         tolerance=tolerance,
         rate=rate,
         replicates=replicates,
         max_rounds=max_rounds,
+        to=None if to is None else _absolute(os.fspath(to)),
+    )
+    return search(
+        spec,
+        location,
+        _folder(to, f"{location.rstrip('/')}-pruned"),
+        asked,
         accept_changes=accept_changes,
         options=options or RunOptions(),
         on_round=on_round or (lambda made: None),
@@ -224,6 +258,10 @@ def existing_store(store: Location | None) -> Store | None:
 
 def _folder(to: Location | None, default: str) -> str:
     return default if to is None else os.fspath(to).rstrip("/") or "/"
+
+
+def _absolute(folder: str) -> str:
+    return folder if "://" in folder else os.path.abspath(folder)
 
 
 def store_location(sweep: SweepSpec, store: Location | None) -> str:

@@ -16,7 +16,7 @@ from orchestrator.sweep import facts
 from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
-from workers.files import open_files
+from workers.files import Files, open_files
 from workers.store import RecordKey, Store
 from workers.trial import Stop, canonical
 
@@ -29,12 +29,16 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportedModel:
-    """Where the two files of a network are, and what is in its card."""
+    """Where the two files of a network are, and what is in its card.
+
+    `replaced` is the card of another network that was there, empty if it could not be read.
+    """
 
     model: str
     card_file: str
     bytes: int
     card: dict[str, Any]
+    replaced: dict[str, Any] | None = None
 
 
 def export_cell(store: Store, cell: str, to: str) -> ExportedModel:
@@ -111,7 +115,7 @@ def _some(values: Sequence[str]) -> str:
 
 
 def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
-    """Write the two files, the card last: it names the checksum of the other."""
+    """Write the two files. The card goes first and comes last: weights are never beside a card of others."""
     from workers.model_file import model_file
 
     stop = Stop(row["trial"], row["step"])
@@ -144,27 +148,53 @@ def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, mor
         "made_with": {key: row[key] for key in ("device", "torch_version", "prunesweep_version")},
     }
     files = open_files(to)
+    card_file = f"{name}.json"
+    before = _card_before(files, card_file)
+    files.delete(card_file)
     files.write(file, data)
-    files.write(f"{name}.json", json.dumps(card, indent=1).encode())
-    return ExportedModel(model=f"{to}/{file}", card_file=f"{to}/{name}.json", bytes=len(data), card=card)
+    files.write(card_file, json.dumps(card, indent=1).encode())
+    return ExportedModel(
+        model=f"{to}/{file}",
+        card_file=f"{to}/{card_file}",
+        bytes=len(data),
+        card=card,
+        replaced=None if before == card else before,
+    )
+
+
+def _card_before(files: Files, path: str) -> dict[str, Any] | None:
+    """The card that is there, or None; empty if it could not be read."""
+    try:
+        card = json.loads(files.read(path))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _identity(store: Store, row: Row) -> dict[str, Any]:
     """Which network it is, how it was trained, and what it must be given."""
-    settings = json.loads(row["settings"])
-    task = settings["task"]
+    task = json.loads(row["settings"])["task"]
+    sweep = store.read_sweep(row["sweep"])["spec"]
     names = ("dataset", "network", "recipe", "pruning", "schedule", "technique", "budget", "round", "replicate")
     return {name: row[name] for name in (*names, "trial", "step", "state_digest")} | {
         "build": task["network"],
-        "input": _input(store, row["sweep"], task)
+        "input": _input(store, row["sweep"], sweep, task)
         | {"normalization": task["recipe"].get("normalization", "per_image")},
-        "training": task["recipe"],
+        "training": _recipe(sweep, row),
     }
 
 
-def _input(store: Store, folder: str, task: dict[str, Any]) -> dict[str, Any]:
+def _recipe(sweep: dict[str, Any], row: Row) -> dict[str, Any]:
+    """The recipe as the sweep file has it, with every default written out."""
+    name = row["recipe"].removesuffix(f" ({row['sweep']})")  # which tells apart what was edited
+    return next(recipe for recipe in sweep["recipe"] if recipe["name"] == name)
+
+
+def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     """The shape of an image and the number of classes, as the sweep found them."""
-    asked = questions(spec_from_dict(store.read_sweep(folder)["spec"]))
+    asked = questions(spec_from_dict(sweep))
     known = facts.pinned(asked, store)
     for question in asked:
         data = known[question].facts["dataset"]

@@ -17,6 +17,7 @@ from orchestrator.model_export import ExportedModel, check_folder, export_stop
 from orchestrator.sweep import expand, identity
 from orchestrator.sweep.chain import chain_sweep, most_rounds, parse_rate, with_rounds
 from orchestrator.sweep.plan import Cell, Plan
+from orchestrator.sweep.search_settings import SearchSettings
 from orchestrator.sweep.settings import find_out, settings
 from orchestrator.sweep.spec import SweepSpec
 from workers.errors import InputError, StoreError
@@ -96,11 +97,8 @@ def search(
     spec: SweepSpec,
     location: str,
     to: str,
+    asked: SearchSettings,
     *,
-    tolerance: float,
-    rate: str,
-    replicates: int,
-    max_rounds: int | None,
     accept_changes: bool,
     options: RunOptions,
     on_round: Callable[[Round], None],
@@ -108,12 +106,13 @@ def search(
     """See `orchestrator.api.prune`."""
     from orchestrator.api import store_to_write
 
+    tolerance, max_rounds = asked.tolerance, asked.max_rounds
     if not 0 <= tolerance <= 100:
         raise InputError(f"the tolerance is between 0 and 100 points of accuracy, not {tolerance}\n\nhint: `0.5`")
     if max_rounds is not None and max_rounds < 1:
         raise InputError(f"there must be at least one round, not {max_rounds}\n\nhint: leave `max_rounds` out")
-    share = parse_rate(rate)
-    chain = chain_sweep(spec, share, replicates)
+    share = parse_rate(asked.rate)
+    chain = chain_sweep(spec, share, asked.replicates)
     known = find_out(chain, store_to_write(location))
     [setting] = settings(chain, chain.grids[0])
     possible = most_rounds(sum(known[setting.question(chain)].layers.values()), share)
@@ -121,7 +120,7 @@ def search(
     whole = expand.make_plan(with_rounds(chain, limit), known)
     check_folder(to)
     with driving(whole, known, location, accept_changes=accept_changes) as (store, lease):
-        found = _Search(whole, limit, tolerance, store, on_round)
+        found = _Search(whole, limit, asked, store, on_round)
         summary = run_plan(found.first(), store, lease, options, found.following)
         if summary.exit_code or not found.ended:
             return Pruned(rounds=found.rounds, summary=summary)
@@ -132,13 +131,14 @@ def search(
         about = {
             "tolerance": float(tolerance),
             "rate": float(share),
-            "replicates": replicates,
+            "replicates": asked.replicates,
             "stopped_by": reason,
             "kept_round": kept.number,
             "epochs_trained": sum(each.epochs for each in found.rounds),
             "rounds": [each.to_json() for each in found.rounds],
         }
         model = export_stop(store, chain.name, kept.best_stop(), to, spec.name, {"search": about})
+        found.keep_end(reason)
         return Pruned(rounds=found.rounds, summary=summary, kept=kept, reason=reason, model=model)
 
 
@@ -146,13 +146,13 @@ class _Search:
     """Algorithm 1 as a plan that grows by a round, as long as the last one is within the tolerance."""
 
     def __init__(
-        self, whole: Plan, limit: int, tolerance: float, store: Store, on_round: Callable[[Round], None]
+        self, whole: Plan, limit: int, asked: SearchSettings, store: Store, on_round: Callable[[Round], None]
     ) -> None:
         self.rounds: list[Round] = []
         self.ended = False
         self._whole = whole
         self._limit = limit
-        self._tolerance = tolerance
+        self._asked = asked
         self._store = store
         self._on_round = on_round
 
@@ -167,27 +167,37 @@ class _Search:
             self._on_round(each)
         self.rounds = made
         last = made[-1]
-        self.ended = last.number == self._limit or not last.is_within(self._tolerance)
+        self.ended = last.number == self._limit or not last.is_within(self._asked.tolerance)
         return None if self.ended else self._plan(last.number + 1)
 
     def _plan(self, rounds: int) -> Plan:
         """The part of the whole plan that is the plan of so many rounds; its sweep is kept in the store."""
         part = self._whole.only(lambda row: row["round"] <= rounds)
         self._part = replace(part, spec=with_rounds(self._whole.spec, rounds))
-        _keep_sweep(self._part, self._store)
+        _keep_sweep(self._part, self._asked.to_json(), self._store)
         return self._part
 
+    def keep_end(self, reason: Reason) -> None:
+        """Keep in the store that the search came to its end."""
+        _keep_sweep(self._part, self._asked.to_json() | {"stopped_by": reason}, self._store)
 
-def _keep_sweep(part: Plan, store: Store) -> None:
-    """Keep the sweep of so many rounds, in place of that of fewer; one of more is as good."""
-    sweep = identity.resolved(part)
+
+def _keep_sweep(part: Plan, search: dict[str, Any], store: Store) -> None:
+    """Keep the sweep of so many rounds with what was asked for, in place of that of fewer; one of more stays."""
+    sweep, cells = identity.resolved(part), part.table()
     grown_from = None
     for newest in store.sweeps()[-1:]:
-        rounds = _rounds_of(store.read_sweep(newest), sweep)
-        if rounds is not None and rounds >= _number_of_rounds(sweep):
-            return
-        grown_from = None if rounds is None else newest
-    store.add_sweep(part.spec.name, sweep, part.table(), grown_from=grown_from)
+        kept = store.read_sweep(newest)
+        before = kept.pop("search", None)
+        rounds = _rounds_of(kept, sweep)
+        if rounds is None:
+            break
+        grown_from = newest
+        if rounds >= _number_of_rounds(sweep):
+            if before == search:
+                return
+            sweep, cells = kept, store.read_cells(newest)
+    store.add_sweep(part.spec.name, sweep | {"search": search}, cells, grown_from=grown_from)
 
 
 def _rounds_of(kept: dict[str, Any], sweep: dict[str, Any]) -> int | None:

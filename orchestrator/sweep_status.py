@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.sweep.cells import read_cells
+from orchestrator.sweep.search_settings import SearchSettings
 from orchestrator.text import plural, printable, size
 from workers.errors import InputError
 from workers.lease import PATH, read_owner
@@ -19,7 +20,9 @@ _REMEDY = "`prunesweep verify --repair` sets it aside"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """Counts of cells. `failures` maps failed trials to what is known of them and how many cells they hold up."""
+    """Counts of cells. `failures` maps failed trials to what is known of them and how many cells they hold up;
+    `search` is what was asked of `prunesweep prune`, if that made the sweep, and `stopped_by` why that has ended.
+    """
 
     sweep: str
     cells: int
@@ -27,6 +30,8 @@ class SweepStatus:
     failed: int
     blocked: int
     failures: dict[str, dict[str, Any]]
+    search: SearchSettings | None = None
+    stopped_by: str | None = None
 
     @property
     def missing(self) -> int:
@@ -52,8 +57,9 @@ class Status:
         sweeps = [
             {
                 name: getattr(sweep, name)
-                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "failures")
+                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "failures", "stopped_by")
             }
+            | {"search": sweep.search.to_json() if sweep.search else None}
             for sweep in self.sweeps
         ]
         rest = ("store", "records", "checkpoints", "checkpoint_bytes", "conflicts", "bytes", "unreadable", "driver")
@@ -73,6 +79,8 @@ class Status:
                 if count := getattr(sweep, word):
                     counts.append(f"{count:,} {word}")
             lines.append(f"\n{sweep.sweep}: {', '.join(counts)}")
+            if sweep.search:
+                lines.append(f"  {'finished' if sweep.stopped_by else 'unfinished'} search: {sweep.search}")
             for trial, failure in sweep.failures.items():
                 step = f" at step {failure['step']:,}" if failure.get("step") is not None else ""
                 attempts = failure.get("attempts") or {}
@@ -84,6 +92,8 @@ class Status:
                     lines.append(f"    prunesweep logs {self.store} {trial}")
             if sweep.failures:
                 lines.append("  hint: `prunesweep resume --retry-failed` runs them again")
+            elif sweep.search and not sweep.stopped_by:
+                lines.append("  hint: `prunesweep resume` goes on with the search")
             elif sweep.missing:
                 lines.append("  hint: `prunesweep resume` does what is missing")
         if self.conflicts:
@@ -104,7 +114,10 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
-        sweeps=[_sweep_status(folder, cells, records, failures) for folder, cells in cells_of.items()],
+        sweeps=[
+            _sweep_status(folder, cells, records, failures, store.read_sweep(folder))
+            for folder, cells in cells_of.items()
+        ],
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
@@ -129,7 +142,11 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
 
 
 def _sweep_status(
-    folder: str, table: pa.Table, records: set[RecordKey], failures: dict[str, dict[str, Any]]
+    folder: str,
+    table: pa.Table,
+    records: set[RecordKey],
+    failures: dict[str, dict[str, Any]],
+    kept: dict[str, Any],
 ) -> SweepStatus:
     columns = ["trial", "step", "evaluation", "lineage", "technique", "compression", "budget", "replicate"]
     done = failed = blocked = 0
@@ -159,6 +176,8 @@ def _sweep_status(
             trial: failures[trial] | {"cells_held_up": count, "cell": example[trial]}
             for trial, count in held_up.items()
         },
+        search=SearchSettings.of(kept),
+        stopped_by=kept.get("search", {}).get("stopped_by"),
     )
 
 

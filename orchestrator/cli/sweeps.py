@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -38,10 +38,12 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import finish, name_unreadable, say
+from orchestrator.cli.searches import finish_search, say_round
 from workers.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.presets import Choice
+    from orchestrator.search import Pruned
     from orchestrator.sweep.spec import SweepSpec
 
 
@@ -152,6 +154,14 @@ def resume(
     retry_failed: RetryFailed = None,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with the newest sweep of a store."""
+    """Go on with the newest sweep of a store, or with the search that made it."""
     location, options = store_of(store), run_options(locals())
-    finish(partial(api.resume, location, sweep=sweep, only=only, options=options), location)
+    search = api.search_to_resume(location, sweep)
+    if search is None:
+        finish(partial(api.resume, location, sweep=sweep, only=only, options=options), location)
+        return
+    say(f"Search: {search}")
+    on_round = None if quiet else partial(say_round, tolerance=search.tolerance)
+    found = api.resume(location, sweep=sweep, only=only, options=options, on_round=on_round)
+    again = f"prunesweep resume {location}" + (f" --sweep {sweep}" if sweep else "")
+    finish_search(cast("Pruned", found), search.tolerance, location, again)

@@ -21,6 +21,7 @@ from workers import training
 from workers.data.images import open_data
 from workers.errors import InputError
 from workers.evaluation import evaluate
+from workers.files import LocalFiles
 from workers.models.build import build, prunable
 from workers.store import Store
 from workers.trial import Dataset, Evaluation, Network, Recipe
@@ -110,6 +111,9 @@ def test_the_smallest_network_within_the_tolerance_is_written_with_its_card(undi
     assert search["epochs_trained"] == pytest.approx(epochs * len(found.rounds))
     assert [each["round"] for each in search["rounds"]] == list(range(len(found.rounds)))
     assert -search["rounds"][-1]["validation_change"][0] > 20 >= -search["rounds"][-2]["validation_change"][0]
+    training = card["training"]
+    assert (training["duration"], training["optimizer"]["lr"], training["schedule"]["name"]) == ("6ep", 0.1, "constant")
+    assert card["dataset"] == "synthetic(channels=1, classes=4, size=6, test_images=200, train_images=80)"
     assert card["input"] == {"shape": [1, 6, 6], "classes": 4, "normalization": "per_image"}
 
 
@@ -175,6 +179,73 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
     assert files_of(folder) == files_of(undisturbed[0])
     now = results(folder)
     assert {name: now[name] for name in kept} == kept
+
+
+def test_resume_finishes_a_search(folder, undisturbed, monkeypatch, capsys):
+    asked = ["--tolerance", "20", "--store", folder / "store", "--rate", "60%"]
+    begin = ["prune", folder / "tiny.yaml", *asked, "--in-process", "-q", "--stop-after", "0s"]
+    code, stdout, stderr = run_main(monkeypatch, capsys, *begin)
+    assert (code, stdout) == (130, "")
+    assert f"Continue with:  prunesweep prune {folder / 'tiny.yaml'} {' '.join(map(str, asked))}\n" in stderr
+    found = "search: prune 60% a round until validation accuracy falls by more than 20 points"
+    assert f"unfinished {found}\n  hint: `prunesweep resume` goes on with the search" in str(
+        ps.status(folder / "store")
+    )
+    resume = ["resume", folder / "store", "--in-process"]
+    code, stdout, stderr = run_main(monkeypatch, capsys, *resume, "-q", "--stop-after", "0s")
+    assert (code, f"Continue with:  prunesweep resume {folder / 'store'}\n" in stderr) == (130, True)
+    code, _, stderr = run_main(monkeypatch, capsys, *resume, "--only", "technique=dense")
+    assert (code, "cannot be done in part" in stderr) == (2, True)
+    code, stdout, stderr = run_main(monkeypatch, capsys, *resume)
+    rounds = undisturbed[1].rounds
+    assert code == 0
+    assert stdout.split() == [str(folder / "store-pruned" / name) for name in ("tiny.safetensors", "tiny.json")]
+    assert f"Kept round {rounds[-2].number}" in stderr
+    assert files_of(folder) == files_of(undisturbed[0])
+    [status] = ps.status(folder / "store").sweeps
+    assert (status.search.tolerance, status.stopped_by, status.cells) == (20, "tolerance", len(rounds))
+
+
+def test_a_search_goes_on_for_what_was_asked_last_and_where(folder, undisturbed):
+    shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
+    found = prune(folder, tolerance=100, max_rounds=1, to=folder / "elsewhere")
+    [status] = ps.status(folder / "store").sweeps
+    assert (status.cells, status.stopped_by) == (len(undisturbed[1].rounds), "max_rounds")
+    shutil.rmtree(folder / "elsewhere")
+    again = ps.resume(folder / "store", options=IN_PROCESS)
+    assert (again.model, again.kept) == (found.model, found.kept)
+    assert not (folder / "store-pruned").exists()
+
+
+def test_another_network_in_the_place_of_one_is_named(folder, undisturbed, monkeypatch, capsys):
+    shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
+    first = prune(folder)
+    assert (first.model.replaced, prune(folder).model.replaced) == (None, None)
+    asked = ["--store", folder / "store", "--tolerance", "0", "--rate", "60%", "--max-rounds", "1", "-q"]
+    _, _, stderr = run_main(monkeypatch, capsys, "prune", folder / "tiny.yaml", *asked)
+    card = first.model.card
+    was = f"{card['network']} on {card['dataset']}, lr_rewinding {card['compression']:.2f}×, test "
+    assert f"It replaces {was}" in stderr
+    assert "found within 20 points at 60% a round" in stderr
+    path = folder / "store-pruned" / "tiny.json"
+    path.write_bytes(path.read_bytes()[:40])
+    assert prune(folder).model.replaced == {}
+
+
+def test_weights_are_never_beside_the_card_of_others(folder, undisturbed, monkeypatch):
+    shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
+    prune(folder)
+    write = LocalFiles.write
+
+    def fail(self, path, data, durable=True):
+        if path == "tiny.json":
+            raise OSError
+        write(self, path, data, durable)
+
+    monkeypatch.setattr(LocalFiles, "write", fail)
+    with pytest.raises(OSError):
+        prune(folder, tolerance=0, max_rounds=1)
+    assert files_of(folder).keys() == {"tiny.safetensors"}
 
 
 def test_a_signal_drains_a_search_as_it_does_a_run(folder, undisturbed):
@@ -271,6 +342,14 @@ def test_export_model_writes_any_cell(undisturbed, by, tmp_path):
     network, _ = loaded(model)
     assert sum(int((weight != 0).sum()) for weight in prunable(network).values()) <= row.kept_weights
     assert Path(model.model).name == f"lr_rewinding-2.5x-{row.trial[:8]}-{row.step}.safetensors"
+
+
+def test_export_model_without_a_cell_asks_for_one(undisturbed, monkeypatch, capsys):
+    for store in (undisturbed[0] / "store", "s3://bucket/store"):
+        code, stdout, stderr = run_main(monkeypatch, capsys, "export-model", store)
+        assert (code, stdout) == (2, "")
+        assert f"error: no cell of store `{store}` is named" in stderr
+        assert f"hint: for example `prunesweep export-model {store} technique=" in stderr
 
 
 def test_export_model_names_what_tells_cells_apart(undisturbed, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from orchestrator.search import Round, _Search, kept_round
 from orchestrator.sweep.chain import chain_sweep, has_grid, load_without_grid, most_rounds, parse_rate, with_rounds
 from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.facts import Facts
+from orchestrator.sweep.search_settings import SearchSettings
 from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import SpecError, spec_from_dict
 from workers.errors import InputError, StoreError
@@ -93,10 +94,14 @@ class Records:
                 self.store.publish(record(**key._asdict(), **values), {"layers": [], "curve": []})
 
 
+def asking(tolerance):
+    return SearchSettings(name="small", tolerance=tolerance)
+
+
 def searched(folder, accuracies, tolerance, limit=6, replicates=1):
     """How many rounds a search asks for one after the other, until it asks for no more."""
     records, asked, seen = Records(folder), [], []
-    search = _Search(whole_plan(limit, replicates), limit, tolerance, records.store, seen.append)
+    search = _Search(whole_plan(limit, replicates), limit, asking(tolerance), records.store, seen.append)
     plan = search.first()
     while plan is not None:
         asked.append(max(cell.round for cell in plan.cells))
@@ -131,7 +136,7 @@ def test_every_round_is_part_of_one_sweep_that_grows_and_never_shrinks(tmp_path)
     assert store.read_cells("0001-small-pruned").num_rows == 4
     kept = spec_from_dict(store.read_sweep("0001-small-pruned")["spec"])
     assert kept == with_rounds(chain(), 3)
-    stricter = _Search(whole_plan(6), 6, 0.0, store, lambda made: None)
+    stricter = _Search(whole_plan(6), 6, asking(0.0), store, lambda made: None)
     stricter.first()
     assert store.read_cells("0001-small-pruned").num_rows == 4
     store.add_sweep("other", {"spec": {"grid": [{"technique": ["dense"]}]}}, whole_plan(1).table())
@@ -141,7 +146,7 @@ def test_every_round_is_part_of_one_sweep_that_grows_and_never_shrinks(tmp_path)
 
 def test_a_round_without_its_record_is_an_error_not_an_end(tmp_path):
     records = Records(tmp_path)
-    search = _Search(whole_plan(3), 3, 1.0, records.store, lambda made: None)
+    search = _Search(whole_plan(3), 3, asking(1.0), records.store, lambda made: None)
     records.publish(search.first(), (0.9, 0.9))
     path = next((tmp_path / "store" / "results").iterdir())
     path.write_bytes(path.read_bytes()[:-1])
