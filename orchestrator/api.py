@@ -73,7 +73,7 @@ def run(
     with driving(whole, known, location, accept_changes=accept_changes) as (opened, lease):
         opened.add_sweep(sweep.name, identity.resolved(whole), whole.table())
         crash_point("session.added")
-        return run_plan(part, opened, lease, options or RunOptions())
+        return run_plan(part, opened, lease, options or RunOptions(), loaded=known.loaded)
 
 
 def resume(

@@ -121,7 +121,7 @@ def search(
     check_folder(to)
     with driving(whole, known, location, accept_changes=accept_changes) as (store, lease):
         found = _Search(whole, limit, asked, store, on_round)
-        summary = run_plan(found.first(), store, lease, options, found.following)
+        summary = run_plan(found.first(), store, lease, options, found.following, known.loaded)
         if summary.exit_code or not found.ended:
             return Pruned(rounds=found.rounds, summary=summary)
         reason: Reason = "max_rounds" if limit == max_rounds else "nothing_left"

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
 from orchestrator.sweep.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
-from workers.registry import is_own, load, search
+from workers.registry import is_own, load, lookup, search
 from workers.store import Store
 from workers.trial import Dataset, Job
 
@@ -106,14 +106,22 @@ def gpu_problem(gpus: Fraction) -> str | None:
     )
 
 
-def unseen_data(jobs: Iterable[Job]) -> list[Dataset]:
-    """The data sets of some jobs that nobody has loaded to plan them, because their facts are known beforehand."""
+def unseen_data(jobs: Iterable[Job], loaded: Collection[str] = ()) -> list[Dataset]:
+    """The data sets of some jobs that lie outside the package, and that nobody has loaded just now to plan them.
+
+    `loaded` are fingerprints. Facts that are known beforehand say nothing of whether the data are there.
+    """
     datasets = {id(job.trial.task): job.trial.task.dataset for job in jobs}.values()
-    return [dataset for dataset in datasets if dataset.name in DATASETS and DATASETS[dataset.name].facts]
+    entries = [(dataset, lookup(DATASETS, dataset.name, "data set")) for dataset in datasets]
+    return [
+        dataset
+        for dataset, entry in entries
+        if entry.facts or ((entry.required or entry.open) and dataset.fingerprint not in loaded)
+    ]
 
 
-def check_data(datasets: Sequence[Dataset]) -> None:
-    """Raise InputError unless every machine of the cluster has some data sets, whole.
+def check_data(datasets: Sequence[Dataset], folder: str) -> None:
+    """Raise InputError unless every machine of the cluster has some data sets, as planned. `folder` has own code.
 
     One machine goes first: where it may download them, the others find them if they share its files.
     """
@@ -121,15 +129,16 @@ def check_data(datasets: Sequence[Dataset]) -> None:
         return
     nodes = _alive()
     for part in (nodes[:1], nodes[1:]):
-        for address, problem in _look(data_problem, (datasets,), part).items():
+        for address, problem in _look(data_problem, (datasets, folder), part).items():
             if problem is not None:
                 raise InputError(f"machine {address}: {problem}")
 
 
-def data_problem(datasets: Sequence[Dataset]) -> str | None:
-    """Why one of some data sets cannot be loaded in this process, or None."""
+def data_problem(datasets: Sequence[Dataset], folder: str) -> str | None:
+    """Why one of some data sets cannot be loaded in this process, or is not what was planned; None if all are."""
     from workers.data.images import load_images
 
+    search(folder)
     try:
         for dataset in datasets:
             load_images(dataset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,16 +145,24 @@ class _Work:
         self.agenda.extend(jobs, checkpoints, failures)
 
 
-def run_plan(plan: Plan, store: Store, lease: Lease, options: RunOptions, grow: Grow = lambda: None) -> Summary:
+def run_plan(
+    plan: Plan,
+    store: Store,
+    lease: Lease,
+    options: RunOptions,
+    grow: Grow = lambda: None,
+    loaded: Collection[str] = (),
+) -> Summary:
     """Do what is missing of a plan, and whenever all of it is done, of the one that it grows to.
 
+    Data are looked at before anything starts, but for those of fingerprints that were `loaded` just now.
     Raises InputError before any work starts, StoreError where it cannot go on.
     """
     work = _Work(plan, grow, store, options.retry)
     interrupt = Interrupt(options.stop_after)
     if not work.agenda.exhausted:
         with interrupt:
-            problem = _drive(work, store, lease, interrupt, options)
+            problem = _drive(work, store, lease, interrupt, options, loaded)
         if problem:
             raise StoreError(f"{problem}\n\nhint: all that is done is kept; go on with `prunesweep resume`")
         crash_point("session.driven")
@@ -195,7 +203,9 @@ def _again(failure: dict[str, Any], retry: tuple[str, ...]) -> bool:
     return "all" in retry or failure["outcome"] in ("bad_input", *retry)
 
 
-def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, options: RunOptions) -> str | None:
+def _drive(
+    work: _Work, store: Store, lease: Lease, interrupt: Interrupt, options: RunOptions, loaded: Collection[str]
+) -> str | None:
     """Run what the agenda has; returns why the sweep cannot go on, if it cannot."""
     from orchestrator.driver.dispatcher import Dispatcher
     from workers.attempt import Bounds
@@ -217,7 +227,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
             all_done=lambda: progress.show_plan(work.plan) if work.grow() else None,
         )
 
-    unseen = machines.unseen_data(agenda.jobs.values())
+    unseen = machines.unseen_data(agenda.jobs.values(), loaded)
     resources = plan.spec.resources
     machine = Machine(
         device="cuda" if resources.gpus else "cpu",
@@ -226,7 +236,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
     if options.in_process:
         from orchestrator.driver import in_process
 
-        if problem := machines.gpu_problem(resources.gpus) or machines.data_problem(unseen):
+        if problem := machines.gpu_problem(resources.gpus) or machines.data_problem(unseen, os.getcwd()):
             raise InputError(problem)
         with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
@@ -249,7 +259,7 @@ def _drive(work: _Work, store: Store, lease: Lease, interrupt: Interrupt, option
             return None
         machines.check_shared(store)
         machines.check_importable(machines.own_functions(plan), os.getcwd())
-        machines.check_data(unseen)
+        machines.check_data(unseen, os.getcwd())
         with Progress(plan, store, agenda, slots=slots, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
             ray_tune.drive(dispatching, store, machine, bounds, cluster, slots)

@@ -75,10 +75,14 @@ class Undescribed(InputError):
 
 
 class Facts:
-    """Answers by question. `unreadable` names what the store had of them and could not be read (path: reason)."""
+    """Answers by question. `unreadable` names what the store had of them and could not be read (path: reason).
+
+    `loaded` are the fingerprints of the data that were looked at just now.
+    """
 
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
         self._answers = answers
+        self.loaded: set[str] = set()
         self.unreadable: dict[str, str] = {}
 
     def __getitem__(self, question: Question) -> Answer:
@@ -113,6 +117,7 @@ def gather(questions: Iterable[Question], store: Store | None = None, known_befo
     if problems:
         raise Undescribed(problems)
     known._answers |= {question.key: answer["facts"] for question, answer in asked}
+    known.loaded |= {answer["facts"]["dataset"]["fingerprint"] for _, answer in asked}
     return known
 
 

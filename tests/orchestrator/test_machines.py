@@ -41,7 +41,7 @@ def test_functions_of_ones_own_in_a_plan():
 def test_nothing_is_asked_of_a_cluster_without_code_of_ones_own(monkeypatch):
     monkeypatch.setattr("orchestrator.driver.machines._alive", None)
     check_importable([], "anywhere")
-    check_data([])
+    check_data([], "anywhere")
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
@@ -59,13 +59,27 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch):
     assert "a trial is to have 1/2 GPUs, and torch finds none" in gpu_problem(Fraction(1, 2))
 
 
-def test_data_whose_facts_are_known_beforehand_are_looked_for_all_the_same(tmp_path):
-    jobs = [SimpleNamespace(trial=SimpleNamespace(task=task(name))) for name in ("digits", "cifar10", "data:load")]
-    (unseen,) = unseen_data(jobs)
-    assert unseen.name == "cifar10"
-    problem = data_problem([replace(unseen, arguments={"root": str(tmp_path)}, fingerprint="md5:x")])
+def test_data_that_nobody_has_loaded_are_looked_at(tmp_path):
+    names = ("digits", "synthetic", "cifar10", "image_parquet", "data:load")
+    jobs = [SimpleNamespace(trial=SimpleNamespace(task=task(name))) for name in names]
+    assert [dataset.name for dataset in unseen_data(jobs)] == ["cifar10", "image_parquet", "data:load"]
+    assert [dataset.name for dataset in unseen_data(jobs, loaded={""})] == ["cifar10"]  # its facts need no loading
+    cifar = replace(task("cifar10").dataset, arguments={"root": str(tmp_path)}, fingerprint="md5:x")
+    problem = data_problem([cifar], str(tmp_path))
     assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem
     assert "hint: name the folder" in problem
+
+
+def test_data_that_changed_since_they_were_planned_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "changing_data.py").write_text(
+        "import torch\nfrom workers.data.images import Images\ndef load(bright):\n"
+        "    part = torch.full((4, 1, 2, 2), bright, dtype=torch.uint8), torch.tensor([0, 1, 0, 1])\n"
+        "    return Images(train_images=part[0], train_labels=part[1], test_images=part[0], test_labels=part[1],"
+        " classes=2)\n"
+    )
+    dataset = Dataset(name="changing_data:load", arguments={"bright": 1}, fingerprint="sha256:before")
+    assert "the data changed since the sweep was planned" in data_problem([dataset], str(tmp_path))
 
 
 @pytest.mark.parametrize(
