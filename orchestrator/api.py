@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.crashpoints import crash_point
-from workers.errors import CorruptFile, InputError, MissingStore, StoreError
+from workers.errors import SET_ASIDE, CorruptFile, InputError, MissingStore, StoreError
+from workers.files import absolute
 from workers.store import Store
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     try:
         return opened.read_sweep(folders[-1])
     except CorruptFile as error:
-        remedy = "`prunesweep verify --repair` sets it aside; then `prunesweep run` its sweep file again"
-        raise StoreError(f"{error}\n\nhint: {remedy}") from error
+        raise StoreError(f"{error}\n\nhint: {SET_ASIDE}; then `prunesweep run` its sweep file again") from error
 
 
 def prune(
@@ -157,7 +157,7 @@ def prune(
         rate=rate,
         replicates=replicates,
         max_rounds=max_rounds,
-        to=None if to is None else _absolute(os.fspath(to)),
+        to=None if to is None else absolute(os.fspath(to)),
     )
     return search(
         spec,
@@ -258,10 +258,6 @@ def existing_store(store: Location | None) -> Store | None:
 
 def _folder(to: Location | None, default: str) -> str:
     return default if to is None else os.fspath(to).rstrip("/") or "/"
-
-
-def _absolute(folder: str) -> str:
-    return folder if "://" in folder else os.path.abspath(folder)
 
 
 def store_location(sweep: SweepSpec, store: Location | None) -> str:

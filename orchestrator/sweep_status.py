@@ -6,16 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from orchestrator.sweep.cells import read_cells
+from orchestrator.sweep.cells import Kept, read_kept
 from orchestrator.sweep.search_settings import SearchSettings
 from orchestrator.text import plural, printable, size
-from workers.errors import InputError
+from workers.errors import SET_ASIDE, InputError
 from workers.lease import PATH, read_owner
 from workers.store import RecordKey, Store
-
-_REMEDY = "`prunesweep verify --repair` sets it aside"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,16 +104,13 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     folders = [name for name in store.sweeps() if sweep in (None, name, name.partition("-")[2])]
     if sweep is not None and not folders:
         raise InputError(f"store `{store.location}` has no sweep `{sweep}`\n\nhint: it has {', '.join(store.sweeps())}")
-    cells_of, unreadable = read_cells(store, folders)
+    found, unreadable = read_kept(store, folders)
     records, unsound = store.sound_records()
     failures, sizes = store.failures(), store.checkpoint_sizes()
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
-        sweeps=[
-            _sweep_status(folder, cells, records, failures, store.read_sweep(folder))
-            for folder, cells in cells_of.items()
-        ],
+        sweeps=[_sweep_status(folder, kept, records, failures) for folder, kept in found.items()],
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
@@ -133,26 +126,20 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     try:
         owner = read_owner(store.files)
     except OSError as error:
-        return None, {PATH: f"{PATH}: {error}; {_REMEDY}"}
+        return None, {PATH: f"{PATH}: {error}; {SET_ASIDE}"}
     if owner is None or owner.is_gone:
         return None, {}
     if not owner.is_known:
-        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read; {_REMEDY}"}
+        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read; {SET_ASIDE}"}
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 
-def _sweep_status(
-    folder: str,
-    table: pa.Table,
-    records: set[RecordKey],
-    failures: dict[str, dict[str, Any]],
-    kept: dict[str, Any],
-) -> SweepStatus:
+def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, dict[str, Any]]) -> SweepStatus:
     columns = ["trial", "step", "evaluation", "lineage", "technique", "compression", "budget", "replicate"]
     done = failed = blocked = 0
     held_up: Counter[str] = Counter()
     example: dict[str, str] = {}
-    cells = table.select(columns).to_pylist()
+    cells = kept.cells.select(columns).to_pylist()
     for cell in cells:
         if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) in records:
             done += 1
@@ -176,8 +163,8 @@ def _sweep_status(
             trial: failures[trial] | {"cells_held_up": count, "cell": example[trial]}
             for trial, count in held_up.items()
         },
-        search=SearchSettings.of(kept),
-        stopped_by=kept.get("search", {}).get("stopped_by"),
+        search=SearchSettings.of(kept.sweep),
+        stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
     )
 
 

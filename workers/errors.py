@@ -17,6 +17,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+SET_ASIDE = "`prunesweep verify --repair` sets it aside"
+"""What to do about a damaged file of a store."""
+
 
 class PrunesweepError(Exception):
     """Base class. The message says what is wrong and what to do about it.

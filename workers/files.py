@@ -100,6 +100,11 @@ def is_temporary(path: str) -> bool:
     return path.rpartition("/")[2].startswith(HIDDEN) and path.endswith(_TEMPORARY)
 
 
+def absolute(location: str) -> str:
+    """A location that means the same wherever in the file tree a process is."""
+    return location if "://" in location else str(Path(location).absolute())
+
+
 def open_files(location: str | os.PathLike[str]) -> Files:
     """The files at a local path or a URI (`s3://bucket/prefix`, `gs://...`, `file:///...`)."""
     text = os.fspath(location)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.errors import InputError
+from workers.registry import misspelt
 from workers.trial import Recipe
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -59,9 +60,8 @@ def _spare_batch_norm(network: nn.Module) -> list[dict[str, Any]]:
 
 def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if name not in OPTIMIZERS:
-        known = {other.lower(): other for other in OPTIMIZERS}
-        near = difflib.get_close_matches(name.lower(), known, n=1)
-        meant = f"did you mean `{known[near[0]]}`? " if near else ""
+        near = misspelt(name, OPTIMIZERS)
+        meant = f"did you mean `{near}`? " if near else ""
         raise InputError(f"unknown optimizer `{name}`\n\nhint: {meant}torch.optim has {', '.join(OPTIMIZERS)}")
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")

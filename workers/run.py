@@ -16,7 +16,7 @@ from workers.checkpoint import State
 from workers.crashpoints import crash_point
 from workers.data.images import open_data
 from workers.data.source import Data
-from workers.errors import BadInput, CorruptFile
+from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.evaluation import evaluate
 from workers.machine import Machine
 from workers.provenance import provenance
@@ -26,7 +26,7 @@ from workers.trial import Job, Stop, canonical, trial_id
 
 log = logging.getLogger(__name__)
 
-_REMEDY = "`prunesweep verify --repair` sets it aside, `prunesweep resume --retry-failed` makes it anew"
+_REMEDY = f"{SET_ASIDE}, `prunesweep resume --retry-failed` makes it anew"
 
 
 def run(job: Job, store: Store, machine: Machine) -> Generator[int]:

@@ -34,7 +34,7 @@ import pyarrow as pa
 from workers import layout
 from workers.crashpoints import crash_point
 from workers.encoding import from_json, from_parquet, to_json, to_parquet
-from workers.errors import CorruptFile, NewerFile, StoreError
+from workers.errors import SET_ASIDE, CorruptFile, NewerFile, StoreError
 from workers.files import Files, open_files
 from workers.record import (
     DETAIL_SCHEMA,
@@ -48,7 +48,6 @@ from workers.states import States
 
 _CACHE = "cache/records.parquet"
 _PARQUET_END = b"PAR1"
-_REMEDY = "`prunesweep verify --repair` sets it aside"
 
 log = logging.getLogger(__name__)
 
@@ -161,13 +160,13 @@ class Store(States):
             if then == size or (then is None and self._ends_well(path)):
                 keys.add(key)
             else:
-                unsound[path] = f"{path}: is not the record that was written; {_REMEDY}"
+                unsound[path] = f"{path}: is not the record that was written; {SET_ASIDE}"
         return keys, unsound
 
     def _no_files(self) -> dict[str, str]:
         """What is named like a record and is a folder, a link or the like (path: reason)."""
         return {
-            f"results/{name}": f"results/{name}: is a {kind}, not a file; {_REMEDY}"
+            f"results/{name}": f"results/{name}: is a {kind}, not a file; {SET_ASIDE}"
             for name, kind in self.files.kinds("results").items()
             if kind != "file" and parse_record_name(name) is not None
         }

@@ -38,7 +38,7 @@ def compare(
     """Lay two stores, or a store and the published study, beside each other, cell by cell."""
     note_published([ours, theirs])
     found = api.compare(ours, theirs, budget=budget, filters=only_of(only, network, schedule))
-    show(found, "json" if as_json else format_)
+    show(found, format_, as_json)
     name_unreadable(found.unreadable)
 
 
@@ -56,5 +56,5 @@ def headline(
     location = store_of(store)
     note_published([location])
     found = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
-    show(found, "json" if as_json else format_)
+    show(found, format_, as_json)
     name_unreadable(found.unreadable)

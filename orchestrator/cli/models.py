@@ -11,6 +11,7 @@ import typer
 from orchestrator import api
 from orchestrator.cli.app import app
 from orchestrator.cli.options import (
+    AcceptChanges,
     Address,
     AsJson,
     Cpus,
@@ -57,9 +58,7 @@ def prune(
     stop_after: StopAfter = None,
     checkpoint_seconds: Save = 60.0,
     retry_failed: RetryFailed = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Train again what other data, code or numerics gave.")
-    ] = False,
+    accept_changes: AcceptChanges = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

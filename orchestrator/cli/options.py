@@ -60,6 +60,9 @@ MaxConcurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Tri
 Wait = Annotated[bool, typer.Option("--wait-for-resources", help="Wait for machines instead of refusing.")]
 StopAfter = Annotated[str | None, typer.Option("--stop-after", help="Stop in time for a job limit: `23h`, `90min`.")]
 Save = Annotated[float, typer.Option("--checkpoint-seconds", help="How often a running trial saves its state.", min=0)]
+AcceptChanges = Annotated[
+    bool, typer.Option("--accept-changes", help="Train again what other data, code or numerics gave.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 RetryFailed = Annotated[
     str | None,

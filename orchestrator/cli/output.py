@@ -27,8 +27,8 @@ class Printable(Protocol):
     def to_json(self) -> str: ...
 
 
-def show(found: Printable, format_: Format) -> None:
-    """Print a table or what is like one."""
+def show(found: Printable, format_: Format, as_json: bool) -> None:
+    """Print a table or what is like one; `--json` is short for that format."""
     writers: dict[Format, Callable[[], str]] = {
         "text": lambda: found.to_text(terminal_width()),
         "markdown": found.to_markdown,
@@ -36,7 +36,7 @@ def show(found: Printable, format_: Format) -> None:
         "latex": found.to_latex,
         "json": found.to_json,
     }
-    print(writers[format_]())
+    print(writers["json" if as_json else format_]())
 
 
 def note_published(locations: Sequence[str]) -> None:
@@ -63,8 +63,7 @@ def finish(work: Callable[[], Any], store: str | None) -> None:
     summary = work()
     say(f"{summary.cells_done:,} of {summary.cells:,} cells done")
     if summary.failed:
-        classes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
-        say(f"{summary.failed:,} trials failed ({classes}) and block {summary.blocked:,} more")
+        say(f"{summary.failed:,} trials failed ({summary.classes}) and block {summary.blocked:,} more")
         say(f"\nSee why:    prunesweep status {store}\nTry again:  prunesweep resume {store} --retry-failed")
     elif summary.cells_done < summary.cells:
         say(f"\nContinue with:  prunesweep resume {store}")

@@ -90,9 +90,8 @@ def _described(card: dict[str, Any]) -> str:
 def _say_unfinished(found: Pruned, store: str | None, again: str) -> None:
     summary = found.summary
     if summary.failed:
-        classes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(summary.outcomes.items()))
         done = max(len(found.rounds) - 1, 0)
-        say(f"\n{plural(summary.failed, 'trial')} failed ({classes}), and {plural(done, 'round')} are done")
+        say(f"\n{plural(summary.failed, 'trial')} failed ({summary.classes}), and {plural(done, 'round')} are done")
         say(f"\nSee why:    prunesweep status {store}\nTry again:  {again} --retry-failed")
         if done > 0:
             say(f"Keep what there is:  `prunesweep prune` with --max-rounds {done}")

@@ -68,7 +68,7 @@ def table(
     note_published([location])
     joined = read(location, None if sweep is None else [sweep])
     found = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
-    show(found, "json" if as_json else format_)
+    show(found, format_, as_json)
     name_unreadable(joined.unreadable)
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from orchestrator.text import duration, printable
 from workers.crashpoints import crash_point
-from workers.errors import StoreError
+from workers.errors import SET_ASIDE, StoreError
 from workers.files import NotAFile
 from workers.lease import MISSED_PERIODS, PATH, PERIOD, Owner, read_owner
 from workers.store import Store
@@ -48,7 +48,7 @@ class Lease:
         except NotAFile as error:
             raise StoreError(
                 f"store `{self._store.location}`: its `{PATH}` {error}, so that nobody can drive it\n\n"
-                "hint: `prunesweep verify --repair` sets it aside"
+                f"hint: {SET_ASIDE}"
             ) from error
         except OSError as error:
             raise StoreError(f"store `{self._store.location}`: cannot write: {error}") from error

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from orchestrator.driver import machines
@@ -23,6 +22,7 @@ from orchestrator.sweep.plan import Plan
 from orchestrator.text import parse_duration
 from workers.crashpoints import crash_point
 from workers.errors import InputError, StoreError
+from workers.files import absolute
 from workers.outcomes import FAILURES
 from workers.registry import closest
 from workers.store import Store
@@ -84,6 +84,11 @@ class Summary:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     @property
+    def classes(self) -> str:
+        """The failed trials by class, for people: `2 diverged, 1 io`."""
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
+
+    @property
     def exit_code(self) -> int:
         """0 done, 3 finished with failures, 130 or 143 interrupted (also at the end of the time given)."""
         if self.signal is not None:
@@ -100,7 +105,7 @@ def driving(plan: Plan, known: Facts, location: str, *, accept_changes: bool) ->
     Raises StoreError where another driver has it, InputError for what has changed behind the store's back, unless that
     is accepted.
     """
-    store = Store(location if "://" in location else str(Path(location).absolute()), create=True)
+    store = Store(absolute(location), create=True)
     store.check_writable()
     with Lease(store) as lease:
         if not accept_changes:

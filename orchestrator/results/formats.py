@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -65,18 +65,27 @@ def long_rows(table: Table) -> list[dict[str, Any]]:
 
 def to_csv(table: Table) -> str:
     """The long rows with a header; empty where there is nothing."""
-    text = io.StringIO()
-    rows = long_rows(table)
-    writer = csv.DictWriter(text, fieldnames=_LONG_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(_LONG_COLUMNS, long_rows(table))
 
 
 def to_json(table: Table) -> str:
     """What the table shows, and its long rows under `cells`."""
     head = {name: getattr(table, name) for name in ("value", "unit", "statistic", "split", "budget")}
-    return json.dumps(head | {"cells": long_rows(table)}, indent=1, ensure_ascii=False, allow_nan=False)
+    return json_text(head, long_rows(table))
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def json_text(head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """An object with what was asked and the rows, under `cells`."""
+    return json.dumps({**head, "cells": rows}, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 _LONG_COLUMNS = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.sweep.cells import CELLS, read_cells
+from orchestrator.sweep.cells import CELLS, read_kept
 from workers.errors import InputError
 from workers.store import Store
 
@@ -30,11 +30,6 @@ class Joined(NamedTuple):
 
     rows: pa.Table
     unreadable: dict[str, str]
-
-
-def results(store: Store, sweeps: Iterable[str] | None = None) -> pd.DataFrame:
-    """The rows of `join` as a frame, as `to_frame` makes it. Raises as `join` does."""
-    return to_frame(join(store, sweeps))
 
 
 def to_frame(joined: Joined) -> pd.DataFrame:
@@ -70,8 +65,8 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
 
     Raises InputError for a sweep that the store does not have.
     """
-    cells_of, unreadable = read_cells(store, _folders(store, sweeps))
-    cells = _union(cells_of)
+    kept, unreadable = read_kept(store, _folders(store, sweeps))
+    cells = _union({folder: each.cells for folder, each in kept.items()})
     records, unreadable_records = store.records()
     unreadable |= unreadable_records
     position = {key: row for row, key in enumerate(_keys(records, _RECORD))}

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.results.formats import GAP, column
+from orchestrator.results.formats import GAP, column, csv_text, json_text
 from orchestrator.results.markup import escape_latex, escape_markdown, latex_table, markdown_grid
 
 if TYPE_CHECKING:
@@ -92,16 +89,12 @@ class Report(ABC):
 
     def to_csv(self) -> str:
         """`rows` as CSV with a header."""
-        text = io.StringIO()
         rows = self.rows()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        return csv_text(list(rows[0]) if rows else [], rows)
 
     def to_json(self) -> str:
         """An object with what was asked and the `rows`, under `cells`."""
-        return json.dumps(self.settings | {"cells": self.rows()}, indent=1, ensure_ascii=False, allow_nan=False)
+        return json_text(self.settings, self.rows())
 
     def to_frame(self) -> pd.DataFrame:
         """`rows` as a pandas frame."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.sweep.problems import Complaint, Path
 from workers.optimizer_names import OPTIMIZER_ARGUMENTS
-from workers.registry import Entry, closest, is_own
+from workers.registry import Entry, closest, is_own, misspelt
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
 _IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimiser that is text
@@ -54,11 +54,9 @@ def check_optimizer(path: Path, value: object) -> Iterator[Complaint]:
         return
     arguments = OPTIMIZER_ARGUMENTS.get(name)
     if arguments is None:
-        known = {each.lower(): each for each in OPTIMIZER_ARGUMENTS}
-        near = difflib.get_close_matches(name.lower()[:100], known, n=1)
-        if near:
+        if near := misspelt(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
-            yield Complaint((*path, "name"), "unknown optimizer", f"did you mean `{known[near[0]]}`? Known: {others}")
+            yield Complaint((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
         return
     for key, item in value.items():
         if key in ("name", "lr", *arguments):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -34,12 +35,19 @@ CELLS = pa.schema(
 )
 
 
-def read_cells(store: Store, folders: Iterable[str]) -> tuple[dict[str, pa.Table], dict[str, str]]:
-    """The cells of sweeps by folder, in the order given, and the sweeps that could not be read (path: reason)."""
+class Kept(NamedTuple):
+    """What a store keeps of a sweep: the resolved sweep, and its cells as a table of `CELLS`."""
+
+    sweep: dict[str, Any]
+    cells: pa.Table
+
+
+def read_kept(store: Store, folders: Iterable[str]) -> tuple[dict[str, Kept], dict[str, str]]:
+    """Sweeps by folder, in the order given, and those that could not be read (path: reason)."""
     found, unreadable = {}, {}
     for folder in folders:
         try:
-            store.read_sweep(folder)  # only to be whole: without it nothing can be resumed
+            sweep = store.read_sweep(folder)
             cells = store.read_cells(folder)
             if missing := set(CELLS.names) - set(cells.column_names):
                 raise CorruptFile(f"sweeps/{folder}/cells.parquet", f"has no column `{min(missing)}`")
@@ -48,5 +56,5 @@ def read_cells(store: Store, folders: Iterable[str]) -> tuple[dict[str, pa.Table
         else:
             cells = cells.select(CELLS.names)
             same = cells.schema.equals(CELLS)
-            found[folder] = cells if same else cells.cast(CELLS)  # which imports pyarrow.compute: 0.1 s
+            found[folder] = Kept(sweep, cells if same else cells.cast(CELLS))  # which imports pyarrow.compute: 0.1 s
     return found, unreadable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.sweep.plan import Plan
-from workers.errors import CorruptFile, InputError, StoreError
+from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
 from workers.store import Store
 from workers.trial import NUMERICS_VERSION, Task, canonical, digest
 
@@ -52,7 +52,7 @@ def check_unchanged(plan: Plan, store: Store) -> None:
         try:
             before = store.read_sweep(folder).get("tasks", {})
         except CorruptFile as error:
-            raise StoreError(f"{error}\n\nhint: `prunesweep verify --repair` sets it aside") from error
+            raise StoreError(f"{error}\n\nhint: {SET_ASIDE}") from error
         for key in now.keys() & before.keys():
             changed = [name for name in now[key] if now[key][name] != before[key].get(name)]
             if changed:

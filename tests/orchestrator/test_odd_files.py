@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator import cli
 from orchestrator.driver.lease import Lease
 from orchestrator.gc import collect
 from orchestrator.verify import verify
@@ -26,30 +24,6 @@ RECORD = f"results/{TRIAL}-00000003-aaaaaaaa.parquet"
 @pytest.fixture
 def store(tmp_path):
     return Store(shutil.copytree(GOLDEN, tmp_path / "store"))
-
-
-@pytest.fixture
-def elsewhere(tmp_path):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    (folder / "file").write_bytes(b"of somebody else")
-    return folder
-
-
-@pytest.fixture
-def main(monkeypatch, capsys):
-    """Exit code, stdout and stderr of `prunesweep ...`."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def put(store, path, what, elsewhere):

@@ -5,7 +5,7 @@ import pytest
 from factories import cell, dense_cell, make_store, record_of
 
 from orchestrator.results.export import export
-from orchestrator.results.frame import join, results
+from orchestrator.results.frame import join, to_frame
 from workers.errors import InputError
 
 
@@ -17,13 +17,13 @@ def store(tmp_path):
 
 
 def test_a_frame_survives_parquet(tmp_path, store):
-    frame = results(store)
+    frame = to_frame(join(store))
     path = export(frame, tmp_path / "new" / "cells.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(path), frame)
 
 
 def test_csv_has_the_same_rows(tmp_path, store):
-    frame = results(store)
+    frame = to_frame(join(store))
     read = pd.read_csv(export(frame, tmp_path / "cells.csv"))
     assert list(read.columns) == list(frame.columns)
     assert list(read["technique"]) == list(frame["technique"])
@@ -41,12 +41,12 @@ def test_an_export_replaces_the_file_and_leaves_nothing_beside_it(tmp_path, stor
     path = tmp_path / "out" / "cells.csv"
     path.parent.mkdir()
     path.write_text("old")
-    export(results(store), path)
+    export(to_frame(join(store)), path)
     assert path.read_text().startswith('"dataset"')
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_another_suffix_is_refused_before_anything_is_written(tmp_path, store):
     with pytest.raises(InputError, match=r"cells\.xlsx`(?s:.*)must end in \.parquet or \.csv"):
-        export(results(store), tmp_path / "out" / "cells.xlsx")
+        export(to_frame(join(store)), tmp_path / "out" / "cells.xlsx")
     assert not (tmp_path / "out").exists()

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from factories import EVALUATION, cell, cells_table, dense_cell, make_store, record, record_of
 
-from orchestrator.results.frame import join, results
+from orchestrator.results.frame import join, to_frame
 from workers.errors import InputError
 
 
@@ -162,21 +162,21 @@ def test_a_store_without_sweeps_has_no_rows(tmp_path, dense):
     store.files.delete("sweeps/0001-digits/sweep.json")
     (tmp_path / "sweeps" / "0001-digits").rmdir()
     assert join(store).rows.num_rows == 0
-    assert len(results(store)) == 0
+    assert len(to_frame(join(store))) == 0
 
 
 def test_unreadable_records_are_named(tmp_path, dense):
     store = make_store(tmp_path, [dense], [record_of(dense)])
     path = f"results/{dense['trial']}-00000100-{EVALUATION}.parquet"
     store.files.write(path, b"cut off")
-    frame = results(store)
+    frame = to_frame(join(store))
     assert list(frame.attrs["unreadable"]) == [path]
     assert not frame["done"].any()
 
 
 def test_the_frame_declares_its_types_with_and_without_records(tmp_path, dense):
-    bare = results(make_store(tmp_path / "bare", [dense, cell()], []))
-    full = results(make_store(tmp_path / "full", [dense, cell()], [record_of(dense), record_of(cell())]))
+    bare = to_frame(join(make_store(tmp_path / "bare", [dense, cell()], [])))
+    full = to_frame(join(make_store(tmp_path / "full", [dense, cell()], [record_of(dense), record_of(cell())])))
     assert bare.dtypes.to_dict() == full.dtypes.to_dict()
     assert full["test_images"].dtype == pd.Int64Dtype()
     assert full["test_accuracy"].dtype == "float64"
@@ -192,7 +192,7 @@ def test_trials_that_began_with_different_bits_of_one_rewind_point_are_flagged(t
         record_of(one, start_trial="dense_0", start_step=7, start_digest=digests[one["trial"]], mask_digest=None)
         for one in cells
     ]
-    frame = results(make_store(tmp_path / "store", cells, records))
+    frame = to_frame(join(make_store(tmp_path / "store", cells, records)))
     assert dict(zip(frame["trial"], frame["mixed_parents"], strict=True)) == {
         "rewound_0": True,
         "rewound_1": True,
@@ -205,7 +205,7 @@ def test_an_extended_and_then_edited_sweep_has_each_cell_once(tmp_path):
     store = make_store(tmp_path / "store", [first], [record_of(first), record_of(added), record_of(edited)])
     store.add_sweep("digits", {"name": "digits", "replicates": 2}, cells_table([first, added]))
     store.add_sweep("digits", {"name": "digits", "lr": 1}, cells_table([edited]))
-    frame = results(store)
+    frame = to_frame(join(store))
     assert sorted(zip(frame["trial"], frame["recipe"], strict=True)) == [
         ("a", "default (0002-digits)"),
         ("b", "default (0002-digits)"),

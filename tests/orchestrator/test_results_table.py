@@ -9,7 +9,7 @@ import sys
 import pytest
 from factories import cell, dense_cell, make_store, record_of
 
-from orchestrator.results.frame import join, results
+from orchestrator.results.frame import join, to_frame
 from orchestrator.results.table import table
 from orchestrator.results.wording import compression_labels
 from workers.errors import InputError
@@ -217,7 +217,7 @@ def test_impossible_choices_are_refused(two_budgets, options, message):
 def test_a_frame_gives_the_same_table_as_arrow(tmp_path):
     dense, pruned = dense_cell(), cell()
     store = make_store(tmp_path, [dense, pruned, cell(replicate=1)], [record_of(dense), record_of(pruned)])
-    assert table(results(store)).to_json() == table(join(store).rows).to_json()
+    assert table(to_frame(join(store))).to_json() == table(join(store).rows).to_json()
 
 
 def test_text(two_budgets):

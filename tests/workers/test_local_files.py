@@ -18,14 +18,6 @@ def files(tmp_path):
     return LocalFiles(tmp_path / "store")
 
 
-@pytest.fixture
-def elsewhere(tmp_path):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    (folder / "file").write_bytes(b"of somebody else")
-    return folder
-
-
 def put(files, path, what, elsewhere):
     """Something that is no file."""
     place = files.root / path

@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""What tests of several folders share."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import sys
 
 import pytest
 
-from orchestrator import cli
-
 
 @pytest.fixture
 def main(monkeypatch, capsys):
-    """Exit code, stdout and stderr of `prunesweep ...`."""
+    """Exit code, stdout and stderr of `prunesweep ...`, called in this process."""
+    from orchestrator import cli
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])
@@ -23,3 +22,12 @@ def main(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder outside a store, with a file in it."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"of somebody else")
+    return folder
