@@ -23,8 +23,8 @@ from collections import Counter
 from pathlib import Path
 
 import orchestrator as ps
-from orchestrator.sweep.cells import CELLS
-from workers.record import RESULT_COLUMNS
+from orchestrator.planning.cells import CELLS
+from workers.store.record import RESULT_COLUMNS
 
 SWEEP = """\
 version: 1

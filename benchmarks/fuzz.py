@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from orchestrator.sweep.settings import questions
+from orchestrator.planning.crossing import questions
 from orchestrator.sweep.spec import SpecError, parse_spec
-from workers import checkpoint
 from workers.errors import CorruptFile
-from workers.store import Store
+from workers.store.store import Store
+from workers.training import checkpoint
 
 TEMPLATE = Path(__file__).parents[1] / "orchestrator" / "templates" / "digits.yaml"
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "store-v1"

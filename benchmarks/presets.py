@@ -13,7 +13,7 @@ import orchestrator as ps
 from orchestrator.presets import Choice, presets
 from orchestrator.sweep.spec import SweepSpec, spec_from_dict
 from orchestrator.sweep.yaml_source import read_yaml
-from workers.store import Store
+from workers.store.store import Store
 
 BATCH = 8
 QUICK = ("digits", "resnet20-one-shot", "resnet20-iterative", "resnet56-structured-b")

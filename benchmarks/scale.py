@@ -14,12 +14,12 @@ from typing import Any
 from measure import Figure, arguments, finish, prunesweep, wait, work_in, write_sweep
 
 import orchestrator as ps
-from orchestrator.sweep import expand, identity
-from orchestrator.sweep.plan import Cell
-from orchestrator.sweep.settings import find_out
-from workers.encoding import to_parquet
-from workers.record import SCHEMA_VERSION, record_name, table_of
-from workers.store import Store
+from orchestrator.planning import changes, expand
+from orchestrator.planning.crossing import find_out
+from orchestrator.planning.plan import Cell
+from workers.store.checksummed import to_parquet
+from workers.store.record import SCHEMA_VERSION, record_name, table_of
+from workers.store.store import Store
 
 TECHNIQUES = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]
 
@@ -75,7 +75,7 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
     spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
     plan = expand.make_plan(spec, find_out(spec, None))
     store = Store(folder / "large", create=True)
-    store.add_sweep(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": identity.tasks(plan)}, plan.table())
+    store.add_sweep(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
     publish_all(folder / "large", {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values())
     commands = {"status": [], "table": [], "export": ["--to", folder / "export"]}
     return [Figure("records read", len(store.record_keys()), "records")] + [

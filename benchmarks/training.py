@@ -16,7 +16,7 @@ from typing import Any
 
 from measure import Figure, arguments, finish
 
-from workers.machine import HUGE_PAGES
+from workers.training.machine import HUGE_PAGES
 
 BATCH = 128
 IMAGES = 10_000
@@ -105,7 +105,7 @@ def our_loop(device: str) -> Callable[[int], None]:
 
     from workers import schedules
     from workers.data.images import open_data
-    from workers.training import Training, configure
+    from workers.training.trainer import Training, configure
     from workers.trial import Dataset, Network, Recipe, Task, Trial
 
     images = {"train_images": IMAGES, "test_images": 10, "classes": 10, "channels": 3, "size": 32}

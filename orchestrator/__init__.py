@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orchestrator.api import compare, export_model, frame, headline, load, plan, prune, resume, run, status
     from orchestrator.driver.session import RunOptions, Summary
-    from orchestrator.model_export import ExportedModel
+    from orchestrator.planning.plan import Plan
     from orchestrator.results.export import export
     from orchestrator.results.figure import accuracy_vs_compression as figure
     from orchestrator.results.figure import save as save_figure
+    from orchestrator.results.model_export import ExportedModel
     from orchestrator.results.table import table
-    from orchestrator.search import Pruned
-    from orchestrator.sweep.plan import Plan
+    from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
     from orchestrator.sweep.spec import SweepSpec
     from workers.errors import InputError, PrunesweepError, StoreError
@@ -46,10 +46,10 @@ _HOMES = {
     "save_figure": "orchestrator.results.figure:save",
     "export": "orchestrator.results.export",
     "RunOptions": "orchestrator.driver.session",
-    "ExportedModel": "orchestrator.model_export",
-    "Pruned": "orchestrator.search",
+    "ExportedModel": "orchestrator.results.model_export",
+    "Pruned": "orchestrator.search.search",
     "Summary": "orchestrator.driver.session",
-    "Plan": "orchestrator.sweep.plan",
+    "Plan": "orchestrator.planning.plan",
     "SweepSpec": "orchestrator.sweep.spec",
     "SpecError": "orchestrator.sweep.problems",
     "InputError": "workers.errors",

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, MissingStore, StoreError
-from workers.files import absolute
-from workers.store import Store
+from workers.store.files import absolute
+from workers.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.driver.session import RunOptions, Summary
-    from orchestrator.model_export import ExportedModel
+    from orchestrator.planning.plan import Plan
     from orchestrator.results.comparison import Comparison, Side
     from orchestrator.results.headline import Headline
-    from orchestrator.search import Pruned, Round
-    from orchestrator.sweep.plan import Plan
-    from orchestrator.sweep.search_settings import SearchSettings
+    from orchestrator.results.model_export import ExportedModel
+    from orchestrator.search.search import Pruned, Round
+    from orchestrator.search.settings import SearchSettings
     from orchestrator.sweep.spec import SweepSpec
-    from orchestrator.sweep_status import Status
+    from orchestrator.upkeep.status import Status
 
 Location = str | os.PathLike[str]
 
@@ -38,8 +38,8 @@ def load(path: Location) -> SweepSpec:
 
 def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
     """What a sweep comes to. Facts that an existing store has pinned are used; nothing is written."""
-    from orchestrator.sweep import expand
-    from orchestrator.sweep.settings import find_out
+    from orchestrator.planning import expand
+    from orchestrator.planning.crossing import find_out
 
     existing = store if isinstance(store, Store) else existing_store(store)
     return expand.make_plan(sweep, find_out(sweep, existing))
@@ -61,9 +61,9 @@ def run(
     it over, or there is no room in it.
     """
     from orchestrator.driver.session import RunOptions, driving, run_plan
-    from orchestrator.select import check_picked, selector
-    from orchestrator.sweep import expand, identity
-    from orchestrator.sweep.settings import find_out
+    from orchestrator.planning import changes, expand
+    from orchestrator.planning.crossing import find_out
+    from orchestrator.planning.select import check_picked, selector
 
     location = store_location(sweep, store)
     wanted = selector(only) if only is not None else None
@@ -72,7 +72,7 @@ def run(
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")
     with driving(whole, known, location, accept_changes=accept_changes) as (opened, lease):
-        opened.add_sweep(sweep.name, identity.resolved(whole), whole.table())
+        opened.add_sweep(sweep.name, changes.resolved(whole), whole.table())
         crash_point("session.added")
         return run_plan(part, opened, lease, options or RunOptions(), loaded=known.loaded)
 
@@ -89,7 +89,7 @@ def resume(
 
     If that is a search, go on with it as `prune` does, for what was asked of it then; `on_round` is that of `prune`.
     """
-    from orchestrator.sweep.search_settings import SearchSettings
+    from orchestrator.search.settings import SearchSettings
     from orchestrator.sweep.spec import spec_from_dict
 
     kept = _newest_sweep(store, sweep)
@@ -105,7 +105,7 @@ def resume(
 
 def search_to_resume(store: Location, sweep: str | None = None) -> SearchSettings | None:
     """What was asked of the search that `resume` would go on with; None where that is no search."""
-    from orchestrator.sweep.search_settings import SearchSettings
+    from orchestrator.search.settings import SearchSettings
 
     return SearchSettings.of(_newest_sweep(store, sweep))
 
@@ -144,9 +144,9 @@ def prune(
     Source: Renda, Frankle, Carbin (ICLR 2020), Algorithm 1.
     """
     from orchestrator.driver.session import RunOptions
-    from orchestrator.search import search
-    from orchestrator.sweep.chain import load_without_grid
-    from orchestrator.sweep.search_settings import SearchSettings
+    from orchestrator.search.search import search
+    from orchestrator.search.settings import SearchSettings
+    from orchestrator.search.sweep import load_without_grid
     from orchestrator.sweep.spec import SweepSpec
 
     spec = sweep if isinstance(sweep, SweepSpec) else load_without_grid(sweep)
@@ -176,7 +176,7 @@ def export_model(store: Location, cell: str, to: Location | None = None) -> Expo
     `cell` picks exactly one, as `technique=lr_rewinding,compression=16,replicate=0`, or is its trial (or how that
     begins), or `TRIAL@STEP`. Raises InputError where it does not, or where there is no network to be had.
     """
-    from orchestrator.model_export import export_cell
+    from orchestrator.results.model_export import export_cell
 
     opened = Store(store)
     return export_cell(opened, cell, _folder(to, f"{opened.location.rstrip('/')}-models"))
@@ -184,7 +184,7 @@ def export_model(store: Location, cell: str, to: Location | None = None) -> Expo
 
 def status(store: Location, sweep: str | None = None) -> Status:
     """How far the sweeps of a store are, and what failed."""
-    from orchestrator.sweep_status import read_status
+    from orchestrator.upkeep.status import read_status
 
     return read_status(Store(store), sweep)
 
@@ -195,7 +195,7 @@ def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
     `renda2020` is the published study (`orchestrator.results.reference`); a store of that name is `./renda2020`.
     """
     from orchestrator.results.frame import to_frame
-    from orchestrator.results.source import read
+    from orchestrator.results.load import read
 
     return to_frame(read(store, None if sweep is None else [sweep]))
 
@@ -218,7 +218,7 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
     `store` can be the published study, `renda2020`; `filters` are those of `table`.
     """
     from orchestrator.results.headline import headline
-    from orchestrator.results.source import read
+    from orchestrator.results.load import read
 
     joined = read(store)
     return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
@@ -226,8 +226,8 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
 
 def _side(location: Location) -> Side:
     from orchestrator.results.comparison import Side
+    from orchestrator.results.load import is_published, read
     from orchestrator.results.reference import source
-    from orchestrator.results.source import is_published, read
 
     joined = read(location)
     published = source().citation if is_published(location) else None
@@ -249,7 +249,7 @@ def existing_store(store: Location | None) -> Store | None:
     try:
         return Store(store)
     except MissingStore:
-        from workers.files import open_files
+        from workers.store.files import open_files
 
         if open_files(store).names(""):
             raise

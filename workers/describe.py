@@ -18,16 +18,16 @@ from typing import Any
 
 import torch
 
-from workers.cost import costs
 from workers.data import DATASETS
 from workers.data.images import load_facts
 from workers.data.source import ImageFacts
 from workers.errors import InputError, PrunesweepError
-from workers.losses import check_loss
 from workers.models.build import build, prunable
-from workers.optimizers import make_optimizer
-from workers.pretrained import describe_weights
 from workers.registry import is_own, lookup
+from workers.training.cost import costs
+from workers.training.losses import check_loss
+from workers.training.optimizers import make_optimizer
+from workers.training.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe
 
 

@@ -13,7 +13,7 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
     upkeep,
 )
 from orchestrator.cli.app import app
-from orchestrator.light import spare_pandas
+from orchestrator.cli.startup import spare_pandas
 from workers.errors import InputError, PrunesweepError, StoreError
 
 __all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]

@@ -28,7 +28,7 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import say
-from orchestrator.cli.searches import finish_search, print_files, say_round
+from orchestrator.cli.search_output import finish_search, print_files, say_round
 from workers.errors import InputError
 
 To = Annotated[
@@ -64,8 +64,8 @@ def prune(
 ) -> None:
     """Find the smallest network within a tolerance: prune, retrain with the learning rates rewound, repeat."""
     options = run_options(locals())
-    from orchestrator.sweep.chain import has_grid, load_without_grid
-    from orchestrator.sweep.search_settings import SearchSettings
+    from orchestrator.search.settings import SearchSettings
+    from orchestrator.search.sweep import has_grid, load_without_grid
 
     spec = load_without_grid(sweep)
     if has_grid(spec) and not quiet:

@@ -104,7 +104,7 @@ def only_of(only: str | None, network: str | None, schedule: str | None) -> str 
 
 def run_options(given: dict[str, Any]) -> Any:
     from orchestrator.driver.session import RunOptions
-    from orchestrator.text import parse_duration
+    from workers.text import parse_duration
 
     stop_after, retry = given["stop_after"], given["retry_failed"]
     same = ("in_process", "address", "cpus", "gpus", "max_concurrent", "wait_for_resources", "quiet")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.cli.options import Format
-from orchestrator.text import printable
+from workers.text import printable
 
 
 def terminal_width() -> int | None:

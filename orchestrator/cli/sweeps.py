@@ -39,12 +39,12 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import finish, name_unreadable, say
-from orchestrator.cli.searches import finish_search, say_round
+from orchestrator.cli.search_output import finish_search, say_round
 from workers.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.presets import Choice
-    from orchestrator.search import Pruned
+    from orchestrator.search.search import Pruned
     from orchestrator.sweep.spec import SweepSpec
 
 
@@ -86,12 +86,12 @@ def plan(
     spec = _read(sweep, choice)
     known = choice.known_facts() if choice else None
     if show_layers:
-        from orchestrator.layers import layers
+        from orchestrator.planning.prunable_layers import layers
 
         listed = layers(spec, store, known)
         print(json.dumps([each.to_json() for each in listed], indent=1) if as_json else "\n\n".join(map(str, listed)))
         return
-    from orchestrator.preview import preview
+    from orchestrator.planning.preview import preview
 
     found = preview(spec, store, only, known)
     print(json.dumps(found.to_json(), indent=1) if as_json else found)

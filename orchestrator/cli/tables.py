@@ -61,7 +61,7 @@ def table(
     as_json: AsJson = False,
 ) -> None:
     """Print accuracy by technique and compression, of a store or of the published study (renda2020)."""
-    from orchestrator.results.source import read
+    from orchestrator.results.load import read
     from orchestrator.results.table import table as make_table
 
     location, filters = store_of(store), only_of(only, network, schedule)
@@ -84,10 +84,10 @@ def export(
     budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
     """Write one tidy table (Parquet and CSV, one row a cell) and the accuracy-vs-compression figure (PNG and SVG)."""
+    from orchestrator.planning.select import check_picked, selector
     from orchestrator.results.export import export as write
     from orchestrator.results.figure import accuracy_vs_compression, save
-    from orchestrator.results.source import read
-    from orchestrator.select import check_picked, selector
+    from orchestrator.results.load import read
 
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])

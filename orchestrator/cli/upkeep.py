@@ -23,8 +23,8 @@ def logs(
     tail: Annotated[int | None, typer.Option("--tail", help="Only so many lines, the last.", min=0)] = None,
 ) -> None:
     """Print the log of a trial: where and when it ran, its warnings, and how it ended."""
-    from orchestrator.logs import read_log
-    from workers.store import Store
+    from orchestrator.upkeep.logs import read_log
+    from workers.store.store import Store
 
     location, name = (store_of(None), store) if trial is None else (store, trial)
     print(read_log(Store(location), name, attempt, tail))
@@ -37,8 +37,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every file of a store and name what is damaged, half-written, orphaned, foreign or conflicting."""
-    from orchestrator.verify import verify as look
-    from workers.store import Store
+    from orchestrator.upkeep.verify import verify as look
+    from workers.store.store import Store
 
     found = look(Store(store_of(store), unmarked=True), repair=repair)
     print(json.dumps(found.to_json(), indent=1) if as_json else found)
@@ -53,8 +53,8 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Delete states that no sweep needs any more. Records are never deleted."""
-    from orchestrator.gc import collect
-    from workers.store import Store
+    from orchestrator.upkeep.gc import collect
+    from workers.store.store import Store
 
     found = collect(Store(store_of(store)), dry_run=dry_run, quarantine=quarantine)
     print(json.dumps(found.to_json(), indent=1) if as_json else found)
@@ -119,7 +119,7 @@ def _list_presets(as_json: bool) -> None:
 @app.command()
 def doctor(store: StoreArgument = None, address: Address = None, as_json: AsJson = False) -> None:
     """Check this machine: versions, GPUs, room, and whether a store or a cluster can be used."""
-    from orchestrator.doctor import examine
+    from orchestrator.upkeep.doctor import examine
 
     findings = examine(store or os.environ.get("PRUNESWEEP_STORE"), address)
     if as_json:

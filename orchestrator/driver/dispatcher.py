@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
-from orchestrator.driver.room import Room
-from workers.attempt import Report
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
-from workers.logs import latest
-from workers.store import Store
+from workers.store.logs import latest
+from workers.store.store import Store
+from workers.training.attempt import Report
 from workers.trial import Job, trial_id
 
 _FIRST_DELAY = 2.0

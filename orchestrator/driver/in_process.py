@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from orchestrator.driver.dispatcher import Dispatcher
-from workers.attempt import Attempt, Bounds, Report
-from workers.machine import Machine
-from workers.store import Store
+from workers.store.store import Store
+from workers.training.attempt import Attempt, Bounds, Report
+from workers.training.machine import Machine
 
 _IDLE_SECONDS = 0.1
 

@@ -8,12 +8,12 @@ import time
 from dataclasses import replace
 from types import TracebackType
 
-from orchestrator.text import duration, printable
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
-from workers.files import NotAFile
-from workers.lease import MISSED_PERIODS, PATH, PERIOD, Owner, read_owner
-from workers.store import Store
+from workers.store.files import NotAFile
+from workers.store.lease import MISSED_PERIODS, PATH, PERIOD, Owner, read_owner
+from workers.store.store import Store
+from workers.text import duration, printable
 
 
 class Lease:

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.sweep.plan import Cell, Plan
-from orchestrator.text import duration
-from workers.store import RecordKey, Store
+from orchestrator.planning.plan import Cell, Plan
+from workers.store.store import RecordKey, Store
+from workers.text import duration
 
 _PLAIN_SECONDS = 15.0
 _REDRAW_SECONDS = 0.25

@@ -29,14 +29,14 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import Dispatcher
-from orchestrator.driver.hangup import leave_if_ray_ends
-from workers.attempt import Attempt, Bounds, Report
-from workers.files import Files
-from workers.logs import hung
-from workers.machine import Machine
-from workers.outcomes import failure_of, lost_worker
+from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.registry import search
-from workers.store import Store
+from workers.store.files import Files
+from workers.store.logs import hung
+from workers.store.store import Store
+from workers.training.attempt import Attempt, Bounds, Report
+from workers.training.machine import Machine
+from workers.training.outcomes import failure_of, lost_worker
 from workers.trial import job_from_json, job_to_json, trial_id
 
 _STEP_SECONDS = 2.0  # one report to the driver at most this often

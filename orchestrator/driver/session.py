@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.driver import machines
+from orchestrator.driver import preflight
 from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
-from orchestrator.driver.room import Room
-from orchestrator.sweep import facts, identity
-from orchestrator.sweep.facts import Facts
-from orchestrator.sweep.plan import Plan
-from orchestrator.text import parse_duration
+from orchestrator.planning import changes, facts
+from orchestrator.planning.facts import Facts
+from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
 from workers.errors import InputError, StoreError
-from workers.files import absolute
-from workers.outcomes import FAILURES
 from workers.registry import closest
-from workers.store import Store
+from workers.store.files import absolute
+from workers.store.store import Store
+from workers.text import parse_duration
+from workers.training.outcomes import FAILURES
 from workers.trial import Job
 
 Grow = Callable[[], Plan | None]
@@ -109,7 +109,7 @@ def driving(plan: Plan, known: Facts, location: str, *, accept_changes: bool) ->
     store.check_writable()
     with Lease(store) as lease:
         if not accept_changes:
-            identity.check_unchanged(plan, store)
+            changes.check_unchanged(plan, store)
         facts.pin(known, store)
         crash_point("session.pinned")
         yield store, lease
@@ -192,7 +192,7 @@ def run_plan(
 
 def _give_up_states(store: Store, options: RunOptions) -> None:
     """Delete the states that no sweep of the store needs any more, and say so."""
-    from orchestrator.gc import give_up
+    from orchestrator.upkeep.gc import give_up
 
     try:
         garbage = give_up(store)
@@ -213,8 +213,8 @@ def _drive(
 ) -> str | None:
     """Run what the agenda has; returns why the sweep cannot go on, if it cannot."""
     from orchestrator.driver.dispatcher import Dispatcher
-    from workers.attempt import Bounds
-    from workers.machine import Machine
+    from workers.training.attempt import Bounds
+    from workers.training.machine import Machine
 
     plan, agenda = work.plan, work.agenda
     timeout = plan.spec.limits.trial_timeout
@@ -232,7 +232,7 @@ def _drive(
             all_done=lambda: progress.show_plan(work.plan) if work.grow() else None,
         )
 
-    unseen = machines.unseen_data(agenda.jobs.values(), loaded)
+    unseen = preflight.unseen_data(agenda.jobs.values(), loaded)
     resources = plan.spec.resources
     machine = Machine(
         device="cuda" if resources.gpus else "cpu",
@@ -241,7 +241,7 @@ def _drive(
     if options.in_process:
         from orchestrator.driver import in_process
 
-        if problem := machines.gpu_problem(resources.gpus) or machines.data_problem(unseen, os.getcwd()):
+        if problem := preflight.gpu_problem(resources.gpus) or preflight.data_problem(unseen, os.getcwd()):
             raise InputError(problem)
         with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
@@ -262,9 +262,9 @@ def _drive(
     with connected(cluster, interrupt) as slots:
         if not slots:
             return None
-        machines.check_shared(store)
-        machines.check_importable(machines.own_functions(plan), os.getcwd())
-        machines.check_data(unseen, os.getcwd())
+        preflight.check_shared(store)
+        preflight.check_importable(preflight.own_functions(plan), os.getcwd())
+        preflight.check_data(unseen, os.getcwd())
         with Progress(plan, store, agenda, slots=slots, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
             ray_tune.drive(dispatching, store, machine, bounds, cluster, slots)

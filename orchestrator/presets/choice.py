@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orchestrator.planning.facts import Facts
+from orchestrator.presets.catalog import Preset, preset
 from orchestrator.presets.cost import known_facts
 from orchestrator.presets.data import place
 from orchestrator.presets.rehearsal import parse_scale, rehearse
-from orchestrator.presets.table import Preset, preset
-from orchestrator.sweep.facts import Facts
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 from workers.errors import InputError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.expand import make_plan
+from orchestrator.planning.facts import Facts
+from orchestrator.presets.catalog import Preset, shipped_facts
 from orchestrator.presets.rehearsal import PART
-from orchestrator.presets.table import Preset, shipped_facts
-from orchestrator.sweep.expand import make_plan
-from orchestrator.sweep.facts import Facts
-from orchestrator.sweep.settings import questions
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 
 

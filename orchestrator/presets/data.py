@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.presets.table import Preset
+from orchestrator.presets.catalog import Preset
 from workers.errors import InputError
 
 _CIFAR10 = "cifar-10-batches-py"

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.presets.table import Preset, preset
+from orchestrator.presets.catalog import Preset, preset
 from orchestrator.sweep.values import Duration, exact_text, parse_ratio
 from orchestrator.sweep.yaml_source import read_yaml
 from workers.data import DATASETS

@@ -103,25 +103,25 @@ class Comparison(Report):
 
     @property
     def heading(self) -> str:
-        from orchestrator.results.comparison_text import heading
+        from orchestrator.results.comparison_report import heading
 
         return heading(self)
 
     @property
     def protocol(self) -> Sequence[str]:
-        from orchestrator.results.comparison_text import protocol
+        from orchestrator.results.comparison_report import protocol
 
         return protocol(self)
 
     @property
     def sheets(self) -> Sequence[Sheet]:
-        from orchestrator.results.comparison_text import sheet
+        from orchestrator.results.comparison_report import sheet
 
         return [sheet(section) for section in self.sections]
 
     @property
     def notes(self) -> Sequence[str]:
-        from orchestrator.results.comparison_text import notes
+        from orchestrator.results.comparison_report import notes
 
         return notes(self)
 
@@ -134,7 +134,7 @@ class Comparison(Report):
 
         `status` is `compared`, `unfinished`, `only_ours` or `only_theirs`.
         """
-        from orchestrator.results.comparison_text import long_rows
+        from orchestrator.results.comparison_report import long_rows
 
         return long_rows(self)
 
@@ -244,7 +244,7 @@ def _without(sections: Sequence[Section], matched: Sequence[Section]) -> tuple[S
 def _nothing_in_common(
     ours: Side, theirs: Side, our_sections: Sequence[Section], their_sections: Sequence[Section]
 ) -> str:
-    from orchestrator.results.comparison_text import contents
+    from orchestrator.results.comparison_report import contents
 
     return (
         f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"

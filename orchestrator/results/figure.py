@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.results import labels
+from orchestrator.results import figure_labels
 from orchestrator.results.statistics import SECTION
 from orchestrator.results.table import Section, Split, Table, Value, table
 from orchestrator.results.wording import budget_rule, compression_labels, measure
 from workers.errors import InputError
-from workers.files import LocalFiles
+from workers.store.files import LocalFiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -260,9 +260,9 @@ def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, _Panel]], looks: Map
     """At the ends of the lines where they all fit there, else in one legend."""
     figure.draw_without_rendering()
     named = [(axes, _ends(panel, looks)) for axes, panel in drawn]
-    if len(drawn) <= 4 and all(labels.fits(axes, ends, _SMALL) for axes, ends in named):
+    if len(drawn) <= 4 and all(figure_labels.fits(axes, ends, _SMALL) for axes, ends in named):
         for axes, ends in named:
-            labels.write(axes, ends, _SMALL)
+            figure_labels.write(axes, ends, _SMALL)
         return
     handles = {name: line for axes, _ in drawn for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(
@@ -270,7 +270,7 @@ def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, _Panel]], looks: Map
     )
 
 
-def _ends(panel: _Panel, looks: Mapping[str, Look]) -> list[labels.Label]:
+def _ends(panel: _Panel, looks: Mapping[str, Look]) -> list[figure_labels.Label]:
     ends = []
     for technique in panel.section.techniques:
         line = [
@@ -279,5 +279,5 @@ def _ends(panel: _Panel, looks: Mapping[str, Look]) -> list[labels.Label]:
             if name == technique and cell.summary.median is not None
         ]
         if line:
-            ends.append(labels.Label(looks[technique].name, looks[technique].color, *max(line)))
+            ends.append(figure_labels.Label(looks[technique].name, looks[technique].color, *max(line)))
     return ends

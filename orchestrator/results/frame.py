@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.sweep.cells import CELLS, read_kept
+from orchestrator.planning.cells import CELLS, read_kept
 from workers.errors import InputError
-from workers.store import Store
+from workers.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

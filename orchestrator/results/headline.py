@@ -11,9 +11,9 @@ from orchestrator.results.sheets import Cell, Report, Sheet
 from orchestrator.results.statistics import SECTION, summarize
 from orchestrator.results.table import ACCURACY, Section, TableCell, table
 from orchestrator.results.wording import budget_rule, compression_labels
-from orchestrator.text import plural
 from workers.errors import InputError
 from workers.techniques import TECHNIQUES
+from workers.text import plural
 
 if TYPE_CHECKING:
     import pandas as pd

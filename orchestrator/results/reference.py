@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from orchestrator.planning.cells import CELLS
 from orchestrator.results.statistics import group_by, summarize
-from orchestrator.sweep.cells import CELLS
 
 RENDA2020 = "renda2020"
 _TASK = ("dataset", "network")

@@ -10,11 +10,11 @@ from itertools import product
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from orchestrator.planning.cells import CELLS
+from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.statistics import GROUP, SECTION, Row, Summary, best_budget, group_by, summarize
-from orchestrator.select import check_picked, selector
-from orchestrator.sweep.cells import CELLS
 from workers.errors import InputError
 from workers.registry import closest
 from workers.techniques import TECHNIQUES

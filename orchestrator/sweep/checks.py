@@ -12,12 +12,12 @@ from dataclasses import asdict
 from math import prod
 from typing import Any
 
-from orchestrator.sweep.arguments import check_named, check_optimizer
 from orchestrator.sweep.dense import check_techniques
+from orchestrator.sweep.duration_checks import Training, check_budget, check_schedule, train_images
 from orchestrator.sweep.fields import LARGEST, MOST_REPLICATES, MOST_ROUNDS
+from orchestrator.sweep.name_checks import check_named, check_optimizer
 from orchestrator.sweep.problems import Complaint, Path
-from orchestrator.sweep.structures import check_levels, check_structure
-from orchestrator.sweep.times import Training, check_budget, check_schedule, train_images
+from orchestrator.sweep.pruning_checks import check_levels, check_structure
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers.data import DATASETS
 from workers.models import NETWORKS

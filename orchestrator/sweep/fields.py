@@ -16,9 +16,9 @@ from pydantic_core import PydanticCustomError
 
 from orchestrator.sweep.problems import Path, shown
 from orchestrator.sweep.values import Duration, Unit, exact_text, parse_ratio
-from orchestrator.text import parse_duration
 from workers.errors import InputError
 from workers.registry import closest
+from workers.text import parse_duration
 
 T = TypeVar("T")
 

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, PlainValidator, PrivateAttr, ValidationError
 
 from orchestrator.sweep.checks import DENSE, check
-from orchestrator.sweep.complaints import complaints_of
 from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.fields import (
     MOST_LEVELS,
@@ -37,6 +36,7 @@ from orchestrator.sweep.fields import (
     whole,
 )
 from orchestrator.sweep.problems import Complaint, Problem, SpecError
+from orchestrator.sweep.pydantic_problems import complaints_of
 from orchestrator.sweep.recipe import SCHEDULE_KEYS, ChannelStatistics, NamedSpec, RecipeSpec, ScheduleSpec, Settings
 from orchestrator.sweep.values import Duration, exact_text, parse_ratio
 from orchestrator.sweep.yaml_source import Source, read_yaml

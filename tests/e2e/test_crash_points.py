@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from command import is_ray_worker, running_in
 
-from workers.record import RESULT_COLUMNS
-from workers.store import Store
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
 
 
 def results(location: Path) -> list[dict]:

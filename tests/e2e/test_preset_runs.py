@@ -13,9 +13,9 @@ from presets import tiny
 
 import orchestrator as ps
 from orchestrator import cli
-from orchestrator.sweep import facts
+from orchestrator.planning import facts
 from workers.describe import answer
-from workers.store import Store
+from workers.store.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 

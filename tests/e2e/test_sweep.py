@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from command import SWEEP, Command, is_ray_worker
 
-from workers.record import RESULT_COLUMNS
-from workers.store import Store
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
 
 CELLS = 2 + 2 * (3 * 2 * 2 + 2)
 

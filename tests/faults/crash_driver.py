@@ -15,7 +15,7 @@ import orchestrator as ps
 from orchestrator.driver.session import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from workers import crashpoints
-from workers.store import Store
+from workers.store.store import Store
 
 RECIPE = {"duration": "4ep", "batch_size": 16, "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9}}
 DIVERGING = RECIPE | {"name": "diverging", "optimizer": {"name": "SGD", "lr": 1e30}}

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import orchestrator
-from workers import lease
-from workers.lease import read_owner
-from workers.record import RESULT_COLUMNS
-from workers.store import Store
+from workers.store import lease
+from workers.store.lease import read_owner
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
 
 POINTS = sorted(
     {

@@ -16,22 +16,23 @@ from pathlib import Path
 import pytest
 
 import orchestrator as ps
+from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
-from orchestrator.driver.room import Room
 from orchestrator.driver.session import RunOptions
-from orchestrator.logs import read_log
 from orchestrator.sweep.spec import spec_from_dict
-from workers import attempt, lease, outcomes, training
-from workers.attempt import Attempt, Bounds
+from orchestrator.upkeep.logs import read_log
 from workers.errors import InputError, StoreError
-from workers.files import LocalFiles
-from workers.lease import Owner
-from workers.logs import attempts
-from workers.record import RESULT_COLUMNS
-from workers.run import Machine
-from workers.store import Store
+from workers.store import lease
+from workers.store.files import LocalFiles
+from workers.store.lease import Owner
+from workers.store.logs import attempts
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
+from workers.training import attempt, outcomes, trainer
+from workers.training.attempt import Attempt, Bounds
+from workers.training.run import Machine
 from workers.trial import Dataset, Job, Network, Recipe, Segment, Task, Trial, trial_id
 
 IN_PROCESS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0)
@@ -79,14 +80,14 @@ def run(store, **changes):
 
 def fail_in_step(monkeypatch, error, times):
     """Have the first `times` optimiser steps of this process raise."""
-    calls, advance = itertools.count(), training.Training.advance
+    calls, advance = itertools.count(), trainer.Training.advance
 
     def failing(self):
         if next(calls) < times:
             raise error
         advance(self)
 
-    monkeypatch.setattr(training.Training, "advance", failing)
+    monkeypatch.setattr(trainer.Training, "advance", failing)
 
 
 def tiny_job():

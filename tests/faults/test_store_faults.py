@@ -19,14 +19,14 @@ from faulty_files import FaultyFiles
 from sweeps import grid, recipe, sweep
 
 import orchestrator as ps
-from orchestrator.sweep import identity
+from orchestrator.planning import changes
 from orchestrator.sweep.spec import spec_from_dict
 from workers import trial as trials
 from workers.errors import BadInput, InputError
-from workers.files import LocalFiles
-from workers.record import RESULT_COLUMNS
-from workers.run import Machine, run
-from workers.store import Store
+from workers.store.files import LocalFiles
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
+from workers.training.run import Machine, run
 from workers.trial import Job, trial_id
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
@@ -320,7 +320,7 @@ def test_fault_23_other_settings_are_other_trials_and_the_old_ones_stay(swept):
 
 
 def test_fault_23_changed_numerics_are_refused_until_told(swept, monkeypatch):
-    for module in (identity, trials):
+    for module in (changes, trials):
         monkeypatch.setattr(module, "NUMERICS_VERSION", trials.NUMERICS_VERSION + 1)
     before = bytes_of(swept)
     with pytest.raises(InputError, match=r"the numerics version is not what(.|\n)*--accept-changes"):

@@ -10,7 +10,7 @@ import sys
 
 import orchestrator as ps
 from orchestrator.sweep.spec import spec_from_dict
-from workers.store import Store
+from workers.store.store import Store
 
 SWEEP = {
     "version": 1,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.sweep.cells import CELLS
-from workers.record import SCHEMA_VERSION
-from workers.store import Store
+from orchestrator.planning.cells import CELLS
+from workers.store.record import SCHEMA_VERSION
+from workers.store.store import Store
 
 EVALUATION = "e0e0e0e0"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from orchestrator.planning.crossing import questions
 from orchestrator.presets import presets
-from orchestrator.presets.table import TEMPLATES
-from orchestrator.sweep.settings import questions
+from orchestrator.presets.catalog import TEMPLATES
 from orchestrator.sweep.spec import parse_spec
 from workers.describe import describe_dataset, describe_network
 

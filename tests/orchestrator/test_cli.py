@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 import orchestrator as ps
 from orchestrator import cli
-from orchestrator.text import duration, parse_duration, size
 from workers.errors import InputError
+from workers.text import duration, parse_duration, size
 
 
 def run_main(monkeypatch, capsys, *arguments):

@@ -8,14 +8,14 @@ from safetensors.numpy import save_file
 from sweeps import grid, messages_of, problems_of, sweep
 
 import orchestrator as ps
-from orchestrator.sweep import facts
-from orchestrator.sweep.expand import make_plan
-from orchestrator.sweep.facts import Facts
-from orchestrator.sweep.settings import questions
+from orchestrator.planning import facts
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.expand import make_plan
+from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import spec_from_dict
 from workers.describe import answer
 from workers.errors import InputError
-from workers.store import Store
+from workers.store.store import Store
 
 FILES = {"from": "runs/dense-{replicate}.safetensors"}
 

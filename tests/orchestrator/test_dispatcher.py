@@ -9,12 +9,12 @@ from test_agenda import jobs
 
 from orchestrator.driver import dispatcher as module
 from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
-from orchestrator.driver.room import Room
-from workers.attempt import Report
 from workers.errors import StoreError
-from workers.outcomes import lost_worker
-from workers.store import Store
+from workers.store.store import Store
+from workers.training.attempt import Report
+from workers.training.outcomes import lost_worker
 
 MEGABYTE = 1_000_000
 

@@ -24,7 +24,7 @@ def test_reading_commands_import_nothing_heavy(command, tmp_path):
 
 def test_pyarrow_works_without_pandas_and_pandas_with_pyarrow():
     program = (
-        "import sys; from orchestrator.light import spare_pandas; spare_pandas(); import pyarrow as pa;"
+        "import sys; from orchestrator.cli.startup import spare_pandas; spare_pandas(); import pyarrow as pa;"
         "assert 'pandas' not in sys.modules; table = pa.table({'a': pa.array(['x', None])});"
         "assert table.to_pandas()['a'].isna().tolist() == [False, True];"
         "import pandas as pd; assert pa.array(pd.Series(['x', None])).to_pylist() == ['x', None]"

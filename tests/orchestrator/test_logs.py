@@ -4,9 +4,9 @@ import pytest
 from factories import make_store
 
 from orchestrator import cli
-from orchestrator.logs import read_log
+from orchestrator.upkeep.logs import read_log
 from workers.errors import InputError
-from workers.logs import AttemptLog, latest
+from workers.store.logs import AttemptLog, latest
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
 
     log = AttemptLog(store.files, "abc")
     with log.recording():
-        logging.getLogger("workers.run").info("goes on from step 5")
+        logging.getLogger("workers.training.run").info("goes on from step 5")
         logging.getLogger("a_plugin").warning("strange data")
         logging.getLogger("a_plugin").info("chatter")
         log.end("bug", {"outcome": "bug", "step": 7, "reason": "short", "traceback": "Traceback ...\nValueError: x"})
-    logging.getLogger("workers.run").warning("not of this attempt")
+    logging.getLogger("workers.training.run").warning("not of this attempt")
     lines = read_log(store, "abc").splitlines()
     assert "attempt 1 at trial abc begins: host" in lines[0]
     assert [line.partition(" ")[2] for line in lines[1:4]] == [

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.driver.machines import (
+from orchestrator.driver.preflight import (
     check_data,
     check_importable,
     data_problem,
@@ -18,7 +18,7 @@ from orchestrator.driver.machines import (
     problem_with,
     unseen_data,
 )
-from orchestrator.layers import Layer, Layers
+from orchestrator.planning.prunable_layers import Layer, Layers
 from workers.trial import Dataset, Network, Recipe, Task
 
 
@@ -39,7 +39,7 @@ def test_functions_of_ones_own_in_a_plan():
 
 
 def test_nothing_is_asked_of_a_cluster_without_code_of_ones_own(monkeypatch):
-    monkeypatch.setattr("orchestrator.driver.machines._alive", None)
+    monkeypatch.setattr("orchestrator.driver.preflight._alive", None)
     check_importable([], "anywhere")
     check_data([], "anywhere")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.lease import Lease
-from orchestrator.gc import collect
-from orchestrator.verify import verify
+from orchestrator.upkeep.gc import collect
+from orchestrator.upkeep.verify import verify
 from workers.errors import StoreError
-from workers.lease import Owner
-from workers.store import Store
+from workers.store.lease import Owner
+from workers.store.store import Store
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "store-v1"
 TRIAL = "0" * 20

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.driver.lease import Lease
-from workers import lease
 from workers.errors import StoreError
-from workers.lease import Owner, read_owner
-from workers.store import Store
+from workers.store import lease
+from workers.store.lease import Owner, read_owner
+from workers.store.store import Store
 
 PERIOD = 0.05
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import api
-from orchestrator.select import selector
-from orchestrator.sweep.expand import make_plan
-from orchestrator.sweep.facts import Facts
-from orchestrator.sweep.plan import steps_left
-from orchestrator.sweep.settings import questions
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.expand import make_plan
+from orchestrator.planning.facts import Facts
+from orchestrator.planning.plan import steps_left
+from orchestrator.planning.select import selector
 from orchestrator.sweep.spec import SpecError, parse_spec, spec_from_dict
 from workers.errors import InputError
-from workers.store import RecordKey
+from workers.store.store import RecordKey
 from workers.trial import Stop
 
 ONE_SHOT = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]

@@ -14,10 +14,10 @@ import preset_facts
 import pyarrow.parquet as parquet
 import pytest
 
+from orchestrator.planning.expand import make_plan
 from orchestrator.presets import Choice, preset, presets
+from orchestrator.presets.catalog import shipped_facts
 from orchestrator.presets.cost import cost, known_facts
-from orchestrator.presets.table import shipped_facts
-from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.spec import parse_spec
 from workers import schedules
 from workers.errors import InputError

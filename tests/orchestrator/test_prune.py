@@ -17,13 +17,13 @@ from test_cli import run_main
 
 import orchestrator as ps
 from orchestrator.driver.session import RunOptions
-from workers import training
 from workers.data.images import open_data
 from workers.errors import InputError
-from workers.evaluation import evaluate
-from workers.files import LocalFiles
 from workers.models.build import build, prunable
-from workers.store import Store
+from workers.store.files import LocalFiles
+from workers.store.store import Store
+from workers.training import trainer
+from workers.training.evaluation import evaluate
 from workers.trial import Dataset, Evaluation, Network, Recipe
 
 SWEEP = """\
@@ -111,8 +111,8 @@ def test_the_smallest_network_within_the_tolerance_is_written_with_its_card(undi
     assert search["epochs_trained"] == pytest.approx(epochs * len(found.rounds))
     assert [each["round"] for each in search["rounds"]] == list(range(len(found.rounds)))
     assert -search["rounds"][-1]["validation_change"][0] > 20 >= -search["rounds"][-2]["validation_change"][0]
-    training = card["training"]
-    assert (training["duration"], training["optimizer"]["lr"], training["schedule"]["name"]) == ("6ep", 0.1, "constant")
+    trainer = card["training"]
+    assert (trainer["duration"], trainer["optimizer"]["lr"], trainer["schedule"]["name"]) == ("6ep", 0.1, "constant")
     assert card["dataset"] == "synthetic(channels=1, classes=4, size=6, test_images=200, train_images=80)"
     assert card["input"] == {"shape": [1, 6, 6], "classes": 4, "normalization": "per_image"}
 
@@ -162,14 +162,14 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
     timed_out = prune(folder, options=RunOptions(in_process=True, quiet=True, stop_after=0))
     assert (timed_out.exit_code, timed_out.kept, len(timed_out.rounds)) == (130, None, 2)
     with pytest.MonkeyPatch.context() as patch:
-        advance = training.Training.advance
+        advance = trainer.Training.advance
 
         def die_in_round_3(self):
             if self.trial.stage == "3" and self.step == 7:
                 raise Death
             advance(self)
 
-        patch.setattr(training.Training, "advance", die_in_round_3)
+        patch.setattr(trainer.Training, "advance", die_in_round_3)
         failed = prune(folder)
     assert (failed.exit_code, failed.summary.outcomes, len(failed.rounds)) == (3, {"bug": 1}, 3)
     assert not (folder / "store-pruned" / "tiny.json").exists()

@@ -11,6 +11,7 @@ from factories import cell, dense_cell, make_store, record_of
 from test_cli import run_main
 
 import orchestrator as ps
+from orchestrator.planning.expand import make_plan
 from orchestrator.presets import preset, presets
 from orchestrator.presets.cost import known_facts
 from orchestrator.results.comparison import Side, compare
@@ -18,7 +19,6 @@ from orchestrator.results.frame import join
 from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import published
 from orchestrator.results.table import table
-from orchestrator.sweep.expand import make_plan
 from orchestrator.sweep.spec import PruningSpec, parse_spec
 from workers.errors import InputError
 

@@ -9,8 +9,8 @@ from factories import cell, dense_cell, make_store, record_of
 from matplotlib.text import Text
 
 from orchestrator.results.figure import LOOKS, accuracy_vs_compression, save
+from orchestrator.results.figure_labels import spread
 from orchestrator.results.frame import join
-from orchestrator.results.labels import spread
 from workers.errors import InputError
 
 

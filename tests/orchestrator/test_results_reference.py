@@ -13,8 +13,8 @@ from factories import cell, dense_cell, make_store, record_of
 from test_cli import run_main
 
 import orchestrator as ps
+from orchestrator.results.load import read
 from orchestrator.results.reference import published, source
-from orchestrator.results.source import read
 from orchestrator.results.table import table
 from workers.errors import InputError
 

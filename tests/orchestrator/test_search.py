@@ -8,15 +8,15 @@ import pytest
 from factories import record
 from sweeps import sweep
 
-from orchestrator.search import Round, _Search, kept_round
-from orchestrator.sweep.chain import chain_sweep, has_grid, load_without_grid, most_rounds, parse_rate, with_rounds
-from orchestrator.sweep.expand import make_plan
-from orchestrator.sweep.facts import Facts
-from orchestrator.sweep.search_settings import SearchSettings
-from orchestrator.sweep.settings import questions
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.expand import make_plan
+from orchestrator.planning.facts import Facts
+from orchestrator.search.search import Round, _Search, kept_round
+from orchestrator.search.settings import SearchSettings
+from orchestrator.search.sweep import chain_sweep, has_grid, load_without_grid, most_rounds, parse_rate, with_rounds
 from orchestrator.sweep.spec import SpecError, spec_from_dict
 from workers.errors import InputError, StoreError
-from workers.store import RecordKey, Store
+from workers.store.store import RecordKey, Store
 from workers.trial import Stop
 
 RATE = Fraction(1, 5)

@@ -13,12 +13,12 @@ from sweeps import recipe, sweep
 
 import orchestrator as ps
 from orchestrator import cli
-from orchestrator.gc import collect
 from orchestrator.sweep.spec import spec_from_dict
-from orchestrator.verify import verify
+from orchestrator.upkeep.gc import collect
+from orchestrator.upkeep.verify import verify
 from workers.errors import StoreError
-from workers.record import RESULT_COLUMNS
-from workers.store import Store
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 

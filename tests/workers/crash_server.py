@@ -13,8 +13,8 @@ import tempfile
 import tiny
 
 from workers import crashpoints
-from workers.run import Machine, run
-from workers.store import Store
+from workers.store.store import Store
+from workers.training.run import Machine, run
 from workers.trial import Job, trial_id
 
 OFTEN = Machine(checkpoint_seconds=0, chunk_seconds=0)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from workers.cost import costs, sparse
 from workers.models.cifar_resnet import cifar_resnet
+from workers.training.cost import costs, sparse
 
 
 @pytest.mark.parametrize(

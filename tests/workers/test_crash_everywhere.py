@@ -13,16 +13,16 @@ import crash_server
 import pytest
 
 import workers
-from workers import checkpoint
-from workers.record import RESULT_COLUMNS
-from workers.states import parse_state_path
-from workers.store import Store
+from workers.store.record import RESULT_COLUMNS
+from workers.store.states import parse_state_path
+from workers.store.store import Store
+from workers.training import checkpoint
 
 HERE = Path(__file__).parent
 POINTS = sorted(
     {
         name
-        for path in Path(workers.__path__[0]).glob("*.py")
+        for path in Path(workers.__path__[0]).rglob("*.py")
         for name in re.findall(r'\bcrash_point\("([^"]+)"\)', path.read_text())
     }
 )

@@ -12,8 +12,8 @@ from workers.data.images import Resident, ResidentPart, open_data
 from workers.data.split import validation_indices
 from workers.data.stream import Stream, eval_inputs
 from workers.errors import InputError
-from workers.evaluation import evaluate, reestimated, score
 from workers.models.build import build
+from workers.training.evaluation import evaluate, reestimated, score
 from workers.trial import Dataset, Evaluation, Network, Recipe
 
 RECIPE = Recipe(batch_size=50, optimizer="SGD", normalization="none", label_smoothing=0.5)

@@ -17,7 +17,6 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from workers.checkpoint import dump
 from workers.data.crops import centre_box, random_box, read
 from workers.data.image_files import EVALUATION_BATCH, ImageFiles
 from workers.data.image_folder import image_folder
@@ -25,10 +24,11 @@ from workers.data.images import load_facts, open_data
 from workers.data.source import Data
 from workers.describe import answer
 from workers.errors import BadInput, InputError
-from workers.evaluation import evaluate
 from workers.models.build import build
 from workers.schedules import piecewise
-from workers.training import Training
+from workers.training.checkpoint import dump
+from workers.training.evaluation import evaluate
+from workers.training.trainer import Training
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, Task, Trial, canonical
 
 CPU = torch.device("cpu")

@@ -169,7 +169,7 @@ def test_torchvision_that_does_not_fit_is_explained(monkeypatch: pytest.MonkeyPa
     def broken(name: str) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr("workers.vision.importlib.import_module", broken)
+    monkeypatch.setattr("workers.torchvision_import.importlib.import_module", broken)
     with pytest.raises(InputError, match=rf"{torch.__version__[:3]}.*nms does not exist\n\nhint: install"):
         cifar10()
 

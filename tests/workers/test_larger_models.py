@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from workers.cost import costs
 from workers.data.images import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
 from workers.models.build import build, prunable
 from workers.models.imagenet_resnet import imagenet_resnet
 from workers.models.vgg import vgg16
+from workers.training.cost import costs
 from workers.trial import Network, Recipe
 
 RECIPE = Recipe(batch_size=2, optimizer="SGD")

@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from workers.errors import StoreError
-from workers.files import LocalFiles, NotAFile
-from workers.store import Store
+from workers.store.files import LocalFiles, NotAFile
+from workers.store.store import Store
 from workers.trial import Stop
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from workers.errors import InputError
-from workers.optimizer_names import OPTIMIZER_ARGUMENTS
-from workers.optimizers import OPTIMIZERS, make_optimizer
+from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
+from workers.training.optimizers import OPTIMIZERS, make_optimizer
 from workers.trial import Recipe
 
 

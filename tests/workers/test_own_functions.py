@@ -13,13 +13,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from workers.cost import costs, sparse
 from workers.data.images import ImageFacts, load_images
 from workers.describe import answer
 from workers.errors import BadInput, InputError
-from workers.losses import check_loss, loss_function
 from workers.models.build import build, prunable
 from workers.registry import is_own, load
+from workers.training.cost import costs, sparse
+from workers.training.losses import check_loss, loss_function
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
 
 FACTS = ImageFacts(train_images=8, test_images=4, channels=1, height=6, width=6, classes=3, fingerprint="sha256:0")

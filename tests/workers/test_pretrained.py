@@ -17,9 +17,9 @@ from workers.data.images import load_facts
 from workers.describe import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build
-from workers.pretrained import describe_weights, read_weights
-from workers.run import Machine, run
-from workers.store import Store
+from workers.store.store import Store
+from workers.training.pretrained import describe_weights, read_weights
+from workers.training.run import Machine, run
 from workers.trial import (
     Job,
     MaskRule,

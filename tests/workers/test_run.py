@@ -8,9 +8,9 @@ import pytest
 import tiny
 
 from workers.errors import BadInput
-from workers.record import RESULT_COLUMNS
-from workers.run import Machine, run
-from workers.store import RecordKey, Store
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import RecordKey, Store
+from workers.training.run import Machine, run
 from workers.trial import Evaluation, Job, Pruning, Stop, job_from_json, job_to_json, trial_id
 
 EVALUATION = Evaluation().key
@@ -98,7 +98,7 @@ def test_done_stops_are_not_trained_again_and_later_ones_go_on_from_them(store, 
 
 
 def count_steps(monkeypatch):
-    from workers.training import Training
+    from workers.training.trainer import Training
 
     steps = itertools.count()
     advance = Training.advance
@@ -205,7 +205,7 @@ def test_children_record_the_states_they_began_with(store):
 
 def test_a_stop_without_a_checkpoint_does_not_put_off_saving_the_state(store, monkeypatch):
     clock = itertools.count()
-    monkeypatch.setattr("workers.run.time.monotonic", lambda: next(clock))  # a second for each look
+    monkeypatch.setattr("workers.training.run.time.monotonic", lambda: next(clock))  # a second for each look
     job = Job(trial=tiny.dense(), records=tuple(range(1, tiny.TOTAL + 1)), checkpoints=())
     execution = run(job, store, Machine(checkpoint_seconds=12))
     for _ in itertools.islice(execution, 8):

@@ -16,11 +16,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pyarrow import fs
 
 from workers import crashpoints
-from workers.arrow_files import ArrowFiles
 from workers.errors import CorruptFile, StoreError
-from workers.files import LocalFiles, walk
-from workers.record import RESULT_COLUMNS, SCHEMA
-from workers.store import RecordKey, Store
+from workers.store.bucket import ArrowFiles
+from workers.store.files import LocalFiles, walk
+from workers.store.record import RESULT_COLUMNS, SCHEMA
+from workers.store.store import RecordKey, Store
 from workers.trial import Stop
 
 KINDS = ["local", "arrow"]

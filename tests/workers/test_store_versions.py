@@ -12,11 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from workers import checkpoint, layout, record, store
-from workers.encoding import from_parquet, to_parquet
 from workers.errors import CorruptFile, NewerFile, StoreError
-from workers.record import SCHEMA, SCHEMA_VERSION
-from workers.store import Store
+from workers.store import marker, record, store
+from workers.store.checksummed import from_parquet, to_parquet
+from workers.store.record import SCHEMA, SCHEMA_VERSION
+from workers.store.store import Store
+from workers.training import checkpoint
 from workers.trial import Stop
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "store-v1"
@@ -104,7 +105,7 @@ def test_a_record_of_a_newer_version_is_named_and_left_alone(golden):
 
 
 def test_a_newer_store_is_refused_and_left_untouched(golden):
-    golden.files.write("store.json", json.dumps({"format": layout.FORMAT + 1, "feature": "new"}).encode())
+    golden.files.write("store.json", json.dumps({"format": marker.FORMAT + 1, "feature": "new"}).encode())
     before = bytes_of(golden)
     with pytest.raises(StoreError, match=r"has format 2, and this version of prunesweep reads up to 1(.|\n)*untouched"):
         Store(golden.location, create=True)

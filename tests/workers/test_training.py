@@ -7,11 +7,11 @@ import pytest
 import tiny
 import torch
 
-from workers import checkpoint
 from workers.data.images import open_data
 from workers.errors import BadInput, Diverged
 from workers.techniques import TECHNIQUES
-from workers.training import Training, configure
+from workers.training import checkpoint
+from workers.training.trainer import Training, configure
 from workers.trial import Network, Pruning, Stop, trial_id
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import torch
 from workers.data.images import Images
 from workers.data.split import subset_size
 from workers.errors import InputError
-from workers.vision import torchvision
+from workers.torchvision_import import torchvision
 
 
 def cifar10(

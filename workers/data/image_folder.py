@@ -10,7 +10,7 @@ from typing import Any
 from workers.data.image_files import ImageFiles
 from workers.data.split import subset_size
 from workers.errors import InputError
-from workers.vision import torchvision
+from workers.torchvision_import import torchvision
 
 Sample = tuple[str, int]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workers.errors import InputError
 from workers.registry import closest
-from workers.vision import torchvision
+from workers.torchvision_import import torchvision
 
 
 def torchvision_classifier(

@@ -1,0 +1,99 @@
+"""What a search for the smallest network prints, round by round and at its end, and the files of a network."""
+
+from __future__ import annotations
+
+import json
+import sys
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.output import say
+from workers.text import plural, size
+
+if TYPE_CHECKING:
+    from orchestrator.results.model_export import ExportedModel
+    from orchestrator.search.search import Pruned, Round
+
+
+def finish_search(found: Pruned, tolerance: float, store: str | None, again: str, as_json: bool = False) -> None:
+    """Say how a search went, and exit with its code if it did not come to its end. `again` goes on with it."""
+    if found.kept is None or found.model is None:
+        _say_unfinished(found, store, again)
+        sys.exit(found.exit_code)
+    say(f"\n{_why(found, tolerance)}")
+    say(_kept(found.kept, found.model))
+    print_files(found.model, as_json)
+
+
+def say_round(made: Round, tolerance: float) -> None:
+    """One line of the curve; medians where there are several replicates."""
+    if made.number == 0:
+        say("round  compression  validation  change      test  change")
+    validation, test = median(made.validation_accuracy), median(made.test_accuracy)
+    changes = [f"{median(each):+.2f}" if made.number else "" for each in (made.validation_change, made.test_change)]
+    note = "" if made.is_within(tolerance) else f"more than {tolerance:g}"
+    line = (
+        f"{made.number or 'dense':>5}  {made.compression:>10.2f}×  {100 * validation:>9.2f}%  {changes[0]:>6}  "
+        f"{100 * test:>7.2f}%  {changes[1]:>6}  {note}"
+    )
+    say(line.rstrip())
+
+
+def _why(found: Pruned, tolerance: float) -> str:
+    last = found.rounds[-1]
+    fallen = f"validation accuracy fell by {-median(last.validation_change):.2f} points, more than {tolerance:g}"
+    reasons = {
+        "tolerance": f"Stopped: in round {last.number} {fallen}",
+        "max_rounds": f"Stopped: {plural(last.number, 'round')} asked for, and still within {tolerance:g} points",
+        "nothing_left": f"Stopped: another round would leave no weight, and still within {tolerance:g} points",
+    }
+    assert found.reason is not None
+    return reasons[found.reason]
+
+
+def _kept(kept: Round, model: ExportedModel) -> str:
+    card = model.card
+    if kept.number == 0:
+        return "No pruned network is within the tolerance: the dense one was kept"
+    return (
+        f"Kept round {kept.number}, replicate {card['replicate']}: {kept.compression:.2f}× "
+        f"({card['kept_weights']:,} of {plural(card['prunable_weights'], 'weight')}), "
+        f"test {100 * card['accuracy']['test']:.2f}% ({card['accuracy']['test_change']:+.2f} points)"
+    )
+
+
+def print_files(model: ExportedModel, as_json: bool) -> None:
+    """Where a network is, or its card; which one it replaced, and how it is loaded."""
+    if model.replaced is not None:
+        say(f"It replaces {_described(model.replaced)}")
+    print(json.dumps(model.card, indent=1) if as_json else f"{model.model}\n{model.card_file}")
+    say(
+        f"\n{size(model.bytes)}. Load it with\n\n"
+        "  from safetensors.torch import load_file\n\n"
+        f'  tensors = load_file("{model.model}")\n'
+        '  masks = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".mask")}\n'
+        "  network.load_state_dict(tensors)"
+    )
+
+
+def _described(card: dict[str, Any]) -> str:
+    """The network of a card; nothing is known of one that could not be read."""
+    try:
+        search = card.get("search")
+        within = f", found within {search['tolerance']:g} points at {100 * search['rate']:g}% a round" if search else ""
+        network = f"{card['network']} on {card['dataset']}, {card['technique']} {card['compression']:.2f}×"
+        return f"{network}, test {100 * card['accuracy']['test']:.2f}%{within}"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return "files whose card says nothing of a network"
+
+
+def _say_unfinished(found: Pruned, store: str | None, again: str) -> None:
+    summary = found.summary
+    if summary.failed:
+        done = max(len(found.rounds) - 1, 0)
+        say(f"\n{plural(summary.failed, 'trial')} failed ({summary.classes}), and {plural(done, 'round')} are done")
+        say(f"\nSee why:    prunesweep status {store}\nTry again:  {again} --retry-failed")
+        if done > 0:
+            say(f"Keep what there is:  `prunesweep prune` with --max-rounds {done}")
+    else:
+        say(f"\nContinue with:  {again}")

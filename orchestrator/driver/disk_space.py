@@ -1,0 +1,73 @@
+"""Room in the store: trials begin only where their states will fit, and a full disk pauses a sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from workers.store.files import Files
+from workers.text import duration, size
+
+PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)
+"""Seconds to wait after each discovery in a row that there is no room; after the last one the sweep ends."""
+
+_MARGIN = 64_000_000  # bytes that records, logs and others on the same disk may take meanwhile
+
+
+class Room:
+    """`needs` are the bytes that each trial may come to hold; `say` tells people about a pause."""
+
+    def __init__(
+        self,
+        files: Files,
+        needs: Mapping[str, int],
+        say: Callable[[str], None],
+        *,
+        pauses: tuple[float, ...] = PAUSES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.problem: str | None = None
+        self._files = files
+        self._needs = needs
+        self._say = say
+        self._pauses = pauses
+        self._clock = clock
+        self._paused_until = 0.0
+        self._tries = 0
+        self._waiting = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether no trial may begin for now."""
+        return self.problem is not None or self._clock() < self._paused_until
+
+    def fits(self, name: str, running: Collection[str]) -> bool:
+        """Whether a trial may begin beside those that run. Pauses where it may not and none runs."""
+        free = self._files.free_bytes()
+        need = sum(self._needs[other] for other in {name, *running}) + _MARGIN
+        if free is None or free >= need:
+            self._waiting = False
+            return True
+        reason = f"the next trial needs {size(need)} and {size(free)} are free"
+        if not running:
+            self.full(reason)
+        elif not self._waiting:
+            self._waiting = True
+            self._say(f"Little room in the store: {reason}; no trial begins until others have ended")
+        return False
+
+    def full(self, reason: str) -> None:
+        """Something could not be written: pause, each time for longer, and give up in the end."""
+        if self.paused:
+            return
+        if self._tries == len(self._pauses):
+            self.problem = f"no room in the store: {reason}"
+            return
+        pause = self._pauses[self._tries]
+        self._tries += 1
+        self._paused_until = self._clock() + pause
+        self._say(f"No room in the store: {reason}; looking again in {duration(pause)}")
+
+    def written(self) -> None:
+        """A trial has written its results: the next pause is a short one again."""
+        self._tries = 0

@@ -1,0 +1,146 @@
+"""A plan: cells → stops → trials with parents, and what is missing of it. Pure: no clock, no files, no torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from orchestrator.planning.cells import CELLS
+from orchestrator.sweep.spec import SweepSpec
+from workers.store.store import RecordKey
+from workers.trial import Evaluation, Job, Stop, Trial
+
+
+class Cell(NamedTuple):
+    """A named point of the grid; the columns of `CELLS`, with exact numbers, and the steps of its whole lineage."""
+
+    dataset: str
+    network: str
+    recipe: str
+    pruning: str
+    schedule: str
+    technique: str
+    round: int
+    density: Fraction
+    budget: str | None
+    budget_epochs: float | None
+    replicate: int
+    search_cost_epochs: float
+    stop: Stop
+    dense: Stop
+    lineage: tuple[str, ...]
+    lineage_steps: int
+
+
+@dataclass(slots=True)
+class PlannedTrial:
+    """A trial and its stops: the steps that yield records, and those whose state other trials begin with."""
+
+    trial: Trial
+    steps_per_epoch: Fraction
+    checkpoint_bytes: int
+    records: set[int] = field(default_factory=set)
+    starts: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a sweep comes to. `trials` has parents before their children."""
+
+    spec: SweepSpec
+    evaluation: Evaluation
+    cells: list[Cell]
+    trials: dict[str, PlannedTrial]
+
+    def only(self, wanted: Callable[[dict[str, Any]], bool]) -> Plan:
+        """The part of the plan for the cells that a predicate (on rows of `CELLS`) picks, and their dense networks."""
+        picked = [cell for cell, row in zip(self.cells, self.rows(), strict=True) if wanted(row)]
+        dense = {cell.dense for cell in picked}
+        picked += [cell for cell in self.cells if cell.technique == "dense" and cell.stop in dense - set(picked)]
+        kept = set(picked)
+        cells = [cell for cell in self.cells if cell in kept]
+        records: dict[str, set[int]] = defaultdict(set)
+        for cell in cells:
+            records[cell.stop.trial].add(cell.stop.step)
+        trials = {name: replace(planned, records=records[name]) for name, planned in self.trials.items()}
+        return Plan(self.spec, self.evaluation, cells, trials)
+
+    def missing(self, records: Set[RecordKey], checkpoints: Set[Stop]) -> dict[str, Job]:
+        """The jobs that are left, parents before children, given what a store has.
+
+        A checkpoint without a record is only missing if a trial that is left to do begins with it.
+        """
+        key = self.evaluation.key
+        demanded: dict[str, set[int]] = defaultdict(set)
+        jobs = {}
+        for name, planned in reversed(self.trials.items()):
+            to_record = {step for step in planned.records if RecordKey(name, step, key) not in records}
+            to_keep = {step for step in demanded[name] if Stop(name, step) not in checkpoints}
+            if not to_record and not to_keep:
+                continue
+            if self.spec.keep == "all":
+                to_keep |= to_record
+            jobs[name] = Job(
+                trial=planned.trial,
+                records=tuple(sorted(to_record)),
+                checkpoints=tuple(sorted(to_keep)),
+                evaluation=self.evaluation,
+            )
+            for stop in planned.trial.parents:
+                demanded[stop.trial].add(stop.step)
+        return dict(reversed(jobs.items()))
+
+    def shared_steps(self) -> int:
+        """Steps to train for the whole plan from nothing, each trajectory once."""
+        return sum(job.last_step for job in self.missing(set(), set()).values())
+
+    def shared_epochs(self) -> float:
+        """`shared_steps`, in epochs."""
+        jobs = self.missing(set(), set())
+        return sum(float(job.last_step / self.trials[name].steps_per_epoch) for name, job in jobs.items())
+
+    def unshared_steps(self) -> int:
+        """Steps if every pruned cell were trained alone, its own dense network included."""
+        return sum(cell.lineage_steps for cell in self._alone())
+
+    def unshared_epochs(self) -> float:
+        """`unshared_steps`, in epochs."""
+        return sum(float(cell.lineage_steps / self.trials[cell.stop.trial].steps_per_epoch) for cell in self._alone())
+
+    def _alone(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.technique != "dense"] or self.cells
+
+    def checkpoint_bytes(self) -> int:
+        """Room that the checkpoints of all stops take once the sweep is done."""
+        if self.spec.keep == "results_only":
+            return 0
+        jobs = self.missing(set(), set())
+        return sum(len(job.checkpoints) * self.trials[name].checkpoint_bytes for name, job in jobs.items())
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The cells as rows of `CELLS`."""
+        key = self.evaluation.key
+        for cell in self.cells:
+            row: dict[str, Any] = cell._asdict()
+            del row["lineage_steps"]
+            row["density"] = float(cell.density)
+            row["compression"] = float(1 / cell.density)
+            row["trial"], row["step"] = row.pop("stop")
+            row["dense_trial"], row["dense_step"] = row.pop("dense")
+            yield row | {"evaluation": key}
+
+    def table(self) -> pa.Table:
+        """The cells as a table of the declared schema."""
+        return pa.Table.from_pylist(list(self.rows()), schema=CELLS)
+
+
+def steps_left(job: Job, name: str, checkpoints: Set[Stop]) -> int:
+    """Steps that a job still has to train, given the states in the store that it can go on from."""
+    first = min(job.records + job.checkpoints)
+    begin = max((stop.step for stop in checkpoints if stop.trial == name and stop.step <= first), default=0)
+    return job.last_step - begin

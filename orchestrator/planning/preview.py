@@ -1,0 +1,106 @@
+"""What `prunesweep plan` shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator import api
+from orchestrator.planning import expand
+from orchestrator.planning.crossing import find_out
+from orchestrator.planning.estimate import seconds_left
+from orchestrator.planning.facts import Facts
+from orchestrator.planning.plan import steps_left
+from orchestrator.planning.select import check_picked, selector
+from orchestrator.sweep.spec import SweepSpec
+from workers.text import duration, plural, size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """A plan in numbers. Epochs are of each trial's own task; `seconds` is trial-seconds, to be shared by slots."""
+
+    sweep: str
+    cells: int
+    cells_done: int
+    cells_by_technique: dict[str, int]
+    trials: int
+    trials_missing: int
+    steps: int
+    epochs: float
+    steps_without_sharing: int
+    epochs_without_sharing: float
+    steps_missing: int
+    epochs_missing: float
+    checkpoint_bytes: int
+    seconds: float | None
+    unreadable: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        techniques = ", ".join(f"{count:,} {name}" for name, count in self.cells_by_technique.items())
+        saved = self.steps_without_sharing / self.steps if self.steps else 1
+        rows = [
+            ("to train now", self.steps_missing, self.epochs_missing),
+            ("whole sweep", self.steps, self.epochs),
+            ("without sharing", self.steps_without_sharing, self.epochs_without_sharing),
+        ]
+        width = max(len(f"{steps:,}") for _, steps, _ in rows)
+        lines = [
+            f"Sweep {self.sweep}: {plural(self.cells, 'cell')} ({techniques}), {plural(self.trials, 'trial')}",
+            "",
+            f"  {'':16}{'steps':>{width}}  {'epochs':>12}",
+            *(f"  {name:16}{steps:>{width},}  {epochs:>12,.1f}" for name, steps, epochs in rows),
+            "",
+            f"  Sharing trajectories saves a factor of {saved:.2f}",
+            f"  In the store: {self.cells_done:,} of {plural(self.cells, 'cell')}; "
+            f"{plural(self.trials_missing, 'trial')} to run",
+            f"  Checkpoints: {size(self.checkpoint_bytes)} once all is done",
+        ]
+        if self.steps_missing:
+            time = "unknown until the first trials are in the store" if self.seconds is None else duration(self.seconds)
+            lines.append(f"  Time: {time}" + (" of one slot, by past trials" if self.seconds is not None else ""))
+        return "\n".join(lines)
+
+
+def preview(
+    spec: SweepSpec, store: str | None = None, only: str | None = None, known_before: Facts | None = None
+) -> Preview:
+    """Plan a sweep against a store (default: the sweep file's own, where it exists) and count.
+
+    Facts that are `known_before` need no look at data and networks.
+    """
+    existing = api.existing_store(store or spec.store)
+    known = find_out(spec, existing, known_before)
+    plan = expand.make_plan(spec, known)
+    if only is not None:
+        plan = plan.only(selector(only))
+        check_picked(bool(plan.cells), only)
+    records, unsound = existing.sound_records() if existing else (set(), {})
+    checkpoints = set(existing.checkpoint_sizes()) if existing else set()
+    jobs = plan.missing(records, checkpoints)
+    states = checkpoints | set(existing.progress_sizes()) if existing else set()
+    left = {name: steps_left(job, name, states) for name, job in jobs.items()}
+    whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
+    per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
+    key = plan.evaluation.key
+    return Preview(
+        sweep=spec.name,
+        cells=len(plan.cells),
+        cells_done=sum((cell.stop.trial, cell.stop.step, key) in records for cell in plan.cells),
+        cells_by_technique=dict(Counter(cell.technique for cell in plan.cells)),
+        trials=len(whole),
+        trials_missing=len(jobs),
+        steps=sum(whole.values()),
+        epochs=plan.shared_epochs(),
+        steps_without_sharing=plan.unshared_steps(),
+        epochs_without_sharing=plan.unshared_epochs(),
+        steps_missing=sum(left.values()),
+        epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
+        checkpoint_bytes=plan.checkpoint_bytes(),
+        seconds=seconds_left(plan, jobs, states, existing) if existing else None,
+        unreadable=known.unreadable | unsound,
+    )

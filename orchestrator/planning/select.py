@@ -1,0 +1,85 @@
+"""Cells picked by a small expression: `technique=lr_rewinding,compression>=8`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.planning.cells import CELLS
+from workers.errors import InputError
+from workers.registry import closest
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_TERM = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*")
+_BETWEEN_TERMS = re.compile(r",(?![^()]*\))")  # commas in `resnet8(depth=8, width=8)` are part of the value
+_COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "lineage", "dense_trial", "dense_step")]
+
+
+def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+    """A predicate on rows of `CELLS`: every comma-separated term must hold.
+
+    `=` accepts alternatives (`technique=fine_tuning|lr_rewinding`), and numbers as tables show them: with the decimals
+    that were typed, else to six digits. Raises InputError for an unknown column, operator or value.
+    """
+    terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
+    return lambda row: all(term(row) for term in terms)
+
+
+def check_picked(picked: bool, expression: str) -> None:
+    """Raise InputError for a selection that picked nothing: most likely a typing error."""
+    if not picked:
+        raise InputError(f"no cell has `{expression}`\n\nhint: `prunesweep table --format csv` shows what cells have")
+
+
+def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
+    match = _TERM.fullmatch(text)
+    if not match:
+        raise InputError(
+            f"`{text}` selects nothing\n\nhint: write terms such as `technique=lr_rewinding,compression>=8`"
+        )
+    column, symbol, wanted = match.groups()
+    if column not in _COLUMNS:
+        raise InputError(f"unknown column `{column}`\n\nhint: {closest(column, _COLUMNS)}")
+    compare = _OPERATORS[symbol]
+    if pa.types.is_string(CELLS.field(column).type):
+        if symbol not in ("=", "!="):
+            raise InputError(f"`{text}`: `{column}` is text, so only `=` and `!=` apply to it")
+        alternatives = wanted.split("|")
+        return lambda row: (row[column] in alternatives) == (symbol == "=")
+    numbers = [_number(part, text) for part in wanted.split("|")]
+    if symbol in ("=", "!="):
+        within = [(number, _tolerance(part)) for number, part in zip(numbers, wanted.split("|"), strict=True)]
+        return lambda row: (
+            row[column] is not None
+            and any(abs(_rounded(row[column]) - number) <= tolerance for number, tolerance in within) == (symbol == "=")
+        )
+    return lambda row: row[column] is not None and compare(_rounded(row[column]), numbers[0])
+
+
+def _number(text: str, term: str) -> float:
+    try:
+        return _rounded(float(text))
+    except ValueError:
+        raise InputError(f"`{term}`: `{text}` is not a number") from None
+
+
+def _tolerance(text: str) -> float:
+    """How far a number may be from one that was typed with decimals: `9.31` is 9.3132, and `4` only 4."""
+    decimals = len(text.strip().partition(".")[2])
+    return 0.5001 * 10**-decimals if decimals else 0.0
+
+
+def _rounded(number: float) -> float:
+    """To six significant digits."""
+    return float(f"{number:.6g}")

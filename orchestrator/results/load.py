@@ -1,0 +1,33 @@
+"""Results from wherever they are asked for: a store, or the published study by its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from orchestrator.results.frame import Joined, join
+from orchestrator.results.reference import RENDA2020, published
+from workers.errors import InputError
+from workers.store.store import Store
+
+
+def is_published(location: str | os.PathLike[str]) -> bool:
+    """Whether a location is the name of the published study; a folder of that name is reached as `./renda2020`."""
+    return location == RENDA2020
+
+
+def read(location: str | os.PathLike[str] | Store, sweeps: Iterable[str] | None = None) -> Joined:
+    """The rows of a store (or of some of its sweeps), or of the published study `renda2020`.
+
+    Raises InputError for a sweep that is not there, StoreError where there is no store.
+    """
+    if isinstance(location, Store):
+        return join(location, sweeps)
+    if not is_published(location):
+        return join(Store(location), sweeps)
+    if sweeps is not None:
+        raise InputError(
+            f"`{RENDA2020}` has no sweeps: it is what the paper's study published\n\n"
+            "hint: choose from it with `--network` and `--schedule`, or any cells with `--only`"
+        )
+    return Joined(published(), {})

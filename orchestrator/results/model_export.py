@@ -1,0 +1,228 @@
+"""A cell's network as files to take away: weights and masks as safetensors, and a JSON card that says what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.planning import facts
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.select import check_picked, selector
+from orchestrator.results.frame import IDENTITY, join
+from orchestrator.sweep.spec import spec_from_dict
+from workers.errors import InputError, StoreError
+from workers.store.files import Files, open_files
+from workers.store.store import RecordKey, Store
+from workers.trial import Stop, canonical
+
+CARD_FORMAT = 1
+
+_SIZES = ("compression", "density", "achieved_density", "prunable_weights", "kept_weights", "collapsed_layers")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportedModel:
+    """Where the two files of a network are, and what is in its card.
+
+    `replaced` is the card of another network that was there, empty if it could not be read.
+    """
+
+    model: str
+    card_file: str
+    bytes: int
+    card: dict[str, Any]
+    replaced: dict[str, Any] | None = None
+
+
+def export_cell(store: Store, cell: str, to: str) -> ExportedModel:
+    """Write the network of one cell to a folder. `cell` is an expression that picks it (see `planning.select`), a
+    trial or how its id begins, or `TRIAL@STEP`.
+
+    Raises InputError if that picks no cell or several, and for one that has no result or whose state was given up.
+    """
+    joined = join(store)
+    rows = joined.rows.to_pylist()
+    row = _pick(rows, cell, store)
+    check_folder(to)
+    name = f"{row['technique']}-{row['compression']:.4g}x-{row['trial'][:8]}-{row['step']}"
+    return _export(store, row, rows, to, name, {})
+
+
+def export_stop(store: Store, sweep: str, stop: Stop, to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
+    """Write the network at a stop of a sweep to a folder, with `more` in its card."""
+    rows = join(store, [sweep]).rows.to_pylist()
+    row = next(row for row in rows if (row["trial"], row["step"]) == stop)
+    return _export(store, row, rows, to, name, more)
+
+
+def check_folder(to: str) -> None:
+    """Raise InputError unless files can be written to a folder, which is made if it is not there."""
+    probe = f"probe-{secrets.token_hex(8)}"
+    try:
+        files = open_files(to)
+        files.write(probe, b"")
+        files.delete(probe)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot write to folder `{to}`: {reason}\n\nhint: name another one with `--to`") from None
+
+
+def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
+    """The one row that is meant. Of several with the same network, the newest."""
+    if re.search("[=<>]", cell):
+        wanted = selector(cell)
+        picked = [row for row in rows if wanted(row)]
+        check_picked(bool(picked), cell)
+    else:
+        trial, _, step = cell.partition("@")
+        picked = [row for row in rows if trial and row["trial"].startswith(trial) and step in ("", str(row["step"]))]
+        if not picked:
+            hint = "`prunesweep export` lists all cells with their trials; or write `technique=…,replicate=…`"
+            raise InputError(f"store `{store.location}` has no cell at a trial `{cell}`\n\nhint: {hint}")
+    networks = {(row["trial"], row["step"]): row for row in reversed(picked)}
+    if len(networks) > 1:
+        raise InputError(_ambiguous(cell, list(networks.values())[::-1]))
+    [row] = networks.values()
+    if not row["done"]:
+        why = f"it failed: {row['failure']}" if row["failure"] else "it has not been trained to its end"
+        hint = f"`prunesweep resume {store.location}` does what is missing, `--retry-failed` tries again"
+        raise InputError(f"cell `{cell}` has no result: {why}\n\nhint: {hint}")
+    return row
+
+
+def _ambiguous(cell: str, rows: Sequence[Row]) -> str:
+    values = {name: list(dict.fromkeys(_shown(row[name]) for row in rows)) for name in IDENTITY}
+    apart = {name: each for name, each in values.items() if len(each) > 1}
+    lists = ", ".join(f"`{name}` ({_some(each)})" for name, each in apart.items())
+    first = ",".join(f"{name}={_shown(rows[0][name])}" for name in apart if rows[0][name] is not None)
+    hint = f"give one of each, for example `{first}`, or `{rows[0]['trial']}@{rows[0]['step']}`"
+    return f"`{cell}` picks {len(rows):,} cells, and one is needed; they differ in {lists}\n\nhint: {hint}"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _some(values: Sequence[str]) -> str:
+    return ", ".join(values[:6]) + (f" and {len(values) - 6:,} more" if len(values) > 6 else "")
+
+
+def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
+    """Write the two files. The card goes first and comes last: weights are never beside a card of others."""
+    from workers.training.model_file import model_file
+
+    stop = Stop(row["trial"], row["step"])
+    try:
+        checkpoint = store.read_checkpoint(stop)
+    except FileNotFoundError:
+        raise InputError(
+            f"the state of trial `{stop.trial}` at step {stop.step:,} is not in store `{store.location}`: it was given "
+            "up (`keep: results_only` in a sweep file, or `prunesweep gc`)\n\nhint: run the sweep with `keep: all` in "
+            "another store; the same trial gives the same network"
+        ) from None
+    data, masks = model_file(checkpoint, f"checkpoint of trial {stop.trial} at step {stop.step:,}", stop)
+    dense = next((each for each in rows if each["trial"] == row["dense_trial"] and each["technique"] == "dense"), None)
+    file = f"{name}.safetensors"
+    card = {
+        "format": CARD_FORMAT,
+        "model": file,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "masks": masks,
+        **_identity(store, row),
+        **{name: row[name] for name in _SIZES},
+        "accuracy": _accuracy(row),
+        "cost": _cost(row, dense),
+        "layers": [
+            {key: layer[key] for key in ("layer", "weights", "kept")}
+            | {"density": layer["kept"] / layer["weights"], "multiply_adds": layer["multiply_adds"]}
+            for layer in store.detail(RecordKey(*stop, row["evaluation"]))["layers"]
+        ],
+        **more,
+        "made_with": {key: row[key] for key in ("device", "torch_version", "prunesweep_version")},
+    }
+    files = open_files(to)
+    card_file = f"{name}.json"
+    before = _card_before(files, card_file)
+    files.delete(card_file)
+    files.write(file, data)
+    files.write(card_file, json.dumps(card, indent=1).encode())
+    return ExportedModel(
+        model=f"{to}/{file}",
+        card_file=f"{to}/{card_file}",
+        bytes=len(data),
+        card=card,
+        replaced=None if before == card else before,
+    )
+
+
+def _card_before(files: Files, path: str) -> dict[str, Any] | None:
+    """The card that is there, or None; empty if it could not be read."""
+    try:
+        card = json.loads(files.read(path))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _identity(store: Store, row: Row) -> dict[str, Any]:
+    """Which network it is, how it was trained, and what it must be given."""
+    task = json.loads(row["settings"])["task"]
+    sweep = store.read_sweep(row["sweep"])["spec"]
+    names = ("dataset", "network", "recipe", "pruning", "schedule", "technique", "budget", "round", "replicate")
+    return {name: row[name] for name in (*names, "trial", "step", "state_digest")} | {
+        "build": task["network"],
+        "input": _input(store, row["sweep"], sweep, task)
+        | {"normalization": task["recipe"].get("normalization", "per_image")},
+        "training": _recipe(sweep, row),
+    }
+
+
+def _recipe(sweep: dict[str, Any], row: Row) -> dict[str, Any]:
+    """The recipe as the sweep file has it, with every default written out."""
+    name = row["recipe"].removesuffix(f" ({row['sweep']})")  # which tells apart what was edited
+    return next(recipe for recipe in sweep["recipe"] if recipe["name"] == name)
+
+
+def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """The shape of an image and the number of classes, as the sweep found them."""
+    asked = questions(spec_from_dict(sweep))
+    known = facts.pinned(asked, store)
+    for question in asked:
+        data = known[question].facts["dataset"]
+        if data["fingerprint"] == task["dataset"]["fingerprint"] and canonical(question.network) == task["network"]:
+            return {"shape": [data[name] for name in ("channels", "height", "width")], "classes": data["classes"]}
+    raise StoreError(f"sweep `{folder}` does not describe the data of trial settings {task['dataset']}")
+
+
+def _accuracy(row: Row) -> dict[str, Any]:
+    """Fractions; the changes are points (percent) against the dense network of the same replicate."""
+    return {
+        "validation": row["validation_accuracy"],
+        "test": row["test_accuracy"],
+        "dense_validation": row["dense_validation_accuracy"],
+        "dense_test": row["dense_test_accuracy"],
+        "validation_change": row["delta_validation_accuracy"],
+        "test_change": row["delta_test_accuracy"],
+        "validation_images": row["validation_images"],
+        "test_images": row["test_images"],
+    }
+
+
+def _cost(row: Row, dense: Row | None) -> dict[str, Any]:
+    """Of one image, dense and sparse (theoretical: absent weights cost nothing), and the epochs of training."""
+    names = ("multiply_adds", "sparse_multiply_adds", "paper_flops", "sparse_paper_flops")
+    dense_epochs = None if dense is None else dense["epochs"]
+    return {name: row[name] for name in names} | {
+        "dense_epochs": dense_epochs,
+        "retraining_epochs": row["search_cost_epochs"],
+        "epochs": None if dense_epochs is None else dense_epochs + row["search_cost_epochs"],
+    }

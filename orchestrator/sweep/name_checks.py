@@ -1,0 +1,92 @@
+"""Data sets, networks and optimisers in a sweep file: whether their names are known and their arguments fit.
+
+A name with a colon is a function of the user's own, which only `workers.describe` looks at.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orchestrator.sweep.problems import Complaint, Path
+from workers.registry import Entry, closest, is_own, misspelt
+from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
+_IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimiser that is text
+_EXAMPLES = {int: "8", float: "0.1", str: '"text"', bool: "true", list: "[300, 100]"}
+
+
+def check_named(path: Path, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Complaint]:
+    """What is wrong with a name, or with a mapping of a name and its arguments. `kind` is what the name is of."""
+    settings = value if isinstance(value, dict) else {"name": value}
+    name = settings.get("name")
+    if not isinstance(name, str) or not name.strip():
+        return
+    if ":" in name:
+        yield from check_own((*path, "name"), name)
+        return
+    entry = entries.get(name)
+    if entry is None:
+        yield Complaint((*path, "name"), f"unknown {kind}", closest(name, entries))
+        return
+    arguments = {key: item for key, item in settings.items() if key != "name"}
+    for key, item in arguments.items():
+        if key not in entry.arguments:
+            if entry.open:
+                continue
+            known = closest(key, entry.arguments) if entry.arguments else "it takes none; remove it"
+            yield Complaint((*path, key), f"`{name}` has no such argument", known, at_key=True)
+        elif not _fits(item, expected := entry.arguments[key]):
+            remedy = f"for example `{key}: {_example(expected)}`"
+            yield Complaint((*path, key), f"must be {_words(expected)}", remedy)
+    for key in entry.required:
+        if key not in arguments:
+            remedy = f"for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
+            yield Complaint(path, f"`{name}` needs `{key}`", remedy, show=False)
+
+
+def check_optimizer(path: Path, value: object) -> Iterator[Complaint]:
+    """A misspelt name or argument of an optimiser; what is not like a known one may be of a newer torch."""
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(name, str):
+        return
+    arguments = OPTIMIZER_ARGUMENTS.get(name)
+    if arguments is None:
+        if near := misspelt(name, OPTIMIZER_ARGUMENTS):
+            others = ", ".join(OPTIMIZER_ARGUMENTS)
+            yield Complaint((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
+        return
+    for key, item in value.items():
+        if key in ("name", "lr", *arguments):
+            if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
+                yield Complaint((*path, key), "must not be text", f"a number is written without quotes: `{key}: 0.9`")
+        elif difflib.get_close_matches(key, arguments, n=1):
+            yield Complaint((*path, key), f"`{name}` has no such argument", closest(key, arguments), at_key=True)
+
+
+def check_own(path: Path, name: str) -> Iterator[Complaint]:
+    """Whether a name with a colon can be a function of the user's own; whether it is there, a worker finds out."""
+    if not is_own(name):
+        yield Complaint(path, "is no name of a function", "write `module:function`, such as `my_package.models:build`")
+
+
+def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:
+    return expected if isinstance(expected, tuple) else (expected,)
+
+
+def _fits(value: Any, expected: type | tuple[type, ...]) -> bool:
+    types = _types(expected)
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types)
+
+
+def _words(expected: type | tuple[type, ...]) -> str:
+    types = _types(expected)
+    return " or ".join(_WORDS[kind] for kind in types if not (kind is int and float in types))
+
+
+def _example(expected: type | tuple[type, ...]) -> str:
+    return _EXAMPLES[_types(expected)[-1]]

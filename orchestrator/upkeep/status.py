@@ -1,0 +1,178 @@
+"""How far a sweep is: from names and sizes in the store, so that it answers at once. No pandas, no torch, no ray."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.planning.cells import Kept, read_kept
+from orchestrator.search.settings import SearchSettings
+from workers.errors import SET_ASIDE, InputError
+from workers.store.lease import PATH, read_owner
+from workers.store.store import RecordKey, Store
+from workers.text import plural, printable, size
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepStatus:
+    """Counts of cells. `failures` maps failed trials to what is known of them and how many cells they hold up;
+    `search` is what was asked of `prunesweep prune`, if that made the sweep, and `stopped_by` why that has ended.
+    """
+
+    sweep: str
+    cells: int
+    done: int
+    failed: int
+    blocked: int
+    failures: dict[str, dict[str, Any]]
+    search: SearchSettings | None = None
+    stopped_by: str | None = None
+
+    @property
+    def missing(self) -> int:
+        """Cells that are neither done, nor failed, nor blocked by a failure."""
+        return self.cells - self.done - self.failed - self.blocked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`."""
+
+    store: str
+    sweeps: list[SweepStatus]
+    records: int
+    checkpoints: int
+    checkpoint_bytes: int
+    conflicts: list[str]
+    bytes: int
+    unreadable: dict[str, str]
+    driver: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        sweeps = [
+            {
+                name: getattr(sweep, name)
+                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "failures", "stopped_by")
+            }
+            | {"search": sweep.search.to_json() if sweep.search else None}
+            for sweep in self.sweeps
+        ]
+        rest = ("store", "records", "checkpoints", "checkpoint_bytes", "conflicts", "bytes", "unreadable", "driver")
+        return {name: getattr(self, name) for name in rest} | {"sweeps": sweeps}
+
+    def __str__(self) -> str:
+        lines = [
+            f"Store {self.store}: {plural(self.records, 'record')}, "
+            f"{plural(self.checkpoints, 'checkpoint')} ({size(self.checkpoint_bytes)}), {size(self.bytes)} in all"
+        ]
+        if self.driver:
+            named = {name: printable(str(value)) for name, value in self.driver.items()}
+            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**named))
+        for sweep in self.sweeps:
+            counts = [f"{sweep.done:,} of {plural(sweep.cells, 'cell')} done"]
+            for word in ("failed", "blocked", "missing"):
+                if count := getattr(sweep, word):
+                    counts.append(f"{count:,} {word}")
+            lines.append(f"\n{sweep.sweep}: {', '.join(counts)}")
+            if sweep.search:
+                lines.append(f"  {'finished' if sweep.stopped_by else 'unfinished'} search: {sweep.search}")
+            for trial, failure in sweep.failures.items():
+                step = f" at step {failure['step']:,}" if failure.get("step") is not None else ""
+                attempts = failure.get("attempts") or {}
+                times = ", ".join(f"{count} times {outcome}" for outcome, count in attempts.items() if count > 1)
+                after = f" ({times})" if times else ""
+                lines.append(f"  ✘ {trial}  {failure['outcome']}{step}{after}: {_first_line(failure['reason'])}")
+                lines.append(f"    {failure['cell']} and {plural(failure['cells_held_up'] - 1, 'other cell')}")
+                if failure.get("log"):
+                    lines.append(f"    prunesweep logs {self.store} {trial}")
+            if sweep.failures:
+                lines.append("  hint: `prunesweep resume --retry-failed` runs them again")
+            elif sweep.search and not sweep.stopped_by:
+                lines.append("  hint: `prunesweep resume` goes on with the search")
+            elif sweep.missing:
+                lines.append("  hint: `prunesweep resume` does what is missing")
+        if self.conflicts:
+            lines.append(
+                f"\n{plural(len(self.conflicts), 'record')} in conflicts/ differ from what was published before them"
+            )
+        return "\n".join(lines)
+
+
+def read_status(store: Store, sweep: str | None = None) -> Status:
+    """The status of all sweeps of a store, or of those named `sweep`."""
+    folders = [name for name in store.sweeps() if sweep in (None, name, name.partition("-")[2])]
+    if sweep is not None and not folders:
+        raise InputError(f"store `{store.location}` has no sweep `{sweep}`\n\nhint: it has {', '.join(store.sweeps())}")
+    found, unreadable = read_kept(store, folders)
+    records, unsound = store.sound_records()
+    failures, sizes = store.failures(), store.checkpoint_sizes()
+    driver, unreadable_lease = _driver(store)
+    return Status(
+        store=store.location,
+        sweeps=[_sweep_status(folder, kept, records, failures) for folder, kept in found.items()],
+        records=len(records),
+        checkpoints=len(sizes),
+        checkpoint_bytes=sum(sizes.values()),
+        conflicts=store.conflicts(),
+        bytes=sum(store.files.sizes("").values()),
+        unreadable=unreadable | unsound | unreadable_lease,
+        driver=driver,
+    )
+
+
+def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """Who holds the lease, unless it is known to have ended; and why that cannot be said, if so (path: reason)."""
+    try:
+        owner = read_owner(store.files)
+    except OSError as error:
+        return None, {PATH: f"{PATH}: {error}; {SET_ASIDE}"}
+    if owner is None or owner.is_gone:
+        return None, {}
+    if not owner.is_known:
+        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read; {SET_ASIDE}"}
+    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
+
+
+def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, dict[str, Any]]) -> SweepStatus:
+    columns = ["trial", "step", "evaluation", "lineage", "technique", "compression", "budget", "replicate"]
+    done = failed = blocked = 0
+    held_up: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    cells = kept.cells.select(columns).to_pylist()
+    for cell in cells:
+        if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) in records:
+            done += 1
+            continue
+        culprit = next((trial for trial in (*cell["lineage"], cell["trial"]) if trial in failures), None)
+        if culprit is None:
+            continue
+        held_up[culprit] += 1
+        example.setdefault(culprit, _name(cell))
+        if culprit == cell["trial"]:
+            failed += 1
+        else:
+            blocked += 1
+    return SweepStatus(
+        sweep=folder,
+        cells=len(cells),
+        done=done,
+        failed=failed,
+        blocked=blocked,
+        failures={
+            trial: failures[trial] | {"cells_held_up": count, "cell": example[trial]}
+            for trial, count in held_up.items()
+        },
+        search=SearchSettings.of(kept.sweep),
+        stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
+    )
+
+
+def _name(cell: dict[str, Any]) -> str:
+    if cell["technique"] == "dense":
+        return f"dense, replicate {cell['replicate']}"
+    return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}, replicate {cell['replicate']}"
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

@@ -1,0 +1,102 @@
+"""Files of a store in whatever pyarrow.fs reaches: S3, GCS, ..., where one PUT is atomic and there are no links."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from workers.store.files import FILE_SYSTEMS_OWN, HIDDEN, Kind
+
+
+class ArrowFiles:
+    """Files under a prefix of a pyarrow filesystem."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:
+        self.filesystem = filesystem
+        self.root = root.rstrip("/")
+
+    def read(self, path: str) -> bytes:
+        with self.filesystem.open_input_file(self._at(path)) as file:
+            data: bytes = file.read()
+        return data
+
+    def tail(self, path: str, size: int) -> bytes:
+        with self.filesystem.open_input_file(self._at(path)) as file:
+            file.seek(max(0, file.size() - size))
+            data: bytes = file.read(size)
+        return data
+
+    def write(self, path: str, data: bytes, durable: bool = True) -> None:
+        target = self._at(path)
+        self.filesystem.create_dir(target.rsplit("/", 1)[0], recursive=True)
+        with self.filesystem.open_output_stream(target) as file:
+            file.write(data)
+
+    def publish(self, path: str, data: bytes) -> bool:
+        # pyarrow offers no conditional PUT. Two writers at once write equal result columns, so the last one wins.
+        if self._type(path) != "NotFound":
+            return False
+        self.write(path, data)
+        return True
+
+    def exists(self, path: str) -> bool:
+        return self._type(path) == "File"
+
+    def names(self, folder: str) -> list[str]:
+        names = (info.base_name for info in self._infos(folder, recursive=False))
+        return sorted(name for name in names if not name.startswith(HIDDEN))
+
+    def kinds(self, folder: str) -> dict[str, Kind]:
+        found: dict[str, Kind] = {
+            info.base_name: "file" if info.is_file else "folder"
+            for info in self._infos(folder, recursive=False)
+            if not info.base_name.startswith(FILE_SYSTEMS_OWN)
+        }
+        return dict(sorted(found.items()))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        return {
+            info.path[len(self.root) + 1 :]: info.size
+            for info in self._infos(folder, recursive=True)
+            if info.is_file and not info.base_name.startswith(HIDDEN)
+        }
+
+    def delete(self, path: str) -> None:
+        if self.exists(path):
+            self.filesystem.delete_file(self._at(path))
+
+    def move(self, path: str, target: str) -> None:
+        if self._type(target) != "NotFound":
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        if self._type(path) == "Directory":  # which a bucket cannot move
+            for info in self._infos(path, recursive=False):
+                self.move(f"{path}/{info.base_name}", f"{target}/{info.base_name}")
+            self.filesystem.delete_dir(self._at(path))
+            return
+        self.filesystem.create_dir(self._at(target).rsplit("/", 1)[0], recursive=True)
+        self.filesystem.move(self._at(path), self._at(target))
+
+    def temporaries(self) -> dict[str, float]:
+        return {}  # an upload that was not completed is nobody's file
+
+    def free_bytes(self) -> int | None:
+        return None
+
+    def _at(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def _type(self, path: str) -> str:
+        """`File`, `Directory` or `NotFound`."""
+        name: str = self.filesystem.get_file_info(self._at(path)).type.name
+        return name
+
+    def _infos(self, folder: str, *, recursive: bool) -> list[Any]:
+        import pyarrow.fs as fs
+
+        selector = fs.FileSelector(self._at(folder), allow_not_found=True, recursive=recursive)
+        infos: list[Any] = self.filesystem.get_file_info(selector)
+        return infos
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.filesystem, 'type_name', 'filesystem')}://{self.root}"

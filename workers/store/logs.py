@@ -1,0 +1,96 @@
+"""The log of each attempt at a trial: `logs/<trial>/<number>.log` in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from workers.store.files import Files
+
+HUNG = "it hung; what its threads were at:"
+_MOST_LINES = 2000  # of an attempt: the newest
+
+
+class AttemptLog(logging.Handler):
+    """Writes what the process logs while it is `recording`. A log that cannot be written is no failure."""
+
+    def __init__(self, files: Files, trial: str) -> None:
+        super().__init__()
+        number = max(attempts(files, trial), default=0) + 1
+        self.path = f"logs/{trial}/{number:04d}.log"
+        self._files = files
+        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
+        self._begin = (
+            f"{_now()} attempt {number} at trial {trial} begins: host {socket.gethostname()}, process {os.getpid()}"
+        )
+        self._changed = False
+        self._written = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._add(f"{record.levelname.lower()}: {record.getMessage()}")
+        if record.exc_info:
+            self._add(logging.Formatter().formatException(record.exc_info))
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """Take what is logged in the block: by prunesweep from level INFO, by others from WARNING."""
+        if not self._written:
+            self.flush(force=True)
+        ours = logging.getLogger("workers")
+        level = ours.level
+        ours.setLevel(logging.INFO)
+        logging.getLogger().addHandler(self)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(self)
+            ours.setLevel(level)
+
+    def end(self, outcome: str, failure: Mapping[str, Any]) -> None:
+        """The last lines: how the attempt ended."""
+        reason = failure.get("traceback") or failure.get("reason")
+        step = f" at step {failure['step']:,}" if failure.get("step") is not None else ""
+        self._add(f"ends: {outcome}{step}" + (f"\n{reason}" if reason else ""))
+        self.flush()
+
+    def flush(self, force: bool = False) -> None:
+        """Write the log, if there is anything new in it."""
+        if self._changed or force:
+            text = "\n".join([self._begin, *self._lines, ""])
+            with contextlib.suppress(OSError):
+                self._files.write(self.path, text.encode("utf-8", "replace"), False)  # not worth waiting for the disk
+            self._changed, self._written = False, True
+
+    def _add(self, text: str) -> None:
+        self._lines.append(f"{_now()} {text}")
+        self._changed = True
+
+
+def attempts(files: Files, trial: str) -> list[int]:
+    """The numbers of the attempts at a trial that have a log."""
+    names = (name.removesuffix(".log") for name in files.names(f"logs/{trial}"))
+    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+
+def latest(files: Files, trial: str) -> str | None:
+    """The path of the log of the latest attempt at a trial."""
+    number = max(attempts(files, trial), default=None)
+    return None if number is None else f"logs/{trial}/{number:04d}.log"
+
+
+def hung(files: Files, trial: str) -> bool:
+    """Whether the latest attempt at a trial was ended because it hung: its log says so."""
+    try:
+        return HUNG in files.read(latest(files, trial) or "").decode("utf-8", "replace")
+    except OSError:
+        return False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,143 @@
+"""One execution of a trial: chunk by chunk, with its log, its time limit, and an end that says how it went."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from workers.errors import TimedOut
+from workers.store.lease import PERIOD, LeaseWatch
+from workers.store.logs import HUNG, AttemptLog
+from workers.store.store import Store
+from workers.training.machine import Machine
+from workers.training.outcomes import Outcome, failure_of, is_disk_full
+from workers.trial import Job, trial_id
+
+LONGEST_GRACE = 30.0
+"""How long (at most; at most its time limit again) a chunk may take to come back once a trial's time is up."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """What ends an attempt early: `timeout` seconds of it, or a driver that is gone (see `workers.store.lease`)."""
+
+    lease: str
+    period: float = PERIOD
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far an attempt is (`running`, at `step`), or how it ended.
+
+    `interrupted` and `disk_full` say nothing about the trial: it goes on from its last saved state. `failure` is
+    what `failure_of` keeps of any other end than `done`.
+    """
+
+    outcome: Literal["running", "interrupted", "disk_full"] | Outcome
+    step: int | None = None
+    failure: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        return str(self.failure.get("reason", ""))
+
+
+class Attempt:
+    """An attempt at a trial. Nothing happens before the first `advance`."""
+
+    def __init__(self, job: Job, store: Store, machine: Machine, bounds: Bounds) -> None:
+        from workers.training.run import run  # brings in torch, which a driver can do without
+
+        self.name = trial_id(job.trial)
+        self._job = job
+        self._bounds = bounds
+        self._chunks = run(job, store, machine)
+        self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
+        self._log = AttemptLog(store.files, self.name)
+        self._begun = time.monotonic()
+        self._step: int | None = None
+        self._interrupted: str | None = None
+        self._ended = False
+
+    def interrupt(self, reason: str) -> None:
+        """Have the state saved and the attempt ended at the end of the chunk; safe in a signal handler."""
+        self._interrupted = reason
+
+    @contextlib.contextmanager
+    def ended_if_hung(self) -> Iterator[None]:
+        """End this process if the block does not come back in time: `timeout`, looked at between chunks, and a grace.
+
+        The log then says where it hung. For workers that are processes of their own.
+        """
+        if self._bounds.timeout is None:
+            yield
+            return
+        left = self._bounds.timeout - (time.monotonic() - self._begun)
+        grace = min(self._bounds.timeout, LONGEST_GRACE)
+        timer = threading.Timer(max(0.0, left) + grace, self._abandon)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _abandon(self) -> None:
+        with tempfile.TemporaryFile() as file:
+            faulthandler.dump_traceback(file)
+            file.seek(0)
+            where = file.read().decode("utf-8", "replace")
+        self._log.end("timeout", {"reason": f"{HUNG}\n{where}", "step": self._step})
+        os._exit(1)
+
+    def advance(self, seconds: float) -> Report:
+        """Train for about so many seconds; the attempt goes on only after a report that it is `running`."""
+        with self._log.recording():
+            report = self._advance(time.monotonic() + seconds)
+            if report.outcome == "running":
+                self._log.flush()
+            else:
+                self._ended = True
+                self._log.end(report.outcome, report.failure)
+        return report
+
+    def close(self) -> None:
+        """End the attempt here, if it has not ended, and save its state, if that can be done."""
+        with self._log.recording(), contextlib.suppress(OSError):
+            self._chunks.close()
+        if not self._ended:
+            self._ended = True
+            self._log.end("interrupted", {"reason": self._interrupted or "its driver stops", "step": self._step})
+
+    def _advance(self, deadline: float) -> Report:
+        try:
+            for step in self._chunks:
+                self._step = step
+                if step >= self._job.last_step:
+                    continue
+                self._check()
+                if self._interrupted is not None:
+                    self._chunks.close()
+                    return Report("interrupted", step, {"reason": self._interrupted})
+                if time.monotonic() >= deadline:
+                    return Report("running", step)
+        except (Exception, SystemExit) as error:  # code of the user's own may exit
+            failure = failure_of(error, self._step) | {"log": self._log.path}
+            return Report("disk_full" if is_disk_full(error) else failure["outcome"], self._step, failure)
+        return Report("done", self._job.last_step)
+
+    def _check(self) -> None:
+        timeout = self._bounds.timeout
+        if timeout is not None and time.monotonic() - self._begun > timeout:
+            self._chunks.close()
+            raise TimedOut(f"it was not done after {timeout:,.0f} s\n\nhint: `limits: trial_timeout` says how long")
+        if self._watch.orphaned:
+            self.interrupt("its driver is gone")

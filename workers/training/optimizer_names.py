@@ -1,0 +1,23 @@
+"""What torch.optim has, known without importing torch: enough to mend a misspelt name before anything starts.
+
+What is not listed is not refused for it: a newer torch may have it, and `workers.training.optimizers` looks.
+"""
+
+_OF_ALL = ("maximize", "foreach", "capturable", "differentiable", "fused", "weight_decay", "eps")
+
+OPTIMIZER_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "ASGD": ("lambd", "alpha", "t0", *_OF_ALL),
+    "Adadelta": ("rho", *_OF_ALL),
+    "Adafactor": ("beta2_decay", "d", *_OF_ALL),
+    "Adagrad": ("lr_decay", "initial_accumulator_value", *_OF_ALL),
+    "Adam": ("betas", "amsgrad", "decoupled_weight_decay", *_OF_ALL),
+    "AdamW": ("betas", "amsgrad", *_OF_ALL),
+    "Adamax": ("betas", *_OF_ALL),
+    "Muon": ("momentum", "nesterov", "ns_coefficients", "ns_steps", "adjust_lr_fn", *_OF_ALL),
+    "NAdam": ("betas", "momentum_decay", "decoupled_weight_decay", *_OF_ALL),
+    "RAdam": ("betas", "decoupled_weight_decay", *_OF_ALL),
+    "RMSprop": ("alpha", "momentum", "centered", *_OF_ALL),
+    "Rprop": ("etas", "step_sizes", *_OF_ALL),
+    "SGD": ("momentum", "dampening", "nesterov", *_OF_ALL),
+}
+"""The optimisers that can be used, and their arguments besides `lr`."""

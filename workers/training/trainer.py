@@ -1,0 +1,223 @@
+"""The training loop's body: one optimiser step of a trial, exactly repeatable.
+
+Everything random is a pure function of (replicate, stage, step), so a training that is stopped at any step and
+continued, in any process, ends in the same bits as one that was not (same kind of hardware, threads, versions).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Mapping
+
+import torch
+
+from workers import schedules
+from workers.data.source import Data
+from workers.errors import BadInput, Diverged
+from workers.models.build import build, prunable
+from workers.pruning.adaptive import rate_factor
+from workers.pruning.masks import prune
+from workers.seeds import seed
+from workers.training.checkpoint import Progress, State
+from workers.training.losses import loss_function
+from workers.training.optimizers import make_optimizer
+from workers.training.pretrained import read_weights
+from workers.trial import Pruning, Recipe, Stop, Trial, trial_id
+
+
+def configure(recipe: Recipe) -> None:
+    """Set this process up for repeatable numbers. Cheap, and called before every trial."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    torch.set_num_threads(recipe.threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a tenth
+    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("high" if recipe.precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
+
+
+class Training:
+    """A trial on its way: network, optimiser, masks and data stream on one device.
+
+    Begins freshly initialised at step 0; `begin` and `restore` put it where the trial starts or was interrupted.
+    """
+
+    def __init__(self, trial: Trial, data: Data, device: torch.device) -> None:
+        self.trial = trial
+        self.id = trial_id(trial)
+        self.recipe = trial.task.recipe
+        self.device = device
+        self.step = 0
+        self.progress = Progress()
+        model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
+        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.recipe, self.model)
+        pruning = trial.mask.pruning if trial.mask else Pruning()
+        self.weights = prunable(self.model, pruning.exclude, pruning.include)
+        self._loss = loss_function(self.recipe)
+        self.stream = data.stream(self.recipe, trial.replicate, trial.stage)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._pending: list[tuple[torch.Tensor, torch.Tensor, int]] = []
+        self._use_masks({})
+
+    @property
+    def epochs(self) -> float:
+        """Epochs trained in this trial."""
+        return float(self.step / self.stream.steps_per_epoch)
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate of the last step, None before the first."""
+        return self._rate(self.step - 1) if self.step else None
+
+    def begin(self, parents: Mapping[Stop, State]) -> None:
+        """Take over the start state and make the mask. `parents` holds the state of each of the trial's parents."""
+        if self.trial.pretrained is not None:
+            self._load(read_weights(self.trial.pretrained, self.model), {})
+        if self.trial.start is not None:
+            start = parents[self.trial.start]
+            self._load(start.model, start.optimizer)
+            self.progress.start_digest = start.digest()
+        if self.trial.mask is not None:
+            rule = self.trial.mask
+            source = parents[rule.source]
+            weights = {name: source.model[name] for name in self.weights}
+            random = torch.Generator().manual_seed(seed(self.trial.replicate, self.trial.pruning_round, "mask"))
+            masks = prune(weights, source.masks, rule, random)
+            if self.trial.rate_floor is not None:
+                lowest = float(self.trial.rate_floor)
+                self.progress.rate_factor = rate_factor(weights, source.masks, masks, lowest)
+            self._use_masks(masks)
+            self._apply_masks()
+            self.progress.mask_digest = source.digest()
+        self.step = 0
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of this very trial."""
+        self._load(state.model, state.optimizer)
+        self._use_masks(state.masks)
+        self.step = state.step
+        self.progress = copy.deepcopy(state.progress)
+
+    def advance(self) -> None:
+        """One optimiser step. Raises Diverged before a loss that is not finite can touch the weights (CPU)."""
+        inputs, labels = self.stream.batch(self.step)
+        learning_rate = self._rate(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._seed(seed(self.trial.replicate, self.trial.stage, "step", self.step))  # for dropout
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            logits = self.model(inputs)
+            loss = self._loss(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        correct = (logits.detach().argmax(1) == labels).sum()
+        self._pending.append((loss.detach(), correct, len(labels)))
+        if self.device.type == "cpu":
+            self.settle()
+        if self._masked_weights:
+            self._mask_gradients()
+        if self.recipe.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
+        self.optimizer.step()
+        self._apply_masks()
+        self.step += 1
+        if self.step == math.ceil((len(self.progress.curve) + 1) * self.stream.steps_per_epoch):
+            self._end_epoch(learning_rate)
+
+    def _seed(self, number: int) -> None:
+        torch.default_generator.manual_seed(number)
+        if self.device.type == "cuda":  # asked first: without CUDA, torch formats a stack trace for later (0.5 ms)
+            torch.cuda.manual_seed(number)
+
+    def settle(self) -> None:
+        """Read the losses of the steps since the last call: on a GPU that waits for it, so once a chunk.
+
+        Raises Diverged at the first that is not finite; nothing of a chunk that held one is ever saved.
+        """
+        pending, self._pending = self._pending, []
+        if not pending:
+            return
+        losses = torch.stack([loss for loss, _, _ in pending]).tolist()
+        counts = torch.stack([correct for _, correct, _ in pending]).tolist()
+        first = self.step - len(pending) + (1 if self.device.type == "cpu" else 0)
+        for index, (loss, count, (_, _, images)) in enumerate(zip(losses, counts, pending, strict=True)):
+            if not math.isfinite(loss):
+                before = self.progress.last_loss
+                last = f"last finite loss {before:.6g}" if before is not None else "no finite loss yet"
+                raise Diverged(f"loss is {loss} at step {first + index:,}; {last}", first + index)
+            self.progress.last_loss = loss
+            self.progress.losses += loss * images
+            self.progress.correct += count
+            self.progress.images += images
+
+    def state(self) -> State:
+        """A copy of the whole state. Raises Diverged if a weight is not finite."""
+        self.settle()
+        model = {name: _own(tensor) for name, tensor in self.model.state_dict().items()}
+        for name, tensor in model.items():
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise Diverged(f"`{name}` is not finite after step {self.step:,}", self.step)
+        optimizer = {
+            int(index): {
+                key: _own(value) if isinstance(value, torch.Tensor) else value
+                for key, value in slots.items()
+                if value is not None
+            }
+            for index, slots in self.optimizer.state_dict()["state"].items()
+        }
+        masks = {name: _own(mask) for name, mask in self.masks.items()}
+        return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.progress))
+
+    def _rate(self, step: int) -> float:
+        return schedules.rate(self.trial.rates, step) * self.progress.rate_factor
+
+    def _load(self, model: Mapping[str, torch.Tensor], optimizer: Mapping[int, Mapping]) -> None:
+        """Copy a state in: `Optimizer.load_state_dict` would otherwise alias the tensors it is given."""
+        try:
+            self.model.load_state_dict(dict(model))
+        except RuntimeError as error:
+            raise BadInput(f"the parent's state does not fit this network: {error}") from error
+        slots = {index: {key: _as(value, self.parameters[index]) for key, value in entries.items()}
+                 for index, entries in optimizer.items()}  # fmt: skip
+        self.optimizer.load_state_dict({"state": slots, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+    def _use_masks(self, masks: Mapping[str, torch.Tensor]) -> None:
+        self.masks = {name: mask.to(self.device) for name, mask in masks.items()}
+        self._masked_weights = [self.weights[name] for name in self.masks]
+        self._factors = [_as(self.masks[name].to(self.weights[name].dtype), self.weights[name]) for name in self.masks]
+
+    def _mask_gradients(self) -> None:
+        used = [(w.grad, f) for w, f in zip(self._masked_weights, self._factors, strict=True) if w.grad is not None]
+        torch._foreach_mul_([gradient for gradient, _ in used], [factor for _, factor in used])
+
+    @torch.no_grad()
+    def _apply_masks(self) -> None:
+        if self._masked_weights:
+            torch._foreach_mul_(self._masked_weights, self._factors)  # type: ignore[arg-type]
+
+    def _end_epoch(self, learning_rate: float) -> None:
+        self.settle()
+        progress = self.progress
+        point = {
+            "step": self.step,
+            "learning_rate": learning_rate,
+            "train_loss": progress.losses / progress.images,
+            "train_accuracy": progress.correct / progress.images,
+        }
+        progress.curve.append(point)
+        progress.losses, progress.correct, progress.images = 0.0, 0, 0
+
+
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    """A contiguous copy on the CPU that shares no memory."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
+
+
+def _as(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A copy; tensors of a parameter's shape get its device and memory layout."""
+    if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+    return value.clone() if isinstance(value, torch.Tensor) else value
