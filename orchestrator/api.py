@@ -98,7 +98,7 @@ def resume(
     if search is None:
         return run(spec, store, only=only, options=options)
     if only is not None:
-        raise InputError("a search for the smallest network cannot be done in part\n\nhint: leave `--only` out")
+        raise InputError("a search for the smallest network cannot be done in part", hint="leave `--only` out")
     asked = {name: value for name, value in search.to_json().items() if name != "name"}
     return prune(spec.model_copy(update={"name": search.name}), store, **asked, options=options, on_round=on_round)
 
@@ -118,7 +118,7 @@ def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     try:
         return opened.read_sweep(folders[-1])
     except CorruptFile as error:
-        raise StoreError(f"{error}\n\nhint: {SET_ASIDE}; then `prunesweep run` its sweep file again") from error
+        raise StoreError(str(error), hint=f"{SET_ASIDE}; then `prunesweep run` its sweep file again") from error
 
 
 def prune(
@@ -264,7 +264,7 @@ def store_location(sweep: SweepSpec, store: Location | None) -> str:
     """The store that was named, or the sweep file's own. Raises InputError where there is neither."""
     location = os.fspath(store if store is not None else sweep.store or "")
     if not location:
-        raise InputError("no store: the sweep file has none\n\nhint: add `store:` to it, or give `--store`")
+        raise InputError("no store: the sweep file has none", hint="add `store:` to it, or give `--store`")
     return location
 
 

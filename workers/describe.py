@@ -86,8 +86,8 @@ def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
     if recipe.random_resized_crop and not streams:
         names = ", ".join(name for name, entry in DATASETS.items() if entry.streams)
         raise InputError(
-            f"`random_resized_crop` needs images that stream from files, and those of `{dataset.name}` are in memory"
-            f"\n\nhint: use `crop_padding`, or one of {names}"
+            f"`random_resized_crop` needs images that stream from files, and those of `{dataset.name}` are in memory",
+            hint=f"use `crop_padding`, or one of {names}",
         )
 
 

@@ -15,19 +15,38 @@ PrunesweepError
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 SET_ASIDE = "`prunesweep verify --repair` sets it aside"
 """What to do about a damaged file of a store."""
 
 
 class PrunesweepError(Exception):
-    """Base class. The message says what is wrong and what to do about it.
+    """Base class. `message` says what is wrong, `hint` what to do about it (empty if unknown); str() joins them.
 
-    `about` is what it is about, among all that was asked for at once; empty if unknown.
+    `about` names the part of a request that is wrong, empty if unknown.
     """
 
     about: str = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Callable[..., PrunesweepError], tuple[Any, ...]]:
+        """Pickle whatever the constructor of a subclass takes: errors cross from workers to the driver."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[PrunesweepError], args: tuple[Any, ...], attributes: dict[str, Any]) -> PrunesweepError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class InputError(PrunesweepError):
@@ -66,8 +85,8 @@ class Diverged(TrialError):
 
     outcome = "diverged"
 
-    def __init__(self, message: str, step: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, step: int | None = None, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.step = step
 
 

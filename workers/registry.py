@@ -46,7 +46,7 @@ def lookup(entries: Mapping[str, Entry], name: str, kind: str) -> Entry:
     if is_own(name):
         return Entry(factory=name, summary="a function of your own", open=True)
     hint = f"{closest(name, entries)}; or `module:function` for one of your own"
-    raise InputError(f"unknown {kind} `{name}`\n\nhint: {hint}")
+    raise InputError(f"unknown {kind} `{name}`", hint=hint)
 
 
 def is_own(name: str) -> bool:
@@ -83,14 +83,15 @@ def load(factory: str) -> Callable[..., Any]:
         missing = isinstance(error, ModuleNotFoundError) and module_name.startswith(f"{error.name}")
         reason = f"there is no module `{getattr(error, 'name', '')}`" if missing else _described(error)
         raise InputError(
-            f"cannot import `{factory}`: {reason}\n\nhint: modules are looked for in the current directory "
-            f"(`{os.getcwd()}`), then in what is installed for this Python"
+            f"cannot import `{factory}`: {reason}",
+            hint=f"modules are looked for in the current directory "
+            f"(`{os.getcwd()}`), then in what is installed for this Python",
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         what = "is no function" if hasattr(module, name) else "is not there"
-        raise InputError(f"cannot use `{factory}`: `{name}` {what}\n\nhint: {closest(name, functions)}")
+        raise InputError(f"cannot use `{factory}`: `{name}` {what}", hint=closest(name, functions))
     loaded: Callable[..., Any] = function
     return loaded
 
@@ -113,7 +114,7 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
         inspect.signature(function).bind(**arguments)
     except TypeError as error:
         hint = f"it is called with the arguments {', '.join(arguments)}" if arguments else "it is called without any"
-        raise InputError(f"{kind} `{name}`: {error}\n\nhint: {hint}") from error
+        raise InputError(f"{kind} `{name}`: {error}", hint=hint) from error
     except ValueError:  # a function of a compiled module, which may have no signature
         pass
     try:

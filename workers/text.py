@@ -41,7 +41,7 @@ def parse_duration(text: str) -> float:
     seconds = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
     parts = re.findall(r"([0-9.]+)\s*(d|h|min|m|s)", text)
     if not parts or re.sub(r"\s", "", text) != "".join(number + unit for number, unit in parts):
-        raise InputError(f"`{text}` is not a length of time\n\nhint: write it as `23h`, `90min` or `1h30min`")
+        raise InputError(f"`{text}` is not a length of time", hint="write it as `23h`, `90min` or `1h30min`")
     return sum(float(number) * seconds[unit] for number, unit in parts)
 
 

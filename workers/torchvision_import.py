@@ -16,6 +16,6 @@ def torchvision(part: str) -> ModuleType:
         return importlib.import_module(f"torchvision.{part}")
     except (ImportError, RuntimeError, OSError) as error:  # `operator torchvision::nms does not exist`, and the like
         raise InputError(
-            f"torchvision cannot be imported beside torch {torch.__version__}: {error}\n\n"
-            "hint: install the torchvision that was released together with this torch, from the same package index"
+            f"torchvision cannot be imported beside torch {torch.__version__}: {error}",
+            hint="install the torchvision that was released together with this torch, from the same package index",
         ) from error

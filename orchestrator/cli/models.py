@@ -105,7 +105,7 @@ def export_model(
     location, wanted = (store_of(None), store) if cell is None else (store, cell)
     if cell is None and _is_place(store):
         example = f"prunesweep export-model {store} technique=lr_rewinding,compression=16,replicate=0"
-        raise InputError(f"no cell of store `{store}` is named\n\nhint: for example `{example}`")
+        raise InputError(f"no cell of store `{store}` is named", hint=f"for example `{example}`")
     print_files(api.export_model(location, wanted, to), as_json)
 
 

@@ -77,12 +77,12 @@ def choice_of(given: dict[str, Any]) -> Choice | None:
         for word in ("scale", "data", "dataset", "cpu"):
             if given[word]:
                 hint = "add `--preset`; `prunesweep list presets` names them"
-                raise InputError(f"`--{word}` is for presets\n\nhint: {hint}")
+                raise InputError(f"`--{word}` is for presets", hint=hint)
         if sweep is None:
-            raise InputError("no sweep\n\nhint: name a sweep file, or a preset (`prunesweep list presets`)")
+            raise InputError("no sweep", hint="name a sweep file, or a preset (`prunesweep list presets`)")
         return None
     if sweep is not None:
-        raise InputError("a sweep file and `--preset` cannot both be meant\n\nhint: drop one of them")
+        raise InputError("a sweep file and `--preset` cannot both be meant", hint="drop one of them")
     from orchestrator.presets import Choice
 
     same = {word: given[word] for word in ("scale", "data", "cpu")}

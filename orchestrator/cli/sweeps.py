@@ -63,7 +63,7 @@ def init(
     assert choice is not None
     text = choice.text()
     if file.exists() and not force:
-        raise InputError(f"`{file}` is there already\n\nhint: `--force` replaces it")
+        raise InputError(f"`{file}` is there already", hint="`--force` replaces it")
     file.write_text(text, "utf-8")
     say(f"Wrote {file}. Next: prunesweep plan {file}")
 

@@ -89,7 +89,7 @@ def list_names(
         _list_presets(as_json)
         return
     if what not in kinds:
-        raise InputError(f"unknown kind `{what}`\n\nhint: {closest(what, [*kinds, 'presets'])}")
+        raise InputError(f"unknown kind `{what}`", hint=closest(what, [*kinds, "presets"]))
     entries = kinds[what]()
     if as_json:
         print(json.dumps(entries, indent=1))

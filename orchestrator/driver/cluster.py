@@ -123,8 +123,9 @@ def slots_of(cluster: Cluster, interrupt: Interrupt) -> int:
             if not cluster.wait_for_resources:
                 raise InputError(
                     f"no machine of the cluster can hold a trial of {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs; "
-                    f"it has {machines_there()}\n\nhint: change `resources` in the sweep file, or wait for machines to "
-                    "join with `--wait-for-resources`"
+                    f"it has {machines_there()}",
+                    hint="change `resources` in the sweep file, or wait for machines to "
+                    "join with `--wait-for-resources`",
                 )
             if not told:
                 wanted = f"{cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs"

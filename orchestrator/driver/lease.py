@@ -47,8 +47,8 @@ class Lease:
             self._acquire()
         except NotAFile as error:
             raise StoreError(
-                f"store `{self._store.location}`: its `{PATH}` {error}, so that nobody can drive it\n\n"
-                f"hint: {SET_ASIDE}"
+                f"store `{self._store.location}`: its `{PATH}` {error}, so that nobody can drive it",
+                hint=SET_ASIDE,
             ) from error
         except OSError as error:
             raise StoreError(f"store `{self._store.location}`: cannot write: {error}") from error
@@ -121,5 +121,5 @@ class Lease:
         if not owner.is_known:
             stop = f"set `{PATH}` aside with `prunesweep verify --repair`"
         return StoreError(
-            f"{self._in_use_by(owner)}\n\nhint: wait until it is done, or {stop}; another store can be used at any time"
+            f"{self._in_use_by(owner)}", hint=f"wait until it is done, or {stop}; another store can be used at any time"
         )

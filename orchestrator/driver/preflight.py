@@ -53,8 +53,8 @@ def check_shared(store: Store) -> None:
         store.files.delete(token)
     if blind:
         raise InputError(
-            f"store `{store.location}` is not the same on every machine: {', '.join(sorted(blind))} cannot see it\n\n"
-            "hint: put it on a filesystem or object store that all of them share, at the same path"
+            f"store `{store.location}` is not the same on every machine: {', '.join(sorted(blind))} cannot see it",
+            hint="put it on a filesystem or object store that all of them share, at the same path",
         )
 
 
@@ -78,8 +78,8 @@ def check_importable(functions: Sequence[str], folder: str) -> None:
     for address, problem in _look(problem_with, (functions, folder), _alive()).items():
         if problem is not None:
             raise InputError(
-                f"machine {address} cannot use the code of this sweep: {problem}\n\n"
-                f"hint: install the package on every machine, or share `{folder}` among them at the same path"
+                f"machine {address} cannot use the code of this sweep: {problem}",
+                hint=f"install the package on every machine, or share `{folder}` among them at the same path",
             )
 
 

@@ -55,7 +55,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         for word in self.retry:
             if word not in ("all", *FAILURES):
-                raise InputError(f"`{word}` is not an outcome of a failed trial\n\nhint: {closest(word, FAILURES)}")
+                raise InputError(f"`{word}` is not an outcome of a failed trial", hint=closest(word, FAILURES))
         of_ray = {
             "cpus": self.cpus,
             "gpus": self.gpus,
@@ -64,7 +64,7 @@ class RunOptions:
         }
         for flag, value in of_ray.items():
             if self.in_process and value is not None:
-                raise InputError(f"`--{flag}` is for Ray, and `--in-process` runs without it\n\nhint: drop one of them")
+                raise InputError(f"`--{flag}` is for Ray, and `--in-process` runs without it", hint="drop one of them")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,7 +169,7 @@ def run_plan(
         with interrupt:
             problem = _drive(work, store, lease, interrupt, options, loaded)
         if problem:
-            raise StoreError(f"{problem}\n\nhint: all that is done is kept; go on with `prunesweep resume`")
+            raise StoreError(problem, hint="all that is done is kept; go on with `prunesweep resume`")
         crash_point("session.driven")
         store.consolidate()
         crash_point("session.consolidated")

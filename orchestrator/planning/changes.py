@@ -52,13 +52,13 @@ def check_unchanged(plan: Plan, store: Store) -> None:
         try:
             before = store.read_sweep(folder).get("tasks", {})
         except CorruptFile as error:
-            raise StoreError(f"{error}\n\nhint: {SET_ASIDE}") from error
+            raise StoreError(str(error), hint=SET_ASIDE) from error
         for key in now.keys() & before.keys():
             changed = [name for name in now[key] if now[key][name] != before[key].get(name)]
             if changed:
                 name = changed[0]
                 raise InputError(
                     f"the {name} is not what sweep `{folder}` in this store was run with: "
-                    f"`{now[key][name]}` instead of `{before[key].get(name)}`, so all of it would be trained again"
-                    "\n\nhint: run with `--accept-changes` to do that, or use another store"
+                    f"`{now[key][name]}` instead of `{before[key].get(name)}`, so all of it would be trained again",
+                    hint="run with `--accept-changes` to do that, or use another store",
                 )

@@ -210,7 +210,8 @@ class _Expansion:
             why = f", and `uniform+` prunes {least:,} of them never" if least else ""
             raise InputError(
                 f"compression {float(1 / density):,.6g} leaves {leaves} of the {weights:,} prunable weights of "
-                f"`{self._setting.network.label}`{why}\n\nhint: it can be at most {weights / max(1, least):,.10g}"
+                f"`{self._setting.network.label}`{why}",
+                hint=f"it can be at most {weights / max(1, least):,.10g}",
             )
         return _Target(density, {})
 

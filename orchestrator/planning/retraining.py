@@ -39,8 +39,8 @@ def retraining_rounds(
     if whole > dense.steps:
         length = f"{dense.steps:,} steps ({float(dense.steps / steps_per_epoch):.6g} epochs)"
         raise InputError(
-            f"budget `{budget}` is {float(exact):,.6g} steps, longer than the dense training of {length}\n\n"
-            "hint: the longest is `100%`"
+            f"budget `{budget}` is {float(exact):,.6g} steps, longer than the dense training of {length}",
+            hint="the longest is `100%`",
         )
     if iterative is None or iterative.budget_is == "per_round":
         rounds = iterative.rounds if iterative else 1
@@ -48,8 +48,8 @@ def retraining_rounds(
     rounds = iterative.rounds
     if whole < rounds:
         raise InputError(
-            f"budget `{budget}` is {whole:,} steps for {rounds:,} rounds\n\n"
-            "hint: ask for fewer rounds or a longer budget, or leave out `budget_is: total`"
+            f"budget `{budget}` is {whole:,} steps for {rounds:,} rounds",
+            hint="ask for fewer rounds or a longer budget, or leave out `budget_is: total`",
         )
     part = whole // rounds
     lengths = [part] * (rounds - 1) + [whole - part * (rounds - 1)]

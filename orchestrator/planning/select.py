@@ -39,18 +39,18 @@ def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
 def check_picked(picked: bool, expression: str) -> None:
     """Raise InputError for a selection that picked nothing: most likely a typing error."""
     if not picked:
-        raise InputError(f"no cell has `{expression}`\n\nhint: `prunesweep table --format csv` shows what cells have")
+        raise InputError(f"no cell has `{expression}`", hint="`prunesweep table --format csv` shows what cells have")
 
 
 def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
     match = _TERM.fullmatch(text)
     if not match:
         raise InputError(
-            f"`{text}` selects nothing\n\nhint: write terms such as `technique=lr_rewinding,compression>=8`"
+            f"`{text}` selects nothing", hint="write terms such as `technique=lr_rewinding,compression>=8`"
         )
     column, symbol, wanted = match.groups()
     if column not in _COLUMNS:
-        raise InputError(f"unknown column `{column}`\n\nhint: {closest(column, _COLUMNS)}")
+        raise InputError(f"unknown column `{column}`", hint=closest(column, _COLUMNS))
     compare = _OPERATORS[symbol]
     if pa.types.is_string(CELLS.field(column).type):
         if symbol not in ("=", "!="):

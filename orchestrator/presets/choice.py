@@ -30,10 +30,10 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.stand_in is not None and self.data is not None:
-            raise InputError("`--data` and `--dataset` both say what to train on\n\nhint: drop one of them")
+            raise InputError("`--data` and `--dataset` both say what to train on", hint="drop one of them")
         if self.stand_in is not None and self.scale is None:
             hint = "add `--scale`, for example `--scale 0.01`"
-            raise InputError(f"`--dataset {self.stand_in}` is to rehearse a preset\n\nhint: {hint}")
+            raise InputError(f"`--dataset {self.stand_in}` is to rehearse a preset", hint=hint)
 
     @property
     def preset(self) -> Preset:

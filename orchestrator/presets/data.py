@@ -17,7 +17,7 @@ _CIFAR10 = "cifar-10-batches-py"
 def place(original: Preset, folder: str) -> str:
     """A preset's sweep file, with its data in a folder. Raises InputError if they are not there."""
     if original.folder is None:
-        raise InputError("`--data`: the digits are inside the package\n\nhint: leave it out")
+        raise InputError("`--data`: the digits are inside the package", hint="leave it out")
     path = Path(folder)
     dataset = _imagenet(path) if original.images["classes"] == 1000 else _cifar10(path)
     line = yaml.safe_dump(dataset, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True).strip()
@@ -40,6 +40,7 @@ def _imagenet(path: Path) -> dict[str, Any]:
 
 def _missing(what: str, path: Path, wanted: str) -> InputError:
     return InputError(
-        f"{what} is not in `{path}`\n\nhint: `--data` names the folder that holds {wanted}; "
-        "`--scale 0.001 --dataset synthetic` rehearses without data"
+        f"{what} is not in `{path}`",
+        hint=f"`--data` names the folder that holds {wanted}; "
+        "`--scale 0.001 --dataset synthetic` rehearses without data",
     )

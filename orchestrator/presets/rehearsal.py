@@ -42,7 +42,7 @@ def parse_scale(text: str) -> Fraction:
     except ValueError:
         scale = Fraction(0)
     if not LEAST_SCALE <= scale <= 1:
-        raise InputError(f"`--scale` must be from 0.00001 to 1, not `{text}`\n\nhint: for example `--scale 0.05`")
+        raise InputError(f"`--scale` must be from 0.00001 to 1, not `{text}`", hint="for example `--scale 0.05`")
     return scale
 
 
@@ -72,7 +72,7 @@ def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None 
 def _replace_data(sweep: Sweep, stand_in: str) -> str:
     """Another data set, and the augmentation that images of its size in memory can have."""
     if stand_in not in STAND_INS:
-        raise InputError(f"`{stand_in}` is no data set to rehearse on\n\nhint: {closest(stand_in, STAND_INS)}")
+        raise InputError(f"`{stand_in}` is no data set to rehearse on", hint=closest(stand_in, STAND_INS))
     recipe = sweep["recipe"]
     recipe.pop("random_resized_crop", None)
     recipe["normalization"] = "per_image"

@@ -40,7 +40,7 @@ def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None
         return [row for row in rows if row["budget"] == budget], budget
     picked = _ranked(rows, _rank(budget)) if budget in RULES or _duration(budget) else []
     if not picked and budget not in RULES:
-        raise InputError(f"no cell has the budget `{budget}`\n\nhint: known are {', '.join([*RULES, *known])}")
+        raise InputError(f"no cell has the budget `{budget}`", hint=f"known are {', '.join([*RULES, *known])}")
     return picked, budget
 
 

@@ -24,7 +24,7 @@ def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Pa
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
-        raise InputError(f"cannot export to `{path}`\n\nhint: the name must end in {' or '.join(_WRITERS)}")
+        raise InputError(f"cannot export to `{path}`", hint=f"the name must end in {' or '.join(_WRITERS)}")
     data = io.BytesIO()
     _WRITERS[path.suffix](as_arrow(results), data)
     LocalFiles(path.parent).write(path.name, data.getvalue())

@@ -82,7 +82,7 @@ def accuracy_vs_compression(
     tables = [table(results, value=value, budget=one, split=split, filters=filters) for one in budgets]
     panels = [_Panel(shown, section) for shown in tables for section in shown.sections if section.cells]
     if not panels:
-        raise InputError("no pruned network to draw\n\nhint: `prunesweep status` shows what there is")
+        raise InputError("no pruned network to draw", hint="`prunesweep status` shows what there is")
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.7), layout="constrained")

@@ -100,7 +100,7 @@ def _folders(store: Store, sweeps: Iterable[str] | None) -> list[str]:
     unknown = sorted(wanted - set(there) - {_sweep_name(folder) for folder in there})
     if unknown:
         known = f"it has {', '.join(there[::-1])}" if there else "it has none"
-        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`\n\nhint: {known}")
+        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`", hint=known)
     return [folder for folder in there if {folder, _sweep_name(folder)} & wanted]
 
 

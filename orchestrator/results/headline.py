@@ -135,7 +135,7 @@ def headline(
     """
     if not 0 <= tolerance < math.inf:
         raise InputError(
-            f"`tolerance` cannot be {tolerance:g}\n\nhint: it is what accuracy may lose, in points: 0 or more"
+            f"`tolerance` cannot be {tolerance:g}", hint="it is what accuracy may lose, in points: 0 or more"
         )
     best, single = (table(results, budget=rule, filters=filters).sections for rule in _BUDGETS)
     limits = []
@@ -144,7 +144,7 @@ def headline(
         if section.cells:
             limits.append(_limits(section, [section, *fixed], tolerance))
     if not limits:
-        raise InputError("no pruned network to judge\n\nhint: `prunesweep status` shows what there is")
+        raise InputError("no pruned network to judge", hint="`prunesweep status` shows what there is")
     return Headline(tolerance, tuple(limits))
 
 

@@ -27,7 +27,7 @@ def read(location: str | os.PathLike[str] | Store, sweeps: Iterable[str] | None 
         return join(Store(location), sweeps)
     if sweeps is not None:
         raise InputError(
-            f"`{RENDA2020}` has no sweeps: it is what the paper's study published\n\n"
-            "hint: choose from it with `--network` and `--schedule`, or any cells with `--only`"
+            f"`{RENDA2020}` has no sweeps: it is what the paper's study published",
+            hint="choose from it with `--network` and `--schedule`, or any cells with `--only`",
         )
     return Joined(published(), {})

@@ -71,7 +71,7 @@ def check_folder(to: str) -> None:
         files.delete(probe)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"cannot write to folder `{to}`: {reason}\n\nhint: name another one with `--to`") from None
+        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="name another one with `--to`") from None
 
 
 def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
@@ -85,7 +85,7 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
         picked = [row for row in rows if trial and row["trial"].startswith(trial) and step in ("", str(row["step"]))]
         if not picked:
             hint = "`prunesweep export` lists all cells with their trials; or write `technique=…,replicate=…`"
-            raise InputError(f"store `{store.location}` has no cell at a trial `{cell}`\n\nhint: {hint}")
+            raise InputError(f"store `{store.location}` has no cell at a trial `{cell}`", hint=hint)
     networks = {(row["trial"], row["step"]): row for row in reversed(picked)}
     if len(networks) > 1:
         raise InputError(_ambiguous(cell, list(networks.values())[::-1]))
@@ -93,7 +93,7 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
     if not row["done"]:
         why = f"it failed: {row['failure']}" if row["failure"] else "it has not been trained to its end"
         hint = f"`prunesweep resume {store.location}` does what is missing, `--retry-failed` tries again"
-        raise InputError(f"cell `{cell}` has no result: {why}\n\nhint: {hint}")
+        raise InputError(f"cell `{cell}` has no result: {why}", hint=hint)
     return row
 
 
@@ -124,8 +124,8 @@ def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, mor
     except FileNotFoundError:
         raise InputError(
             f"the state of trial `{stop.trial}` at step {stop.step:,} is not in store `{store.location}`: it was given "
-            "up (`keep: results_only` in a sweep file, or `prunesweep gc`)\n\nhint: run the sweep with `keep: all` in "
-            "another store; the same trial gives the same network"
+            "up (`keep: results_only` in a sweep file, or `prunesweep gc`)",
+            hint="run the sweep with `keep: all` in another store; the same trial gives the same network",
         ) from None
     data, masks = model_file(checkpoint, f"checkpoint of trial {stop.trial} at step {stop.step:,}", stop)
     dense = next((each for each in rows if each["trial"] == row["dense_trial"] and each["technique"] == "dense"), None)

@@ -178,7 +178,7 @@ def table(
     """
     for name, given, known in (("value", value, Value), ("statistic", statistic, Statistic), ("split", split, Split)):
         if given not in get_args(known):
-            raise InputError(f"`{name}` cannot be `{given}`\n\nhint: known are {', '.join(get_args(known))}")
+            raise InputError(f"`{name}` cannot be `{given}`", hint=f"known are {', '.join(get_args(known))}")
     rows, levels = _rows(as_arrow(results), value, split, filters or {})
     picked, budget = pick([row for row in rows if row["technique"] != "dense"], budget)
     kept = {id(row) for row in picked}
@@ -231,7 +231,7 @@ def _task(row: Row) -> tuple[str, ...]:
 def _matcher(filters: Mapping[str, Any], columns: Sequence[str]) -> Callable[[Row], bool]:
     for name in filters:
         if name not in columns:
-            raise InputError(f"unknown column `{name}`\n\nhint: {closest(name, columns)}")
+            raise InputError(f"unknown column `{name}`", hint=closest(name, columns))
     return lambda row: all(_matches(row[name], wanted) for name, wanted in filters.items())
 
 

@@ -108,9 +108,9 @@ def search(
 
     tolerance, max_rounds = asked.tolerance, asked.max_rounds
     if not 0 <= tolerance <= 100:
-        raise InputError(f"the tolerance is between 0 and 100 points of accuracy, not {tolerance}\n\nhint: `0.5`")
+        raise InputError(f"the tolerance is between 0 and 100 points of accuracy, not {tolerance}", hint="`0.5`")
     if max_rounds is not None and max_rounds < 1:
-        raise InputError(f"there must be at least one round, not {max_rounds}\n\nhint: leave `max_rounds` out")
+        raise InputError(f"there must be at least one round, not {max_rounds}", hint="leave `max_rounds` out")
     share = parse_rate(asked.rate)
     chain = chain_sweep(spec, share, asked.replicates)
     known = find_out(chain, store_to_write(location))
@@ -224,7 +224,7 @@ def read_rounds(plan: Plan, store: Store) -> list[Round]:
     for cell in plan.cells:
         if RecordKey(*cell.stop, key) not in found:
             reason = next(iter(unreadable.values()), f"there is no record of trial {cell.stop.trial}")
-            raise StoreError(f"{reason}\n\nhint: `prunesweep verify --repair` sets aside what is damaged")
+            raise StoreError(reason, hint="`prunesweep verify --repair` sets aside what is damaged")
         cells[cell.round].append(cell)
     return [
         _round(

@@ -67,7 +67,7 @@ def parse_rate(text: str) -> Fraction:
     except ValueError:
         rate = Fraction(0)
     if not 0 < rate < 1:
-        raise InputError(f"the rate is a share between 0% and 100% of the weights, not `{text}`\n\nhint: `20%`")
+        raise InputError(f"the rate is a share between 0% and 100% of the weights, not `{text}`", hint="`20%`")
     return rate
 
 
@@ -82,7 +82,7 @@ def most_rounds(weights: int, rate: Fraction) -> int:
             break
         rounds += 1
     if rounds == 0:
-        raise InputError(f"the first round would leave none of the {weights:,} prunable weights\n\nhint: a lower rate")
+        raise InputError(f"the first round would leave none of the {weights:,} prunable weights", hint="a lower rate")
     return rounds
 
 

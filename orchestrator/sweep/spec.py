@@ -292,7 +292,7 @@ def load_spec(path: str | os.PathLike[str], grid: dict[str, Any] | None = None) 
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path; `prunesweep init` writes a sweep file to start from"
-        raise InputError(f"cannot read `{os.fspath(path)}`: {reason}\n\nhint: {hint}") from None
+        raise InputError(f"cannot read `{os.fspath(path)}`: {reason}", hint=hint) from None
     return _build(read_yaml(content, os.fspath(path)), grid)
 
 

@@ -77,8 +77,8 @@ def _garbage(store: Store, quarantine: bool) -> dict[str, dict[str, int]]:
     if needed.unreadable:
         path, reason = next(iter(needed.unreadable.items()))
         raise StoreError(
-            f"what `{path}` needs is unknown: {reason}\n\n"
-            "hint: `prunesweep verify --repair` sets aside what is damaged; then run its sweep file once more"
+            f"what `{path}` needs is unknown: {reason}",
+            hint="`prunesweep verify --repair` sets aside what is damaged; then run its sweep file once more",
         )
     return {
         "checkpoints": {

@@ -20,7 +20,7 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
     numbers = attempts(store.files, name)
     if attempt is not None and attempt not in numbers:
         known = ", ".join(map(str, numbers)) or "none"
-        raise InputError(f"trial `{name}` has no log of attempt {attempt}\n\nhint: it has {known}")
+        raise InputError(f"trial `{name}` has no log of attempt {attempt}", hint=f"it has {known}")
     if not numbers:
         raise InputError(f"trial `{name}` has no log")
     data = store.files.tail(f"logs/{name}/{attempt or numbers[-1]:04d}.log", _MOST_BYTES)
@@ -34,8 +34,8 @@ def _find(store: Store, trial: str) -> str:
         return trial if trial in found else found[0]
     if found:
         raise InputError(
-            f"{len(found):,} trials begin with `{trial}`\n\nhint: give more of its id, such as `{found[0]}`"
+            f"{len(found):,} trials begin with `{trial}`", hint=f"give more of its id, such as `{found[0]}`"
         )
     raise InputError(
-        f"store `{store.location}` has no log of a trial `{trial}`\n\nhint: `prunesweep status` names those that failed"
+        f"store `{store.location}` has no log of a trial `{trial}`", hint="`prunesweep status` names those that failed"
     )

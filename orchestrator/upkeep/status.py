@@ -103,7 +103,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     """The status of all sweeps of a store, or of those named `sweep`."""
     folders = [name for name in store.sweeps() if sweep in (None, name, name.partition("-")[2])]
     if sweep is not None and not folders:
-        raise InputError(f"store `{store.location}` has no sweep `{sweep}`\n\nhint: it has {', '.join(store.sweeps())}")
+        raise InputError(f"store `{store.location}` has no sweep `{sweep}`", hint=f"it has {', '.join(store.sweeps())}")
     found, unreadable = read_kept(store, folders)
     records, unsound = store.sound_records()
     failures, sizes = store.failures(), store.checkpoint_sizes()

@@ -39,7 +39,7 @@ def _load(name: str, classes: int, root: str, download: bool, wanted: dict[str, 
         remedy = f"name the folder that has it as `root`, or let `download: true` fetch it into `{root}`"
         if download:
             remedy = f"check the network and that `{root}` can be written, or name a folder that has it as `root`"
-        raise InputError(f"{name} cannot be read from `{root}`: {error}\n\nhint: {remedy}") from error
+        raise InputError(f"{name} cannot be read from `{root}`: {error}", hint=remedy) from error
     counts = [
         subset_size(argument, count, len(part.targets), root)
         for (argument, count), part in zip(wanted.items(), (train, test), strict=True)

@@ -44,8 +44,8 @@ def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> 
         if pixels.shape[:2] != (height, width):
             raise InputError(
                 f"images differ in size: {width}×{height} pixels ({sources[0].file}, row {sources[0].row}), "
-                f"{pixels.shape[1]}×{pixels.shape[0]} ({source.file}, row {source.row})\n\n"
-                f"hint: `image_size: {min(height, width)}` makes squares of all of them"
+                f"{pixels.shape[1]}×{pixels.shape[0]} ({source.file}, row {source.row})",
+                hint=f"`image_size: {min(height, width)}` makes squares of all of them",
             )
     stacked = np.empty((len(images), 3 if color else 1, height, width), np.uint8)
     for index, pixels in enumerate(images):

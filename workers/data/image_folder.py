@@ -64,6 +64,7 @@ def _folder(path: Path) -> Any:
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"no images in `{path}`: {reason}\n\nhint: `path` is the folder that holds `train` and `val`, "
-            "and each of those a folder of images for every class"
+            f"no images in `{path}`: {reason}",
+            hint="`path` is the folder that holds `train` and `val`, "
+            "and each of those a folder of images for every class",
         ) from error

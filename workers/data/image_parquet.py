@@ -69,15 +69,15 @@ def image_parquet(
 def _find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise InputError(f"`path` `{folder}` {what}\n\nhint: name the folder that holds `train*.parquet` and others")
+        raise InputError(f"`path` `{folder}` {what}", hint="name the folder that holds `train*.parquet` and others")
     files = sorted(folder.rglob("*.parquet"))
     train = _part(folder, files, _TRAIN)
     test = next((part for prefix in _TEST if (part := _part(folder, files, prefix))), [])
     if not train or not test:
         found = ", ".join(str(file.relative_to(folder)) for file in files[:10]) or "none"
         raise InputError(
-            f"`path` `{folder}` has no {'test' if train else 'training'} images; its Parquet files: {found}\n\n"
-            "hint: names must begin with `train` and with `test`, `validation` or `val`"
+            f"`path` `{folder}` has no {'test' if train else 'training'} images; its Parquet files: {found}",
+            hint="names must begin with `train` and with `test`, `validation` or `val`",
         )
     for part in (train, test):
         _check_part(folder, part)
@@ -99,13 +99,13 @@ def _check_part(folder: Path, files: Sequence[Path]) -> None:
     folders = sorted({str(file.parent) for file in files})
     if len(folders) > 1:
         raise InputError(
-            f"`path` `{folder}` has several data sets: {', '.join(folders)}\n\nhint: name one of these folders"
+            f"`path` `{folder}` has several data sets: {', '.join(folders)}", hint="name one of these folders"
         )
     shards = {int(match[1]) for file in files if (match := re.search(r"-of-(\d+)\.parquet$", file.name))}
     if shards and shards != {len(files)}:
         names = ", ".join(file.name for file in files[:10])
         raise InputError(
-            f"`{folders[0]}` has {len(files)} of {max(shards)} shards: {names}\n\nhint: fetch the others as well"
+            f"`{folders[0]}` has {len(files)} of {max(shards)} shards: {names}", hint="fetch the others as well"
         )
 
 
@@ -138,7 +138,7 @@ def _column(
     else:
         wrong = f"{len(likely)} columns could be the `{argument}`"
     columns = ", ".join(f"`{field.name}` ({field.type})" for field in schema)
-    raise InputError(f"{wrong}\n\nhint: name one as `{argument}`; the columns are {columns}")
+    raise InputError(wrong, hint=f"name one as `{argument}`; the columns are {columns}")
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -174,7 +174,8 @@ def _classes(schema: pa.Schema, column: str, labels: np.ndarray) -> int:
     if not np.array_equal(found, np.arange(len(found))):
         raise InputError(
             f"column `{column}` must hold labels from 0 without a gap, and holds {len(found):,} from {found[0]} to "
-            f"{found[-1]}\n\nhint: number the classes anew, or choose another `label_column`"
+            f"{found[-1]}",
+            hint="number the classes anew, or choose another `label_column`",
         )
     return len(found)
 

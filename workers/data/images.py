@@ -152,8 +152,8 @@ def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
         where = ", ".join(f"{key} `{value}`" for key, value in dataset.arguments.items()) or "no arguments"
         raise BadInput(
             f"the data changed since the sweep was planned: data set `{dataset.name}` ({where}) has the fingerprint "
-            f"`{facts.fingerprint}`, not `{dataset.fingerprint}`\n\n"
-            "hint: bring the old data back, or plan the sweep anew in a store of its own"
+            f"`{facts.fingerprint}`, not `{dataset.fingerprint}`",
+            hint="bring the old data back, or plan the sweep anew in a store of its own",
         )
     _check_holdout(dataset, facts)
     return images, facts

@@ -29,8 +29,8 @@ class Stream:
     def __init__(self, images: Tensor, labels: Tensor, recipe: Recipe, replicate: int, stage: str) -> None:
         if recipe.random_resized_crop:
             raise InputError(
-                "`random_resized_crop` needs images that stream from files, such as those of `image_folder`"
-                "\n\nhint: `crop_padding` crops images in memory"
+                "`random_resized_crop` needs images that stream from files, such as those of `image_folder`",
+                hint="`crop_padding` crops images in memory",
             )
         self._order = Order(len(images), recipe.batch_size, replicate, stage, images.device)
         self._finish = Augmentation(recipe, replicate, stage, images.shape[1], images.device)

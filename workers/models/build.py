@@ -61,12 +61,12 @@ def prunable(network: nn.Module, exclude: Sequence[str] = (), include: Sequence[
             if not any(fnmatchcase(name, pattern) for name in names):
                 what = "parameter" if field == "include" else "prunable weight"
                 raise InputError(
-                    f"`{field}` pattern `{pattern}` matches no {what}\n\nhint: they are {', '.join(names)}"
+                    f"`{field}` pattern `{pattern}` matches no {what}", hint=f"they are {', '.join(names)}"
                 )
     kept = {name: weight for name, weight in candidates.items() if not _matches(name, exclude)}
     if not kept:
         why = "`exclude` leaves out every one" if candidates else "it has no convolution and no linear layer"
-        raise InputError(f"the network has no prunable weights: {why}\n\nhint: `include` names parameters to prune")
+        raise InputError(f"the network has no prunable weights: {why}", hint="`include` names parameters to prune")
     return kept
 
 
@@ -103,8 +103,9 @@ def _check_logits(name: str, network: nn.Module, facts: ImageFacts, mode: str) -
     if not isinstance(outputs, Tensor):
         raise BadInput(
             f"network `{name}` maps a batch of shape {shape} to {type(outputs).__name__} {mode}, not to one tensor of "
-            "logits\n\nhint: it must return nothing beside them; some classifiers of torchvision take "
-            "`aux_logits: false` for that"
+            "logits",
+            hint="it must return nothing beside them; some classifiers of torchvision take "
+            "`aux_logits: false` for that",
         )
     if not outputs.is_floating_point() or outputs.shape != wanted:
         raise BadInput(

@@ -64,7 +64,7 @@ def cifar_resnet(*, depth: int, width: int = 16, input_shape: tuple[int, int, in
     """
     if depth < 8 or depth % 6 != 2:
         near = max(1, round((depth - 2) / 6)) * 6 + 2
-        raise InputError(f"`depth` of a CIFAR ResNet must be 6n+2, not {depth}\n\nhint: the nearest one is {near}")
+        raise InputError(f"`depth` of a CIFAR ResNet must be 6n+2, not {depth}", hint=f"the nearest one is {near}")
     if width < 1:
         raise InputError(f"`width` of a CIFAR ResNet must be at least 1, not {width}")
     network = CifarResNet((depth - 2) // 6, width, input_shape[0], classes)

@@ -25,13 +25,13 @@ def torchvision_classifier(
     classifiers = models.list_models(module=models)
     if model not in classifiers:
         other = " of images: only those can be trained here" if model in models.list_models() else ""
-        raise InputError(f"`{model}` is no classifier of torchvision{other}\n\nhint: {closest(model, classifiers)}")
+        raise InputError(f"`{model}` is no classifier of torchvision{other}", hint=closest(model, classifiers))
     for name in ("weights", "weights_backbone", "pretrained", "num_classes"):
         if name in arguments:
             remedy = "`dense: {from: file.safetensors}` begins with weights of your own"
             raise InputError(
-                f"`{name}` cannot be given to torchvision's `{model}`"
-                f"\n\nhint: {'the data set says how many classes there are' if name == 'num_classes' else remedy}"
+                f"`{name}` cannot be given to torchvision's `{model}`",
+                hint="the data set says how many classes there are" if name == "num_classes" else remedy,
             )
     channels = input_shape[0]
     if channels not in (1, 3):
@@ -43,7 +43,7 @@ def torchvision_classifier(
     known = _arguments(type(network))
     for name in arguments:
         if name not in known:  # some of torchvision's classes take and ignore whatever they are given
-            raise InputError(f"torchvision's `{model}` has no argument `{name}`\n\nhint: {closest(name, known)}")
+            raise InputError(f"torchvision's `{model}` has no argument `{name}`", hint=closest(name, known))
     if channels == 1:
         network.register_forward_pre_hook(_repeat_grey)
     return network

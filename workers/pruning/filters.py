@@ -70,7 +70,8 @@ def removed_filters(shapes: Shapes, layers: str, level: int) -> dict[str, int]:
     if len(convolutions) != rule.convolutions:
         raise InputError(
             f"`layers: {layers}` is for a network of {rule.convolutions} convolutions larger than 1×1, "
-            f"and this one has {len(convolutions)}\n\nhint: rules are {', '.join(LAYERS)}"
+            f"and this one has {len(convolutions)}",
+            hint=f"rules are {', '.join(LAYERS)}",
         )
     draws = random.Random(0)
     removed = {}

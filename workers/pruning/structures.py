@@ -16,8 +16,8 @@ def single_weights(scores: Tensors, rule: MaskRule) -> Masks:
     k = kept_weights(total, rule.density)
     if not 0 < k <= alive:
         raise BadInput(
-            f"density {float(rule.density):.6g} leaves {k} of {total} prunable weights, and {alive} are alive"
-            "\n\nhint: ask for a density between those"
+            f"density {float(rule.density):.6g} leaves {k} of {total} prunable weights, and {alive} are alive",
+            hint="ask for a density between those",
         )
     distribute = load(DISTRIBUTIONS[rule.pruning.distribution].factory)
     masks: Masks = distribute(scores, k)

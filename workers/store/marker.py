@@ -37,13 +37,13 @@ def check(
             problem = None
     except NotADirectoryError as error:
         raise StoreError(
-            f"store `{location}` is a file, or lies within one\n\nhint: name another place; it is a folder"
+            f"store `{location}` is a file, or lies within one", hint="name another place; it is a folder"
         ) from error
     except OSError as error:
         raise StoreError(f"store `{location}`: cannot read it: {error}") from error
     if problem is not None and not unmarked:
         raise StoreError(
-            f"store `{location}`: its `{MARKER}` {problem}\n\nhint: `prunesweep verify --repair` writes it anew"
+            f"store `{location}`: its `{MARKER}` {problem}", hint="`prunesweep verify --repair` writes it anew"
         )
     return problem
 
@@ -59,7 +59,7 @@ def _check_folders(files: Files, location: str) -> None:
             remedy = f"move it away; `{name}` is made anew"
             if kind == "link":
                 remedy = "move the whole store and link to that, or mount the other disk in the link's place"
-            raise StoreError(f"store `{location}`: `{name}` is a {kind}, not a folder\n\nhint: {remedy}")
+            raise StoreError(f"store `{location}`: `{name}` is a {kind}, not a folder", hint=remedy)
 
 
 def _marker_problem(files: Files, location: str) -> str | None:
@@ -75,8 +75,8 @@ def _marker_problem(files: Files, location: str) -> str | None:
     said = re.search(rb'"format"\W*(\d{1,9})', data)
     if said and int(said[1]) > FORMAT:
         raise StoreError(
-            f"store `{location}` has format {int(said[1])}, and this version of prunesweep reads up to {FORMAT}\n\n"
-            "hint: install a newer prunesweep; the store is left untouched"
+            f"store `{location}` has format {int(said[1])}, and this version of prunesweep reads up to {FORMAT}",
+            hint="install a newer prunesweep; the store is left untouched",
         )
     return "is damaged: it names no format"
 
@@ -93,18 +93,18 @@ def _format(data: bytes) -> Any:
 def _initialise(files: Files, location: str, problem: str, create: bool) -> None:
     if problem != _MISSING:
         raise StoreError(
-            f"store `{location}`: its `{MARKER}` {problem}\n\n"
-            "hint: nothing else in it can be read either; choose another folder for the store"
+            f"store `{location}`: its `{MARKER}` {problem}",
+            hint="nothing else in it can be read either; choose another folder for the store",
         )
     if not create:
         raise MissingStore(
-            f"`{location}` is not a prunesweep store: it has no `{MARKER}`\n\n"
-            "hint: name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE"
+            f"`{location}` is not a prunesweep store: it has no `{MARKER}`",
+            hint="name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE",
         )
     if others := files.names(""):
         raise StoreError(
-            f"`{location}` is not a prunesweep store and not empty (it has `{others[0]}`)\n\n"
-            "hint: choose a new folder for the store"
+            f"`{location}` is not a prunesweep store and not empty (it has `{others[0]}`)",
+            hint="choose a new folder for the store",
         )
     try:
         write_marker(files)

@@ -138,6 +138,6 @@ class Attempt:
         timeout = self._bounds.timeout
         if timeout is not None and time.monotonic() - self._begun > timeout:
             self._chunks.close()
-            raise TimedOut(f"it was not done after {timeout:,.0f} s\n\nhint: `limits: trial_timeout` says how long")
+            raise TimedOut(f"it was not done after {timeout:,.0f} s", hint="`limits: trial_timeout` says how long")
         if self._watch.orphaned:
             self.interrupt("its driver is gone")

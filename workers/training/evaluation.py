@@ -44,8 +44,8 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
         validation, test = data.heldout, data.test
     else:
         raise InputError(
-            "there are no images to validate on\n\n"
-            "hint: hold some out of training, or validate on a share of the test set"
+            "there are no images to validate on",
+            hint="hold some out of training, or validate on a share of the test set",
         )
     return Scores(*score(network, validation, recipe), *score(network, test, recipe))
 

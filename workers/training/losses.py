@@ -22,9 +22,9 @@ def loss_function(recipe: Recipe) -> Loss:
     if recipe.loss == CROSS_ENTROPY:
         return partial(functional.cross_entropy, label_smoothing=recipe.label_smoothing)
     if not is_own(recipe.loss):
-        raise InputError(f"unknown loss `{recipe.loss}`\n\nhint: `{CROSS_ENTROPY}`, or `module:function` of your own")
+        raise InputError(f"unknown loss `{recipe.loss}`", hint=f"`{CROSS_ENTROPY}`, or `module:function` of your own")
     if recipe.label_smoothing:
-        raise InputError(f"`label_smoothing` has no effect on loss `{recipe.loss}`\n\nhint: remove it")
+        raise InputError(f"`label_smoothing` has no effect on loss `{recipe.loss}`", hint="remove it")
     return load(recipe.loss)
 
 

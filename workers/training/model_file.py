@@ -32,7 +32,7 @@ def model_file(checkpoint_bytes: bytes, path: str, stop: Stop) -> ModelFile:
     masks = {f"{name}{MASK}": mask for name, mask in state.masks.items()}
     if taken := sorted(masks.keys() & state.model.keys()):
         raise InputError(
-            f"the network has a tensor `{taken[0]}`, which is what its file calls a mask\n\nhint: name it otherwise"
+            f"the network has a tensor `{taken[0]}`, which is what its file calls a mask", hint="name it otherwise"
         )
     data = save({**state.model, **masks}, {"format": "pt"})  # a second entry would be written in any order
     return ModelFile(data, {mask: mask.removesuffix(MASK) for mask in sorted(masks)})

@@ -41,8 +41,8 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     except (TypeError, ValueError, RuntimeError) as error:
         given = ", ".join(f"{key}: {value!r}" for key, value in recipe.optimizer_arguments.items())
         raise InputError(
-            f"optimizer `{recipe.optimizer}` cannot be used with {given or 'no arguments'}: {error}\n\n"
-            "hint: `torch.optim` says what each argument can be"
+            f"optimizer `{recipe.optimizer}` cannot be used with {given or 'no arguments'}: {error}",
+            hint="`torch.optim` says what each argument can be",
         ) from error
 
 
@@ -62,17 +62,17 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if name not in OPTIMIZERS:
         near = misspelt(name, OPTIMIZERS)
         meant = f"did you mean `{near}`? " if near else ""
-        raise InputError(f"unknown optimizer `{name}`\n\nhint: {meant}torch.optim has {', '.join(OPTIMIZERS)}")
+        raise InputError(f"unknown optimizer `{name}`", hint=f"{meant}torch.optim has {', '.join(OPTIMIZERS)}")
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise InputError(
-            f"optimizer `{name}` evaluates the loss several times a step, and trials evaluate it once"
-            "\n\nhint: take another one, such as `SGD` or `AdamW`"
+            f"optimizer `{name}` evaluates the loss several times a step, and trials evaluate it once",
+            hint="take another one, such as `SGD` or `AdamW`",
         )
     if optimizer is torch.optim.SparseAdam:
         raise InputError(
-            f"optimizer `{name}` needs sparse gradients, and these networks have dense ones\n\nhint: take `Adam`"
+            f"optimizer `{name}` needs sparse gradients, and these networks have dense ones", hint="take `Adam`"
         )
     return optimizer
 
@@ -86,5 +86,5 @@ def _check_arguments(recipe: Recipe, optimizer: type[torch.optim.Optimizer]) -> 
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"did you mean `{near[0]}`? " if near else ""
             raise InputError(
-                f"optimizer `{recipe.optimizer}` has no argument `{name}`\n\nhint: {meant}It has {', '.join(known)}"
+                f"optimizer `{recipe.optimizer}` has no argument `{name}`", hint=f"{meant}It has {', '.join(known)}"
             )

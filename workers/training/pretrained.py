@@ -38,7 +38,8 @@ def read_weights(pretrained: Pretrained, network: nn.Module) -> dict[str, torch.
         if _checksum(data) != pretrained.checksum:
             raise BadInput(
                 f"`{pretrained.path}` changed since the sweep was planned: its checksum is `{_checksum(data)}`, "
-                f"not `{pretrained.checksum}`\n\nhint: bring the old file back, or plan the sweep in another store"
+                f"not `{pretrained.checksum}`",
+                hint="bring the old file back, or plan the sweep in another store",
             )
         tensors = load(data)
         _check_fits(pretrained.path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, network)
@@ -52,7 +53,7 @@ def _bytes(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise InputError(f"cannot read `{path}`: {error.strerror}\n\nhint: `dense.from` names it") from error
+        raise InputError(f"cannot read `{path}`: {error.strerror}", hint="`dense.from` names it") from error
 
 
 def _checksum(data: bytes) -> str:
@@ -66,8 +67,8 @@ def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Mo
     if missing or unknown:
         parts = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it also has {_some(unknown)}"] * bool(unknown)
         raise InputError(
-            f"`{path}` does not fit the network: {'; '.join(parts)}"
-            "\n\nhint: its names must be those of the network's `state_dict()`"
+            f"`{path}` does not fit the network: {'; '.join(parts)}",
+            hint="its names must be those of the network's `state_dict()`",
         )
     for name, shape in shapes.items():
         if shape != wanted[name]:

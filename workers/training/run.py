@@ -105,9 +105,9 @@ def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
         try:
             parents[stop] = checkpoint.parse(store.read_checkpoint(stop), path, stop)
         except FileNotFoundError as error:
-            raise BadInput(f"{path} is not in the store\n\nhint: `prunesweep resume` makes it anew") from error
+            raise BadInput(f"{path} is not in the store", hint="`prunesweep resume` makes it anew") from error
         except CorruptFile as error:
-            raise BadInput(f"{error}\n\nhint: {_REMEDY}") from error
+            raise BadInput(str(error), hint=_REMEDY) from error
     return parents
 
 
