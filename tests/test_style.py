@@ -1,0 +1,117 @@
+"""The English of messages, help texts, docstrings, comments and pages keeps to docs/style.md."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ISE = (
+    "author|categor|character|custom|emphas|final|general|initial|local|material|maxim|minim|normal|optim|organ|penal|"
+    "prior|quant|random|real|recogn|regular|serial|special|stabil|standard|summar|symbol|synchron|token|util|vector|"
+    "visual|parallel"
+)
+BRITISH = (
+    rf"(re|un|de)?({ISE})(it)?is(e[ds]?|ing|ers?|ations?)|analys(e[ds]?|ing)|artefacts?|behaviours?|catalogues?|centres?|"
+    r"colour\w*|favour\w*|fulfil|grey|honour\w*|judgement|(un)?labell\w+|(mis)?spelt|learnt|licences?|modell\w+|"
+    r"neighbour\w*|programmes?|signall\w+|travell\w+|whilst|amongst"
+)
+FORBIDDEN = {
+    r"(?<!here )\b(is|are|was|were|be) no (?!longer|more|less|matter)": "is not a …",
+    r"\b(is|are|was|were) none\b(?! of)|\bnone such\b": "say what is missing: no store, not found, does not exist",
+    r"\bno such\b": "name the thing: no folder `x`, not found, unknown argument",
+    r"\banew\b": "again",
+    r"\bbeside\b": "next to, besides, in addition to, combined with",
+    r"\b(go|goes|going|went|gone) on\b": "continue",
+    r"\b(give|gives|gave|given|giving) up\b": "delete, stop",
+    r"\blooked at\b": "inspected, read, checked",
+    r"\bwhat it comes to\b|\bstands? on\b": "say what it is",
+    rf"(?i:\b({BRITISH})\b)": "American spelling",
+}
+COUNTED = r"\{\}[ ](trials|CPUs|GPUs)\b"
+STILL_TO_DO = (
+    "README.md",
+    "docs/own-network.md",
+    "docs/presets.md",
+    "docs/reliability.md",
+    "orchestrator",
+    "tests",
+    "workers",
+)
+
+
+def files(*patterns: str) -> list[Path]:
+    """The files of the repository that match, those that git ignores excluded."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def sentences(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, text) of all that people read: strings and comments in Python, whole lines in other files."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":
+        yield from strings(text)
+        yield from comments(text)
+    else:  # in a page, what is in backticks may be quoted as a bad example
+        for line, words in enumerate(text.splitlines(), 1):
+            yield line, re.sub(r"(?<!`)(`+)(?!`)[^`]+\1", "", words) if path.suffix == ".md" else words
+
+
+def strings(program: str) -> Iterator[tuple[int, str]]:
+    """String literals, docstrings included; values in f-strings are `{}`."""
+    tree = ast.parse(program)
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            yield node.lineno, node.value
+
+
+def comments(program: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(program).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def complaints(path: Path) -> Iterator[str]:
+    """`file:line: the words → what to write`, one for each forbidden pattern."""
+    name = path.relative_to(ROOT)
+    for line, text in sentences(path):
+        flat = re.sub(r"\s+", " ", text)
+        for pattern, better in FORBIDDEN.items():
+            for match in re.finditer(pattern, flat):
+                yield f"{name}:{line}: …{flat[max(0, match.start() - 20) : match.end() + 20]}… → {better}"
+        if path.suffix == ".py" and re.search(COUNTED, flat):
+            yield f"{name}:{line}: {flat[:60]}… → plural(count, noun)"
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ("prunesweep/*.py",),
+        ("orchestrator/*.py",),
+        ("orchestrator/templates/*", "demo.sh", "Makefile", ".ci/*", "docker/*", "pyproject.toml"),
+        ("workers/*.py",),
+        ("benchmarks/*",),
+        ("tests/*.py",),
+        ("*.md",),
+    ],
+    ids=["face", "orchestrator", "templates", "workers", "benchmarks", "tests", "pages"],
+)
+def test_english_keeps_to_the_style_page(patterns):
+    paths = [path for path in files(*patterns) if not path.relative_to(ROOT).as_posix().startswith(STILL_TO_DO)]
+    assert [problem for path in paths if path != Path(__file__) for problem in complaints(path)] == []
