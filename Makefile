@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test test-lowest lint clean
 
 install: .venv/installed
 
@@ -22,10 +22,22 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# The whole suite with the oldest versions that pyproject.toml promises; torch alone is several gigabytes.
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/python -m pytest -n auto --dist loadfile
+
+.venv-lowest/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "the oldest versions need Python 3.11")'
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --compile-bytecode \
+		--resolution lowest-direct --editable '.[dev]'
+	touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv runs build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-lowest runs build dist .mypy_cache .ruff_cache .pytest_cache
