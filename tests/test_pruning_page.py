@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from orchestrator.sweep.spec import parse_spec
+from tests.support.places import ROOT
 
-PAGE = Path(__file__).parents[1] / "docs" / "pruning.md"
+PAGE = ROOT / "docs" / "pruning.md"
 
 
 def test_the_sweep_file_on_the_page_is_one():

@@ -1,7 +1,6 @@
 """The README says what is true: its sweep file loads, its links lead somewhere, its commands exist."""
 
 import re
-from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -9,8 +8,8 @@ import pytest
 from orchestrator.cli import app
 from orchestrator.presets import preset
 from orchestrator.sweep.spec import parse_spec
+from tests.support.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text("utf-8")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import SWEEP, Command
+
+from tests.support.command import SWEEP, Command
 
 
 @pytest.fixture

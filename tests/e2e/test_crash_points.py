@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from command import is_ray_worker, running_in
 
+from tests.support.command import is_ray_worker, running_in
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 

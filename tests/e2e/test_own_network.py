@@ -12,9 +12,9 @@ import pytest
 from safetensors.torch import save_file
 
 import orchestrator as ps
+from tests.support.places import ROOT
 from workers.registry import load
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "own-network.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8").partition("## Your own network\n")[2]
 

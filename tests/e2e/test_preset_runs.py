@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from presets import tiny
 
 import orchestrator as ps
 from orchestrator import cli
 from orchestrator.planning import facts
+from tests.support.tiny_presets import tiny
 from workers.describe import answer
 from workers.store.store import Store
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from command import SWEEP
-from test_sweep import attempts, with_facts
 
 import orchestrator as ps
 from orchestrator.driver.session import RunOptions
+from tests.support.command import SWEEP
+from tests.support.stores import attempts, with_facts
 
 
 class Death(Exception):

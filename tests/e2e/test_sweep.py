@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from command import SWEEP, Command, is_ray_worker
 
+from tests.support.command import SWEEP, Command, is_ray_worker
+from tests.support.stores import attempts, with_facts
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 
@@ -22,11 +22,6 @@ CELLS = 2 + 2 * (3 * 2 * 2 + 2)
 
 def result_rows(store: Path) -> list[dict]:
     return Store(store).records().table.select(list(RESULT_COLUMNS)).to_pylist()
-
-
-def attempts(store: Path) -> dict[tuple[str, int], str]:
-    """When each stop was recorded: a stop that is trained again would not change it, so by file time."""
-    return {path.name: path.stat().st_mtime_ns for path in (store / "results").iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +45,6 @@ def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file
     before = attempts(tmp_path / "store")
     prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
     assert attempts(tmp_path / "store") == before
-
-
-def with_facts(store: Path, other: Path) -> None:
-    """A new store that need not look at data and networks again (three seconds of importing torch)."""
-    store.mkdir()
-    shutil.copy(other / "store.json", store)
-    shutil.copytree(other / "facts", store / "facts")
 
 
 def wait_for_records(store: Path, count: int, process: subprocess.Popen) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import orchestrator
+from tests.support.places import ROOT
 from workers.store import lease
 from workers.store.lease import read_owner
 from workers.store.record import RESULT_COLUMNS
@@ -33,7 +34,8 @@ EXIT_CODES = {"kill": -signal.SIGKILL, "exception": 1}
 def server():
     """Drives a sweep in a fork: `server(location, setting)` is its exit code."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "crash_driver.py")],
+        [sys.executable, "-m", "tests.support.crashing_driver"],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

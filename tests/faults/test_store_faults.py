@@ -13,14 +13,14 @@ import pickle
 import shutil
 
 import pytest
-import tiny
 import torch
-from faulty_files import FaultyFiles
-from sweeps import grid, recipe, sweep
 
 import orchestrator as ps
 from orchestrator.planning import changes
 from orchestrator.sweep.spec import spec_from_dict
+from tests.support import tiny
+from tests.support.faulty_files import FaultyFiles
+from tests.support.sweeps import grid, recipe, sweep
 from workers import trial as trials
 from workers.errors import BadInput, InputError
 from workers.store.files import LocalFiles

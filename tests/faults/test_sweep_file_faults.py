@@ -6,10 +6,10 @@ import os
 import time
 
 import pytest
-from fuzz import store_files, sweep_files
-from sweeps import grid, messages_of, sweep
 
 from orchestrator.sweep.spec import SpecError, parse_spec, spec_from_dict
+from tests.support.fuzz import store_files, sweep_files
+from tests.support.sweeps import grid, messages_of, sweep
 
 
 @pytest.mark.parametrize(

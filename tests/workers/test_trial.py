@@ -4,8 +4,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction as F
 
-import tiny
-
+from tests.support import tiny
 from workers.techniques import TECHNIQUES
 from workers.trial import (
     Dataset,

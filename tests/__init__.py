@@ -1,0 +1,1 @@
+"""The tests, in folders like the packages'. What several of them need is in `tests/support`, and only there."""

@@ -1,0 +1,168 @@
+"""The command line's manners: errors, exit codes, what is printed where, and how quickly it starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import orchestrator as ps
+from orchestrator import cli
+from tests.support.records import cell, dense_cell, make_store, record_of
+from workers.errors import InputError
+from workers.text import duration, parse_duration, size
+
+
+def test_init_writes_a_sweep_that_loads(main, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    assert main("init", path)[0] == 0
+    assert ps.load(path).name == "digits"
+    code, _, stderr = main("init", path)
+    assert (code, "--force" in stderr) == (2, True)
+    assert main("init", path, "--force")[0] == 0
+
+
+def test_mistakes_in_a_sweep_file_are_all_shown(main, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    main("init", path)
+    text = path.read_text().replace("[4, 8, 16, 32]", "[4, 0.5]").replace("lr_rewinding, low", "lr_rewindding, low")
+    path.write_text(text)
+    code, stdout, stderr = main("plan", path)
+    assert (code, stdout) == (2, "")
+    assert stderr.count("error: ") == 2
+    assert "did you mean `lr_rewinding`?" in stderr
+    assert f"error: {path}:19:" in stderr
+    assert f"error: {path}:20:" in stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["status", "nowhere"], 4, "is not a prunesweep store"),
+        (["table", "nowhere"], 4, "is not a prunesweep store"),
+        (["resume", "nowhere"], 4, "is not a prunesweep store"),
+        (["plan", "missing.yaml"], 2, "cannot read"),
+        (["list", "tecniques"], 2, "did you mean `techniques`"),
+        (["run", "missing.yaml", "--stop-after", "soon"], 2, ""),
+        (["plan"], 2, "no sweep"),
+        (["run", "missing.yaml", "--preset", "digits"], 2, "cannot both be meant"),
+        (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),
+        (["run", "missing.yaml", "--cpu"], 2, "`--cpu` is for presets"),
+        (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 is not in `data`"),
+        (["run", "--preset", "resnet34-structured-a", "--data", "x"], 2, "ImageNet is not in `x`"),
+    ],
+)
+def test_bad_input_exits_with_its_code_and_says_why(main, monkeypatch, tmp_path, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    found, stdout, stderr = main(*arguments)
+    assert (found, stdout) == (code, "")
+    assert message in stderr
+    assert stderr.startswith("error: ")
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("techniques", "lr_rewinding"),
+        ("networks", "resnet56"),
+        ("datasets", "digits"),
+        ("scores", "magnitude"),
+        ("distributions", "erk"),
+        ("structures", "filters"),
+    ],
+)
+def test_list_names_what_a_sweep_can_ask_for(main, what, expected):
+    code, stdout, _ = main("list", what, "--json")
+    assert code == 0
+    assert expected in json.loads(stdout)
+
+
+def test_every_command_has_a_help_text():
+    for command in cli.app.registered_commands:
+        name = command.name or command.callback.__name__
+        assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
+
+
+def test_importing_the_api_brings_in_neither_torch_nor_ray():
+    code = "import orchestrator as ps, sys; ps.load; print({'torch', 'ray', 'pandas'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
+    make_store(tmp_path / "store", [dense_cell(), cell()], [record_of(dense_cell()), record_of(cell())])
+    for command in ("status", "table"):
+        code = (
+            "import sys; from orchestrator.cli import app\n"
+            f"app(['{command}', {str(tmp_path / 'store')!r}], standalone_mode=False)\n"
+            "print([m for m in ('torch', 'ray', 'matplotlib') if m in sys.modules])"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_module_hides_a_function_of_the_api(tmp_path):
+    store = make_store(tmp_path / "store", [cell()], []).location
+    assert str(ps.status(store)) == str(ps.status(store))  # once the modules behind it are imported, too
+    homes = Path(ps.__file__).parent
+    assert not {path.stem for path in homes.iterdir()} & set(ps.__all__)
+
+
+def test_the_public_names_are_those_declared():
+    assert all(getattr(ps, name) is not None for name in ps.__all__)
+    with pytest.raises(AttributeError, match="no attribute `tabel`"):
+        ps.tabel  # noqa: B018
+
+
+def test_lengths_of_time():
+    assert parse_duration("1h30min") == 5400
+    assert parse_duration("2d") == 172_800
+    assert parse_duration("0.5 h") == 1800
+    for text in ("soon", "5", "3x", "h"):
+        with pytest.raises(InputError, match="not a length of time"):
+            parse_duration(text)
+    assert [duration(seconds) for seconds in (5, 100, 7200, 12_000, 190_000)] == [
+        "5 s", "2 min", "2 h", "3 h 20 min", "2 d 5 h",
+    ]  # fmt: skip
+    assert [size(count) for count in (5, 1500, 25_400_000)] == ["5 bytes", "1.5 kB", "25.4 MB"]
+
+
+def test_the_papers_preset_plans_to_the_papers_steps(main, tmp_path):
+    path = tmp_path / "paper.yaml"
+    assert main("init", path, "--preset", "resnet20-one-shot")[0] == 0
+    code, stdout, _ = main("plan", path, "--store", tmp_path / "none")
+    assert code == 0
+    assert "40,552,194" in stdout
+    assert "186,122,250" in stdout
+    assert "1,503 cells" in stdout
+
+
+def test_unknown_presets_are_refused_with_the_known_ones(main, tmp_path):
+    code, _, stderr = main("init", tmp_path / "x.yaml", "--preset", "resnet20")
+    assert code == 2
+    assert "did you mean `resnet20-one-shot`?" in stderr
+
+
+def test_init_writes_a_scaled_preset(main, tmp_path):
+    path = tmp_path / "small.yaml"
+    words = ["--preset", "resnet110-structured-b", "--scale", "1/50", "--dataset", "synthetic", "--cpu"]
+    assert main("init", path, *words)[0] == 0
+    spec = ps.load(path)
+    assert (spec.name, spec.resources.gpus) == ("resnet110-structured-b-scale-0.02-synthetic", 0)
+    assert spec.grids[0].levels == (1, 3, 5)
+    assert path.read_text().startswith("# resnet110-structured-b at scale 0.02, a rehearsal:\n")
+
+
+def test_presets_are_listed_with_their_costs(main):
+    code, stdout, _ = main("list", "presets")
+    assert code == 0
+    [line] = [line for line in stdout.splitlines() if line.startswith("resnet20-one-shot ")]
+    assert line.split()[1:4] == ["1,503", "103,814", "476,473"]  # 40,552,194 and 186,122,250 steps of 390.625
+    code, stdout, _ = main("list", "presets", "--json")
+    assert len(json.loads(stdout)) == 17
+    assert round(json.loads(stdout)["resnet50-iterative"]["epochs"] * 1281167 / 1024) == 54_217_419

@@ -1,0 +1,303 @@
+"""Combinations that cannot be, each told from its neighbours that can."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.sweep.spec import parse_spec, spec_from_dict
+from tests.support.sweeps import faults, grid, messages_of, problems_of, recipe, sweep
+
+
+def scheduled(**schedule):
+    return sweep(recipe=recipe(schedule=schedule))
+
+
+def piecewise(*boundaries, **others):
+    return scheduled(**({"name": "piecewise", "boundaries": list(boundaries), "factor": 0.1} | others))
+
+
+@pytest.mark.parametrize("budget", ["20ep", "100%", "200it"])
+def test_the_longest_budget_is_the_dense_training(budget):
+    assert spec_from_dict(sweep(grid=grid(budget=budget)))
+
+
+@pytest.mark.parametrize("budget", ["20.1ep", "201it"])
+def test_longer_budgets_are_refused(budget):
+    assert messages_of(sweep(grid=grid(budget=["10%", budget]))) == {
+        "grid.budget[1]": "is longer than `20ep`, the dense training of recipe `default`"
+    }
+
+
+def test_a_budget_in_steps_fits_a_training_that_is_rounded_up():
+    data = sweep(recipe=recipe(duration="1ep", batch_size=128), grid=grid(budget="8it"))  # 7.8125 steps, so 8
+    assert spec_from_dict(data)
+    assert messages_of(data | {"grid": grid(budget="9it")})
+
+
+def test_a_budget_in_epochs_is_held_against_steps_where_the_size_of_the_data_is_known():
+    in_steps = recipe(duration="200it")
+    assert spec_from_dict(sweep(recipe=in_steps, grid=grid(budget="20ep")))
+    assert messages_of(sweep(recipe=in_steps, grid=grid(budget="21ep")))
+    unknown = {"name": "image_parquet", "path": "x"}
+    assert spec_from_dict(sweep(dataset=unknown, recipe=in_steps, grid=grid(budget="21ep")))
+    assert messages_of(sweep(dataset=unknown | {"train_images": 1000}, recipe=in_steps, grid=grid(budget="21ep")))
+    assert messages_of(sweep(dataset=["cifar10", "digits"], recipe=in_steps, grid=grid(budget="21ep")))
+    held_out = {"validation": {"holdout": 500}}  # 5 steps an epoch
+    assert spec_from_dict(sweep(evaluation=held_out, recipe=in_steps, grid=grid(budget="40ep")))
+
+
+def test_budgets_are_held_against_the_recipes_and_data_of_their_entry():
+    recipes = [recipe(name="short", duration="2ep"), recipe(name="long")]
+    assert spec_from_dict(sweep(recipe=recipes, grid=grid(budget="10ep", recipe="long")))
+    assert "`short`" in messages_of(sweep(recipe=recipes, grid=grid(budget="10ep")))["grid.budget"]
+    data = sweep(recipe=recipe(duration="200it"))
+    assert spec_from_dict(data | {"grid": grid(budget="0.3ep", dataset="cifar10")})
+    assert messages_of(data | {"grid": grid(budget="0.5ep", dataset="cifar10")})
+
+
+@pytest.mark.parametrize("boundaries", [("10ep", "15ep"), ("100it", "15ep"), ("50%", "199it"), ("1ep",)])
+def test_boundaries_within_training(boundaries):
+    assert spec_from_dict(piecewise(*boundaries))
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "field"),
+    [
+        (("10ep", "10ep"), "boundaries[1]"),
+        (("15ep", "100it"), "boundaries[1]"),
+        (("15ep", "50%"), "boundaries[1]"),
+        (("10ep", "20ep"), "boundaries[1]"),
+        (("200it",), "boundaries[0]"),
+        (("100%",), "boundaries[0]"),
+    ],
+)
+def test_boundaries_that_cannot_be(boundaries, field):
+    assert list(messages_of(piecewise(*boundaries))) == [f"recipe.schedule.{field}"]
+
+
+@pytest.mark.parametrize("warmup", ["0ep", "5ep", "25%", "10ep"])
+def test_a_warmup_before_the_first_boundary(warmup):
+    assert spec_from_dict(piecewise("10ep", warmup=warmup))
+
+
+def test_warmups_that_cannot_be():
+    assert list(messages_of(piecewise("10ep", warmup="11ep"))) == ["recipe.schedule.boundaries[0]"]
+    assert list(messages_of(piecewise("10ep", warmup="20ep"))) == ["recipe.schedule.warmup"]
+    assert list(messages_of(piecewise("10ep", warmup="-1ep"))) == ["recipe.schedule.warmup"]
+    assert list(messages_of(scheduled(name="constant", warmup="200it"))) == ["recipe.schedule.warmup"]
+
+
+def test_factors_of_a_piecewise_schedule():
+    exact = spec_from_dict(piecewise("5ep", "10ep", "15ep", factor=0.2)).recipes[0].schedule
+    assert exact.factors == (0.2, 0.04, 0.008)
+    refused = [
+        (piecewise("10ep", factors=[0.1]), "recipe.schedule.factor"),
+        (piecewise("10ep", factor=0), "recipe.schedule.factor"),
+        (piecewise("10ep", factor="a"), "recipe.schedule.factor"),
+        (scheduled(name="piecewise", boundaries=["5ep", "10ep"], factors=[0.1]), "recipe.schedule.factors"),
+        (scheduled(name="piecewise", boundaries=["5ep"]), "recipe.schedule"),
+        (scheduled(name="piecewise", factors=[0.1]), "recipe.schedule"),
+        (scheduled(name="constant", final_rate=0), "recipe.schedule.final_rate"),
+        (scheduled(name="constant", boundaries=["5ep"]), "recipe.schedule.boundaries"),
+    ]
+    for data, field in refused:
+        assert list(messages_of(data)) == [field]
+
+
+@pytest.mark.parametrize("technique", ["fine_tuning", "low_lr_weight_rewinding", "reinitialization"])
+def test_the_last_rate_must_be_given_where_there_is_none(technique):
+    ramp = recipe(schedule={"name": "cosine"})
+    data = sweep(recipe=ramp, grid=grid(technique=["lr_rewinding", technique]))
+    (message,) = messages_of(data).values()
+    assert message == f"`{technique}` holds the last learning rate, and a cosine schedule does not end with one"
+    assert spec_from_dict(data | {"recipe": ramp | {"fine_tuning_rate": 1e-3}})
+    assert spec_from_dict(data | {"grid": grid(technique=["lr_rewinding", "weight_rewinding"])})
+    assert spec_from_dict(data | {"recipe": recipe(fine_tuning_rate=1e-3)})
+
+
+def test_the_last_rate_is_not_asked_of_recipes_that_need_none():
+    recipes = [recipe(name="ramp", schedule={"name": "linear"}), recipe(name="flat")]
+    assert spec_from_dict(sweep(recipe=recipes, grid=grid(technique="fine_tuning", recipe="flat")))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field"),
+    [
+        ({"technique": ["lr_rewinding", "lr_rewinding"]}, "grid.technique[1]"),
+        ({"compression": [4, 8, "4.0"]}, "grid.compression[2]"),
+        ({"compression": None, "density": ["1/4", "25%"]}, "grid.density[1]"),
+        ({"budget": ["90%", "90.0%"]}, "grid.budget[1]"),
+        ({"replicates": [1, 2, 1]}, "grid.replicates[2]"),
+        ({"network": ["mlp", {"name": "mlp"}]}, "grid.network[1]"),
+        ({"dataset": ["digits", "digits"]}, "grid.dataset[1]"),
+        ({"pruning": [{}, {"score": "magnitude"}]}, "grid.pruning[1]"),
+        ({"recipe": ["default", "default"]}, "grid.recipe[1]"),
+    ],
+)
+def test_repetitions_are_refused(overrides, field):
+    assert messages_of(sweep(grid=grid(**overrides))) == {field: "is given twice"}
+
+
+def test_recipe_names():
+    assert list(messages_of(sweep(recipe=[recipe(name="a"), recipe(name="a")]))) == ["recipe[1].name"]
+    assert list(messages_of(sweep(recipe=[recipe(name="a"), recipe()]))) == ["recipe[1]"]
+    (problem,) = problems_of(sweep(grid=grid(recipe="defaults")))
+    assert (problem.field, problem.message) == ("grid.recipe", "no recipe has this name")
+    assert problem.remedy == "did you mean `default`? Known: default"
+
+
+def test_exactly_one_way_to_say_how_far():
+    iterative = {"rounds": 3, "rate": "20%"}
+    assert spec_from_dict(sweep(grid=grid(compression=None, iterative=iterative)))
+    assert list(messages_of(sweep(grid=grid(compression=None)))) == ["grid"]
+    assert list(messages_of(sweep(grid=grid(density=0.5)))) == ["grid.density"]
+    assert list(messages_of(sweep(grid=grid(iterative=iterative)))) == ["grid.iterative"]
+    assert list(messages_of(sweep(grid=grid(budget=None)))) == ["grid"]
+
+
+def test_iterative_reinitialization_is_refused():
+    entry = grid(technique=["lr_rewinding", "reinitialization"], compression=None)
+    iterative = {"iterative": {"rounds": 3, "rate": "20%"}}
+    assert list(messages_of(sweep(grid=entry | iterative))) == ["grid.technique[1]"]
+
+
+def test_iterative_densities_stay_writable():
+    precise = {"rounds": 1000, "rate": "0.200001"}
+    assert list(messages_of(sweep(grid=grid(compression=None, iterative=precise)))) == ["grid.iterative.rate"]
+    assert spec_from_dict(sweep(grid=grid(compression=None, iterative={"rounds": 1000, "rate": "1%"})))
+
+
+FILTERS = {"structure": "filters", "layers": "resnet56_b"}
+
+
+def levels(**overrides):
+    return grid(**({"compression": None, "levels": [1, 2]} | overrides))
+
+
+def test_filters_are_pruned_by_levels():
+    spec = spec_from_dict(sweep(pruning=FILTERS, grid=levels()))
+    assert spec.grids[0].levels == (1, 2)
+    assert spec_from_dict(spec.canonical()) == spec
+    both = [levels(pruning=FILTERS), grid()]
+    assert spec_from_dict(sweep(grid=both)).grids[1].levels is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "message"),
+    [
+        ({"grid": levels()}, "grid.levels", "prunes single weights"),
+        ({"pruning": FILTERS}, "grid", "`levels` is missing"),
+        ({"pruning": FILTERS, "grid": levels(levels=None, iterative={"rounds": 2, "rate": "20%"})}, "grid", "`levels`"),
+        ({"pruning": FILTERS, "grid": levels(density=0.5)}, "grid.levels", "cannot be given beside `density`"),
+        ({"pruning": [FILTERS, {}], "grid": levels()}, "grid", "as well as filters"),
+        ({"pruning": FILTERS, "grid": levels(levels=[1, 1])}, "grid.levels[1]", "twice"),
+        ({"pruning": FILTERS, "grid": levels(levels=0)}, "grid.levels", "whole number"),
+        ({"pruning": {"structure": "filters"}, "grid": levels()}, "pruning", "`layers` is missing"),
+        ({"pruning": FILTERS | {"layers": "resnet56"}, "grid": levels()}, "pruning.layers", "unknown rule"),
+        ({"pruning": FILTERS | {"distribution": "erk"}, "grid": levels()}, "pruning.distribution", "no effect"),
+        ({"pruning": FILTERS | {"exclude": "a"}, "grid": levels()}, "pruning.exclude", "no effect"),
+        ({"pruning": {"layers": "resnet56_a"}}, "pruning.layers", "has no effect on single weights"),
+        ({"pruning": {"structure": "channels"}}, "pruning.structure", "unknown structure"),
+    ],
+)
+def test_structures_that_do_not_fit(overrides, field, message):
+    (problem,) = problems_of(sweep(**overrides))
+    assert problem.field == field
+    assert message in problem.message
+
+
+def test_dense_networks_have_an_entry_of_their_own():
+    dense = {"technique": "dense", "replicates": 3}
+    assert spec_from_dict(sweep(grid=dense)).grids[0].replicates == (0, 1, 2)
+    assert spec_from_dict(sweep(grid=dense | {"network": "mlp"}))
+    assert list(messages_of(sweep(grid=grid(technique=["dense", "lr_rewinding"])))) == ["grid.technique[0]"]
+    for key in ("compression", "density", "iterative", "levels", "budget", "pruning"):
+        usual = {"pruning": {}, "density": 0.5, "iterative": {"rounds": 2, "rate": "20%"}, "levels": 1} | grid()
+        assert messages_of(sweep(grid=dense | {key: usual[key]})) == {f"grid.{key}": "has no effect on dense networks"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "remedy"),
+    [
+        ({"dataset": "digit"}, "dataset", "did you mean `digits`?"),
+        ({"network": {"name": "resnet21"}}, "network.name", "did you mean `resnet"),
+        ({"network": "my-package.models:build"}, "network", "write `module:function`"),
+        ({"dataset": {"name": "my_package.data:", "size": 3}}, "dataset.name", "write `module:function`"),
+        ({"network": {"name": "resnet8", "widht": 8}}, "network.widht", "did you mean `width`?"),
+        ({"network": {"name": "resnet8", "depth": 8}}, "network.depth", "did you mean `width`?"),
+        ({"network": {"name": "resnet8", "width": "8"}}, "network.width", "for example `width: 8`"),
+        ({"network": {"name": "resnet8", "width": True}}, "network.width", "for example `width: 8`"),
+        ({"network": {"name": "mlp", "dropout": "a"}}, "network.dropout", "for example `dropout: 0.1`"),
+        ({"network": {"name": "mlp", "hidden": 300}}, "network.hidden", "for example `hidden: [300, 100]`"),
+        ({"network": "cifar_resnet"}, "network", "for example `{name: cifar_resnet, depth: 8}`"),
+        ({"dataset": {"name": "digits", "root": "x"}}, "dataset.root", "it takes none"),
+        ({"dataset": {"root": "x"}}, "dataset", "add it, for example `name: "),
+        ({"grid": grid(network=["mlp", "lenet"])}, "grid.network[1]", "did you mean `resnet8`?"),
+    ],
+)
+def test_names_and_arguments(overrides, field, remedy):
+    (problem,) = problems_of(sweep(**overrides))
+    assert problem.field == field
+    assert problem.remedy.startswith(remedy)
+
+
+def test_arguments_that_fit():
+    network = {"name": "mlp", "hidden": [300, 100], "dropout": 0, "batch_norm": True}
+    assert spec_from_dict(sweep(network=network)).networks[0].arguments["hidden"] == [300, 100]
+
+
+def test_functions_of_ones_own_take_any_arguments():
+    data = sweep(network={"name": "my_package.models:build", "width": 8}, dataset="data:load")
+    spec = spec_from_dict(data)
+    assert spec.networks[0].label == "my_package.models:build(width=8)"
+    assert spec.datasets[0].name == "data:load"
+
+
+def test_a_loss_of_ones_own():
+    assert spec_from_dict(sweep(recipe=recipe(loss="losses:focal"))).recipes[0].settings.loss == "losses:focal"
+    assert messages_of(sweep(recipe=recipe(loss="focal"))) == {"recipe.loss": "unknown loss"}
+    both = recipe(loss="losses:focal", label_smoothing=0.1)
+    assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on a loss of your own"}
+
+
+def test_holding_out_everything_is_refused():
+    assert spec_from_dict(sweep(evaluation={"validation": {"holdout": 999}}))
+    held_out = sweep(evaluation={"validation": {"holdout": 1000}}, dataset="cifar10")
+    assert spec_from_dict(held_out)
+    for data in (held_out | {"dataset": "digits"}, held_out | {"grid": grid(dataset="digits")}):
+        assert list(messages_of(data)) == ["evaluation.validation.holdout"]
+
+
+def test_a_typing_error_does_not_make_a_million_cells():
+    entries = [grid(technique=["lr_rewinding", "fine_tuning"], replicates=100_000), grid(replicates=3)]
+    (problem,) = problems_of(sweep(grid=entries))
+    assert problem.message == "asks for 400,006 cells, more than 100,000"
+    assert problem.remedy == (
+        "they are 2 techniques × 2 ratios × 100,000 replicates + 2 ratios × 3 replicates; "
+        "ask for fewer, or raise `limits.max_cells`"
+    )
+    assert spec_from_dict(sweep(grid=entries[1], limits={"max_cells": 6}))
+    assert problems_of(sweep(grid=entries[1], limits={"max_cells": 5}))
+    iterative = grid(compression=None, iterative={"rounds": 1000, "rate": "1%"}, replicates=101)
+    assert problems_of(sweep(grid=iterative))
+
+
+def test_malformed_parts_do_not_hide_impossible_ones():
+    text = """\
+version: 1
+name: small
+dataset: digits
+network: resnet8
+recipe: {duration: 20ep, batch_size: many, optimizer: {name: SGD, lr: 0.1}}
+unknown: 1
+grid: {technique: [reinitialization, 3], iterative: {rounds: 2}, budget: 30ep, replicates: x}
+"""
+    assert [problem.field for problem in faults(parse_spec, text)] == [
+        "recipe.batch_size",
+        "unknown",
+        "grid.technique[0]",
+        "grid.technique[1]",
+        "grid.iterative",
+        "grid.budget",
+        "grid.replicates",
+    ]

@@ -1,0 +1,111 @@
+"""Logs on a terminal: found by a trial's id, cut to their end, and harmless."""
+
+import pytest
+
+from orchestrator import cli
+from orchestrator.upkeep.logs import read_log
+from tests.support.records import make_store
+from workers.errors import InputError
+from workers.store.logs import AttemptLog, latest
+
+
+@pytest.fixture
+def store(tmp_path):
+    return make_store(tmp_path / "store", [], [])
+
+
+def write(store, trial, number, content):
+    store.files.write(f"logs/{trial}/{number:04d}.log", content)
+
+
+def test_the_latest_attempt_is_shown_and_any_other_on_request(store):
+    for number in (1, 2, 10):
+        write(store, "abc", number, f"attempt {number}".encode())
+    assert read_log(store, "abc") == "attempt 10"
+    assert read_log(store, "a", attempt=2) == "attempt 2"
+    with pytest.raises(InputError, match="it has 1, 2, 10"):
+        read_log(store, "abc", attempt=3)
+
+
+def test_a_trial_is_named_by_the_beginning_of_its_id_if_that_is_enough(store):
+    write(store, "abc", 1, b"")
+    write(store, "abd", 1, b"")
+    with pytest.raises(InputError, match="2 trials begin with `ab`"):
+        read_log(store, "ab")
+    for unknown in ("x", "", "../logs/abc"):
+        with pytest.raises(InputError, match="no log of a trial"):
+            read_log(store, unknown)
+
+
+def test_only_the_end_of_a_huge_log_is_read(store):
+    write(store, "abc", 1, b"line\n" * 1_000_000 + b"last")
+    text = read_log(store, "abc")
+    assert len(text) <= 1_000_000
+    assert read_log(store, "abc", tail=2) == "line\nlast"
+    assert read_log(store, "abc", tail=0) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"\x1b[2J\x1b]0;title\x07 \x00\x7f\x9b", "\\x1b[2J\\x1b]0;title\\x07 \\x00\\x7f\ufffd"),
+        ("\u202eabc\u2069\u200b\x9b".encode(), "\\u202eabc\\u2069\\u200b\\x9b"),
+        (b"over\rwritten\x08", "over\\x0dwritten\\x08"),
+        (b"\ta tab\nand a line: \xc3\xa9 \xe2\x9c\x98", "\ta tab\nand a line: é ✘"),
+        (b"\xff\xfe\xc3(", "\ufffd\ufffd\ufffd("),
+    ],
+)
+def test_what_could_do_something_to_a_terminal_is_written_out(store, content, shown):
+    write(store, "abc", 1, content)
+    assert read_log(store, "abc") == shown
+
+
+def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
+    import logging
+
+    log = AttemptLog(store.files, "abc")
+    with log.recording():
+        logging.getLogger("workers.training.run").info("goes on from step 5")
+        logging.getLogger("a_plugin").warning("strange data")
+        logging.getLogger("a_plugin").info("chatter")
+        log.end("bug", {"outcome": "bug", "step": 7, "reason": "short", "traceback": "Traceback ...\nValueError: x"})
+    logging.getLogger("workers.training.run").warning("not of this attempt")
+    lines = read_log(store, "abc").splitlines()
+    assert "attempt 1 at trial abc begins: host" in lines[0]
+    assert [line.partition(" ")[2] for line in lines[1:4]] == [
+        "info: goes on from step 5",
+        "warning: strange data",
+        "ends: bug at step 7",
+    ]
+    assert lines[4:] == ["Traceback ...", "ValueError: x"]
+    assert latest(store.files, "abc") == "logs/abc/0001.log"
+    assert AttemptLog(store.files, "abc").path == "logs/abc/0002.log"
+
+
+def test_a_chatty_attempt_keeps_its_newest_lines(store):
+    log = AttemptLog(store.files, "abc")
+    for number in range(5000):
+        log.emit(__import__("logging").makeLogRecord({"msg": f"message {number}", "levelname": "WARNING"}))
+    log.flush()
+    lines = read_log(store, "abc").splitlines()
+    assert "begins" in lines[0]
+    assert lines[-1].endswith("message 4999")
+    assert len(lines) == 2001
+
+
+def test_a_log_that_cannot_be_written_is_no_failure(store, monkeypatch):
+    def full(path, data, durable):
+        raise OSError(28, "No space left on device")
+
+    log = AttemptLog(store.files, "abc")
+    monkeypatch.setattr(store.files, "write", full)
+    with log.recording():
+        log.end("done", {})
+
+
+def test_the_command_takes_a_store_and_a_trial_or_only_a_trial(store, monkeypatch, capsys):
+    write(store, "abc", 1, b"first\nsecond")
+    for arguments in (["logs", store.location, "abc"], ["logs", "abc"], ["logs", "abc", "--tail", "1"]):
+        monkeypatch.setenv("PRUNESWEEP_STORE", store.location)
+        cli.app(arguments, standalone_mode=False)
+    assert capsys.readouterr().out == "first\nsecond\nfirst\nsecond\nsecond\n"

@@ -1,0 +1,30 @@
+"""Trainings in this process, step by step, without a store."""
+
+from __future__ import annotations
+
+import torch
+
+from workers.data.images import open_data
+from workers.training import checkpoint
+from workers.training.trainer import Training, configure
+
+CPU = torch.device("cpu")
+
+
+def training(trial) -> Training:
+    configure(trial.task.recipe)
+    return Training(trial, open_data(trial.task.dataset, CPU), CPU)
+
+
+def train(trial, steps, parents=None):
+    """The state of a trial after some steps."""
+    begun = training(trial)
+    begun.begin(parents or {})
+    for _ in range(steps):
+        begun.advance()
+    return begun.state()
+
+
+def through_a_file(state):
+    """A state as it is read again."""
+    return checkpoint.parse(checkpoint.dump(state)[0], "test")

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from tests.support.places import SHARED
+from workers.data.image_parquet import image_parquet
+from workers.errors import BadInput, InputError
+
+CIFAR = SHARED / "data" / "cifar10"
+
+
+def encode(pixels: Any, mode: str | None = None, kind: str = "PNG", **options: Any) -> bytes:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels, np.uint8))
+    if mode is not None:
+        image = image.convert(mode)
+    data = io.BytesIO()
+    image.save(data, kind, **options)
+    return data.getvalue()
+
+
+def grey(value: int, height: int = 4, width: int = 4) -> np.ndarray:
+    return np.full((height, width), value, np.uint8)
+
+
+def color(*rgb: int, height: int = 4, width: int = 4) -> np.ndarray:
+    return np.broadcast_to(np.array(rgb, np.uint8), (height, width, 3)).copy()
+
+
+def write(file: Path, images: list, labels: list | None = None, **more: Any) -> None:
+    """One Parquet file: images as structs of bytes, columns `image` and `label` unless `more` replaces them."""
+    structs = [{"bytes": data, "path": None} for data in images]
+    labels = [index % 2 for index in range(len(images))] if labels is None else labels
+    columns: dict = {"image": structs, "label": labels}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns | more), file)
+
+
+def write_pair(folder: Path, train: list, test: list | None = None, **more: Any) -> str:
+    write(folder / "train.parquet", train, **more)
+    write(folder / "test.parquet", train if test is None else test, **more)
+    return str(folder)
+
+
+PAIR = [encode(grey(10)), encode(grey(20))]
+
+
+def test_pixels_and_labels_arrive(tmp_path: Path) -> None:
+    images = image_parquet(path=write_pair(tmp_path, PAIR, [encode(grey(30))]))
+    assert images.train_images.shape == (2, 1, 4, 4)
+    assert images.train_images[:, 0, 0, 0].tolist() == [10, 20]
+    assert images.test_images[0].unique().tolist() == [30]
+    assert (images.train_labels.tolist(), images.test_labels.tolist(), images.classes) == ([0, 1], [0], 2)
+
+
+def test_images_need_not_be_square(tmp_path: Path) -> None:
+    pixels = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    images = image_parquet(path=write_pair(tmp_path, [encode(pixels), encode(pixels)]))
+    assert images.train_images[0, 0].tolist() == pixels.tolist()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ("train.parquet", "test.parquet"),
+        ("data/train-00000-of-00001.parquet", "data/validation-00000-of-00001.parquet"),
+        ("plain_text/train/0000.parquet", "plain_text/test/0000.parquet"),
+        ("train_images.parquet", "val.parquet"),
+    ],
+)
+def test_layouts_of_folders(tmp_path: Path, layout: tuple[str, str]) -> None:
+    train, test = layout
+    write(tmp_path / train, PAIR)
+    write(tmp_path / test, PAIR)
+    assert len(image_parquet(path=str(tmp_path)).train_images) == 2
+
+
+def test_test_goes_before_validation(tmp_path: Path) -> None:
+    write_pair(tmp_path, PAIR, [encode(grey(1))])
+    write(tmp_path / "validation.parquet", [encode(grey(2))])
+    assert image_parquet(path=str(tmp_path)).test_images.unique().tolist() == [1]
+
+
+def test_shards_come_in_order_and_complete(tmp_path: Path) -> None:
+    for shard in (2, 0, 1):
+        write(tmp_path / f"train-0000{shard}-of-00003.parquet", [encode(grey(shard))], [shard])
+    write(tmp_path / "test.parquet", PAIR)
+    images = image_parquet(path=str(tmp_path), train_images=2)
+    assert images.train_images[:, 0, 0, 0].tolist() == [0, 1]
+    assert images.classes == 3
+    (tmp_path / "train-00001-of-00003.parquet").unlink()
+    with pytest.raises(InputError, match="has 2 of 3 shards: train-00000-of-00003"):
+        image_parquet(path=str(tmp_path))
+
+
+def test_first_rows_can_be_taken(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, [encode(grey(value)) for value in range(6)])
+    images = image_parquet(path=path, train_images=3, test_images=1)
+    assert images.train_images[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert len(images.test_labels) == 1
+    with pytest.raises(InputError, match=r"`train_images` is 7, and .* has 6"):
+        image_parquet(path=path, train_images=7)
+    with pytest.raises(InputError, match="`test_images` must be at least 1, not 0"):
+        image_parquet(path=path, test_images=0)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gone` does not exist\n\nhint: name the folder"):
+        image_parquet(path=str(tmp_path / "gone"))
+    write(tmp_path / "train.parquet", PAIR)
+    with pytest.raises(InputError, match=r"no test images; its Parquet files: train\.parquet\n\nhint:"):
+        image_parquet(path=str(tmp_path))
+    with pytest.raises(InputError, match="is a file\n\nhint: name the folder"):
+        image_parquet(path=str(tmp_path / "train.parquet"))
+
+
+def test_several_data_sets_in_a_folder_are_ambiguous(tmp_path: Path) -> None:
+    write_pair(tmp_path / "one", PAIR)
+    write_pair(tmp_path / "two", PAIR)
+    with pytest.raises(InputError, match=r"several data sets: .*one, .*two\n\nhint: name one"):
+        image_parquet(path=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (encode(color(10, 20, 30)), [10, 20, 30]),
+        (encode(np.dstack((color(10, 20, 30), grey(128)))), [10, 20, 30]),  # transparency is dropped
+        (encode(Image.fromarray(color(10, 20, 30)).quantize(2)), [10, 20, 30]),
+        (encode(Image.fromarray(color(0, 0, 0)).quantize(2), transparency=b"\x00\xff"), [0, 0, 0]),
+        (encode(color(200, 200, 200), "CMYK", "JPEG"), [200, 200, 200]),
+        (encode(grey(77)), [77]),
+        (encode(np.dstack((grey(77), grey(0)))), [77]),
+        (encode(grey(255), "1"), [255]),
+        (encode(Image.fromarray(np.full((4, 4), 256 * 33 + 255, np.uint16))), [33]),
+        (encode(grey(77), kind="BMP"), [77]),
+        (encode(grey(77), kind="WEBP", lossless=True), [77, 77, 77]),
+    ],
+)
+def test_any_format_and_mode_is_decoded(tmp_path: Path, image: bytes, expected: list[int]) -> None:
+    images = image_parquet(path=write_pair(tmp_path, [image, image]))
+    assert images.train_images.shape == (2, len(expected), 4, 4)
+    assert images.train_images[0, :, 1, 2].tolist() == expected
+
+
+def test_one_colour_image_makes_all_of_them_rgb(tmp_path: Path) -> None:
+    images = image_parquet(path=write_pair(tmp_path, PAIR, [encode(color(1, 2, 3))]))
+    assert images.train_images[1].unique().tolist() == [20]
+    assert images.train_images.shape == (2, 3, 4, 4)
+    assert images.test_images[0, :, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_differing_sizes_need_a_size(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, [encode(grey(1, 4, 6)), encode(grey(2, 8, 4))])
+    message = r"6×4 pixels \(.*train\.parquet, row 0\), 4×8 \(.*row 1\)\n\nhint: `image_size: 4`"
+    with pytest.raises(InputError, match=message):
+        image_parquet(path=path)
+    images = image_parquet(path=path, image_size=4)
+    assert images.train_images[:, 0, 0, 0].tolist() == [1, 2]
+    assert images.train_images.shape == (2, 1, 4, 4)
+
+
+def test_resizing_keeps_the_centre(tmp_path: Path) -> None:
+    pixels = np.repeat(np.array([[0, 0, 100, 100, 0, 0]], np.uint8), 2, axis=0)
+    images = image_parquet(path=write_pair(tmp_path, [encode(pixels), encode(pixels)]), image_size=2)
+    assert images.train_images[0, 0].tolist() == [[100, 100], [100, 100]]
+    doubled = image_parquet(path=str(tmp_path), image_size=4)
+    assert doubled.train_images.shape == (2, 1, 4, 4)
+
+
+def test_columns_are_found_by_type_and_usual_names(tmp_path: Path) -> None:
+    table = pa.table({"index": [7, 8], "label": [0, 1], "thumbnail": [b"", b""], "img": PAIR, "note": ["a", "b"]})
+    for part in ("train", "test"):
+        pq.write_table(table, tmp_path / f"{part}.parquet")
+    assert image_parquet(path=str(tmp_path)).train_labels.tolist() == [0, 1]
+
+
+def test_one_column_of_a_kind_needs_no_usual_name(tmp_path: Path) -> None:
+    table = pa.table({"digit": pa.array([0, 1], pa.uint8()), "scan": pa.array(PAIR, pa.large_binary())})
+    for part in ("train", "test"):
+        pq.write_table(table, tmp_path / f"{part}.parquet")
+    assert image_parquet(path=str(tmp_path)).train_labels.dtype == torch.int64
+
+
+def test_ambiguous_columns_are_listed_and_can_be_named(tmp_path: Path) -> None:
+    columns = {"fine_label": [0, 1], "coarse_label": [1, 0], "img": PAIR}
+    for part in ("train", "test"):
+        pq.write_table(pa.table(columns), tmp_path / f"{part}.parquet")
+    with pytest.raises(InputError, match=r"2 columns could be the `label_column`\n\nhint: .*`coarse_label` \(int64\)"):
+        image_parquet(path=str(tmp_path))
+    assert image_parquet(path=str(tmp_path), label_column="coarse_label").train_labels.tolist() == [1, 0]
+    with pytest.raises(InputError, match="`label_column` `img` is no column of the right type"):
+        image_parquet(path=str(tmp_path), label_column="img")
+
+
+def test_labels_are_counted_over_the_whole_set(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, PAIR * 2, label=[0, 1, 2, 3])
+    assert image_parquet(path=path, train_images=2).classes == 4
+
+
+def test_class_names_of_the_file_count(tmp_path: Path) -> None:
+    features = {"info": {"features": {"label": {"names": ["a", "b", "c"], "_type": "ClassLabel"}}}}
+    path = write_pair(tmp_path, PAIR)
+    table = pq.read_table(tmp_path / "train.parquet")
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(features)}), tmp_path / "train.parquet")
+    assert image_parquet(path=path).classes == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([1, 2], "without a gap, and holds 2 from 1 to 2"), ([0, None], "lacks 1 labels"), ([-1, 0], "from -1 to 0")],
+)
+def test_labels_must_be_0_to_classes(tmp_path: Path, labels: list, message: str) -> None:
+    path = write_pair(tmp_path, PAIR, label=pa.array(labels, pa.int64()))
+    with pytest.raises(InputError, match=message):
+        image_parquet(path=path)
+
+
+def test_test_labels_must_be_known(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, PAIR)
+    write(tmp_path / "test.parquet", PAIR, [-1, 1])
+    with pytest.raises(BadInput, match="test labels must be 0 to 1"):
+        image_parquet(path=path)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        (b"no image", "not an image of a known format"),
+        (b"", "not an image"),
+        (PAIR[0][:-30], "the image cannot be decoded"),
+        (encode(np.random.RandomState(0).randint(0, 256, (60, 60)), kind="JPEG")[:-60], "truncated"),
+        (None, "there are no image bytes"),
+    ],
+)
+def test_damaged_images_are_found(tmp_path: Path, damaged: bytes | None, message: str) -> None:
+    path = write_pair(tmp_path, [*PAIR, damaged])
+    with pytest.raises(BadInput, match=f"train.parquet, row 2: .*{message}"):
+        image_parquet(path=path)
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, PAIR)
+    (tmp_path / "test.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(BadInput, match=r"test\.parquet cannot be read"):
+        image_parquet(path=path)
+
+
+@pytest.mark.skipif(not CIFAR.is_dir(), reason="needs CIFAR-10 in ../shared/data/cifar10")
+def test_cifar10() -> None:
+    images = image_parquet(path=str(CIFAR), train_images=64, test_images=32)
+    assert images.train_images.shape == (64, 3, 32, 32)
+    assert images.test_images.shape == (32, 3, 32, 32)
+    assert images.classes == 10
+    assert len(images.train_labels.unique()) == 10
+    assert 100 < images.train_images.float().mean() < 140

@@ -1,0 +1,118 @@
+"""Die at every crash point of worker and store, run again, and look: nothing half, nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import workers
+from tests.support import crashing_worker
+from tests.support.places import ROOT
+from workers.store.record import RESULT_COLUMNS
+from workers.store.states import parse_state_path
+from workers.store.store import Store
+from workers.training import checkpoint
+
+POINTS = sorted(
+    {
+        name
+        for path in Path(workers.__path__[0]).rglob("*.py")
+        for name in re.findall(r'\bcrash_point\("([^"]+)"\)', path.read_text())
+    }
+)
+EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 70, "exception": 1}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Runs a scenario in a fork: `server(location, setting)` is its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.crashing_worker"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+    def execute(location, setting="-"):
+        process.stdin.write(f"{location} {setting}\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    with process:
+        yield execute
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server, tmp_path_factory):
+    """The store of a scenario in which nothing happened, and how often each point is passed."""
+    location = tmp_path_factory.mktemp("undisturbed") / "store"
+    assert server(location) == 0
+    return Store(location), crashing_worker.count(str(location.parent / "counted"))
+
+
+def results(store):
+    found = store.records()
+    assert found.unreadable == {}
+    return found.table.select(list(RESULT_COLUMNS)).to_pylist()
+
+
+def contents(store, folder):
+    return {path: store.files.read(path) for path in store.files.sizes(folder)}
+
+
+def check_nothing_half(store):
+    """Every file that a reader can see is whole."""
+    for folder in ("checkpoints", "progress"):
+        for path, data in contents(store, folder).items():
+            checkpoint.parse(data, path, parse_state_path(path))
+    for key in store.record_keys():
+        store.detail(key)
+    assert store.conflicts() == []
+
+
+def check(server, undisturbed, location, setting):
+    expected, _ = undisturbed
+    mode = setting.split(":")[2]
+    assert server(location, setting) == EXIT_CODES[mode]
+    published = {}
+    if (location / "store.json").exists():
+        store = Store(location)
+        check_nothing_half(store)
+        published = contents(store, "results") | contents(store, "checkpoints")
+        assert all(row in results(expected) for row in results(store))
+    assert server(location) == 0
+    store = Store(location)
+    check_nothing_half(store)
+    assert results(store) == results(expected)
+    assert published.items() <= (contents(store, "results") | contents(store, "checkpoints")).items()
+    assert store.checkpoint_sizes().keys() == expected.checkpoint_sizes().keys()
+    assert store.files.sizes("progress") == {}
+    for key in expected.record_keys():
+        assert store.detail(key) == expected.detail(key)
+
+
+def test_every_point_is_passed(undisturbed):
+    _, passed = undisturbed
+    assert sorted(passed) == [point for point in POINTS if not point.startswith("sweep.")]
+
+
+@pytest.mark.parametrize(("which", "mode"), [("first", "kill"), ("middle", "exception"), ("last", "kill")])
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("sweep.")])
+def test_a_crash_loses_nothing(server, undisturbed, tmp_path, point, which, mode):
+    times = undisturbed[1][point]
+    number = {"first": 1, "middle": (times + 1) // 2, "last": times}[which]
+    check(server, undisturbed, tmp_path / "store", f"{point}:{number}:{mode}")
+
+
+def test_an_exit_without_cleaning_up_loses_nothing(server, undisturbed, tmp_path):
+    check(server, undisturbed, tmp_path / "store", "record.details:2:exit")

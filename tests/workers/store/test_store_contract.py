@@ -1,0 +1,435 @@
+"""What a store promises, on every kind of filesystem, with faults, and against a dictionary."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pyarrow import fs
+
+from tests.support.faulty_files import FaultyFiles, ReadOnlyFiles
+from workers import crashpoints
+from workers.errors import CorruptFile, StoreError
+from workers.store.bucket import ArrowFiles
+from workers.store.files import LocalFiles, walk
+from workers.store.record import RESULT_COLUMNS, SCHEMA
+from workers.store.store import RecordKey, Store
+from workers.trial import Stop
+
+KINDS = ["local", "arrow"]
+CELLS = pa.table({"trial": ["a", "b"], "lineage": [["x"], []]})
+DETAIL = {
+    "layers": [{"layer": "w", "weights": 4, "kept": 2, "multiply_adds": 4.0}],
+    "curve": [{"step": 5, "learning_rate": 0.1, "train_loss": 1.5, "train_accuracy": 0.5}],
+}
+
+
+def files_at(kind, folder):
+    if kind == "local":
+        return LocalFiles(folder)
+    folder.mkdir(exist_ok=True)
+    return ArrowFiles(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), "store")
+
+
+def record(trial="a", step=3, accuracy=0.5, **others):
+    """A record with something in every column."""
+    text = {field.name: "x" for field in SCHEMA if pa.types.is_string(field.type)}
+    numbers = {field.name: 1 for field in SCHEMA if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)}
+    times = {"started_at": datetime(2025, 1, 1, tzinfo=UTC), "finished_at": datetime.now(UTC)}
+    key = {"trial": trial, "step": step, "evaluation": "e", "test_accuracy": accuracy}
+    return text | numbers | times | key | others
+
+
+def results(store):
+    """The test accuracy of every record; none may be unreadable."""
+    found = store.records()
+    assert found.unreadable == {}
+    rows = found.table.select(list(RESULT_COLUMNS)).to_pylist()
+    return {RecordKey(row["trial"], row["step"], row["evaluation"]): row["test_accuracy"] for row in rows}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestContract:
+    @pytest.fixture
+    def files(self, kind, tmp_path):
+        return files_at(kind, tmp_path / "place")
+
+    @pytest.fixture
+    def store(self, files):
+        return Store("a store", files=files, create=True)
+
+    def test_it_opens_again_and_only_where_one_is(self, files):
+        with pytest.raises(StoreError, match="is not a prunesweep store"):
+            Store("x", files=files)
+        Store("x", files=files, create=True).publish(record(), DETAIL)
+        assert results(Store("x", files=files)) == {("a", 3, "e"): 0.5}
+
+    def test_a_folder_with_other_things_is_refused(self, files):
+        files.write("notes.txt", b"mine")
+        with pytest.raises(StoreError, match=r"not empty \(it has `notes.txt`\)"):
+            Store("x", files=files, create=True)
+
+    @pytest.mark.parametrize("marker", [b"", b"[]", b"{}", b'{"format": true}', b'{"format": 0}', b"\xff", b"[" * 9999])
+    def test_a_damaged_marker_is_refused(self, files, marker):
+        files.write("store.json", marker)
+        with pytest.raises(StoreError, match=r"store\.json"):
+            Store("x", files=files, create=True)
+
+    def test_a_newer_store_is_refused_and_left_untouched(self, store, files):
+        files.write("store.json", json.dumps({"format": 2}).encode())
+        before = files.sizes("")
+        with pytest.raises(StoreError, match=r"format 2(.|\n)*newer prunesweep"):
+            Store("x", files=files, create=True)
+        assert files.sizes("") == before
+
+    def test_a_record_is_published_once_and_never_changed(self, store, files):
+        assert store.publish(record(), DETAIL) == "published"
+        before = files.read("results/a-00000003-e.parquet")
+        assert store.publish(record(host="another"), DETAIL) == "duplicate"
+        assert store.conflicts() == []
+        assert store.publish(record(accuracy=0.6), DETAIL) == "conflict"
+        assert len(store.conflicts()) == 1
+        assert files.read("results/a-00000003-e.parquet") == before
+        assert results(store) == {("a", 3, "e"): 0.5}
+        assert store.accuracy(RecordKey("a", 3, "e")) == 0.5
+        assert store.detail(RecordKey("a", 3, "e")) == DETAIL
+
+    def test_not_a_number_equals_itself(self, store):
+        store.publish(record(train_loss=float("nan")), DETAIL)
+        assert store.publish(record(train_loss=float("nan")), DETAIL) == "duplicate"
+
+    def test_what_is_published_reads_back_whole(self, store):
+        given = record()
+        store.publish(given, DETAIL)
+        for _ in range(2):
+            assert store.records().table.to_pylist() == [given | {"schema_version": 1}]
+            assert store.records().table.schema.equals(SCHEMA)
+            store.consolidate()
+
+    def test_consolidating_changes_nothing_that_is_read(self, store, files):
+        for step in range(40):
+            store.publish(record(step=step), DETAIL)
+        before = store.records().table
+        store.consolidate()
+        store.publish(record(step=50), DETAIL)
+        assert store.records().table.slice(0, 40).equals(before)
+        files.write("cache/records.parquet", b"PAR1 damaged")
+        assert store.records().table.num_rows == 41
+
+    def test_a_record_that_is_gone_is_gone_from_the_cache(self, store, files):
+        store.publish(record(), DETAIL)
+        store.consolidate()
+        files.delete("results/a-00000003-e.parquet")
+        assert results(store) == {}
+
+    @pytest.mark.parametrize("data", [b"", b"PAR1", b"\x00" * 64, b"sha256:" + b"0" * 64])
+    def test_foreign_records_are_named_and_the_others_read(self, store, files, data):
+        store.publish(record(), DETAIL)
+        files.write("results/b-00000001-e.parquet", data)
+        files.write("results/readme.txt", data)
+        found = store.records()
+        assert found.table.num_rows == 1
+        assert list(found.unreadable) == ["results/b-00000001-e.parquet"]
+        assert store.accuracy(RecordKey("b", 1, "e")) is None
+
+    def test_a_record_under_another_name_is_named(self, store, files):
+        store.publish(record(), DETAIL)
+        files.write("results/b-00000003-e.parquet", files.read("results/a-00000003-e.parquet"))
+        assert "names another stop" in store.records().unreadable["results/b-00000003-e.parquet"]
+
+    def test_checkpoints(self, store):
+        assert not store.has_checkpoint(Stop("a", 3))
+        with pytest.raises(FileNotFoundError):
+            store.read_checkpoint(Stop("a", 3))
+        store.write_checkpoint(Stop("a", 3), b"one")
+        store.write_checkpoint(Stop("a", 3), b"other")
+        assert store.read_checkpoint(Stop("a", 3)) == b"other"
+        assert store.checkpoint_sizes() == {Stop("a", 3): 5}
+        store.delete_checkpoint(Stop("a", 3))
+        store.delete_checkpoint(Stop("a", 3))
+        assert store.checkpoint_sizes() == {}
+
+    def test_files_that_are_no_states_are_passed_over(self, store, files):
+        for path in ("checkpoints/x", "checkpoints/a/1.safetensors", "checkpoints/a/b/00000001.safetensors"):
+            files.write(path, b"x")
+        files.write("progress/a/²²²²²²²².safetensors", b"x")
+        assert store.checkpoint_sizes() == store.progress_sizes() == {}
+        assert list(store.resumable("a", 10)) == []
+
+    def test_two_states_on_the_way_are_kept(self, store):
+        for step in (2, 4, 6, 8):
+            store.write_progress(Stop("a", step), b"x")
+        assert [stop.step for stop, _ in store.resumable("a", 100)] == [8, 6]
+        assert [stop.step for stop, _ in store.resumable("a", 7)] == [6]
+        store.forget_progress("a")
+        assert store.progress_sizes() == {}
+
+    def test_states_later_than_one_written_do_not_push_it_out(self, store):
+        """Two damaged states were skipped: those made in their place must not be deleted in favour of them."""
+        store.write_progress(Stop("a", 20), b"damaged")
+        store.write_progress(Stop("a", 22), b"damaged")
+        for step in (2, 4, 6):
+            store.write_progress(Stop("a", step), b"good")
+        assert [stop.step for stop, _ in store.resumable("a", 100)] == [22, 20, 6, 4]
+
+    def test_progress_goes_before_a_checkpoint_of_the_same_step(self, store):
+        store.write_progress(Stop("a", 4), b"progress")
+        store.write_checkpoint(Stop("a", 4), b"checkpoint")
+        assert [data for _, data in store.resumable("a", 9)] == [b"progress", b"checkpoint"]
+
+    def test_failures(self, store, files):
+        assert (store.failure("a"), store.failures()) == (None, {})
+        store.write_failure("a", {"outcome": "bug", "reason": "why"})
+        assert store.failures() == {"a": {"outcome": "bug", "reason": "why"}}
+        files.write("failures/a.json", b"[1]")
+        assert store.failure("a")["outcome"] == "io"
+        store.forget_failure("a")
+        assert store.failures() == {}
+
+    def test_sweeps_are_numbered_and_the_newest_is_not_repeated(self, store, files):
+        assert store.add_sweep("s", {"spec": 1}, CELLS) == store.add_sweep("s", {"spec": 1}, CELLS) == "0001-s"
+        assert store.add_sweep("s", {"spec": 2}, CELLS) == "0002-s"
+        assert store.add_sweep("s", {"spec": 1}, CELLS) == "0003-s"
+        files.write("sweeps/0007-half/cells.parquet", b"")  # its writer died before sweep.json
+        assert store.sweeps() == ["0001-s", "0002-s", "0003-s"]
+        assert store.add_sweep("t", {}, CELLS) == "0008-t"
+        assert store.read_cells("0008-t").to_pylist() == CELLS.to_pylist()
+        assert store.read_sweep("0001-s") == {"spec": 1}
+        assert store.add_sweep("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
+        assert (store.read_sweep("0008-t"), store.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
+
+    def test_the_ten_thousandth_sweep_is_newer_than_the_one_before(self, store, files):
+        store.add_sweep("s", {"n": 1}, CELLS)
+        for name in ("sweep.json", "cells.parquet"):
+            files.move(f"sweeps/0001-s/{name}", f"sweeps/9999-s/{name}")
+        assert store.add_sweep("s", {"n": 2}, CELLS) == "10000-s"
+        assert store.sweeps() == ["9999-s", "10000-s"]
+
+    def test_a_damaged_sweep_is_not_written_over(self, store, files):
+        store.add_sweep("s", {}, CELLS)
+        files.write("sweeps/0001-s/cells.parquet", b"damaged")
+        assert store.add_sweep("s", {}, CELLS) == "0002-s"
+        assert files.read("sweeps/0001-s/cells.parquet") == b"damaged"
+        with pytest.raises(CorruptFile):
+            store.read_cells("0001-s")
+
+    def test_facts(self, store, files):
+        assert store.facts("k") is None
+        store.pin_facts("k", {"layers": [["w", 3]], "fingerprint": "x"})
+        assert store.facts("k") == {"layers": [["w", 3]], "fingerprint": "x"}
+        files.write("facts/k.json", files.read("facts/k.json").replace(b"3", b"4"))
+        with pytest.raises(CorruptFile, match="checksum"):
+            store.facts("k")
+
+    def test_files_can_be_moved(self, files):
+        files.write("a/b", b"x")
+        files.move("a/b", "quarantine/a/b")
+        assert files.sizes("") == {"quarantine/a/b": 1}
+
+    def test_what_is_moved_takes_no_other_place(self, files):
+        files.write("mine/a/b", b"x")
+        files.write("mine/c", b"yy")
+        files.write("place", b"taken")
+        for target, error in (("place", FileExistsError), ("place/in/it", NotADirectoryError)):
+            with pytest.raises((error, FileExistsError, NotADirectoryError)):
+                files.move("mine/c", target)
+        assert files.read("place") == b"taken"
+        files.move("mine", "quarantine/mine")
+        assert files.sizes("") == {"place": 5, "quarantine/mine/a/b": 1, "quarantine/mine/c": 2}
+
+    def test_everything_is_listed_with_what_it_is(self, files):
+        for path in ("a/b", "a/.hidden", "c/d", ".nfs0001", "lost+found/x"):
+            files.write(path, b"x")
+        assert files.kinds("") == {"a": "folder", "c": "folder"}
+        assert files.kinds("a") == {".hidden": "file", "b": "file"}
+        assert files.kinds("nowhere") == {}
+        assert list(walk(files, enter=lambda path: path == "a")) == [
+            ("a", "folder"),
+            ("a/.hidden", "file"),
+            ("a/b", "file"),
+            ("c", "folder"),
+        ]
+
+    def test_a_folder_is_no_record(self, store, files):
+        store.publish(record(), DETAIL)
+        files.write("results/b-00000003-e.parquet/x", b"")
+        assert not store.has_record(RecordKey("b", 3, "e"))
+        assert store.record_keys() == {("a", 3, "e")} == store.sound_records()[0]
+        assert list(store.records().unreadable) == ["results/b-00000003-e.parquet"]
+        with pytest.raises(CorruptFile):
+            store.publish(record("b"), DETAIL)
+
+    def test_a_store_without_its_marker_is_known_by_what_can_be_read(self, store, files):
+        files.write("results/b-00000003-e.parquet", b"damaged")
+        files.delete("store.json")
+        with pytest.raises(StoreError, match="is not a prunesweep store"):
+            Store("x", files=files, unmarked=True)
+        store.publish(record(), DETAIL)
+        for options in ({}, {"create": True}):
+            with pytest.raises(StoreError, match=r"`store\.json` is missing(.|\n)*verify --repair"):
+                Store("x", files=files, **options)
+        assert Store("x", files=files, unmarked=True).marker_problem == "is missing"
+        files.write("store.json", b'{"format": 2, "ha')
+        with pytest.raises(StoreError, match=r"format 2(.|\n)*newer prunesweep"):
+            Store("x", files=files, unmarked=True)
+
+    def test_a_read_only_store_is_read_and_refuses_the_rest(self, store, files):
+        store.publish(record(), DETAIL)
+        read_only = Store("a store", files=ReadOnlyFiles(files))
+        assert results(read_only) == {("a", 3, "e"): 0.5}
+        with pytest.raises(StoreError, match="cannot write"):
+            read_only.check_writable()
+        with pytest.raises(OSError, match="Read-only"):
+            read_only.publish(record(step=4), DETAIL)
+
+
+def work(store):
+    """A sweep's life in a store."""
+    store.add_sweep("s", {"spec": 1}, CELLS)
+    store.pin_facts("k", {"n": 1})
+    for step in (2, 4, 6):
+        store.write_progress(Stop("a", step), b"state" * 10)
+        store.write_checkpoint(Stop("a", step), b"state" * 10)
+        store.publish(record(step=step), DETAIL)
+    store.forget_progress("a")
+    store.consolidate()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("operation", "how"),
+    [(operation, how) for operation in ("write", "publish") for how in ("before", "after", "partial", "full", "slow")]
+    + [("delete", how) for how in ("before", "after", "slow")]
+    + [("read", how) for how in ("before", "after", "slow")],
+)
+def test_a_fault_at_any_call_loses_nothing_and_work_can_be_repeated(tmp_path, kind, operation, how):
+    plain = files_at(kind, tmp_path / "plain")
+    work(Store("x", files=plain, create=True))
+    expected = results(Store("x", files=plain))
+    for number in range(1, 30):
+        files = files_at(kind, tmp_path / f"{number}")
+        Store("x", files=files, create=True)
+        faulty = FaultyFiles(files, operation, number, how, until=number + 2 if how == "full" else None)
+        errors = 0
+        while True:
+            try:
+                work(Store("x", files=faulty))
+                break
+            except (OSError, StoreError):
+                errors += 1
+            seen = results(Store("x", files=files))
+            assert seen.items() <= expected.items()
+        assert errors <= 3
+        store = Store("x", files=files)
+        assert results(store) == expected
+        assert store.conflicts() == []
+        assert store.progress_sizes() == {}
+        assert set(store.checkpoint_sizes()) == {Stop("a", step) for step in (2, 4, 6)}
+        assert len(store.sweeps()) <= 2
+        shutil.rmtree(tmp_path / f"{number}")
+        if next(faulty.calls) <= number:
+            break
+
+
+class StoreAgainstDictionary(RuleBasedStateMachine):
+    """Any sequence of operations, each of which may die half-way, leaves what a dictionary would hold."""
+
+    trials = st.sampled_from(["a", "b"])
+    steps = st.integers(0, 3)
+    accuracies = st.sampled_from([0.25, 0.5])
+    crashes = st.integers(0, 12)
+
+    @initialize()
+    def create(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = Store(f"{self.folder.name}/store", create=True)
+        self.records, self.checkpoints, self.failures, self.conflicts = {}, {}, {}, 0
+
+    def attempt(self, crash, operation):
+        """Whether it came to its end; it dies at the crash-th crash point it passes (0: nowhere)."""
+        left = [crash]
+
+        def hook(name):
+            left[0] -= 1
+            if left[0] == 0:
+                raise crashpoints.Crash(name)
+
+        crashpoints.watch(hook)
+        try:
+            operation()
+        except crashpoints.Crash:
+            return False
+        finally:
+            crashpoints.watch(None)
+        return True
+
+    @rule(trial=trials, step=steps, accuracy=accuracies, crash=crashes)
+    def publish(self, trial, step, accuracy, crash):
+        key = RecordKey(trial, step, "e")
+        before = len(self.store.conflicts())
+        whole = self.attempt(crash, lambda: self.store.publish(record(trial, step, accuracy), DETAIL))
+        there = self.store.has_record(key)
+        assert there or not whole
+        if key not in self.records and there:
+            self.records[key] = accuracy
+        conflicts = len(self.store.conflicts()) - before
+        differs = self.records.get(key, accuracy) != accuracy
+        assert conflicts == differs or (conflicts == 0 and not whole)
+
+    @rule(trial=trials, step=steps, data=st.binary(max_size=3), crash=crashes)
+    def checkpoint(self, trial, step, data, crash):
+        stop = Stop(trial, step)
+        whole = self.attempt(crash, lambda: self.store.write_checkpoint(stop, data))
+        if whole or (self.store.has_checkpoint(stop) and self.store.read_checkpoint(stop) == data):
+            self.checkpoints[stop] = data
+
+    @rule(trial=trials, step=steps)
+    def give_up(self, trial, step):
+        self.store.delete_checkpoint(Stop(trial, step))
+        self.checkpoints.pop(Stop(trial, step), None)
+
+    @rule(trial=trials, reason=st.text(max_size=5))
+    def fail(self, trial, reason):
+        self.store.write_failure(trial, {"outcome": "bug", "reason": reason})
+        self.failures[trial] = {"outcome": "bug", "reason": reason}
+
+    @rule(trial=trials)
+    def forget(self, trial):
+        self.store.forget_failure(trial)
+        self.failures.pop(trial, None)
+
+    @rule(crash=crashes)
+    def consolidate(self, crash):
+        self.attempt(crash, self.store.consolidate)
+
+    @rule(data=st.binary(max_size=40))
+    def damage_the_cache(self, data):
+        self.store.files.write("cache/records.parquet", data)
+
+    @rule()
+    def open_again(self):
+        self.store = Store(self.store.location)
+
+    @invariant()
+    def it_holds_what_the_dictionary_does(self):
+        assert results(self.store) == self.records
+        assert self.store.record_keys() == self.records.keys()
+        assert {stop: self.store.read_checkpoint(stop) for stop in self.store.checkpoint_sizes()} == self.checkpoints
+        assert self.store.failures() == self.failures
+
+    def teardown(self):
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+
+TestStoreAgainstDictionary = StoreAgainstDictionary.TestCase
+TestStoreAgainstDictionary.settings = settings(
+    max_examples=30, stateful_step_count=25, deadline=None, derandomize=True, database=None
+)
