@@ -1,4 +1,8 @@
-"""The command line: a thin shell over `orchestrator.api`. stdout carries data, stderr everything else."""
+"""The command line: a thin shell over `orchestrator.api`. stdout carries data, stderr everything else.
+
+Commands import what they need inside their functions, so that `--help` and tables start quickly. Nothing else imports
+this package.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The data sets that a sweep file can name. Importing this imports no torch.
+"""Sources of batches: where images come from, in which order and how augmented. This module lists the data sets.
+
+Importing this module imports no torch. The room imports no store, no network and no training code.
 
 A factory returns `workers.data.images.Images` (training and test images, decoded, in memory) or
 `workers.data.image_files.ImageFiles` (images that stay in files).

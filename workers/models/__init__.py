@@ -1,7 +1,9 @@
-"""The networks that a sweep file can name. Importing this imports no torch.
+"""Networks, one module a family, and which of their weights are prunable. This module lists those known by name.
 
-A factory takes `input_shape` (channels, height, width) and `classes` beside its own arguments and returns a
-torch.nn.Module that maps a float batch (N, C, H, W) to logits (N, classes), freshly initialised from torch's
+Importing this module imports no torch. The room imports no store and no training code.
+
+A factory takes `input_shape` (channels, height, width), `classes` and its own arguments, and returns a
+torch.nn.Module that maps a float batch (N, C, H, W) to logits (N, classes), freshly initialized from torch's
 default CPU generator.
 """
 

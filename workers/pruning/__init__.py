@@ -1,4 +1,7 @@
-"""Masks: score × distribution × structure. Importing this imports no torch."""
+"""From weights to masks: score × distribution × structure. This module lists the choices of each.
+
+Importing this module imports no torch. The room imports no store, no network and no training code.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
