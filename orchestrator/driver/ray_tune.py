@@ -32,7 +32,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.registry import search
 from workers.store.files import Files
-from workers.store.logs import hung
+from workers.store.logs import HUNG, latest_outcome
 from workers.store.store import Store
 from workers.training.attempt import Attempt, Bounds, Report
 from workers.training.machine import Machine
@@ -43,7 +43,7 @@ _STEP_SECONDS = 2.0  # one report to the driver at most this often
 _STALL_SECONDS = 300.0
 _UNBOUNDED = 1_000_000
 _SILENT_SECONDS = 600.0
-_HUNG = {"outcome": "timeout", "reason": "it hung, and its worker was ended after the time that a trial may take"}
+_HUNG = {"outcome": "timeout", "reason": "the worker hung and was killed after the trial timeout"}
 
 
 @dataclass
@@ -232,7 +232,7 @@ class Watch(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run, report = _run(), _report_of(trial)
-        if report.outcome == "lost_worker" and hung(run.files, run.names[trial.trial_id]):
+        if report.outcome == "lost_worker" and latest_outcome(run.files, run.names[trial.trial_id]) == HUNG:
             report = Report("timeout", report.step, report.failure | _HUNG)
         run.ended(trial.trial_id, report)
 

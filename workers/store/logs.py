@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,10 @@ from typing import Any
 
 from workers.store.files import Files
 
-HUNG = "it hung; what its threads were at:"
+HUNG = "hung"
+"""The outcome in the log of an attempt whose process was ended because it did not come back."""
+
+_ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
 _MOST_LINES = 2000  # of an attempt: the newest
 
 
@@ -84,12 +88,17 @@ def latest(files: Files, trial: str) -> str | None:
     return None if number is None else f"logs/{trial}/{number:04d}.log"
 
 
-def hung(files: Files, trial: str) -> bool:
-    """Whether the latest attempt at a trial was ended because it hung: its log says so."""
+def latest_outcome(files: Files, trial: str) -> str | None:
+    """The outcome in the log of the latest attempt at a trial; None while it has not ended, or without a log."""
+    path = latest(files, trial)
+    if path is None:
+        return None
     try:
-        return HUNG in files.read(latest(files, trial) or "").decode("utf-8", "replace")
+        log = files.read(path).decode("utf-8", "replace")
     except OSError:
-        return False
+        return None
+    ending = _ENDING.search(log)
+    return ending[1] if ending else None
 
 
 def _now() -> str:

@@ -95,7 +95,7 @@ class Attempt:
             faulthandler.dump_traceback(file)
             file.seek(0)
             where = file.read().decode("utf-8", "replace")
-        self._log.end("timeout", {"reason": f"{HUNG}\n{where}", "step": self._step})
+        self._log.end(HUNG, {"reason": f"thread stacks:\n{where}", "step": self._step})
         os._exit(1)
 
     def advance(self, seconds: float) -> Report:

@@ -6,7 +6,7 @@ from orchestrator import cli
 from orchestrator.upkeep.logs import read_log
 from tests.support.records import make_store
 from workers.errors import InputError
-from workers.store.logs import AttemptLog, latest
+from workers.store.logs import HUNG, AttemptLog, latest, latest_outcome
 
 
 @pytest.fixture
@@ -80,6 +80,23 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
     assert lines[4:] == ["Traceback ...", "ValueError: x"]
     assert latest(store.files, "abc") == "logs/abc/0001.log"
     assert AttemptLog(store.files, "abc").path == "logs/abc/0002.log"
+
+
+def test_the_outcome_of_the_latest_attempt_is_read_from_its_last_entry(store):
+    assert latest_outcome(store.files, "abc") is None
+    first = AttemptLog(store.files, "abc")
+    first.flush(force=True)
+    assert latest_outcome(store.files, "abc") is None  # it still runs
+    first.end(HUNG, {"reason": "thread stacks:\n  File x, line 3", "step": 4})
+    assert latest_outcome(store.files, "abc") == HUNG
+    AttemptLog(store.files, "abc").end("done", {})
+    assert latest_outcome(store.files, "abc") == "done"
+
+
+def test_the_outcome_in_a_log_of_an_older_version_is_read(store):
+    old = b"2026-01-01T00:00:00+00:00 attempt 1 at trial abc begins: host h, process 1\n"
+    write(store, "abc", 1, old + b"2026-01-01T00:00:09+00:00 ends: timeout at step 1,000\nit hung; what its threads\n")
+    assert latest_outcome(store.files, "abc") == "timeout"
 
 
 def test_a_chatty_attempt_keeps_its_newest_lines(store):
