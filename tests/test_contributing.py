@@ -1,0 +1,61 @@
+"""The diffs in CONTRIBUTING.md apply to this tree, and what they add works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DIFFS = re.findall(r"^```diff\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL | re.M)
+SWEEP = """\
+version: 1
+name: added
+store: added
+dataset: stripes
+network: linear
+recipe:
+  duration: 4ep
+  batch_size: 25
+  optimizer: {name: SGD, lr: 0.1}
+  schedule: {name: piecewise, boundaries: [3ep], factor: 0.1}
+pruning: {score: smallest, distribution: equal_counts}
+grid: {technique: highest_lr_retraining, compression: 2, budget: 50%}
+"""
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """A copy of the packages with all diffs applied, and a function that runs its `prunesweep`."""
+    folder = tmp_path_factory.mktemp("changed")
+    for package in ("orchestrator", "workers"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for diff in DIFFS:
+        subprocess.run(["git", "apply", "-"], cwd=folder, input=diff, text=True, check=True)
+
+    def prunesweep(*arguments: str) -> str:
+        program = f"import sys; sys.argv = ['prunesweep', *{arguments!r}]; from orchestrator.cli import main; main()"
+        environment = os.environ | {"PYTHONPATH": str(folder)}
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", program], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return folder, prunesweep
+
+
+def test_the_page_has_a_diff_for_each_kind():
+    assert len(DIFFS) == 5
+
+
+def test_a_sweep_of_what_the_diffs_add_runs(changed):
+    folder, prunesweep = changed
+    (folder / "added.yaml").write_text(SWEEP)
+    prunesweep("run", "--in-process", "--quiet", "added.yaml")
+    assert "highest_lr_retraining" in prunesweep("table", "added")
