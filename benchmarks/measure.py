@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from workers.store.store import Store
-from workers.training.machine import HUGE_PAGES
+from workers.training.device import HUGE_PAGES
 
 
 class Figure(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 
 from measure import Figure, arguments, finish
 
-from workers.training.machine import HUGE_PAGES
+from workers.training.device import HUGE_PAGES
 
 BATCH = 128
 IMAGES = 10_000
@@ -105,7 +105,7 @@ def our_loop(device: str) -> Callable[[int], None]:
 
     from workers import schedules
     from workers.data.images import open_data
-    from workers.training.trainer import Training, configure
+    from workers.training.trainer import Trainer, configure
     from workers.trial import Dataset, Network, Recipe, Task, Trial
 
     images = {"train_images": IMAGES, "test_images": 10, "classes": 10, "channels": 3, "size": 32}
@@ -117,7 +117,7 @@ def our_loop(device: str) -> Callable[[int], None]:
     )
     configure(task.recipe)
     trial = Trial(task=task, replicate=0, stage="dense", rates=schedules.constant(RATE))
-    training = Training(trial, open_data(task.dataset, torch.device(device)), torch.device(device))
+    training = Trainer(trial, open_data(task.dataset, torch.device(device)), torch.device(device))
 
     def train(steps: int) -> None:
         for _ in range(steps):

@@ -32,7 +32,7 @@ import ray  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
-from workers.training.machine import HUGE_PAGES  # noqa: E402
+from workers.training.device import HUGE_PAGES  # noqa: E402
 
 _RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
 

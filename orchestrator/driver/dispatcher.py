@@ -17,7 +17,7 @@ from workers.crashpoints import crash_point
 from workers.errors import StoreError
 from workers.store.logs import latest
 from workers.store.store import Store
-from workers.training.attempt import Report
+from workers.training.attempt import Ending
 from workers.trial import Job, trial_id
 
 _FIRST_DELAY = 2.0
@@ -94,10 +94,10 @@ class Dispatcher:
         self.agenda.reach(name, step)
         self.progress.reached(name, step)
 
-    def ended(self, name: str, report: Report) -> None:
-        """An attempt has ended as its report says."""
+    def ended(self, name: str, ending: Ending) -> None:
+        """An attempt at a trial has ended."""
         crash_point("dispatcher.ended")
-        if report.outcome == "done":
+        if ending.outcome == "done":
             self.reached(name, self.agenda.jobs[name].last_step)
             self.agenda.finish(name)
             if name in self._noted:
@@ -106,13 +106,13 @@ class Dispatcher:
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
                 self._look_further()
-        elif report.outcome == "interrupted":
+        elif ending.outcome == "interrupted":
             self.agenda.give_back(name)
-        elif report.outcome == "disk_full":
+        elif ending.outcome == "disk_full":
             self.agenda.give_back(name)
-            self._room.full(report.reason)
+            self._room.full(ending.reason)
         else:
-            self._failed(name, report.outcome, report.failure)
+            self._failed(name, ending.outcome, ending.failure)
 
     def _look_further(self) -> None:
         try:

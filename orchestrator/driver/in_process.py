@@ -6,13 +6,13 @@ import time
 
 from orchestrator.driver.dispatcher import Dispatcher
 from workers.store.store import Store
-from workers.training.attempt import Attempt, Bounds, Report
-from workers.training.machine import Machine
+from workers.training.attempt import Attempt, Bounds, Ending
+from workers.training.device import Device
 
 _IDLE_SECONDS = 0.1
 
 
-def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds) -> None:
+def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     while not dispatcher.finished:
         job = dispatcher.next()
@@ -20,15 +20,15 @@ def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds
             time.sleep(_IDLE_SECONDS)
             dispatcher.progress.tick()
             continue
-        attempt = Attempt(job, store, machine, bounds)
+        attempt = Attempt(job, store, device, bounds)
         dispatcher.ended(attempt.name, _execute(attempt, dispatcher))
 
 
-def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Report:
-    while (report := attempt.advance(seconds=0)).outcome == "running":
-        assert report.step is not None
-        dispatcher.reached(attempt.name, report.step)
+def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Ending:
+    while (ending := attempt.advance(seconds=0)) is None:
+        assert attempt.step is not None
+        dispatcher.reached(attempt.name, attempt.step)
         if dispatcher.stopping:
             attempt.close()
-            return Report("interrupted", report.step)
-    return report
+            return Ending("interrupted", attempt.step)
+    return ending

@@ -34,8 +34,8 @@ from workers.registry import search
 from workers.store.files import Files
 from workers.store.logs import HUNG, latest_outcome
 from workers.store.store import Store
-from workers.training.attempt import Attempt, Bounds, Report
-from workers.training.machine import Machine
+from workers.training.attempt import Attempt, Bounds, Ending
+from workers.training.device import Device
 from workers.training.outcomes import failure_of, lost_worker
 from workers.trial import job_from_json, job_to_json, trial_id
 
@@ -58,10 +58,10 @@ class _Run:
     names: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
-    def ended(self, tune_id: str, report: Report) -> None:
+    def ended(self, tune_id: str, ending: Ending) -> None:
         """An attempt has ended."""
         self.heard.pop(tune_id, None)
-        self.dispatcher.ended(self.names.pop(tune_id), report)
+        self.dispatcher.ended(self.names.pop(tune_id), ending)
 
 
 _current: _Run | None = None
@@ -72,7 +72,7 @@ def _run() -> _Run:
     return _current
 
 
-def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds, cluster: Cluster, slots: int) -> None:
+def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
     global _current
     _current = _Run(dispatcher, store.files)
@@ -80,7 +80,7 @@ def drive(dispatcher: Dispatcher, store: Store, machine: Machine, bounds: Bounds
     most = slots + staged if cluster.address is None else _UNBOUNDED  # machines may join a cluster
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
     trainable = tune.with_parameters(
-        TrialActor, location=store.location, machine=machine, bounds=bounds, folder=os.getcwd()
+        TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd()
     )
     shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
@@ -120,18 +120,18 @@ def _tune_name(trial: TuneTrial) -> str:
 class Unfit(Exception):
     """Raised in a worker to report how an attempt ended and have Tune replace the process."""
 
-    def __init__(self, report: Report) -> None:
-        super().__init__(report)
-        self.report = report
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending)
+        self.ending = ending
 
 
 class TrialActor(tune.Trainable):
     """A worker process: one trial after the other, each in chunks of about two seconds."""
 
-    def setup(self, config: dict[str, Any], location: str, machine: Machine, bounds: Bounds, folder: str) -> None:
+    def setup(self, config: dict[str, Any], location: str, device: Device, bounds: Bounds, folder: str) -> None:
         search(folder)  # code of the user's own lies where the driver was started
         self._store = Store(location)
-        self._machine = machine
+        self._device = device
         self._bounds = bounds
         self._stepping = self._terminated = False
         self._begin(config)
@@ -144,7 +144,7 @@ class TrialActor(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         job = job_from_json(json.loads(config["job"]))
-        self._attempt = Attempt(job, self._store, self._machine, self._bounds)
+        self._attempt = Attempt(job, self._store, self._device, self._bounds)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """SIGTERM: the machine is drained or the driver is gone."""
@@ -158,13 +158,16 @@ class TrialActor(tune.Trainable):
         self._stepping = True
         try:
             with self._attempt.ended_if_hung():
-                report = self._attempt.advance(_STEP_SECONDS)
+                ending = self._attempt.advance(_STEP_SECONDS)
         finally:
             self._stepping = False
-        if self._terminated or report.outcome == "out_of_memory":  # it would keep what memory it still holds
+        reached = self._attempt.step
+        if self._terminated or (ending and ending.outcome == "out_of_memory"):  # it would keep what memory it holds
             self._attempt.close()
-            raise Unfit(Report("interrupted", report.step) if report.outcome == "running" else report)
-        return {"done": report.outcome != "running", "reached": report.step, "report": json.dumps(asdict(report))}
+            raise Unfit(ending or Ending("interrupted", reached))
+        if ending is None:
+            return {"done": False, "reached": reached}
+        return {"done": True, "reached": reached, "ending": json.dumps(asdict(ending))}
 
     def cleanup(self) -> None:
         self._attempt.close()  # saves the state of a trial that was stopped
@@ -199,10 +202,8 @@ class DispatchingSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if error:
             return  # `Watch.on_trial_error` knows why
-        report = Report(**json.loads(result["report"])) if result else Report("interrupted")
-        if report.outcome == "running":  # stopped on the way
-            report = Report("interrupted", report.step)
-        _run().ended(trial_id, report)
+        ending = (result or {}).get("ending")  # None: stopped on the way
+        _run().ended(trial_id, Ending(**json.loads(ending)) if ending else Ending("interrupted"))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a run is rebuilt from the store."""
@@ -231,10 +232,10 @@ class Watch(tune.Callback):
         _run().heard[trial.trial_id] = time.monotonic()
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        run, report = _run(), _report_of(trial)
-        if report.outcome == "lost_worker" and latest_outcome(run.files, run.names[trial.trial_id]) == HUNG:
-            report = Report("timeout", report.step, report.failure | _HUNG)
-        run.ended(trial.trial_id, report)
+        run, ending = _run(), _ending_of(trial)
+        if ending.outcome == "lost_worker" and latest_outcome(run.files, run.names[trial.trial_id]) == HUNG:
+            ending = Ending("timeout", ending.step, ending.failure | _HUNG)
+        run.ended(trial.trial_id, ending)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         dispatcher = _run().dispatcher
@@ -260,7 +261,7 @@ class Watch(tune.Callback):
             )
 
 
-def _report_of(trial: TuneTrial) -> Report:
+def _ending_of(trial: TuneTrial) -> Ending:
     """What became of a trial whose step raised, or whose process is gone."""
     step = (trial.last_result or {}).get("reached")
     try:
@@ -268,11 +269,11 @@ def _report_of(trial: TuneTrial) -> Report:
     except (OSError, EOFError, AttributeError, TypeError, pickle.UnpicklingError):
         error = None
     if error is None:
-        return Report("lost_worker", step, lost_worker(step))
+        return Ending("lost_worker", step, lost_worker(step))
     cause = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(cause, Unfit):
-        return cause.report
+        return cause.ending
     if isinstance(cause, RayActorError):
-        return Report("interrupted", step) if cause.preempted else Report("lost_worker", step, lost_worker(step))
+        return Ending("interrupted", step) if cause.preempted else Ending("lost_worker", step, lost_worker(step))
     failure = failure_of(cause, step)
-    return Report(failure["outcome"], step, failure)
+    return Ending(failure["outcome"], step, failure)

@@ -214,7 +214,7 @@ def _drive(
     """Run what the agenda has; returns why the sweep cannot go on, if it cannot."""
     from orchestrator.driver.dispatcher import Dispatcher
     from workers.training.attempt import Bounds
-    from workers.training.machine import Machine
+    from workers.training.device import Device
 
     plan, agenda = work.plan, work.agenda
     timeout = plan.spec.limits.trial_timeout
@@ -234,8 +234,8 @@ def _drive(
 
     unseen = preflight.unseen_data(agenda.jobs.values(), loaded)
     resources = plan.spec.resources
-    machine = Machine(
-        device="cuda" if resources.gpus else "cpu",
+    device = Device(
+        name="cuda" if resources.gpus else "cpu",
         checkpoint_seconds=options.checkpoint_seconds,
     )
     if options.in_process:
@@ -245,7 +245,7 @@ def _drive(
             raise InputError(problem)
         with Progress(plan, store, agenda, slots=1, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
-            in_process.drive(dispatching, store, machine, bounds)
+            in_process.drive(dispatching, store, device, bounds)
         return dispatching.problem
     from orchestrator.driver import ray_tune
     from orchestrator.driver.cluster import Cluster, connected
@@ -267,7 +267,7 @@ def _drive(
         preflight.check_data(unseen, os.getcwd())
         with Progress(plan, store, agenda, slots=slots, quiet=options.quiet) as progress:
             dispatching = dispatcher(progress)
-            ray_tune.drive(dispatching, store, machine, bounds, cluster, slots)
+            ray_tune.drive(dispatching, store, device, bounds, cluster, slots)
     return dispatching.problem
 
 

@@ -32,7 +32,7 @@ from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 from workers.training import attempt, outcomes, trainer
 from workers.training.attempt import Attempt, Bounds
-from workers.training.run import Machine
+from workers.training.device import Device
 from workers.trial import Dataset, Job, Network, Recipe, Segment, Task, Trial, trial_id
 
 IN_PROCESS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0)
@@ -80,14 +80,14 @@ def run(store, **changes):
 
 def fail_in_step(monkeypatch, error, times):
     """Have the first `times` optimiser steps of this process raise."""
-    calls, advance = itertools.count(), trainer.Training.advance
+    calls, advance = itertools.count(), trainer.Trainer.advance
 
     def failing(self):
         if next(calls) < times:
             raise error
         advance(self)
 
-    monkeypatch.setattr(trainer.Training, "advance", failing)
+    monkeypatch.setattr(trainer.Trainer, "advance", failing)
 
 
 def tiny_job():
@@ -100,7 +100,7 @@ def tiny_job():
     return Job(trial=trial, records=(2000,), checkpoints=())
 
 
-OFTEN = Machine(chunk_seconds=0)
+OFTEN = Device(chunk_seconds=0)
 
 
 def saved_steps(store, job):
@@ -125,7 +125,7 @@ def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path,
     fail_in_step(monkeypatch, MemoryError(), times=1)
     with pytest.raises(Unfit) as ended:
         actor(Store(tmp_path / "store", create=True)).step()
-    assert ended.value.report.outcome == "out_of_memory"
+    assert ended.value.ending.outcome == "out_of_memory"
 
 
 CRASHING = """\
@@ -222,8 +222,8 @@ def test_fault_09_a_worker_told_to_end_saves_its_state_and_that_is_no_failure(tm
             worker.step()
     finally:
         worker.restore_handler()
-    assert ended.value.report.outcome == "interrupted"
-    assert saved_steps(store, tiny_job())[-1] == ended.value.report.step
+    assert ended.value.ending.outcome == "interrupted"
+    assert saved_steps(store, tiny_job())[-1] == ended.value.ending.step
     assert store.failures() == {}
 
 
@@ -260,14 +260,14 @@ def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_pa
     driver = Owner.this_process()
     store.files.write(lease.PATH, driver.to_bytes())
     orphan = Attempt(tiny_job(), store, OFTEN, Bounds(lease=driver.token, period=0.1))
-    assert orphan.advance(seconds=0).outcome == "running"
+    assert orphan.advance(seconds=0) is None
     if fate == "replaced":
         store.files.write(lease.PATH, Owner.this_process().to_bytes())
     begun = time.monotonic()
-    report = orphan.advance(seconds=30)
-    assert (report.outcome, report.reason) == ("interrupted", "its driver is gone")
+    ending = orphan.advance(seconds=30)
+    assert (ending.outcome, ending.reason) == ("interrupted", "its driver is gone")
     assert time.monotonic() - begun < 10
-    assert saved_steps(store, tiny_job())[-1] == report.step
+    assert saved_steps(store, tiny_job())[-1] == ending.step
 
 
 def test_fault_11_a_second_driver_is_refused_before_it_writes_anything(store):
@@ -379,11 +379,11 @@ def test_fault_24_machines_are_waited_for_if_told_to(monkeypatch):
 def test_a_trial_that_takes_too_long_saves_its_state_and_is_tried_once_more(tmp_path):
     store, job = Store(tmp_path / "store", create=True), tiny_job()
     bounds = Bounds(lease="token", timeout=0.0)
-    report = Attempt(job, store, OFTEN, bounds).advance(seconds=30)
-    assert report.outcome == "timeout"
-    assert "hint: `limits: trial_timeout`" in report.reason
-    assert saved_steps(store, job) == [report.step]
-    assert Attempt(job, store, OFTEN, bounds).advance(seconds=30).step > report.step
+    ending = Attempt(job, store, OFTEN, bounds).advance(seconds=30)
+    assert ending.outcome == "timeout"
+    assert "hint: `limits: trial_timeout`" in ending.reason
+    assert saved_steps(store, job) == [ending.step]
+    assert Attempt(job, store, OFTEN, bounds).advance(seconds=30).step > ending.step
     assert spec_from_dict(SWEEP).failures.retries.timeout == 1
 
 

@@ -26,11 +26,12 @@ from workers.errors import BadInput, InputError
 from workers.store.files import LocalFiles
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
-from workers.training.run import Machine, run
+from workers.training.device import Device
+from workers.training.run import run
 from workers.trial import Job, trial_id
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
-OFTEN = Machine(checkpoint_seconds=0, chunk_seconds=0)
+OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
 DATA = {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4}
 DENSE = Job(trial=tiny.dense(), records=(tiny.TOTAL,), checkpoints=(8, tiny.TOTAL))
 

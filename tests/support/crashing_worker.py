@@ -13,10 +13,11 @@ import tempfile
 from tests.support import tiny
 from workers import crashpoints
 from workers.store.store import Store
-from workers.training.run import Machine, run
+from workers.training.device import Device
+from workers.training.run import run
 from workers.trial import Job, trial_id
 
-OFTEN = Machine(checkpoint_seconds=0, chunk_seconds=0)
+OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
 
 
 def scenario(location: str) -> None:

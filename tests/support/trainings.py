@@ -6,14 +6,14 @@ import torch
 
 from workers.data.images import open_data
 from workers.training import checkpoint
-from workers.training.trainer import Training, configure
+from workers.training.trainer import Trainer, configure
 
 CPU = torch.device("cpu")
 
 
-def training(trial) -> Training:
+def training(trial) -> Trainer:
     configure(trial.task.recipe)
-    return Training(trial, open_data(trial.task.dataset, CPU), CPU)
+    return Trainer(trial, open_data(trial.task.dataset, CPU), CPU)
 
 
 def train(trial, steps, parents=None):

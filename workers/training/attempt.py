@@ -16,7 +16,7 @@ from workers.errors import TimedOut
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
 from workers.store.store import Store
-from workers.training.machine import Machine
+from workers.training.device import Device
 from workers.training.outcomes import Outcome, failure_of, is_disk_full
 from workers.trial import Job, trial_id
 
@@ -34,14 +34,14 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """How far an attempt is (`running`, at `step`), or how it ended.
+class Ending:
+    """How an attempt ended, and at which step.
 
-    `interrupted` and `disk_full` say nothing about the trial: it goes on from its last saved state. `failure` is
-    what `failure_of` keeps of any other end than `done`.
+    `interrupted` and `disk_full` say nothing about the trial: its next attempt continues from the last saved state.
+    `failure` is what `failure_of` keeps of any other outcome than `done`.
     """
 
-    outcome: Literal["running", "interrupted", "disk_full"] | Outcome
+    outcome: Literal["interrupted", "disk_full"] | Outcome
     step: int | None = None
     failure: dict[str, Any] = field(default_factory=dict)
 
@@ -51,19 +51,19 @@ class Report:
 
 
 class Attempt:
-    """An attempt at a trial. Nothing happens before the first `advance`."""
+    """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`."""
 
-    def __init__(self, job: Job, store: Store, machine: Machine, bounds: Bounds) -> None:
+    def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds) -> None:
         from workers.training.run import run  # brings in torch, which a driver can do without
 
         self.name = trial_id(job.trial)
+        self.step: int | None = None
         self._job = job
         self._bounds = bounds
-        self._chunks = run(job, store, machine)
+        self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
         self._log = AttemptLog(store.files, self.name)
         self._begun = time.monotonic()
-        self._step: int | None = None
         self._interrupted: str | None = None
         self._ended = False
 
@@ -95,19 +95,19 @@ class Attempt:
             faulthandler.dump_traceback(file)
             file.seek(0)
             where = file.read().decode("utf-8", "replace")
-        self._log.end(HUNG, {"reason": f"thread stacks:\n{where}", "step": self._step})
+        self._log.end(HUNG, {"reason": f"thread stacks:\n{where}", "step": self.step})
         os._exit(1)
 
-    def advance(self, seconds: float) -> Report:
-        """Train for about so many seconds; the attempt goes on only after a report that it is `running`."""
+    def advance(self, seconds: float) -> Ending | None:
+        """Train for about so many seconds. Returns how the attempt ended, None while it runs."""
         with self._log.recording():
-            report = self._advance(time.monotonic() + seconds)
-            if report.outcome == "running":
+            ending = self._advance(time.monotonic() + seconds)
+            if ending is None:
                 self._log.flush()
             else:
                 self._ended = True
-                self._log.end(report.outcome, report.failure)
-        return report
+                self._log.end(ending.outcome, ending.failure)
+        return ending
 
     def close(self) -> None:
         """End the attempt here, if it has not ended, and save its state, if that can be done."""
@@ -115,24 +115,24 @@ class Attempt:
             self._chunks.close()
         if not self._ended:
             self._ended = True
-            self._log.end("interrupted", {"reason": self._interrupted or "its driver stops", "step": self._step})
+            self._log.end("interrupted", {"reason": self._interrupted or "its driver stops", "step": self.step})
 
-    def _advance(self, deadline: float) -> Report:
+    def _advance(self, deadline: float) -> Ending | None:
         try:
             for step in self._chunks:
-                self._step = step
+                self.step = step
                 if step >= self._job.last_step:
                     continue
                 self._check()
                 if self._interrupted is not None:
                     self._chunks.close()
-                    return Report("interrupted", step, {"reason": self._interrupted})
+                    return Ending("interrupted", step, {"reason": self._interrupted})
                 if time.monotonic() >= deadline:
-                    return Report("running", step)
+                    return None
         except (Exception, SystemExit) as error:  # code of the user's own may exit
-            failure = failure_of(error, self._step) | {"log": self._log.path}
-            return Report("disk_full" if is_disk_full(error) else failure["outcome"], self._step, failure)
-        return Report("done", self._job.last_step)
+            failure = failure_of(error, self.step) | {"log": self._log.path}
+            return Ending("disk_full" if is_disk_full(error) else failure["outcome"], self.step, failure)
+        return Ending("done", self._job.last_step)
 
     def _check(self) -> None:
         timeout = self._bounds.timeout

@@ -18,10 +18,10 @@ from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.store.store import RecordKey, Store
 from workers.training import checkpoint, cost
 from workers.training.checkpoint import State
+from workers.training.device import Device
 from workers.training.evaluation import evaluate
-from workers.training.machine import Machine
 from workers.training.provenance import provenance
-from workers.training.trainer import Training, configure
+from workers.training.trainer import Trainer, configure
 from workers.trial import Job, Stop, canonical, trial_id
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _REMEDY = f"{SET_ASIDE}, `prunesweep resume --retry-failed` makes it anew"
 
 
-def run(job: Job, store: Store, machine: Machine) -> Generator[int]:
+def run(job: Job, store: Store, device: Device) -> Generator[int]:
     """Train a trial up to its last stop that is missing, yielding the step reached after each chunk.
 
     At a stop its checkpoint is written, then its record published. Begins at the newest valid state of the trial
@@ -42,51 +42,51 @@ def run(job: Job, store: Store, machine: Machine) -> Generator[int]:
     if not stops:
         return
     configure(job.trial.task.recipe)
-    device = torch.device(machine.device)
-    data = open_data(job.trial.task.dataset, device)
-    training = Training(job.trial, data, device)
+    torch_device = torch.device(device.name)
+    data = open_data(job.trial.task.dataset, torch_device)
+    trainer = Trainer(job.trial, data, torch_device)
     crash_point("trial.before")
-    if not _resume(training, store, stops[0]):
-        training.begin(_load_parents(job, store))
+    if not _resume(trainer, store, stops[0]):
+        trainer.begin(_load_parents(job, store))
     crash_point("trial.ready")
-    training.progress.attempts += 1
+    trainer.progress.attempts += 1
     started = datetime.now(UTC)
     clock = saved = reported = time.monotonic()
     try:
         while True:
-            if training.step in stops:
-                clock = _tick(training, clock)
-                data_bytes, digest = checkpoint.dump(training.state())
-                if training.step in checkpoints:
-                    store.write_checkpoint(Stop(name, training.step), data_bytes)
+            if trainer.step in stops:
+                clock = _tick(trainer, clock)
+                data_bytes, digest = checkpoint.dump(trainer.state())
+                if trainer.step in checkpoints:
+                    store.write_checkpoint(Stop(name, trainer.step), data_bytes)
                     saved = time.monotonic()
-                if training.step in records:
-                    record, detail = _record(job, training, data, digest)
-                    clock = _tick(training, clock)
+                if trainer.step in records:
+                    record, detail = _record(job, trainer, data, digest)
+                    clock = _tick(trainer, clock)
                     times = {"started_at": started, "finished_at": datetime.now(UTC)}
-                    record |= times | {"wall_seconds": training.progress.seconds}
+                    record |= times | {"wall_seconds": trainer.progress.seconds}
                     store.publish(record, detail)
-                if training.step == stops[-1]:
+                if trainer.step == stops[-1]:
                     break
-                yield training.step
-            training.advance()
+                yield trainer.step
+            trainer.advance()
             crash_point("trial.step")
             now = time.monotonic()
-            if now - saved >= machine.checkpoint_seconds:
-                clock = _tick(training, clock)
-                _save(training, store)
+            if now - saved >= device.checkpoint_seconds:
+                clock = _tick(trainer, clock)
+                _save(trainer, store)
                 saved = time.monotonic()
-            if now - reported >= machine.chunk_seconds:
-                training.settle()
-                yield training.step
+            if now - reported >= device.chunk_seconds:
+                trainer.settle()
+                yield trainer.step
                 reported = time.monotonic()
     except GeneratorExit:
-        _tick(training, clock)
-        _save(training, store)
+        _tick(trainer, clock)
+        _save(trainer, store)
         raise
     crash_point("trial.complete")
     store.forget_progress(name)
-    yield training.step
+    yield trainer.step
 
 
 def _missing(job: Job, name: str, store: Store) -> tuple[set[int], set[int]]:
@@ -111,45 +111,45 @@ def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
     return parents
 
 
-def _resume(training: Training, store: Store, limit: int) -> bool:
-    """Put the training at its newest valid state up to step `limit`; False if there is none."""
-    for stop, data in store.resumable(training.id, limit):
+def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
+    """Put the trainer at its newest valid state up to step `limit`; False if there is none."""
+    for stop, data in store.resumable(trainer.id, limit):
         try:
             state = checkpoint.parse(data, f"state of trial {stop.trial} at step {stop.step:,}", stop)
         except CorruptFile as error:
             log.warning("skipped %s", error)
             continue
-        training.restore(state)
+        trainer.restore(state)
         log.info("goes on from step %d", state.step)
         return True
     return False
 
 
-def _save(training: Training, store: Store) -> None:
-    data, _ = checkpoint.dump(training.state())
-    store.write_progress(Stop(training.id, training.step), data)
+def _save(trainer: Trainer, store: Store) -> None:
+    data, _ = checkpoint.dump(trainer.state())
+    store.write_progress(Stop(trainer.id, trainer.step), data)
 
 
-def _tick(training: Training, since: float) -> float:
+def _tick(trainer: Trainer, since: float) -> float:
     """Add the time since to what the trial has cost."""
     now = time.monotonic()
-    training.progress.seconds += now - since
+    trainer.progress.seconds += now - since
     return now
 
 
-def _record(job: Job, training: Training, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Evaluate the training as it stands: a record, and the layers and the curve that lie beside it."""
+def _record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evaluate the network as it stands: a record, and the layers and the curve that lie beside it."""
     trial = job.trial
-    scores = evaluate(training.model, data, trial.task.recipe, job.evaluation, training.stream)
-    costs = _costs(training, data)
-    weights = {name: weight.numel() for name, weight in training.weights.items()}
-    kept = weights | {name: int(mask.sum()) for name, mask in training.masks.items()}
+    scores = evaluate(trainer.model, data, trial.task.recipe, job.evaluation, trainer.stream)
+    costs = _costs(trainer, data)
+    weights = {name: weight.numel() for name, weight in trainer.weights.items()}
+    kept = weights | {name: int(mask.sum()) for name, mask in trainer.masks.items()}
     multiply_adds, paper_flops = cost.sparse(costs, {name: kept[name] / weights[name] for name in weights})
-    point = training.progress.curve[-1] if training.progress.curve else {}
+    point = trainer.progress.curve[-1] if trainer.progress.curve else {}
     source = trial.mask.source if trial.mask else None
     record = {
-        "trial": training.id,
-        "step": training.step,
+        "trial": trainer.id,
+        "step": trainer.step,
         "evaluation": job.evaluation.key,
         "stage": trial.stage,
         "replicate": trial.replicate,
@@ -157,8 +157,8 @@ def _record(job: Job, training: Training, data: Data, digest: str) -> tuple[dict
         "start_step": trial.start.step if trial.start else None,
         "mask_trial": source.trial if source else None,
         "mask_step": source.step if source else None,
-        "epochs": training.epochs,
-        "learning_rate": training.learning_rate,
+        "epochs": trainer.epochs,
+        "learning_rate": trainer.learning_rate,
         "train_loss": point.get("train_loss"),
         "train_accuracy": point.get("train_accuracy"),
         **scores._asdict(),
@@ -171,25 +171,25 @@ def _record(job: Job, training: Training, data: Data, digest: str) -> tuple[dict
         "paper_flops": costs.paper_flops,
         "sparse_paper_flops": paper_flops,
         "state_digest": digest,
-        "start_digest": training.progress.start_digest,
-        "mask_digest": training.progress.mask_digest,
+        "start_digest": trainer.progress.start_digest,
+        "mask_digest": trainer.progress.mask_digest,
         "settings": json.dumps(canonical(trial), sort_keys=True),
-        "attempts": training.progress.attempts,
-        **provenance(training.device),
+        "attempts": trainer.progress.attempts,
+        **provenance(trainer.device),
     }
     layers = [
         {"layer": name, "weights": weights[name], "kept": kept[name], "multiply_adds": costs.per_layer.get(name, 0.0)}
         for name in weights
     ]
-    return record, {"layers": layers, "curve": training.progress.curve}
+    return record, {"layers": layers, "curve": trainer.progress.curve}
 
 
 _counted: dict[str, cost.Costs] = {}
 
 
-def _costs(training: Training, data: Data) -> cost.Costs:
+def _costs(trainer: Trainer, data: Data) -> cost.Costs:
     """What the network costs, counted once in a process."""
-    key = json.dumps([canonical(training.trial.task.network), data.facts.input_shape, data.facts.classes])
+    key = json.dumps([canonical(trainer.trial.task.network), data.facts.input_shape, data.facts.classes])
     if key not in _counted:
-        _counted[key] = cost.costs(training.model, data.facts.input_shape)
+        _counted[key] = cost.costs(trainer.model, data.facts.input_shape)
     return _counted[key]

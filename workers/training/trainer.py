@@ -38,7 +38,7 @@ def configure(recipe: Recipe) -> None:
     torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
 
 
-class Training:
+class Trainer:
     """A trial on its way: network, optimiser, masks and data stream on one device.
 
     Begins freshly initialised at step 0; `begin` and `restore` put it where the trial starts or was interrupted.

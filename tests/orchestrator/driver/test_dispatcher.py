@@ -13,7 +13,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from tests.support.jobs import jobs
 from workers.errors import StoreError
 from workers.store.store import Store
-from workers.training.attempt import Report
+from workers.training.attempt import Ending
 from workers.training.outcomes import lost_worker
 
 MEGABYTE = 1_000_000
@@ -86,7 +86,7 @@ def test_lost_workers_are_counted_over_drivers(sweep):
 
 
 def failed(outcome):
-    return Report(outcome, 3, {"outcome": outcome, "reason": "because", "step": 3})
+    return Ending(outcome, 3, {"outcome": outcome, "reason": "because", "step": 3})
 
 
 def take(dispatcher):
@@ -103,7 +103,7 @@ def take_all(dispatcher):
 
 def test_a_lost_worker_costs_a_delay_that_does_not_hold_up_other_trials(sweep):
     name = take(sweep.dispatcher)
-    sweep.dispatcher.ended(name, Report("lost_worker", 3, lost_worker(3)))
+    sweep.dispatcher.ended(name, Ending("lost_worker", 3, lost_worker(3)))
     assert name not in take_all(sweep.dispatcher)
     assert sweep.store.failure(name) is None
     sweep.clock.now = 1.25 * 2  # the first delay is 2 s, give or take a quarter
@@ -116,9 +116,9 @@ def test_a_trial_that_lost_three_workers_is_set_aside_with_its_children(sweep):
         while (name := take(sweep.dispatcher)) != "a":
             sweep.clock.now += 0.25
             if name is not None:
-                sweep.dispatcher.ended(name, Report("done", 5))
+                sweep.dispatcher.ended(name, Ending("done", 5))
         begun = sweep.clock.now
-        sweep.dispatcher.ended("a", Report("lost_worker", 3, lost_worker(3)))
+        sweep.dispatcher.ended("a", Ending("lost_worker", 3, lost_worker(3)))
         delays.append(begun)
     assert sweep.store.failure("a")["outcome"] == "lost_worker"
     assert sweep.store.failure("a")["attempts"] == {"lost_worker": 3}
@@ -149,7 +149,7 @@ def test_what_trying_again_cannot_mend_or_may_not_is_final(sweep, outcome):
 def test_interruptions_are_never_counted(sweep, times):
     name = take(sweep.dispatcher)
     for _ in range(times):
-        sweep.dispatcher.ended(name, Report("interrupted", 3))
+        sweep.dispatcher.ended(name, Ending("interrupted", 3))
         assert take(sweep.dispatcher) == name
     assert sweep.store.failures() == {}
 
@@ -159,7 +159,7 @@ def test_trials_begin_only_where_their_states_and_those_of_the_running_ones_fit(
     first, second = take_all(sweep.dispatcher)
     [(_, message)] = [entry for entry in sweep.said if entry[0] == "say"]
     assert "the next trial needs 364 MB and 314 MB are free" in message
-    sweep.dispatcher.ended(first, Report("done", 5))
+    sweep.dispatcher.ended(first, Ending("done", 5))
     assert len(take_all(sweep.dispatcher)) == 1
     assert sweep.dispatcher.problem is None
     assert second in sweep.dispatcher.agenda.running
@@ -195,7 +195,7 @@ def test_workers_that_find_the_disk_full_together_count_once_and_success_starts_
     assert len([entry for entry in sweep.said if entry[0] == "say"]) == 1
     sweep.clock.now = 5.1
     assert sorted(take_all(sweep.dispatcher)) == sorted(names)
-    sweep.dispatcher.ended(names[0], Report("done", 5))
+    sweep.dispatcher.ended(names[0], Ending("done", 5))
     for now in (6, 12):  # would be the second and third in a row
         sweep.clock.now = now
         sweep.dispatcher.ended(names[1], failed("disk_full"))
@@ -236,10 +236,10 @@ def test_more_is_looked_for_once_all_is_done_and_trouble_with_that_ends_the_swee
     for name in ("a", "b", "c", "child"):
         assert not calls
         assert take(sweep.dispatcher) is not None
-        sweep.dispatcher.ended(name, Report("done", 5))
+        sweep.dispatcher.ended(name, Ending("done", 5))
     assert calls == [None]
     assert sweep.dispatcher.problem is None
     sweep.dispatcher._all_done = lambda: look(StoreError("the record is damaged"))
-    sweep.dispatcher.ended("child", Report("done", 5))
+    sweep.dispatcher.ended("child", Ending("done", 5))
     assert sweep.dispatcher.problem == "the record is damaged"
     assert sweep.dispatcher.finished

@@ -162,14 +162,14 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
     timed_out = prune(folder, options=RunOptions(in_process=True, quiet=True, stop_after=0))
     assert (timed_out.exit_code, timed_out.kept, len(timed_out.rounds)) == (130, None, 2)
     with pytest.MonkeyPatch.context() as patch:
-        advance = trainer.Training.advance
+        advance = trainer.Trainer.advance
 
         def die_in_round_3(self):
             if self.trial.stage == "3" and self.step == 7:
                 raise Death
             advance(self)
 
-        patch.setattr(trainer.Training, "advance", die_in_round_3)
+        patch.setattr(trainer.Trainer, "advance", die_in_round_3)
         failed = prune(folder)
     assert (failed.exit_code, failed.summary.outcomes, len(failed.rounds)) == (3, {"bug": 1}, 3)
     assert not (folder / "store-pruned" / "tiny.json").exists()

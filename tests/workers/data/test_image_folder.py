@@ -28,7 +28,7 @@ from workers.models.build import build
 from workers.schedules import piecewise
 from workers.training.checkpoint import dump
 from workers.training.evaluation import evaluate
-from workers.training.trainer import Training
+from workers.training.trainer import Trainer
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, Task, Trial, canonical
 
 CPU = torch.device("cpu")
@@ -268,12 +268,12 @@ def test_a_resumed_trial_gives_the_same_bits(folder: Path) -> None:
     source = dataset(folder)
     task = Task(dataset=source, network=Network(name="resnet8", arguments={"width": 2}), recipe=CROPPED)
     trial = Trial(task=task, replicate=0, stage="dense", rates=piecewise(Fraction("0.05"), [], [], Fraction(3)))
-    whole, part = (Training(trial, open_data(source, CPU), CPU) for _ in range(2))
+    whole, part = (Trainer(trial, open_data(source, CPU), CPU) for _ in range(2))
     for _ in range(6):
         whole.advance()
     for _ in range(4):
         part.advance()
-    again = Training(trial, open_data(source, CPU), CPU)
+    again = Trainer(trial, open_data(source, CPU), CPU)
     again.restore(part.state())
     for _ in range(2):
         again.advance()

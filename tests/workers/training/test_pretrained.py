@@ -18,8 +18,9 @@ from workers.describe import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build
 from workers.store.store import Store
+from workers.training.device import Device
 from workers.training.pretrained import describe_weights, read_weights
-from workers.training.run import Machine, run
+from workers.training.run import run
 from workers.trial import (
     Job,
     MaskRule,
@@ -52,7 +53,7 @@ def pretrained(path: Path) -> Trial:
 
 
 def execute(job: Job, store: Store) -> None:
-    for _ in run(job, store, Machine()):
+    for _ in run(job, store, Device()):
         pass
 
 

@@ -10,11 +10,12 @@ from tests.support import tiny
 from workers.errors import BadInput
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import RecordKey, Store
-from workers.training.run import Machine, run
+from workers.training.device import Device
+from workers.training.run import run
 from workers.trial import Evaluation, Job, Pruning, Stop, job_from_json, job_to_json, trial_id
 
 EVALUATION = Evaluation().key
-OFTEN = Machine(checkpoint_seconds=0, chunk_seconds=0)
+OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def store(tmp_path):
 
 
 def execute(job, store, machine=None):
-    return list(run(job, store, machine or Machine()))
+    return list(run(job, store, machine or Device()))
 
 
 def train_dense(store, replicate=0):
@@ -98,11 +99,11 @@ def test_done_stops_are_not_trained_again_and_later_ones_go_on_from_them(store, 
 
 
 def count_steps(monkeypatch):
-    from workers.training.trainer import Training
+    from workers.training.trainer import Trainer
 
     steps = itertools.count()
-    advance = Training.advance
-    monkeypatch.setattr(Training, "advance", lambda self: (next(steps), advance(self))[1])
+    advance = Trainer.advance
+    monkeypatch.setattr(Trainer, "advance", lambda self: (next(steps), advance(self))[1])
     return lambda: next(steps)
 
 
@@ -116,7 +117,7 @@ def test_interrupted_again_and_again_gives_the_same_records(store, tmp_path, tec
     other = Store(tmp_path / "interrupted", create=True)
     train_dense(other)
     for _ in range(40):
-        execution = run(job, other, Machine(chunk_seconds=0))
+        execution = run(job, other, Device(chunk_seconds=0))
         for _ in itertools.islice(execution, chunks):
             pass
         execution.close()
@@ -207,7 +208,7 @@ def test_a_stop_without_a_checkpoint_does_not_put_off_saving_the_state(store, mo
     clock = itertools.count()
     monkeypatch.setattr("workers.training.run.time.monotonic", lambda: next(clock))  # a second for each look
     job = Job(trial=tiny.dense(), records=tuple(range(1, tiny.TOTAL + 1)), checkpoints=())
-    execution = run(job, store, Machine(checkpoint_seconds=12))
+    execution = run(job, store, Device(checkpoint_seconds=12))
     for _ in itertools.islice(execution, 8):
         pass
     assert store.progress_sizes()

@@ -1,4 +1,4 @@
-"""What trials are trained on. Imports no torch: drivers do without."""
+"""The device that trials are trained on, and how processes that train are started. Imports no torch: drivers do not."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296:glib
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Machine:
-    """What a trial may use: a torch device; and how often (seconds) it saves and reports."""
+class Device:
+    """A torch device by its `name`, and how often (seconds) a trial on it saves its state and reports its step."""
 
-    device: str = "cpu"
+    name: str = "cpu"
     checkpoint_seconds: float = 60.0
     chunk_seconds: float = 1.0
