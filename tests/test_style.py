@@ -39,8 +39,6 @@ COUNTED = r"\{\}[ ](trials|CPUs|GPUs)\b"
 STILL_TO_DO = (
     "README.md",
     "docs/own-network.md",
-    "docs/presets.md",
-    "docs/reliability.md",
     "orchestrator",
     "tests",
     "workers",
