@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.planning.cells import CELLS
 from workers.store.record import RESULT_COLUMNS
 
@@ -147,7 +147,7 @@ def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str | None
 
 def start(folder: Path, store: Path, *options: str) -> subprocess.Popen[bytes]:
     with open(folder / "log", "ab") as log:
-        command = [sys.executable, "-m", "orchestrator", "run", "sweep.yaml", "--store", store.name]
+        command = [sys.executable, "-m", "prunesweep", "run", "sweep.yaml", "--store", store.name]
         return subprocess.Popen(
             [*command, "--quiet", "--checkpoint-seconds", "0.5", *(options or ("--cpus", "2"))],
             cwd=folder,

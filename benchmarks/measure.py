@@ -64,7 +64,7 @@ def write_sweep(path: Path, sweep: dict[str, Any]) -> Path:
 
 def prunesweep(*words: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
     """Start a command, with the memory settings that Ray's workers have. The caller waits for it with `wait`."""
-    command = [sys.executable, "-m", "orchestrator", *words]
+    command = [sys.executable, "-m", "prunesweep", *words]
     environment = os.environ | {"GLIBC_TUNABLES": HUGE_PAGES}
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.presets import presets
 from orchestrator.sweep.spec import SweepSpec
 from tests.support.tiny_presets import tiny

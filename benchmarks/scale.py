@@ -13,7 +13,7 @@ from typing import Any
 
 from measure import Figure, arguments, finish, prunesweep, wait, work_in, write_sweep
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import find_out
 from orchestrator.planning.plan import Cell

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-import orchestrator as ps
+import prunesweep as ps
 from tests.support.places import ROOT
 from workers.registry import load
 

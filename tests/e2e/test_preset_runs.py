@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator import cli
 from orchestrator.planning import facts
 from tests.support.tiny_presets import tiny

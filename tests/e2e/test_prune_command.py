@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.driver.session import RunOptions
 from tests.support.command import SWEEP
 from tests.support.stores import attempts, with_facts

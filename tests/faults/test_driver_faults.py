@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
@@ -169,7 +169,7 @@ limits: {trial_timeout: 8s}
 def prunesweep(folder, *arguments):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PRUNESWEEP_", "RAY_"))}
     return subprocess.run(
-        [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+        [sys.executable, "-m", "prunesweep", *map(str, arguments)],
         cwd=folder,
         env=kept | {"RAY_TMPDIR": "/tmp", "NO_COLOR": "1"},
         capture_output=True,

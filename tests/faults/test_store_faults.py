@@ -15,7 +15,7 @@ import shutil
 import pytest
 import torch
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.planning import changes
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support import tiny

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.sweep.spec import spec_from_dict
 from workers.store.store import Store
 

@@ -44,7 +44,7 @@ class Command:
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *map(str, arguments)],
+            [sys.executable, "-m", "prunesweep", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

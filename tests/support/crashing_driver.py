@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.driver.session import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from workers import crashpoints

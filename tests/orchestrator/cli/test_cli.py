@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator import cli
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
@@ -88,12 +87,6 @@ def test_every_command_has_a_help_text():
         assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
 
 
-def test_importing_the_api_brings_in_neither_torch_nor_ray():
-    code = "import orchestrator as ps, sys; ps.load; print({'torch', 'ray', 'pandas'} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "set()"
-
-
 def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
     make_store(tmp_path / "store", [dense_cell(), cell()], [record_of(dense_cell()), record_of(cell())])
     for command in ("status", "table"):
@@ -104,19 +97,6 @@ def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
         )
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert found.stdout.splitlines()[-1] == "[]"
-
-
-def test_no_module_hides_a_function_of_the_api(tmp_path):
-    store = make_store(tmp_path / "store", [cell()], []).location
-    assert str(ps.status(store)) == str(ps.status(store))  # once the modules behind it are imported, too
-    homes = Path(ps.__file__).parent
-    assert not {path.stem for path in homes.iterdir()} & set(ps.__all__)
-
-
-def test_the_public_names_are_those_declared():
-    assert all(getattr(ps, name) is not None for name in ps.__all__)
-    with pytest.raises(AttributeError, match="no attribute `tabel`"):
-        ps.tabel  # noqa: B018
 
 
 def test_lengths_of_time():

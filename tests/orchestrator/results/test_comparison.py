@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.planning.expand import make_plan
 from orchestrator.presets import preset, presets
 from orchestrator.presets.cost import known_facts

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.results.frame import join
 from orchestrator.results.headline import headline
 from orchestrator.results.reference import published

@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-import orchestrator as ps
+import orchestrator
+import prunesweep as ps
 from orchestrator.results.load import read
 from orchestrator.results.reference import published, source
 from orchestrator.results.table import table
@@ -135,7 +136,7 @@ def test_costs_are_those_of_all_rounds(rows):
 
 
 def test_the_file_is_small_and_names_its_source():
-    file = Path(ps.__file__).parent / "reference" / "renda2020.parquet"
+    file = Path(orchestrator.__path__[0]) / "reference" / "renda2020.parquet"
     assert file.stat().st_size < 200_000
     assert source().citation == (
         "Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR 2020, "

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.driver.session import RunOptions
 from tests.support.places import ROOT
 from workers.data.images import open_data

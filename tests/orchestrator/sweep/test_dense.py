@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-import orchestrator as ps
+import prunesweep as ps
 from orchestrator import cli
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.gc import collect

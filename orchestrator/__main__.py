@@ -1,5 +1,0 @@
-"""`python -m orchestrator` is `prunesweep`."""
-
-from orchestrator.cli import main
-
-main()

@@ -1,0 +1,112 @@
+"""Sweeps of neural network pruning and retraining: the public face.
+
+    import prunesweep as ps
+
+    sweep = ps.load("sweep.yaml")
+    ps.run(sweep, "runs/mine")
+    frame = ps.frame("runs/mine")
+    print(ps.table(frame, value="delta"))
+    ps.save_figure(ps.figure(frame), "accuracy_vs_compression")
+
+Nothing is defined here: names are imported from `orchestrator` and `workers` when they are first used, so that
+importing this brings in neither torch nor ray nor pandas.
+"""
+
+from importlib import import_module
+
+from prunesweep.import_order import pin
+
+TYPE_CHECKING = False  # from `typing` it would be that of a user's `typing.py`, in `python -m prunesweep`
+
+pin("orchestrator", "workers")
+
+if TYPE_CHECKING:
+    from orchestrator.api import compare, export_model, frame, headline, load, plan, prune, resume, run, status
+    from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.planning.plan import Plan
+    from orchestrator.results.export import export
+    from orchestrator.results.figure import accuracy_vs_compression as figure
+    from orchestrator.results.figure import save as save_figure
+    from orchestrator.results.model_export import ExportedModel
+    from orchestrator.results.table import table
+    from orchestrator.search.search import Pruned
+    from orchestrator.sweep.problems import SpecError
+    from orchestrator.sweep.spec import SweepSpec
+    from workers.data.image_files import ImageFiles
+    from workers.data.images import Images
+    from workers.errors import InputError, PrunesweepError, StoreError
+
+_HOMES = {
+    "load": "orchestrator.api",
+    "plan": "orchestrator.api",
+    "run": "orchestrator.api",
+    "resume": "orchestrator.api",
+    "prune": "orchestrator.api",
+    "export_model": "orchestrator.api",
+    "status": "orchestrator.api",
+    "frame": "orchestrator.api",
+    "compare": "orchestrator.api",
+    "headline": "orchestrator.api",
+    "table": "orchestrator.results.table",
+    "figure": "orchestrator.results.figure:accuracy_vs_compression",
+    "save_figure": "orchestrator.results.figure:save",
+    "export": "orchestrator.results.export",
+    "Images": "workers.data.images",
+    "ImageFiles": "workers.data.image_files",
+    "RunOptions": "orchestrator.driver.session",
+    "ExportedModel": "orchestrator.results.model_export",
+    "Pruned": "orchestrator.search.search",
+    "Summary": "orchestrator.driver.session",
+    "Plan": "orchestrator.planning.plan",
+    "SweepSpec": "orchestrator.sweep.spec",
+    "SpecError": "orchestrator.sweep.problems",
+    "InputError": "workers.errors",
+    "PrunesweepError": "workers.errors",
+    "StoreError": "workers.errors",
+}
+
+__all__ = [
+    "ExportedModel",
+    "ImageFiles",
+    "Images",
+    "InputError",
+    "Plan",
+    "Pruned",
+    "PrunesweepError",
+    "RunOptions",
+    "SpecError",
+    "StoreError",
+    "Summary",
+    "SweepSpec",
+    "compare",
+    "export",
+    "export_model",
+    "figure",
+    "frame",
+    "headline",
+    "load",
+    "plan",
+    "prune",
+    "resume",
+    "run",
+    "save_figure",
+    "status",
+    "table",
+]
+
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and nothing that is misspelled
+
+    def __getattr__(name):
+        if name == "__version__":
+            return import_module("importlib.metadata").version("prunesweep")
+        if name not in _HOMES:
+            raise AttributeError(f"module `prunesweep` has no attribute `{name}`")
+        module, _, attribute = _HOMES[name].partition(":")
+        value = getattr(import_module(module), attribute or name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,14 @@
+"""The command `prunesweep`, which is also `python -m prunesweep`."""
+
+from prunesweep.import_order import put_current_folder_last
+
+
+def main() -> None:
+    put_current_folder_last()
+    from orchestrator import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
