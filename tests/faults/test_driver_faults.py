@@ -410,10 +410,10 @@ def test_an_unknown_class_of_failures_is_refused(word):
 def test_every_attempt_has_a_log_that_says_where_it_went_on(tmp_path):
     store, job = Store(tmp_path / "store", create=True), tiny_job()
     first = Attempt(job, store, OFTEN, Bounds(lease="token"))
-    step = first.advance(seconds=0).step
+    first.advance(seconds=0)
     first.close()
     second = attempt.Attempt(job, store, OFTEN, Bounds(lease="token"))
     second.advance(seconds=0)
     second.close()
     log = Path(store.location, "logs", trial_id(job.trial), "0002.log").read_text()
-    assert f"goes on from step {step}" in log
+    assert f"continues from step {first.step}" in log

@@ -120,7 +120,7 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
             log.warning("skipped %s", error)
             continue
         trainer.restore(state)
-        log.info("goes on from step %d", state.step)
+        log.info("continues from step %d", state.step)
         return True
     return False
 

@@ -65,7 +65,7 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
 
     log = AttemptLog(store.files, "abc")
     with log.recording():
-        logging.getLogger("workers.training.run").info("goes on from step 5")
+        logging.getLogger("workers.training.run").info("continues from step 5")
         logging.getLogger("a_plugin").warning("strange data")
         logging.getLogger("a_plugin").info("chatter")
         log.end("bug", {"outcome": "bug", "step": 7, "reason": "short", "traceback": "Traceback ...\nValueError: x"})
@@ -73,7 +73,7 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
     lines = read_log(store, "abc").splitlines()
     assert "attempt 1 at trial abc begins: host" in lines[0]
     assert [line.partition(" ")[2] for line in lines[1:4]] == [
-        "info: goes on from step 5",
+        "info: continues from step 5",
         "warning: strange data",
         "ends: bug at step 7",
     ]
