@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DIFFS = re.findall(r"^```diff\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL | re.M)
+PACKAGES = ("prunesweep", "orchestrator", "workers")
 SWEEP = """\
 version: 1
 name: added
@@ -31,31 +32,27 @@ grid: {technique: highest_lr_retraining, compression: 2, budget: 50%}
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
-    """A copy of the packages with all diffs applied, and a function that runs its `prunesweep`."""
+    """A copy of the packages with all diffs applied."""
     folder = tmp_path_factory.mktemp("changed")
-    for package in ("orchestrator", "workers"):
+    for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     for diff in DIFFS:
         subprocess.run(["git", "apply", "-"], cwd=folder, input=diff, text=True, check=True)
-
-    def prunesweep(*arguments: str) -> str:
-        program = f"import sys; sys.argv = ['prunesweep', *{arguments!r}]; from orchestrator.cli import main; main()"
-        environment = os.environ | {"PYTHONPATH": str(folder)}
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program], cwd=folder, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return folder, prunesweep
+    return folder
 
 
 def test_the_page_has_a_diff_for_each_kind():
     assert len(DIFFS) == 5
 
 
-def test_a_sweep_of_what_the_diffs_add_runs(changed):
-    folder, prunesweep = changed
-    (folder / "added.yaml").write_text(SWEEP)
+def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
+    def prunesweep(*arguments: str) -> str:
+        command = [sys.executable, "-P", "-m", "prunesweep", *arguments]
+        environment = os.environ | {"PYTHONPATH": str(changed)}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    (tmp_path / "added.yaml").write_text(SWEEP)
     prunesweep("run", "--in-process", "--quiet", "added.yaml")
     assert "highest_lr_retraining" in prunesweep("table", "added")

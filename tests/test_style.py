@@ -38,7 +38,6 @@ FORBIDDEN = {
 COUNTED = r"\{\}[ ](trials|CPUs|GPUs)\b"
 STILL_TO_DO = (
     "README.md",
-    "docs/own-network.md",
     "orchestrator",
     "tests",
     "workers",
