@@ -1,10 +1,10 @@
-"""The facts that a plan needs and that take torch or the data to find out.
+"""The facts that a plan needs and that only torch or the data can tell.
 
 `python -m workers.describe` reads a JSON list of requests from stdin and writes a JSON list of answers to stdout, so
-that a planner imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
-(`workers.trial.canonical`), and `"pretrained"`, paths of weights, if there are any; its answer is
-`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or `{"error": message, "about": part}`,
-where the part is a key of the request, or `optimizer`.
+that planning imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
+(`workers.trial.canonical`), and optionally `"pretrained"`, paths of weights; its answer is
+`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
+`{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, or `optimizer`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from workers.trial import Dataset, Network, Pruning, Recipe
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """`train_images` (before any holdout), `test_images`, `channels`, `height`, `width` (pixels), `classes` and
-    `fingerprint` of a data set, by loading it. Raises InputError or BadInput where that fails.
+    `fingerprint` of a data set, from loading it. Raises InputError or BadInput where that fails.
     """
     return dataclasses.asdict(load_facts(dataset))
 
@@ -45,9 +45,9 @@ def describe_network(
 
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
     of each), `parameters` (a number), `buffer_bytes`,
-    `checkpoint_bytes` (parameters, buffers, the optimiser's state after a step and a byte a weight for masks; file
-    headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for a
-    network, recipe or pruning that cannot be.
+    `checkpoint_bytes` (parameters, buffers, the optimizer's state after a step and one byte per weight for masks; file
+    headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for an
+    impossible network, recipe or pruning.
     """
     facts = ImageFacts(**dataset_facts)
     with _about("network"):
@@ -82,17 +82,17 @@ def describe_network(
 
 
 def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
-    """Raise InputError for an augmentation that a data set does not have; `streams` if it may leave images in files."""
+    """Raise InputError for an augmentation that a data set cannot have; `streams` if its images may stay in files."""
     if recipe.random_resized_crop and not streams:
         names = ", ".join(name for name, entry in DATASETS.items() if entry.streams)
         raise InputError(
-            f"`random_resized_crop` needs images that stream from files, and those of `{dataset.name}` are in memory",
-            hint=f"use `crop_padding`, or one of {names}",
+            f"`random_resized_crop` needs images that stream from files, but those of `{dataset.name}` are in memory",
+            hint=f"use `crop_padding`, or a data set that streams: {names}",
         )
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer to one request: `{"facts": ...}`, or `{"error": ..., "about": ...}` if it cannot be had."""
+    """The answer to one request: `{"facts": ...}`, or `{"error": ..., "hint": ..., "about": ...}`."""
     network = Network(**request["network"])
     recipe = Recipe(**request["recipe"])
     pruning = Pruning(**request["pruning"])
@@ -111,13 +111,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             with _about("pretrained"):
                 checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
     except PrunesweepError as error:
-        return {"error": str(error), "about": error.about or "network"}
+        return {"error": error.message, "hint": error.hint, "about": error.about or "network"}
     return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums}}
 
 
 @contextlib.contextmanager
 def _about(part: str) -> Iterator[None]:
-    """Say of errors in the block which part of a request they are about."""
+    """Note on errors in the block which part of a request they are about."""
     try:
         yield
     except PrunesweepError as error:
@@ -126,7 +126,7 @@ def _about(part: str) -> Iterator[None]:
 
 
 def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Bytes of the state that an optimiser has after a step."""
+    """Bytes of an optimizer's state after one step."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)

@@ -15,6 +15,9 @@ from typing import Literal
 from workers import schedules
 from workers.schedules import Program
 
+DENSE = "dense"
+"""The technique of a cell that is the dense network: no pruning and no retraining, so not one of `TECHNIQUES`."""
+
 Start = Literal["final", "rewind", "fresh"]
 
 

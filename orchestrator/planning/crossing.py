@@ -1,99 +1,110 @@
-"""What a grid is crossed with, and finding out what must be known of it before it can be planned."""
+"""The settings that grids are crossed with, and looking up the facts needed to plan them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from orchestrator.planning.facts import Facts, Question, Undescribed, gather
-from orchestrator.sweep.problems import Path, complaint_of
+from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
+from orchestrator.sweep.problems import KeyPath, problem_of
 from orchestrator.sweep.recipe import RecipeSpec
-from orchestrator.sweep.spec import DatasetSpec, GridSpec, NetworkSpec, PruningSpec, SweepSpec
+from orchestrator.sweep.spec import SweepSpec
 from workers.models import NETWORKS
 from workers.registry import lookup
 from workers.store.store import Store
 from workers.trial import Dataset, Network
 
+T = TypeVar("T")
+
 
 class Setting(NamedTuple):
-    """One combination of what a grid is crossed with."""
+    """One combination of what a grid is crossed with, and the question whose answer its plan depends on.
 
+    `places` has the key paths of the grid and of the parts of the question.
+    """
+
+    grid: GridSpec
     dataset: DatasetSpec
     network: NetworkSpec
     recipe: RecipeSpec
     pruning: PruningSpec
-
-    def question(self, spec: SweepSpec) -> Question:
-        """What must be known before it can be planned."""
-        entry = lookup(NETWORKS, self.network.name, "network")
-        return Question(
-            dataset=Dataset(name=self.dataset.name, arguments=self.dataset.arguments, holdout=spec.evaluation.holdout),
-            network=Network(
-                name=entry.canonical or self.network.name, arguments={**entry.fixed, **self.network.arguments}
-            ),
-            recipe=self.recipe.settings,
-            pruning=self.pruning.settings,
-            code_version=spec.code_version,
-            pretrained=_pretrained_paths(spec),
-        )
+    question: Question
+    places: dict[str, KeyPath]
 
     def labels(self) -> dict[str, str]:
-        """The columns of a cell that name this setting, but for pruning, which the dense network has none of."""
+        """The columns of a cell that name this setting, without `pruning`, which the dense network does not have."""
         return {"dataset": self.dataset.label, "network": self.network.label, "recipe": self.recipe.name}
 
 
-def settings(spec: SweepSpec, grid: GridSpec) -> Iterator[Setting]:
-    """The settings that a grid is crossed with."""
-    recipes = [recipe for recipe in spec.recipes if grid.recipe is None or recipe.name in grid.recipe]
-    combinations = product(
-        grid.datasets or spec.datasets, grid.networks or spec.networks, recipes, grid.prunings or spec.prunings
+def cross(spec: SweepSpec) -> list[Setting]:
+    """The settings of every grid of a sweep, in the order of the file."""
+    pretrained = _pretrained_paths(spec)
+    return [setting for number in range(len(spec.grids)) for setting in _settings(spec, number, pretrained)]
+
+
+def _settings(spec: SweepSpec, number: int, pretrained: tuple[str, ...]) -> Iterator[Setting]:
+    grid, place = spec.grids[number], ("grid", number)
+    axes = product(
+        _axis("dataset", spec.datasets, grid.datasets, place),
+        _axis("network", spec.networks, grid.networks, place),
+        [item for item in _axis("recipe", spec.recipes) if grid.recipe is None or item[1].name in grid.recipe],
+        _axis("pruning", spec.prunings, grid.prunings, place),
     )
-    return (Setting(*combination) for combination in combinations)
-
-
-def questions(spec: SweepSpec) -> list[Question]:
-    """Everything that must be known to plan a sweep."""
-    return [setting.question(spec) for grid in spec.grids for setting in settings(spec, grid)]
-
-
-def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
-    """Everything that must be known to plan a sweep. Raises SpecError for what cannot be had, where it is asked for."""
-    try:
-        return gather(questions(spec), store, known_before)
-    except Undescribed as error:
-        places: dict[str, dict[str, Path]] = {}
-        for number, grid in enumerate(spec.grids):
-            for setting, place in zip(settings(spec, grid), _places(spec, number), strict=True):
-                places.setdefault(setting.question(spec).key, place)
-        complaints = [complaint_of(message, places[question.key][about]) for question, about, message in error.problems]
-        raise spec.refusal(complaints) from error
-
-
-def _places(spec: SweepSpec, number: int) -> Iterator[dict[str, Path]]:
-    """Where the file has the parts of each setting of grid `number`, in the order of `settings`."""
-    grid = spec.grids[number]
-    own: dict[str, Sequence[object] | None] = {
-        "dataset": grid.datasets, "network": grid.networks, "recipe": None, "pruning": grid.prunings,
-    }  # fmt: skip
-    whole: dict[str, Sequence[object]] = {
-        "dataset": spec.datasets, "network": spec.networks, "recipe": spec.recipes, "pruning": spec.prunings,
-    }  # fmt: skip
-    axes = []
-    for axis, items in whole.items():
-        above: Path = ("grid", number) if own[axis] else ()
-        axes.append([(*above, axis, index) for index in range(len(own[axis] or items))])
-    if grid.recipe is not None:
-        axes[2] = [path for path, recipe in zip(axes[2], spec.recipes, strict=True) if recipe.name in grid.recipe]
-    for places in product(*axes):
-        yield dict(zip(whole, places, strict=True)) | {
-            "optimizer": (*places[2], "optimizer"),
+    for (at_dataset, dataset), (at_network, network), (at_recipe, recipe), (at_pruning, pruning) in axes:
+        question = Question(
+            dataset=Dataset(name=dataset.name, arguments=dataset.arguments, holdout=spec.evaluation.holdout),
+            network=_canonical(network),
+            recipe=recipe.for_worker,
+            pruning=pruning.for_worker,
+            code_version=spec.code_version,
+            pretrained=pretrained,
+        )
+        places: dict[str, KeyPath] = {
+            "grid": place,
+            "dataset": at_dataset,
+            "network": at_network,
+            "recipe": at_recipe,
+            "optimizer": (*at_recipe, "optimizer"),
+            "pruning": at_pruning,
             "pretrained": ("dense",),
         }
+        yield Setting(grid, dataset, network, recipe, pruning, question, places)
+
+
+def _axis(
+    key: str, of_sweep: Sequence[T], of_grid: Sequence[T] | None = None, place: KeyPath = ()
+) -> list[tuple[KeyPath, T]]:
+    """The items of an axis with their key paths: those of the grid at `place` if it has any, else the sweep's."""
+    path = (*place, key) if of_grid else (key,)
+    return [((*path, index), item) for index, item in enumerate(of_grid or of_sweep)]
+
+
+def _canonical(network: NetworkSpec) -> Network:
+    """The network under the name and with the arguments that ids are made from."""
+    entry = lookup(NETWORKS, network.name, "network")
+    return Network(name=entry.canonical or network.name, arguments={**entry.fixed, **network.arguments})
 
 
 def _pretrained_paths(spec: SweepSpec) -> tuple[str, ...]:
-    """The files of all replicates of a sweep."""
+    """The files of the dense networks of all replicates."""
     if spec.dense is None:
         return ()
-    return tuple(sorted({spec.dense.path(replicate) for grid in spec.grids for replicate in grid.replicates}))
+    return tuple(sorted({spec.dense.file(replicate) for grid in spec.grids for replicate in grid.replicates}))
+
+
+def questions(spec: SweepSpec) -> list[Question]:
+    """The questions that planning a sweep must have answered."""
+    return [setting.question for setting in cross(spec)]
+
+
+def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
+    """The facts that planning a sweep takes. Raises SpecError where the data or the network cannot be described."""
+    settings = cross(spec)
+    try:
+        return gather([setting.question for setting in settings], store, known_before)
+    except Undescribed as error:
+        places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
+        problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.failures]
+        raise spec.refusal(problems) from error

@@ -1,7 +1,7 @@
-"""What a plan must know that only torch or the data can tell: sizes, fingerprints, weights by layer.
+"""The facts of a plan that only torch or the data can tell: sizes, fingerprints, weights by layer.
 
-`gather` asks `workers.describe` in a subprocess (so that nothing here imports torch) and pins the answers in the
-store: a plan made later, or elsewhere, is the same plan.
+`gather` asks `workers.describe` in a subprocess, so that nothing here imports torch; `pin` keeps the answers in the
+store, so that a plan made later, or on another machine, is the same plan.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from workers.errors import CorruptFile, InputError
 from workers.store.store import Store
@@ -21,9 +21,9 @@ from workers.trial import Dataset, Network, Pruning, Recipe, canonical, digest
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One data set, and a network to train on it in a certain way, or `pretrained`, from files.
+    """A data set and a network to train on it with a recipe; `pretrained` are the files of trained weights.
 
-    A new version of the user's code asks anew.
+    A new `code_version` makes a new question.
     """
 
     dataset: Dataset
@@ -44,7 +44,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`dataset` has its fingerprint filled in; `layers` are the prunable weights of each parameter, in order."""
+    """The facts of one question. `dataset` has its fingerprint; `layers` counts each parameter's prunable weights."""
 
     dataset: Dataset
     training_images: int
@@ -54,7 +54,7 @@ class Answer:
 
     @property
     def checksums(self) -> dict[str, str]:
-        """Of the files that were asked for, by path."""
+        """The checksums of the question's pretrained files, by path."""
         return dict(self.facts["pretrained"])
 
     @property
@@ -66,18 +66,26 @@ class Answer:
         return Fraction(self.training_images, batch_size)
 
 
-class Undescribed(InputError):
-    """What was asked about cannot be had. `problems` are (question, the part of it that is at fault, message)."""
+class Failure(NamedTuple):
+    """Why a question has no answer; `about` is the part of the question that is wrong."""
 
-    def __init__(self, problems: list[tuple[Question, str, str]]) -> None:
-        super().__init__("\n".join(dict.fromkeys(message for *_, message in problems)))
-        self.problems = problems
+    question: Question
+    about: str
+    error: InputError
+
+
+class Undescribed(InputError):
+    """Some data sets or networks cannot be described; `failures` says why."""
+
+    def __init__(self, failures: list[Failure]) -> None:
+        super().__init__("\n".join(dict.fromkeys(str(failure.error) for failure in failures)))
+        self.failures = failures
 
 
 class Facts:
-    """Answers by question. `unreadable` names what the store had of them and could not be read (path: reason).
+    """Answers by question. `unreadable` are the damaged ones of the store (path: reason).
 
-    `loaded` are the fingerprints of the data that were looked at just now.
+    `loaded` are the fingerprints of the data sets that were loaded just now.
     """
 
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
@@ -97,69 +105,72 @@ class Facts:
         )
 
     def add(self, question: Question, answer: dict[str, Any]) -> None:
-        """Keep an answer, unless there is one."""
+        """Keep an answer, unless the question has one."""
         self._answers.setdefault(question.key, answer)
 
 
 def gather(questions: Iterable[Question], store: Store | None = None, known_before: Facts | None = None) -> Facts:
-    """Answers from the store where it has them, else those known before, else from `workers.describe`.
+    """Answers from the store, else from `known_before`, else from `workers.describe`.
 
-    Raises Undescribed with everything that could not be described, InputError if nothing could be looked at.
+    Raises Undescribed with every question that has no answer, InputError where `workers.describe` fails.
     """
     wanted = {question.key: question for question in questions}
-    known = _pinned(wanted, store) if store is not None else Facts({})
+    facts = _pinned(wanted, store) if store is not None else Facts({})
     if known_before is not None:
-        known._answers = known_before._answers | known._answers
-    unknown = [question for key, question in wanted.items() if key not in known._answers]
-    answers = _describe([question.to_json() for question in unknown])
-    asked = list(zip(unknown, answers, strict=True))
-    problems = [(question, answer["about"], answer["error"]) for question, answer in asked if "error" in answer]
-    if problems:
-        raise Undescribed(problems)
-    known._answers |= {question.key: answer["facts"] for question, answer in asked}
-    known.loaded |= {answer["facts"]["dataset"]["fingerprint"] for _, answer in asked}
-    return known
+        facts._answers = known_before._answers | facts._answers
+    unanswered = [question for key, question in wanted.items() if key not in facts._answers]
+    answers = list(zip(unanswered, _describe([question.to_json() for question in unanswered]), strict=True))
+    failures = [
+        Failure(question, answer["about"], InputError(answer["error"], hint=answer["hint"]))
+        for question, answer in answers
+        if "error" in answer
+    ]
+    if failures:
+        raise Undescribed(failures)
+    facts._answers |= {question.key: answer["facts"] for question, answer in answers}
+    facts.loaded |= {answer["facts"]["dataset"]["fingerprint"] for _, answer in answers}
+    return facts
 
 
 def pinned(questions: Iterable[Question], store: Store) -> Facts:
-    """Answers that a store has; describes nothing. Raises CorruptFile for one that it has not, or not whole."""
-    wanted = {question.key: question for question in questions}
-    known = _pinned(wanted, store)
-    for key in wanted:
-        if key not in known._answers:
+    """The answers in a store. Raises CorruptFile for one that is missing or damaged."""
+    keys = [question.key for question in questions]
+    facts = _pinned(keys, store)
+    for key in keys:
+        if key not in facts._answers:
             path = f"facts/{key}.json"
-            raise CorruptFile(path, known.unreadable.get(path, "it is not there"))
-    return known
+            raise CorruptFile(path, facts.unreadable.get(path, "not found"))
+    return facts
 
 
 def pin(facts: Facts, store: Store) -> None:
-    """Keep answers in the store; what is damaged there is replaced."""
-    there = _pinned(facts._answers, store)._answers
+    """Keep answers in the store, in place of damaged ones."""
+    in_store = _pinned(facts._answers, store)._answers
     for key, answer in facts._answers.items():
-        if key not in there:
+        if key not in in_store:
             store.pin_facts(key, answer)
 
 
 def _pinned(keys: Iterable[str], store: Store) -> Facts:
-    known = Facts({})
+    facts = Facts({})
     for key in keys:
         try:
             answer = store.facts(key)
         except CorruptFile as error:
-            known.unreadable[error.path] = str(error)
+            facts.unreadable[error.path] = str(error)
             continue
         if answer is not None:
-            known._answers[key] = answer
-    return known
+            facts._answers[key] = answer
+    return facts
 
 
 def _describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not requests:
         return []
-    print("Looking at data and networks, once", file=sys.stderr)
+    print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)
     command = [sys.executable, "-m", "workers.describe"]
-    found = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=False)
-    if found.returncode != 0:
-        raise InputError(f"could not look at data and networks:\n{found.stderr.strip()}")
-    answers: list[dict[str, Any]] = json.loads(found.stdout)
+    process = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=False)
+    if process.returncode != 0:
+        raise InputError(f"cannot inspect data sets and networks:\n{process.stderr.strip()}")
+    answers: list[dict[str, Any]] = json.loads(process.stdout)
     return answers

@@ -1,4 +1,4 @@
-"""What `prunesweep plan --layers` shows: the weights that a sweep may prune."""
+"""What `prunesweep plan --layers` shows: the layers that a sweep may prune."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator import api
-from orchestrator.planning.crossing import find_out, settings
+from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import SweepSpec
 from workers.text import plural
@@ -14,17 +14,21 @@ from workers.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One parameter; `multiply_adds` are those that it takes part in for one image."""
+    """One parameter; `multiply_adds` are those of one image that it takes part in."""
 
     name: str
     shape: list[int]
     weights: int
     multiply_adds: float
 
+    def row(self) -> tuple[str, str, str, str]:
+        shape = "×".join(map(str, self.shape))
+        return self.name, shape, f"{self.weights:,}", f"{self.multiply_adds:,.0f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The prunable parameters of a network on a data set, in its order, under one pruning setting."""
+    """The prunable parameters of a network on a data set under one way to prune, in the network's order."""
 
     dataset: str
     network: str
@@ -36,15 +40,13 @@ class Layers:
 
     def __str__(self) -> str:
         rows = [("layer", "shape", "weights", "multiply-adds")]
-        rows += [
-            (each.name, _shape(each.shape), f"{each.weights:,}", f"{each.multiply_adds:,.0f}") for each in self.layers
-        ]
+        rows += [layer.row() for layer in self.layers]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         lines = [
             f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {weights:>{widths[2]}}  {cost:>{widths[3]}}"
             for name, shape, weights, cost in rows
         ]
-        total = sum(each.weights for each in self.layers)
+        total = sum(layer.weights for layer in self.layers)
         return "\n".join(
             [
                 f"{self.network} on {self.dataset}, pruning {self.pruning}: "
@@ -55,18 +57,16 @@ class Layers:
 
 
 def layers(spec: SweepSpec, store: str | None = None, known_before: Facts | None = None) -> list[Layers]:
-    """The prunable parameters of each combination of data set, network and pruning in a sweep.
+    """The prunable parameters of each combination of data set, network and way to prune in a sweep.
 
-    Facts that are `known_before` need no look at data and networks.
+    Data sets and networks whose facts are `known_before` are not inspected.
     """
-    crossed = [setting for grid in spec.grids for setting in settings(spec, grid)]
-    asked = {(each.dataset.label, each.network.label, each.pruning.label): each.question(spec) for each in crossed}
-    known = find_out(spec, api.existing_store(store or spec.store), known_before)
+    questions = {
+        (setting.dataset.label, setting.network.label, setting.pruning.label): setting.question
+        for setting in cross(spec)
+    }
+    facts = find_out(spec, api.existing_store(store or spec.store), known_before)
     return [
-        Layers(*labels, [Layer(**layer) for layer in known[question].facts["network"]["layers"]])
-        for labels, question in asked.items()
+        Layers(*labels, [Layer(**layer) for layer in facts[question].facts["network"]["layers"]])
+        for labels, question in questions.items()
     ]
-
-
-def _shape(shape: list[int]) -> str:
-    return "×".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""A technique at a budget: how long each round retrains, from where, and at which rates."""
+"""The dense training and its retraining at a budget: how many steps, from which state, at which rates."""
 
 from __future__ import annotations
 
@@ -6,20 +6,50 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from orchestrator.sweep.spec import IterativeSpec
+from orchestrator.sweep.grid import IterativeSpec
+from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.values import Duration
+from workers import schedules
 from workers.errors import InputError
 from workers.schedules import Program
-from workers.techniques import TECHNIQUES, DenseTraining
+from workers.techniques import TECHNIQUES, DenseTraining, Start
+from workers.text import plural
+
+
+def dense_training(recipe: RecipeSpec, steps_per_epoch: Fraction) -> DenseTraining:
+    """The dense training that a recipe asks for."""
+    steps = math.ceil(recipe.duration.in_steps(steps_per_epoch))
+    schedule = _schedule(recipe, steps, steps_per_epoch)
+    rate = recipe.fine_tuning_rate
+    last_rate = schedules.constant_end(schedule) if rate is None else float(rate)
+    return DenseTraining(schedule=schedule, steps=steps, last_rate=last_rate)
+
+
+def _schedule(recipe: RecipeSpec, steps: int, steps_per_epoch: Fraction) -> Program:
+    peak, schedule = _exact(recipe.optimizer.lr), recipe.schedule
+    warmup = schedule.warmup.in_steps(steps_per_epoch, steps)
+    if schedule.name in ("cosine", "linear"):
+        return schedules.ramp(schedule.name, peak, _exact(schedule.final_rate), warmup, steps)
+    boundaries = [boundary.in_steps(steps_per_epoch, steps) for boundary in schedule.boundaries]
+    return schedules.piecewise(peak, boundaries, [_exact(factor) for factor in schedule.factors], warmup)
+
+
+def _exact(number: float) -> Fraction:
+    """The fraction of a number's shortest decimal text: 0.1 is one tenth."""
+    return Fraction(repr(number))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Retraining:
-    """One round. `steps` is what its trial trains, `budget` how the sweep file calls its length."""
+    """The retraining of one round: `steps` at `rates`, from the state that `start` names.
+
+    `budget` is the length in the words of the sweep file, `rewind_step` the rewind point of the dense training.
+    """
 
     technique: str
     budget: str
     budget_epochs: float
+    start: Start
     rewind_step: int
     rates: Program
     rate_floor: Fraction | None
@@ -29,18 +59,19 @@ class Retraining:
 def retraining_rounds(
     technique: str, budget: Duration, iterative: IterativeSpec | None, dense: DenseTraining, steps_per_epoch: Fraction
 ) -> list[Retraining]:
-    """The rounds of a chain: each of `budget`; or, if that is for all of them, each of an equal part in whole steps,
-    the last with what is left over (Zimmer, Spiegel, Pokutta 2023, section 3.2: BIMP). One-shot pruning has one.
+    """The retraining of each round of a chain; one-shot pruning has one round.
 
-    Raises InputError for a budget that is longer than the dense training or too short to be shared.
+    Each round lasts `budget`. A total budget is divided evenly in whole steps, and the last round takes the rest
+    (Zimmer, Spiegel, Pokutta 2023, section 3.2: BIMP).
+    Raises InputError for a budget longer than the dense training, or too short to divide.
     """
-    exact = in_steps(budget, dense.steps, steps_per_epoch)
+    exact = budget.in_steps(steps_per_epoch, dense.steps)
     whole = dense.steps - math.floor(dense.steps - exact)
     if whole > dense.steps:
         length = f"{dense.steps:,} steps ({float(dense.steps / steps_per_epoch):.6g} epochs)"
         raise InputError(
             f"budget `{budget}` is {float(exact):,.6g} steps, longer than the dense training of {length}",
-            hint="the longest is `100%`",
+            hint="use at most `100%`",
         )
     if iterative is None or iterative.budget_is == "per_round":
         rounds = iterative.rounds if iterative else 1
@@ -48,7 +79,7 @@ def retraining_rounds(
     rounds = iterative.rounds
     if whole < rounds:
         raise InputError(
-            f"budget `{budget}` is {whole:,} steps for {rounds:,} rounds",
+            f"budget `{budget}` is too short for {rounds:,} rounds: {plural(whole, 'step')}",
             hint="ask for fewer rounds or a longer budget, or leave out `budget_is: total`",
         )
     part = whole // rounds
@@ -64,18 +95,9 @@ def _retraining(technique: str, label: str, epochs: float, dense: DenseTraining,
         technique=technique,
         budget=label,
         budget_epochs=epochs,
+        start=rule.start,
         rewind_step=rewind_step,
         rates=rule.rates(dense, rewind_step),
         rate_floor=rule.rate_floor(dense, rewind_step),
         steps=rule.steps(dense, rewind_step),
     )
-
-
-def in_steps(duration: Duration, total: int | None, steps_per_epoch: Fraction) -> Fraction:
-    """A duration in steps, exactly; a share is one of `total`."""
-    if duration.unit == "ep":
-        return duration.value * steps_per_epoch
-    if duration.unit == "it":
-        return duration.value
-    assert total is not None
-    return duration.value / 100 * total

@@ -71,7 +71,7 @@ def _network(label: str) -> str:
 @cache
 def _aliases() -> dict[str, str]:
     """What a network is called by its registered name, by what it is with its arguments: `cifar_resnet(depth=20)`."""
-    from orchestrator.sweep.fields import call_text
+    from orchestrator.sweep.mappings import call_text
 
     return {
         call_text(entry.canonical, sorted(entry.fixed.items())): name

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from orchestrator.driver.session import RunOptions, Summary, driving, run_plan
 from orchestrator.planning import changes, expand
-from orchestrator.planning.crossing import find_out, settings
+from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.plan import Cell, Plan
 from orchestrator.results.model_export import ExportedModel, check_folder, export_stop
 from orchestrator.search.settings import SearchSettings
@@ -114,8 +114,8 @@ def search(
     share = parse_rate(asked.rate)
     chain = chain_sweep(spec, share, asked.replicates)
     known = find_out(chain, store_to_write(location))
-    [setting] = settings(chain, chain.grids[0])
-    possible = most_rounds(sum(known[setting.question(chain)].layers.values()), share)
+    [setting] = cross(chain)
+    possible = most_rounds(sum(known[setting.question].layers.values()), share)
     limit = min(possible, max_rounds or possible)
     whole = expand.make_plan(with_rounds(chain, limit), known)
     check_folder(to)

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from orchestrator.sweep.checks import DENSE
 from orchestrator.sweep.fields import MOST_ROUNDS
-from orchestrator.sweep.problems import Complaint
-from orchestrator.sweep.spec import GridSpec, SweepSpec, load_spec
+from orchestrator.sweep.grid import GridSpec
+from orchestrator.sweep.problems import Problem
+from orchestrator.sweep.spec import SweepSpec, load_spec
 from orchestrator.sweep.values import MOST_DIGITS, digits, exact_text, parse_ratio
 from workers.errors import InputError
 from workers.pruning import kept_weights
+from workers.techniques import DENSE
 
 NO_GRID: dict[str, Any] = {"technique": DENSE}
 """Stands in for the grid of a sweep file, which `prune` makes itself."""
@@ -40,8 +41,8 @@ def chain_sweep(spec: SweepSpec, rate: Fraction, replicates: int) -> SweepSpec:
 
     Raises SpecError for a sweep that does not name one data set, network, recipe and way to prune single weights.
     """
-    if complaints := list(_complaints(spec)):
-        raise spec.refusal(complaints)
+    if problems := list(_problems(spec)):
+        raise spec.refusal(problems)
     grid = {
         "technique": "lr_rewinding",
         "iterative": {"rounds": 1, "rate": exact_text(rate)},
@@ -86,11 +87,11 @@ def most_rounds(weights: int, rate: Fraction) -> int:
     return rounds
 
 
-def _complaints(spec: SweepSpec) -> Iterator[Complaint]:
+def _problems(spec: SweepSpec) -> Iterator[Problem]:
     for key, field in _ONE_OF.items():
         if len(getattr(spec, field)) > 1:
-            yield Complaint((key, 1), f"is a second {key}, and `prune` prunes one network in one way", "keep one")
+            yield Problem((key, 1), f"is a second {key}, and `prune` prunes one network in one way", "keep one")
     for number, pruning in enumerate(spec.prunings):
         if pruning.structure != "unstructured":
             message = "has levels instead of rounds, and `prune` goes on round by round"
-            yield Complaint(("pruning", number, "structure"), message, "remove it to prune single weights")
+            yield Problem(("pruning", number, "structure"), message, "remove it to prune single weights")

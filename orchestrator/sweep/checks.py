@@ -13,26 +13,23 @@ from math import prod
 from typing import Any
 
 from orchestrator.sweep.dense import check_techniques
-from orchestrator.sweep.duration_checks import Training, check_budget, check_schedule, train_images
-from orchestrator.sweep.fields import LARGEST, MOST_REPLICATES, MOST_ROUNDS
+from orchestrator.sweep.duration_checks import TrainingLength, check_budget, check_schedule, train_images
+from orchestrator.sweep.fields import LARGEST, MOST_CELLS, MOST_REPLICATES, MOST_ROUNDS
 from orchestrator.sweep.name_checks import check_named, check_optimizer
-from orchestrator.sweep.problems import Complaint, Path
+from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.pruning_checks import check_levels, check_structure
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers.data import DATASETS
 from workers.models import NETWORKS
 from workers.registry import closest
-from workers.techniques import TECHNIQUES
+from workers.techniques import DENSE, TECHNIQUES
 from workers.trial import Pruning
-
-DENSE = "dense"
-MAX_CELLS = 100_000
 
 _PRUNED_ONLY = ("compression", "density", "iterative", "levels", "budget", "pruning")
 _HOW_FAR = ("compression", "density", "iterative", "levels")
 
 
-def check(data: Mapping[str, Any]) -> Iterator[Complaint]:
+def check(data: Mapping[str, Any]) -> Iterator[Problem]:
     """Everything that is impossible in a sweep, given as in a file."""
     recipes = [(path, recipe) for path, recipe in _items(("recipe",), data) if isinstance(recipe, dict)]
     grids = [(path, grid) for path, grid in _items(("grid",), data) if isinstance(grid, dict)]
@@ -57,7 +54,7 @@ def check(data: Mapping[str, Any]) -> Iterator[Complaint]:
     yield from _check_size(data, grids)
 
 
-def _items(path: Path, settings: Mapping[str, Any]) -> list[tuple[Path, Any]]:
+def _items(path: KeyPath, settings: Mapping[str, Any]) -> list[tuple[KeyPath, Any]]:
     """One, or each of a list of them, under the last key of a path; none if there is nothing."""
     value = settings.get(str(path[-1]))
     if isinstance(value, list):
@@ -80,7 +77,7 @@ def _words(settings: Mapping[str, Any], key: str) -> list[str]:
     return [item for _, item in _items((key,), settings) if isinstance(item, str)]
 
 
-def _check_names(path: Path, place: Mapping[str, Any]) -> Iterator[Complaint]:
+def _check_names(path: KeyPath, place: Mapping[str, Any]) -> Iterator[Problem]:
     for key, entries, kind in (("dataset", DATASETS, "dataset"), ("network", NETWORKS, "network")):
         found = _items((*path, key), place)
         for here, item in found:
@@ -91,7 +88,7 @@ def _check_names(path: Path, place: Mapping[str, Any]) -> Iterator[Complaint]:
     )
 
 
-def _check_repeated(items: list[tuple[Path, Any]], meaning: Callable[[Any], Any]) -> Iterator[Complaint]:
+def _check_repeated(items: list[tuple[KeyPath, Any]], meaning: Callable[[Any], Any]) -> Iterator[Problem]:
     """Every item that means what an earlier one does. `meaning` raises ValueError for what is malformed."""
     seen = set()
     for path, item in items:
@@ -100,15 +97,15 @@ def _check_repeated(items: list[tuple[Path, Any]], meaning: Callable[[Any], Any]
         except (ValueError, TypeError):
             continue
         if key in seen:
-            yield Complaint(path, "is given twice", "keep one of them")
+            yield Problem(path, "is given twice", "keep one of them")
         seen.add(key)
 
 
-def _check_recipe_names(recipes: list[tuple[Path, dict[str, Any]]]) -> Iterator[Complaint]:
+def _check_recipe_names(recipes: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Problem]:
     if len(recipes) > 1:
         for path, recipe in recipes:
             if "name" not in recipe:
-                yield Complaint(path, "`name` is missing", "with more than one recipe each needs a name", show=False)
+                yield Problem(path, "`name` is missing", "with more than one recipe each needs a name", show=False)
     yield from _check_repeated([((*path, "name"), recipe["name"]) for path, recipe in recipes if "name" in recipe], str)
 
 
@@ -125,17 +122,17 @@ def _holdout(data: Mapping[str, Any]) -> int:
     return _count(validation, "holdout") or 0
 
 
-def _check_holdout(data: Mapping[str, Any], places: list[Mapping[str, Any]]) -> Iterator[Complaint]:
+def _check_holdout(data: Mapping[str, Any], places: list[Mapping[str, Any]]) -> Iterator[Problem]:
     named = [item for place in places for _, item in _items(("dataset",), place)]
     smallest = min((count for item in named if (count := train_images(item)) is not None), default=None)
     if smallest is not None and 0 < smallest <= _holdout(data):
         path = ("evaluation", "validation", "holdout")
-        yield Complaint(path, "leaves no image to train on", f"the smallest data set has {smallest:,} in all")
+        yield Problem(path, "leaves no image to train on", f"the smallest data set has {smallest:,} in all")
 
 
 def _check_fine_tuning_rate(
-    path: Path, recipe: dict[str, Any], grids: list[tuple[Path, dict[str, Any]]]
-) -> Iterator[Complaint]:
+    path: KeyPath, recipe: dict[str, Any], grids: list[tuple[KeyPath, dict[str, Any]]]
+) -> Iterator[Problem]:
     schedule = recipe.get("schedule")
     ramp = schedule.get("name") if isinstance(schedule, dict) else None
     if ramp not in ("cosine", "linear") or recipe.get("fine_tuning_rate") is not None:
@@ -147,11 +144,11 @@ def _check_fine_tuning_rate(
         for technique in _words(grid, "technique"):
             if technique in TECHNIQUES and TECHNIQUES[technique].needs_last_rate:
                 message = f"`{technique}` holds the last learning rate, and a {ramp} schedule does not end with one"
-                yield Complaint(path, message, "add `fine_tuning_rate`, for example `1e-3`", show=False)
+                yield Problem(path, message, "add `fine_tuning_rate`, for example `1e-3`", show=False)
                 return
 
 
-def _check_axes(path: Path, grid: dict[str, Any], prunings: list[Any]) -> Iterator[Complaint]:
+def _check_axes(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> Iterator[Problem]:
     techniques = _items((*path, "technique"), grid)
     yield from _check_repeated(techniques, str)
     yield from _check_repeated(_items((*path, "compression"), grid), parse_ratio)
@@ -165,38 +162,38 @@ def _check_axes(path: Path, grid: dict[str, Any], prunings: list[Any]) -> Iterat
     if all(item == DENSE for _, item in techniques):
         for key in _PRUNED_ONLY:
             if grid.get(key) is not None:
-                yield Complaint((*path, key), "has no effect on dense networks", "remove it", at_key=True)
+                yield Problem((*path, key), "has no effect on dense networks", "remove it", at_key=True)
         return
     for here, item in techniques:
         if item == DENSE:
-            remedy = "remove it: the dense network of every replicate is always part of a sweep"
-            yield Complaint(here, "cannot stand beside other techniques", remedy)
+            hint = "remove it: the dense network of every replicate is always part of a sweep"
+            yield Problem(here, "cannot stand beside other techniques", hint)
     yield from _check_how_far(path, grid, prunings)
     if grid.get("budget") is None:
-        yield Complaint(path, "`budget` is missing", "add how long to retrain, for example `budget: 90%`", show=False)
+        yield Problem(path, "`budget` is missing", "add how long to retrain, for example `budget: 90%`", show=False)
     if grid.get("iterative") is not None:
         yield from _check_iterative(path, grid["iterative"], techniques)
 
 
-def _check_how_far(path: Path, grid: dict[str, Any], prunings: list[Any]) -> Iterator[Complaint]:
+def _check_how_far(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> Iterator[Problem]:
     given = [key for key in _HOW_FAR if grid.get(key) is not None]
     unfit = list(check_levels(path, grid, prunings))
     yield from unfit
     if not given and not unfit:
         message = "one of `compression`, `density` and `iterative` is missing"
-        yield Complaint(path, message, "say how far to prune, for example `compression: [4, 8]`", show=False)
+        yield Problem(path, message, "say how far to prune, for example `compression: [4, 8]`", show=False)
     for key in given[1:]:
-        remedy = "keep one of the two"
+        hint = "keep one of the two"
         if key == "iterative":
-            remedy += "; every round of iterative pruning is a cell, so it takes no list of ratios"
-        yield Complaint((*path, key), f"cannot be given beside `{given[0]}`", remedy, at_key=True)
+            hint += "; every round of iterative pruning is a cell, so it takes no list of ratios"
+        yield Problem((*path, key), f"cannot be given beside `{given[0]}`", hint, at_key=True)
 
 
-def _check_iterative(path: Path, iterative: object, techniques: list[tuple[Path, Any]]) -> Iterator[Complaint]:
+def _check_iterative(path: KeyPath, iterative: object, techniques: list[tuple[KeyPath, Any]]) -> Iterator[Problem]:
     for here, item in techniques:
         if isinstance(item, str) and item in TECHNIQUES and not TECHNIQUES[item].iterative:
-            remedy = "give it an entry of its own, with `compression` or `density`"
-            yield Complaint(here, "is one-shot only, and this entry is iterative", remedy)
+            hint = "give it an entry of its own, with `compression` or `density`"
+            yield Problem(here, "is one-shot only, and this entry is iterative", hint)
     if not isinstance(iterative, dict):
         return
     rounds = _count(iterative, "rounds", MOST_ROUNDS) or 1
@@ -205,40 +202,40 @@ def _check_iterative(path: Path, iterative: object, techniques: list[tuple[Path,
     except ValueError:
         return
     if digits(rate) * rounds > 4 * MOST_DIGITS:
-        yield Complaint((*path, "iterative", "rate"), "has too many digits for so many rounds", "for example `20%`")
+        yield Problem((*path, "iterative", "rate"), "has too many digits for so many rounds", "for example `20%`")
 
 
 def _check_recipes_of(
-    path: Path, grid: dict[str, Any], recipes: list[tuple[Path, dict[str, Any]]]
-) -> Iterator[Complaint]:
+    path: KeyPath, grid: dict[str, Any], recipes: list[tuple[KeyPath, dict[str, Any]]]
+) -> Iterator[Problem]:
     known = [name for _, recipe in recipes if isinstance(name := recipe.get("name", "default"), str)]
     named = _items((*path, "recipe"), grid)
     yield from _check_repeated(named, str)
     for here, name in named:
         if isinstance(name, str) and name not in known:
-            yield Complaint(here, "no recipe has this name", closest(name, known))
+            yield Problem(here, "no recipe has this name", closest(name, known))
 
 
 def _check_budgets(
-    path: Path, grid: dict[str, Any], recipes: list[tuple[Path, dict[str, Any]]], images: list[int]
-) -> Iterator[Complaint]:
+    path: KeyPath, grid: dict[str, Any], recipes: list[tuple[KeyPath, dict[str, Any]]], images: list[int]
+) -> Iterator[Problem]:
     names = _words(grid, "recipe")
     for here, budget in _items((*path, "budget"), grid):
         for _, recipe in recipes:
             name = recipe.get("name", "default")
-            training = Training.of(recipe, images)
+            training = TrainingLength.of(recipe, images)
             if training and (not names or name in names):
                 yield from check_budget(here, budget, training, str(name))
 
 
-def _check_size(data: Mapping[str, Any], grids: list[tuple[Path, dict[str, Any]]]) -> Iterator[Complaint]:
-    most = _count(data.get("limits"), "max_cells") or MAX_CELLS
+def _check_size(data: Mapping[str, Any], grids: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Problem]:
+    most = _count(data.get("limits"), "max_cells") or MOST_CELLS
     factors = [_factors(grid, data) for _, grid in grids]
     cells = sum(prod(each.values()) for each in factors)
     if cells > most:
         formulas = (" × ".join(f"{count:,} {axis}" for axis, count in each.items() if count > 1) for each in factors)
-        remedy = f"they are {' + '.join(formulas)}; ask for fewer, or raise `limits.max_cells`"
-        yield Complaint(("grid",), f"asks for {cells:,} cells, more than {most:,}", remedy, show=False)
+        hint = f"they are {' + '.join(formulas)}; ask for fewer, or raise `limits.max_cells`"
+        yield Problem(("grid",), f"asks for {cells:,} cells, more than {most:,}", hint, show=False)
 
 
 def _factors(grid: dict[str, Any], data: Mapping[str, Any]) -> dict[str, int]:

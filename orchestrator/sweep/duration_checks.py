@@ -1,14 +1,13 @@
-"""Durations in a sweep file against the length of training: budgets, boundaries and warm-ups that fit into it."""
+"""Checks that the budgets, boundaries and warm-ups of a sweep file fit into its dense training."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from orchestrator.sweep.problems import Complaint, Path
+from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.recipe import SCHEDULE_KEYS
 from orchestrator.sweep.values import Duration
 from workers.registry import is_own
@@ -37,15 +36,15 @@ def parsed(value: object) -> Duration | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """The length of a dense training; `steps_per_epoch` for each data set whose size is known."""
+class TrainingLength:
+    """The length of a dense training, with the steps per epoch of each data set whose size is known."""
 
     duration: Duration
     steps_per_epoch: tuple[Fraction, ...]
 
     @classmethod
-    def of(cls, recipe: dict[str, Any], images: Sequence[int]) -> Training | None:
-        """That of a recipe as it is in a file, or None if it has no duration. `images` are the sizes of data sets."""
+    def of(cls, recipe: dict[str, Any], images: Sequence[int]) -> TrainingLength | None:
+        """The length that a recipe in a file gives, or None. `images` are the known sizes of data sets."""
         duration = parsed(recipe.get("duration"))
         if duration is None or duration.unit == "%":
             return None
@@ -55,24 +54,20 @@ class Training:
         return cls(duration, tuple(Fraction(count, batch_size) for count in dict.fromkeys(images)))
 
     def shares(self, part: Duration) -> tuple[Fraction, ...]:
-        """Which share of the training a duration is: for each data set, none where it is not known."""
-        if part.unit in ("%", self.duration.unit):
-            whole = 100 if part.unit == "%" else self.duration.value
-            return (part.value / whole,) * max(1, len(self.steps_per_epoch))
-        if part.unit == "it":
-            return tuple(part.value / math.ceil(self.duration.value * steps) for steps in self.steps_per_epoch)
-        return tuple(part.value * steps / self.duration.value for steps in self.steps_per_epoch)
+        """The share of the training that a duration is, on each data set; empty where it is unknown."""
+        shares = (part.share_of(self.duration, steps) for steps in self.steps_per_epoch or (None,))
+        return tuple(share for share in shares if share is not None)
 
 
-def check_budget(path: Path, value: object, training: Training, recipe: str) -> Iterator[Complaint]:
+def check_budget(path: KeyPath, value: object, training: TrainingLength, recipe: str) -> Iterator[Problem]:
     """A budget that is longer than the dense training cannot be rewound to."""
     budget = parsed(value)
     if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
         length = f"`{training.duration}`, the dense training of recipe `{recipe}`"
-        yield Complaint(path, f"is longer than {length}", "`100%` is the longest budget there is")
+        yield Problem(path, f"is longer than {length}", "`100%` is the longest budget there is")
 
 
-def check_schedule(path: Path, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Complaint]:
+def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Problem]:
     """The schedule of a recipe: only keys that mean something, a factor for each boundary, all within the training."""
     schedule = recipe.get("schedule")
     if not isinstance(schedule, dict):
@@ -82,26 +77,26 @@ def check_schedule(path: Path, recipe: dict[str, Any], images: Sequence[int]) ->
     if isinstance(name, str) and name in SCHEDULE_KEYS:
         for key in schedule:
             if key not in SCHEDULE_KEYS[name] and any(key in useful for useful in SCHEDULE_KEYS.values()):
-                yield Complaint((*path, key), f"has no effect in a {name} schedule", "remove it", at_key=True)
+                yield Problem((*path, key), f"has no effect in a {name} schedule", "remove it", at_key=True)
     if name == "piecewise":
         yield from _check_factors(path, schedule)
-    training = Training.of(recipe, images)
+    training = TrainingLength.of(recipe, images)
     if training:
         yield from _check_moments(path, schedule, training)
 
 
-def _check_factors(path: Path, schedule: dict[str, Any]) -> Iterator[Complaint]:
+def _check_factors(path: KeyPath, schedule: dict[str, Any]) -> Iterator[Problem]:
     boundaries = _count(schedule.get("boundaries"))
     factors = _count(schedule.get("factors"))
     if not boundaries:
-        remedy = "for example `boundaries: [10ep, 15ep]`, or a constant schedule"
-        yield Complaint(path, "`boundaries` is missing", remedy, show=False)
+        hint = "for example `boundaries: [10ep, 15ep]`, or a constant schedule"
+        yield Problem(path, "`boundaries` is missing", hint, show=False)
     elif not factors and "factor" not in schedule:
-        remedy = "for example `factor: 0.1`, or `factors` with one for each boundary"
-        yield Complaint(path, "`factors` is missing", remedy, show=False)
+        hint = "for example `factor: 0.1`, or `factors` with one for each boundary"
+        yield Problem(path, "`factors` is missing", hint, show=False)
     elif factors and factors != boundaries:
-        remedy = f"number of boundaries: {boundaries}, of factors: {factors}"
-        yield Complaint((*path, "factors"), "must have one factor for each boundary", remedy)
+        hint = f"number of boundaries: {boundaries}, of factors: {factors}"
+        yield Problem((*path, "factors"), "must have one factor for each boundary", hint)
 
 
 def _count(value: object) -> int:
@@ -110,13 +105,13 @@ def _count(value: object) -> int:
     return 0 if value is None else 1
 
 
-def _check_moments(path: Path, schedule: dict[str, Any], training: Training) -> Iterator[Complaint]:
+def _check_moments(path: KeyPath, schedule: dict[str, Any], training: TrainingLength) -> Iterator[Problem]:
     """Boundaries must increase within the training, after the warm-up."""
     lasts = f"the training lasts `{training.duration}`"
     warmup = parsed(schedule.get("warmup"))
     begin = training.shares(warmup) if warmup else ()
     if any(share >= 1 for share in begin):
-        yield Complaint((*path, "warmup"), "leaves nothing of the training after it", f"{lasts}; shorten the warm-up")
+        yield Problem((*path, "warmup"), "leaves nothing of the training after it", f"{lasts}; shorten the warm-up")
         return
     boundaries = schedule.get("boundaries")
     for index, item in enumerate(boundaries if isinstance(boundaries, list) else [boundaries]):
@@ -127,7 +122,7 @@ def _check_moments(path: Path, schedule: dict[str, Any], training: Training) -> 
         shares = training.shares(boundary)
         pairs = list(zip(shares, begin, strict=False))
         if any(share >= 1 for share in shares):
-            yield Complaint(here, "is not before the end of training", lasts)
+            yield Problem(here, "is not before the end of training", lasts)
         elif any(share < before or (share == before and index) for share, before in pairs):
-            yield Complaint(here, "is not after what comes before it", "boundaries increase, after the warm-up")
+            yield Problem(here, "is not after what comes before it", "boundaries increase, after the warm-up")
         begin = shares or begin

@@ -1,21 +1,21 @@
 """The kinds of values that a sweep file holds, each with one message for anything else.
 
-They replace pydantic's own checks: one mistake gives one complaint, in the words of the file.
+They replace pydantic's own checks: one mistake gives one problem, in the words of the file.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from orchestrator.sweep.problems import Path, shown
-from orchestrator.sweep.values import Duration, Unit, exact_text, parse_ratio
+from orchestrator.sweep.problems import KeyPath, shown
+from orchestrator.sweep.values import Duration, Unit, parse_ratio
 from workers.errors import InputError
 from workers.registry import closest
 from workers.text import parse_duration
@@ -23,6 +23,7 @@ from workers.text import parse_duration
 T = TypeVar("T")
 
 LARGEST = 2**31 - 1
+MOST_CELLS = 100_000
 MOST_REPLICATES = 100_000
 MOST_ROUNDS = 1000
 MOST_LEVELS = 100
@@ -32,9 +33,9 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _UNITS = {"ep": "epochs", "it": "optimiser steps", "%": "share of the dense training"}
 
 
-def refuse(message: str, remedy: str, at: Path = ()) -> PydanticCustomError:
+def refuse(message: str, hint: str, at: KeyPath = ()) -> PydanticCustomError:
     """To be raised by a validator; `at` leads from its own value to the part that is wrong."""
-    return PydanticCustomError("refused", "{message}", {"message": message, "remedy": remedy, "at": at})
+    return PydanticCustomError("refused", "{message}", {"message": message, "hint": hint, "at": at})
 
 
 def _as_tuple(value: object) -> tuple[Any, ...]:
@@ -141,33 +142,33 @@ def number(expected: str, accept: Callable[[float], bool], example: str) -> Plai
     return PlainValidator(check)
 
 
-def ratio(expected: str, accept: Callable[[Fraction], bool], remedy: str) -> PlainValidator:
+def ratio(expected: str, accept: Callable[[Fraction], bool], hint: str) -> PlainValidator:
     """An exact number (see `parse_ratio`) that is `accept`ed."""
 
     def check(value: object) -> Fraction:
-        exact = _ratio(value, expected, remedy)
+        exact = _ratio(value, expected, hint)
         if not accept(exact):
-            raise refuse(f"must be {expected}", remedy)
+            raise refuse(f"must be {expected}", hint)
         return exact
 
     return PlainValidator(check)
 
 
-def _ratio(value: object, expected: str, remedy: str) -> Fraction:
+def _ratio(value: object, expected: str, hint: str) -> Fraction:
     try:
         return parse_ratio(value)
     except ValueError:
-        raise refuse(f"must be {expected}", remedy) from None
+        raise refuse(f"must be {expected}", hint) from None
 
 
 def _compression(value: object) -> Fraction:
     exact = _ratio(value, "a compression ratio", "for example `4`, `9.31` or `0.8^-5`")
     if exact >= 1:
         return exact
-    remedy = "it is 1 / density: `4` keeps a quarter of the weights"
+    hint = "it is 1 / density: `4` keeps a quarter of the weights"
     if exact > 0:
-        remedy = f"it is 1 / density; write `density: {shown(value)}` to keep that share of the weights"
-    raise refuse("a compression ratio is at least 1", remedy)
+        hint = f"it is 1 / density; write `density: {shown(value)}` to keep that share of the weights"
+    raise refuse("a compression ratio is at least 1", hint)
 
 
 Compression = Annotated[Fraction, PlainValidator(_compression)]
@@ -177,10 +178,10 @@ def _density(value: object) -> Fraction:
     exact = _ratio(value, "a density", "for example `25%`, `1/4` or `0.8^5`")
     if 0 < exact <= 1:
         return exact
-    remedy = "it is the share of the weights that is kept, such as `25%`"
+    hint = "it is the share of the weights that is kept, such as `25%`"
     if exact > 1:
-        remedy += f"; write `compression: {shown(value)}` for a ratio"
-    raise refuse("a density is above 0 and at most 1", remedy)
+        hint += f"; write `compression: {shown(value)}` for a ratio"
+    raise refuse("a density is above 0 and at most 1", hint)
 
 
 Density = Annotated[Fraction, PlainValidator(_density)]
@@ -194,10 +195,10 @@ def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
         try:
             parsed = Duration.parse(value)
         except ValueError as error:
-            remedy = f"units are {known}"
+            hint = f"units are {known}"
             if isinstance(value, int | float) and not isinstance(value, bool):
-                remedy = f"give it a unit, such as `{shown(value)}{units[0]}`; {remedy}"
-            raise refuse(f"is {error}", remedy) from None
+                hint = f"give it a unit, such as `{shown(value)}{units[0]}`; {hint}"
+            raise refuse(f"is {error}", hint) from None
         if parsed.unit not in units:
             raise refuse(f"cannot be given in `{parsed.unit}`", f"units are {known}")
         if parsed.value < 0 or (parsed.value == 0 and not or_zero):
@@ -215,8 +216,8 @@ def _replicates(value: object) -> Any:
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     if not 1 <= value <= MOST_REPLICATES:
-        remedy = "a number is how many (`3` means 0, 1, 2), a list says which (`[3]` is only replicate 3)"
-        raise refuse(f"must be from 1 to {MOST_REPLICATES:,}", remedy)
+        hint = "a number is how many (`3` means 0, 1, 2), a list says which (`[3]` is only replicate 3)"
+        raise refuse(f"must be from 1 to {MOST_REPLICATES:,}", hint)
     return list(range(value))
 
 
@@ -225,11 +226,11 @@ Replicates = Annotated[Many[Annotated[int, whole(0)]], BeforeValidator(_replicat
 
 
 def _gpus(value: object) -> Fraction:
-    remedy = "write `0`, `1/2`, `0.25`, or a whole number"
-    exact = _ratio(value, "a number of GPUs", remedy)
+    hint = "write `0`, `1/2`, `0.25`, or a whole number"
+    exact = _ratio(value, "a number of GPUs", hint)
     shares = exact.numerator == 1 and exact.denominator <= 100
     if exact < 0 or exact > 1000 or not (shares or exact.denominator == 1):
-        raise refuse("must be whole, or one GPU shared evenly (1/k, k at most 100)", remedy)
+        raise refuse("must be whole, or one GPU shared evenly (1/k, k at most 100)", hint)
     return exact
 
 
@@ -247,15 +248,3 @@ def _argument(value: object) -> Any:
 
 
 Argument = Annotated[Any, PlainValidator(_argument)]
-
-
-def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
-    """`resnet8(width=8)`: a name with what is special about it."""
-    inside = ", ".join(f"{key}={_argument_text(value)}" for key, value in arguments)
-    return f"{name}({inside})" if inside else name
-
-
-def _argument_text(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_argument_text(item) for item in value) + "]"
-    return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

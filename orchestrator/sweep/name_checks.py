@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.sweep.problems import Complaint, Path
+from orchestrator.sweep.problems import KeyPath, Problem
 from workers.registry import Entry, closest, is_own, misspelt
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
 
@@ -18,7 +18,7 @@ _IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimiser that is text
 _EXAMPLES = {int: "8", float: "0.1", str: '"text"', bool: "true", list: "[300, 100]"}
 
 
-def check_named(path: Path, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Complaint]:
+def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Problem]:
     """What is wrong with a name, or with a mapping of a name and its arguments. `kind` is what the name is of."""
     settings = value if isinstance(value, dict) else {"name": value}
     name = settings.get("name")
@@ -29,7 +29,7 @@ def check_named(path: Path, value: object, entries: Mapping[str, Entry], kind: s
         return
     entry = entries.get(name)
     if entry is None:
-        yield Complaint((*path, "name"), f"unknown {kind}", closest(name, entries))
+        yield Problem((*path, "name"), f"unknown {kind}", closest(name, entries))
         return
     arguments = {key: item for key, item in settings.items() if key != "name"}
     for key, item in arguments.items():
@@ -37,17 +37,17 @@ def check_named(path: Path, value: object, entries: Mapping[str, Entry], kind: s
             if entry.open:
                 continue
             known = closest(key, entry.arguments) if entry.arguments else "it takes none; remove it"
-            yield Complaint((*path, key), f"`{name}` has no such argument", known, at_key=True)
+            yield Problem((*path, key), f"`{name}` has no such argument", known, at_key=True)
         elif not _fits(item, expected := entry.arguments[key]):
-            remedy = f"for example `{key}: {_example(expected)}`"
-            yield Complaint((*path, key), f"must be {_words(expected)}", remedy)
+            hint = f"for example `{key}: {_example(expected)}`"
+            yield Problem((*path, key), f"must be {_words(expected)}", hint)
     for key in entry.required:
         if key not in arguments:
-            remedy = f"for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
-            yield Complaint(path, f"`{name}` needs `{key}`", remedy, show=False)
+            hint = f"for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
+            yield Problem(path, f"`{name}` needs `{key}`", hint, show=False)
 
 
-def check_optimizer(path: Path, value: object) -> Iterator[Complaint]:
+def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     """A misspelt name or argument of an optimiser; what is not like a known one may be of a newer torch."""
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
@@ -56,20 +56,20 @@ def check_optimizer(path: Path, value: object) -> Iterator[Complaint]:
     if arguments is None:
         if near := misspelt(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
-            yield Complaint((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
+            yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
         return
     for key, item in value.items():
         if key in ("name", "lr", *arguments):
             if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
-                yield Complaint((*path, key), "must not be text", f"a number is written without quotes: `{key}: 0.9`")
+                yield Problem((*path, key), "must not be text", f"a number is written without quotes: `{key}: 0.9`")
         elif difflib.get_close_matches(key, arguments, n=1):
-            yield Complaint((*path, key), f"`{name}` has no such argument", closest(key, arguments), at_key=True)
+            yield Problem((*path, key), f"`{name}` has no such argument", closest(key, arguments), at_key=True)
 
 
-def check_own(path: Path, name: str) -> Iterator[Complaint]:
+def check_own(path: KeyPath, name: str) -> Iterator[Problem]:
     """Whether a name with a colon can be a function of the user's own; whether it is there, a worker finds out."""
     if not is_own(name):
-        yield Complaint(path, "is no name of a function", "write `module:function`, such as `my_package.models:build`")
+        yield Problem(path, "is no name of a function", "write `module:function`, such as `my_package.models:build`")
 
 
 def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:

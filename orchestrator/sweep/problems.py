@@ -1,37 +1,49 @@
-"""What is wrong with a sweep file: complaints about a path in it, and problems that a person can find and fix."""
+"""What is wrong with a sweep: problems by key path, the same located in the file, and the error that holds them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workers.errors import InputError
+from workers.errors import InputError, PrunesweepError
 
-Path = tuple[str | int, ...]
-"""Where a value is: the keys and list positions that lead to it."""
+KeyPath = tuple[str | int, ...]
+"""The keys and list positions that lead to a value."""
 
 
-class Complaint(NamedTuple):
-    """`message` is about the value at `path`, shown unless not, or about the last key of `path` if `at_key`."""
+class Problem(NamedTuple):
+    """What is wrong at a key path.
 
-    path: Path
+    `message` is about the value there, or about the last key if `at_key`; `show` appends the value to it.
+    """
+
+    path: KeyPath
     message: str
-    remedy: str
+    hint: str
     show: bool = True
     at_key: bool = False
 
 
-def complaint_of(error: str, path: Path) -> Complaint:
-    """An error's message, hint included, as a complaint about the value at `path`, which it names by itself."""
-    message, _, remedy = error.partition("\n\nhint: ")
-    return Complaint(path, message, remedy, show=False)
+def problem_of(error: PrunesweepError, path: KeyPath) -> Problem:
+    """The problem at `path` that an error describes; its message names the value already."""
+    return Problem(path, error.message, error.hint, show=False)
+
+
+@contextmanager
+def noting(problems: list[Problem], path: KeyPath) -> Iterator[None]:
+    """Turn an InputError in the block into a problem at `path`, added to `problems`."""
+    try:
+        yield
+    except InputError as error:
+        problems.append(problem_of(error, path))
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake. `where` is `file:line:column`, or the path for data that came from no file.
+class LocatedProblem:
+    """A problem as a person reads it. `where` is `file:line:column`, or the key path of data without a file.
 
     `excerpt` is the line of the file with a mark underneath, empty without a file.
     """
@@ -40,36 +52,36 @@ class Problem:
     field: str
     value: str | None
     message: str
-    remedy: str
+    hint: str
     excerpt: str = ""
 
     def __str__(self) -> str:
         parts = [self.where] if self.where != self.field else []
         parts += [f"`{self.field}`"] if self.field else []
         parts += [self.message] if self.value is None else [self.message, self.value]
-        lines = ["error: " + ": ".join(parts), self.excerpt, f"hint: {self.remedy}"]
+        lines = ["error: " + ": ".join(parts), self.excerpt, f"hint: {self.hint}"]
         return "\n".join(line for line in lines if line not in ("", "hint: "))
 
 
 class SpecError(InputError):
-    """A sweep cannot be what was written. `problems` are all that were found, in the order of the file.
+    """A sweep file has mistakes: all of them, in the order of the file, in `problems`.
 
-    The message has its own `error:` and `hint:` prefixes, a block for each problem.
+    The message is one block for each problem, with its own `error:` and `hint:`.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[LocatedProblem]) -> None:
         self.problems = list(problems)
         super().__init__("\n\n".join(str(problem) for problem in self.problems))
 
 
-def dotted(path: Path) -> str:
-    """`grid[0].compression[1]`."""
+def dotted(path: KeyPath) -> str:
+    """A key path as text: `grid[0].compression[1]`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in path)
     return "".join(parts).removeprefix(".")
 
 
 def shown(value: object, width: int = 60) -> str:
-    """A value on one line, as it would be written in a file, cut where it is long."""
+    """A value on one line, as a file would have it, shortened to `width` characters."""
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
     if not text.isprintable():
         text = ascii(text)

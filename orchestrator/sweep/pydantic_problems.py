@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator.sweep.problems import Complaint, Path
+from orchestrator.sweep.problems import KeyPath, Problem
 from workers.registry import closest
 
 _EXAMPLES = {
@@ -30,26 +30,26 @@ _EXAMPLES = {
 """How what may not be missing is written."""
 
 
-def complaints_of(
-    error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: Path = ()
-) -> Iterator[Complaint]:
-    """One complaint for each error. `models` says what the mapping under each key is made into, `""` the whole."""
+def problems_of(
+    error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: KeyPath = ()
+) -> Iterator[Problem]:
+    """One problem for each error. `models` says what the mapping under each key is made into, `""` the whole."""
     for fault in error.errors(include_url=False):
         path = (*prefix, *fault["loc"])
         context = fault.get("ctx", {})
         if isinstance(context.get("error"), ValidationError):  # of a mapping that is one choice among others
-            yield from complaints_of(context["error"], models, path)
+            yield from problems_of(context["error"], models, path)
         elif fault["type"] == "extra_forbidden":
-            yield Complaint(path, "unknown key", closest(str(path[-1]), _keys_beside(path, models)), at_key=True)
+            yield Problem(path, "unknown key", closest(str(path[-1]), _keys_beside(path, models)), at_key=True)
         elif fault["type"] == "missing":
-            remedy = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
-            yield Complaint(path[:-1], f"`{path[-1]}` is missing", remedy, show=False)
+            hint = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
+            yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False)
         elif fault["type"] == "refused":
-            yield Complaint((*path, *context["at"]), context["message"], context["remedy"])
+            yield Problem((*path, *context["at"]), context["message"], context["hint"])
         else:
-            yield Complaint(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
+            yield Problem(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
 
 
-def _keys_beside(path: Path, models: Mapping[str, type[BaseModel]]) -> list[str]:
+def _keys_beside(path: KeyPath, models: Mapping[str, type[BaseModel]]) -> list[str]:
     parent = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
     return [field.alias or key for key, field in models[parent].model_fields.items()]

@@ -5,21 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import PlainValidator, model_validator
 
 from orchestrator.sweep.fields import (
-    Argument,
     Many,
     Name,
-    Text,
     Truth,
-    call_text,
     duration,
     number,
     one_of,
     refuse,
     whole,
 )
+from orchestrator.sweep.mappings import FixedKeys, NamedSpec
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers import trial
 from workers.registry import closest, is_own
@@ -43,30 +41,6 @@ SCHEDULE_KEYS = {
 """The schedules, and the keys that mean something in each."""
 
 
-class Settings(BaseModel):
-    """A mapping with a fixed set of keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NamedSpec(BaseModel):
-    """Something by its name, with the arguments that stand beside the name."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, Argument] = Field(init=False)
-
-    name: Text
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
-    @property
-    def label(self) -> str:
-        """`resnet20`, `resnet8(width=8)`."""
-        return call_text(self.name, sorted(self.arguments.items()))
-
-
 class OptimizerSpec(NamedSpec):
     """A class of torch.optim, its learning rate, and its other arguments."""
 
@@ -80,7 +54,7 @@ def _schedule_name(value: object) -> str:
     return value
 
 
-class ScheduleSpec(Settings):
+class ScheduleSpec(FixedKeys):
     """The learning rate over the dense training, after a linear warm-up from 0.
 
     `piecewise`: `lr` times `factors[i]` after `boundaries[i]` (a single `factor` in a file stands for its powers).
@@ -112,7 +86,7 @@ class ScheduleSpec(Settings):
         return {key: value for key, value in data.items() if key != "factor"} | {"factors": powers}
 
 
-class ChannelStatistics(Settings):
+class ChannelStatistics(FixedKeys):
     """Mean and standard deviation of each channel, of pixels over 255."""
 
     mean: Many[Finite]
@@ -139,7 +113,7 @@ def _loss(value: object) -> str:
     raise refuse("unknown loss", f"write `{trial.CROSS_ENTROPY}`, or `module:function` for one of your own")
 
 
-class RecipeSpec(Settings):
+class RecipeSpec(FixedKeys):
     """How dense networks are trained, and so how they are retrained.
 
     `fine_tuning_rate` is what techniques that hold the last learning rate use. It must be given where the schedule
@@ -174,7 +148,7 @@ class RecipeSpec(Settings):
         return self
 
     @property
-    def settings(self) -> trial.Recipe:
+    def for_worker(self) -> trial.Recipe:
         """What a worker is told of it."""
         same = {key: value for key, value in self if key in _SAME}
         statistics = self.normalization

@@ -1,7 +1,8 @@
-"""Exact quantities: ratios such as `0.8^5` and durations such as `20ep`, never rounded to a float on the way."""
+"""Exact quantities: ratios such as `0.8^5` and durations such as `20ep`, as fractions and never as floats."""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,9 +18,9 @@ _DURATION = re.compile(rf"({_DECIMAL}(?:/\d+)?)\s*(ep|it|%)", re.ASCII)
 
 
 def parse_ratio(value: object) -> Fraction:
-    """A number, or text such as `9.31`, `1/4`, `50%` or `0.8^-5`, as the exact fraction of its decimal digits.
+    """The exact fraction of a number, or of text such as `9.31`, `1/4`, `50%` or `0.8^-5`.
 
-    Raises ValueError for anything else, and for numbers of more than 1,000 digits.
+    Raises ValueError for anything else, and for fractions of more than 1,000 digits.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("not a number")
@@ -48,12 +49,12 @@ def _evaluate(base: Fraction, divisor: str | None, power: str | None, percent: s
 
 
 def digits(value: Fraction) -> int:
-    """How many digits it takes to write the numerator or the denominator down, whichever has more."""
+    """The number of digits of the numerator or the denominator, whichever is longer."""
     return max(len(str(abs(value.numerator))), len(str(value.denominator)))
 
 
 def exact_text(value: Fraction) -> str:
-    """Text that `parse_ratio` turns into the same fraction: a decimal where that is short, else `n/d`."""
+    """Text that `parse_ratio` reads as the same fraction: a decimal of at most 20 places, else `n/d`."""
     for places in range(21):
         scaled = value * 10**places
         if scaled.denominator == 1:
@@ -65,14 +66,14 @@ def exact_text(value: Fraction) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of training: epochs (`ep`), optimiser steps (`it`) or a percentage of the dense training (`%`)."""
+    """A length of training: epochs (`ep`), optimizer steps (`it`) or a percentage of the dense training (`%`)."""
 
     value: Fraction
     unit: Unit
 
     @classmethod
     def parse(cls, text: object) -> Duration:
-        """From `40ep`, `15625it` or `50%`. Raises ValueError for anything else."""
+        """The duration in `40ep`, `15625it` or `50%`. Raises ValueError for anything else."""
         match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
         if not match:
             raise ValueError("not a number with a unit")
@@ -80,6 +81,28 @@ class Duration:
         if match[2] == "it" and value.denominator != 1:
             raise ValueError("not a whole number of steps")
         return cls(value, cast(Unit, match[2]))
+
+    def in_steps(self, steps_per_epoch: Fraction, total: int | None = None) -> Fraction:
+        """The exact number of optimizer steps; a percentage is one of `total`, the steps of the dense training."""
+        if self.unit == "ep":
+            return self.value * steps_per_epoch
+        if self.unit == "it":
+            return self.value
+        assert total is not None
+        return self.value / 100 * total
+
+    def share_of(self, training: Duration, steps_per_epoch: Fraction | None) -> Fraction | None:
+        """The share of a dense training (in `ep` or `it`) that this is.
+
+        None if it depends on `steps_per_epoch`, and that is unknown (None).
+        """
+        if self.unit == "%":
+            return self.value / 100
+        if self.unit == training.unit:
+            return self.value / training.value
+        if steps_per_epoch is None:
+            return None
+        return self.in_steps(steps_per_epoch) / math.ceil(training.in_steps(steps_per_epoch))
 
     def __str__(self) -> str:
         return exact_text(self.value) + self.unit

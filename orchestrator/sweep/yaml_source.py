@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from orchestrator.sweep.problems import Complaint, Path, Problem, SpecError, dotted, shown
+from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError, dotted, shown
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 20_000
-MOST_LEVELS = 32
+MOST_DEPTH = 32
 
 _NULL = re.compile(r"(?:null|Null|NULL|~|)")
 _TRUTH = re.compile(r"(?:true|True|TRUE|false|False|FALSE)")
@@ -40,49 +40,52 @@ class Mark(NamedTuple):
 
 
 @dataclass(slots=True)
-class Source:
-    """Plain data and where it was written; `marks` and `key_marks` are empty for data that came from no file."""
+class Document:
+    """Plain data and where they are written. `marks` and `key_marks` are empty for data that come from no file.
+
+    `problems` are those that reading found and could skip.
+    """
 
     data: Any
     name: str = "sweep"
     lines: list[str] = field(default_factory=list)
-    marks: dict[Path, Mark] = field(default_factory=dict)
-    key_marks: dict[Path, Mark] = field(default_factory=dict)
-    complaints: list[Complaint] = field(default_factory=list)
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    key_marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
-    def problems(self, complaints: Iterable[Complaint]) -> list[Problem]:
-        """Complaints as problems in the order of the file, each once."""
-        located = {self._locate(complaint): None for complaint in complaints}
+    def locate(self, problems: Iterable[Problem]) -> list[LocatedProblem]:
+        """The problems with their places, in the order of the file, each once."""
+        located = {self._locate(problem): None for problem in problems}
         return [problem for _, problem in sorted(located, key=lambda pair: pair[0])]
 
-    def _locate(self, complaint: Complaint) -> tuple[Mark, Problem]:
-        path, value = self._written(complaint.path)
+    def _locate(self, problem: Problem) -> tuple[Mark, LocatedProblem]:
+        path, value = self._written(problem.path)
         mark = self.marks.get(path, Mark(0, 0))
-        if complaint.at_key:
-            path = complaint.path if complaint.path in self.key_marks else path
+        if problem.at_key:
+            path = problem.path if problem.path in self.key_marks else path
             mark = self.key_marks.get(path, mark)
-        problem = Problem(
+        located = LocatedProblem(
             where=self._where(mark) if self.lines else dotted(path) or self.name,
             field=dotted(path),
-            value=shown(value) if complaint.show and not complaint.at_key else None,
-            message=complaint.message,
-            remedy=complaint.remedy,
+            value=shown(value) if problem.show and not problem.at_key else None,
+            message=problem.message,
+            hint=problem.hint,
             excerpt=self._excerpt(mark),
         )
-        return mark, problem
+        return mark, located
 
-    def _written(self, path: Path) -> tuple[Path, Any]:
-        """The part of a path that is in the data, and the value there; `[0]` of what is no list is the value itself."""
-        found: Path = ()
+    def _written(self, path: KeyPath) -> tuple[KeyPath, Any]:
+        """The part of a path that the data have, and the value there; `[0]` of a single value is the value itself."""
+        written: KeyPath = ()
         value = self.data
         for part in path:
             within = part in value if isinstance(value, dict) else part in range(_length(value))
             if within:
                 value = value[part]
-                found += (part,)
+                written += (part,)
             elif part != 0:
                 break
-        return found, value
+        return written, value
 
     def _where(self, mark: Mark) -> str:
         return f"{self.name}:{mark.line + 1}:{mark.column + 1}"
@@ -96,16 +99,16 @@ class Source:
         margin = f"  {mark.line + 1} | "
         return f"{margin}{line}\n{' ' * (len(margin) - 2)}| {' ' * (mark.column - first)}{carets}"
 
-    def error(self, line: int, column: int, message: str, remedy: str) -> SpecError:
-        """The error for a file that cannot be read any further."""
+    def error(self, line: int, column: int, message: str, hint: str) -> SpecError:
+        """The error for a file that cannot be read past this place."""
         mark = Mark(line, column)
-        return SpecError([Problem(self._where(mark), "", None, message, remedy, self._excerpt(mark))])
+        return SpecError([LocatedProblem(self._where(mark), "", None, message, hint, self._excerpt(mark))])
 
 
-def read_yaml(content: bytes | str, name: str) -> Source:
-    """The one document of a file. Raises SpecError where nothing can be made of it; lesser faults are complaints."""
+def read_yaml(content: bytes | str, name: str) -> Document:
+    """The one document of a file. Raises SpecError where it cannot be read; lesser faults are its `problems`."""
     text = _decode(content, name)
-    source = Source(None, name, _LINE_END.split(text))
+    document = Document(None, name, _LINE_END.split(text))
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -113,28 +116,26 @@ def read_yaml(content: bytes | str, name: str) -> Source:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
         tab = "'\\t'" in message
-        remedy = (
-            "indent with spaces, not tabs" if tab else "check indentation, brackets and quotes here and just before"
-        )
+        hint = "indent with spaces, not tabs" if tab else "check indentation, brackets and quotes here and just before"
         place = (mark.line, mark.column) if mark else (0, 0)
-        raise source.error(*place, f"cannot be read as YAML: {message}", remedy) from None
+        raise document.error(*place, f"cannot be read as YAML: {message}", hint) from None
     except yaml.reader.ReaderError as error:
         before = _LINE_END.split(text[: error.position])
         message = f"the character U+{error.character:04X} is not allowed in YAML"
-        raise source.error(len(before) - 1, len(before[-1]), message, "remove it, or write it as an escape") from None
+        raise document.error(len(before) - 1, len(before[-1]), message, "remove it, or write it as an escape") from None
     except (ValueError, OverflowError):
         mark = loader.get_mark()
         message = "cannot be read as YAML: a number or an escape has no meaning"
-        raise source.error(mark.line, mark.column, message, "check the escapes in quoted text just before") from None
+        raise document.error(mark.line, mark.column, message, "check the escapes in quoted text just before") from None
     if root is not None:
-        source.data = _Expansion(source, loader.tagged).value(root, ())
-    return source
+        document.data = _Construction(document, loader.tagged).value(root, ())
+    return document
 
 
 def _decode(content: bytes | str, name: str) -> str:
-    nowhere = Source(None, name)
+    unread = Document(None, name)
     if len(content) > MOST_BYTES:
-        raise nowhere.error(0, 0, "is larger than 1 MB", "a sweep file is a few kB; is this the right file?")
+        raise unread.error(0, 0, "is larger than 1 MB", "a sweep file is a few kB; is this the right file?")
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     try:
@@ -143,51 +144,49 @@ def _decode(content: bytes | str, name: str) -> str:
         utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         message = "is UTF-16, not UTF-8" if utf_16 else f"is not UTF-8: byte 0x{content[error.start]:02X}"
         before = content[: error.start].split(b"\n")
-        raise nowhere.error(
-            len(before) - 1, len(before[-1]), message, "save the file as UTF-8 in your editor"
-        ) from None
+        raise unread.error(len(before) - 1, len(before[-1]), message, "save the file as UTF-8 in your editor") from None
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's parser as far as nodes, with a bound on size and nesting; remembers which nodes had a tag."""
+    """PyYAML's parser up to nodes, with bounds on size and nesting; remembers which nodes had a tag."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.tagged: set[int] = set()
-        self._level = 0
+        self._depth = 0
         self._nodes = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        if self._level > MOST_LEVELS:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MOST_LEVELS} levels", event.start_mark)
+        if self._depth > MOST_DEPTH:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MOST_DEPTH} levels", event.start_mark)
         self._nodes += 1
         if self._nodes > MOST_VALUES:
             raise yaml.composer.ComposerError(None, None, f"more than {MOST_VALUES:,} values", event.start_mark)
-        self._level += 1
+        self._depth += 1
         node = super().compose_node(parent, index)
-        self._level -= 1
+        self._depth -= 1
         if node is not None and getattr(event, "tag", None):
             self.tagged.add(id(node))
         return node
 
 
-class _Expansion:
-    """Plain data out of nodes: aliases written out, every value's place noted."""
+class _Construction:
+    """Builds plain data from nodes: writes aliases out and notes the place of every value."""
 
-    def __init__(self, source: Source, tagged: set[int]) -> None:
-        self.source = source
+    def __init__(self, document: Document, tagged: set[int]) -> None:
+        self.document = document
         self.tagged = tagged
         self.values = 0
 
-    def value(self, node: Node, path: Path) -> Any:
+    def value(self, node: Node, path: KeyPath) -> Any:
         self.values += 1
-        if self.values > MOST_VALUES or len(path) > MOST_LEVELS:
-            message = f"aliases make more than {MOST_VALUES:,} values, or {MOST_LEVELS} levels, of this file"
-            raise self.source.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
-        self.source.marks[path] = _mark(node)
+        if self.values > MOST_VALUES or len(path) > MOST_DEPTH:
+            message = f"aliases make more than {MOST_VALUES:,} values, or {MOST_DEPTH} levels, of this file"
+            raise self.document.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
+        self.document.marks[path] = _mark(node)
         if id(node) in self.tagged:
-            self._complain(
+            self._add_problem(
                 path, "tags are not possible", "remove the `!…`; to make text of a number, write it in quotes"
             )
         if isinstance(node, MappingNode):
@@ -196,25 +195,25 @@ class _Expansion:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         if _UNPRINTABLE.search(node.value):
-            self._complain(path, "holds a control character", "remove it")
+            self._add_problem(path, "holds a control character", "remove it")
         return _scalar(node)
 
-    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+    def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
             here = (*path, key if isinstance(key, str) else str(key_node.value)[:60])
-            self.source.key_marks[here] = _mark(key_node)
+            self.document.key_marks[here] = _mark(key_node)
             if not isinstance(key, str):
-                self._complain(here, "a key must be text", "write it in quotes", at_key=True)
+                self._add_problem(here, "a key must be text", "write it in quotes", at_key=True)
             elif key in data:
-                self._complain(here, "is given twice", "keep one of them", at_key=True)
+                self._add_problem(here, "is given twice", "keep one of them", at_key=True)
             else:
                 data[key] = self.value(value_node, here)
         return data
 
-    def _complain(self, path: Path, message: str, remedy: str, at_key: bool = False) -> None:
-        self.source.complaints.append(Complaint(path, message, remedy, show=False, at_key=at_key))
+    def _add_problem(self, path: KeyPath, message: str, hint: str, at_key: bool = False) -> None:
+        self.document.problems.append(Problem(path, message, hint, show=False, at_key=at_key))
 
 
 def _length(value: object) -> int:

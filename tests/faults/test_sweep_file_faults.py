@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from orchestrator.sweep.spec import SpecError, parse_spec, spec_from_dict
+from orchestrator.sweep.problems import SpecError
+from orchestrator.sweep.spec import parse_spec, spec_from_dict
 from tests.support.fuzz import store_files, sweep_files
 from tests.support.sweeps import grid, messages_of, sweep
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator.planning.crossing import questions
-from orchestrator.sweep.spec import SpecError, parse_spec
+from orchestrator.sweep.problems import SpecError
+from orchestrator.sweep.spec import parse_spec
 from tests.support.places import GOLDEN, ROOT
 from workers.errors import CorruptFile
 from workers.store.store import Store

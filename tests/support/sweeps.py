@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.sweep.problems import Problem
-from orchestrator.sweep.spec import SpecError, spec_from_dict
+from orchestrator.sweep.problems import Problem, SpecError
+from orchestrator.sweep.spec import spec_from_dict
 
 
 def sweep(**overrides: Any) -> dict[str, Any]:

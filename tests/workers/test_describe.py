@@ -69,19 +69,21 @@ def test_facts_are_plain_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "message", "hint"),
     [
-        ({"dataset": Dataset(name="digit")}, "unknown data set `digit`"),
-        ({"recipe": Recipe(batch_size=1, optimizer="LBFGS")}, "LBFGS"),
-        ({"network": Network(name="cifar_resnet", arguments={"depth": 21})}, "`depth`"),
-        ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "did you mean `SGD`"),
-        ({"pruning": Pruning(exclude=("fc",))}, "`exclude` pattern `fc`"),
-        ({"dataset": Dataset(name="digits", holdout=1000)}, "`holdout`"),
+        ({"dataset": Dataset(name="digit")}, "unknown data set `digit`", "did you mean `digits`"),
+        ({"recipe": Recipe(batch_size=1, optimizer="LBFGS")}, "LBFGS", ""),
+        ({"network": Network(name="cifar_resnet", arguments={"depth": 21})}, "`depth`", ""),
+        ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "unknown optimizer `SDG`", "did you mean `SGD`"),
+        ({"pruning": Pruning(exclude=("fc",))}, "`exclude` pattern `fc`", ""),
+        ({"dataset": Dataset(name="digits", holdout=1000)}, "`holdout`", ""),
     ],
 )
-def test_mistakes_are_answers(change: dict, message: str) -> None:
+def test_mistakes_are_answers(change: dict, message: str, hint: str) -> None:
     answered = answer(request(**change))
     assert message in answered["error"]
+    assert hint in answered["hint"]
+    assert "hint:" not in answered["error"]
     about = next(iter(change))
     assert answered["about"] == ("optimizer" if about == "recipe" else about)
 

@@ -17,7 +17,8 @@ from orchestrator.results.frame import join
 from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import published
 from orchestrator.results.table import table
-from orchestrator.sweep.spec import PruningSpec, parse_spec
+from orchestrator.sweep.grid import PruningSpec
+from orchestrator.sweep.spec import parse_spec
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
 

@@ -12,7 +12,8 @@ from orchestrator.planning.facts import Facts
 from orchestrator.search.search import Round, _Search, kept_round
 from orchestrator.search.settings import SearchSettings
 from orchestrator.search.sweep import chain_sweep, has_grid, load_without_grid, most_rounds, parse_rate, with_rounds
-from orchestrator.sweep.spec import SpecError, spec_from_dict
+from orchestrator.sweep.problems import SpecError
+from orchestrator.sweep.spec import spec_from_dict
 from tests.support.records import record
 from tests.support.sweeps import sweep
 from workers.errors import InputError, StoreError

@@ -143,7 +143,7 @@ def test_recipe_names():
     assert list(messages_of(sweep(recipe=[recipe(name="a"), recipe()]))) == ["recipe[1]"]
     (problem,) = problems_of(sweep(grid=grid(recipe="defaults")))
     assert (problem.field, problem.message) == ("grid.recipe", "no recipe has this name")
-    assert problem.remedy == "did you mean `default`? Known: default"
+    assert problem.hint == "did you mean `default`? Known: default"
 
 
 def test_exactly_one_way_to_say_how_far():
@@ -238,7 +238,7 @@ def test_dense_networks_have_an_entry_of_their_own():
 def test_names_and_arguments(overrides, field, remedy):
     (problem,) = problems_of(sweep(**overrides))
     assert problem.field == field
-    assert problem.remedy.startswith(remedy)
+    assert problem.hint.startswith(remedy)
 
 
 def test_arguments_that_fit():
@@ -254,7 +254,7 @@ def test_functions_of_ones_own_take_any_arguments():
 
 
 def test_a_loss_of_ones_own():
-    assert spec_from_dict(sweep(recipe=recipe(loss="losses:focal"))).recipes[0].settings.loss == "losses:focal"
+    assert spec_from_dict(sweep(recipe=recipe(loss="losses:focal"))).recipes[0].for_worker.loss == "losses:focal"
     assert messages_of(sweep(recipe=recipe(loss="focal"))) == {"recipe.loss": "unknown loss"}
     both = recipe(loss="losses:focal", label_smoothing=0.1)
     assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on a loss of your own"}
@@ -272,7 +272,7 @@ def test_a_typing_error_does_not_make_a_million_cells():
     entries = [grid(technique=["lr_rewinding", "fine_tuning"], replicates=100_000), grid(replicates=3)]
     (problem,) = problems_of(sweep(grid=entries))
     assert problem.message == "asks for 400,006 cells, more than 100,000"
-    assert problem.remedy == (
+    assert problem.hint == (
         "they are 2 techniques × 2 ratios × 100,000 replicates + 2 ratios × 3 replicates; "
         "ask for fewer, or raise `limits.max_cells`"
     )

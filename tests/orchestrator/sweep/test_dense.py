@@ -82,7 +82,7 @@ def test_files_that_are_not_opened(path, message):
 
 def test_the_remedy_converts_without_trust():
     (problem,) = problems_of(sweep(dense={"from": "dense.pth"}))
-    assert "weights_only=True" in problem.remedy
+    assert "weights_only=True" in problem.hint
 
 
 def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path, monkeypatch):

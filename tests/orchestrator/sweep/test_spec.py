@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.sweep.spec import SpecError, load_spec, parse_spec, spec_from_dict
+from orchestrator.sweep.problems import SpecError
+from orchestrator.sweep.spec import load_spec, parse_spec, spec_from_dict
 from orchestrator.sweep.values import Duration
 from tests.support.places import ROOT
 from tests.support.sweeps import faults, grid, messages_of, problems_of, recipe, sweep
@@ -76,8 +77,8 @@ def test_a_whole_file():
     ]
     assert [network.label for network in spec.networks] == ["resnet8(width=8)"]
     assert [pruning.label for pruning in spec.prunings] == ["magnitude", "magnitude(exclude=[classifier.*])"]
-    assert [pruning.settings for pruning in spec.prunings] == [Pruning(), Pruning(exclude=("classifier.*",))]
-    assert spec.evaluation.settings == Evaluation(validation_share=None, batch_norm_batches=3)
+    assert [pruning.for_worker for pruning in spec.prunings] == [Pruning(), Pruning(exclude=("classifier.*",))]
+    assert spec.evaluation.for_worker == Evaluation(validation_share=None, batch_norm_batches=3)
     assert spec.evaluation.holdout == 100
     assert (spec.store, spec.keep, spec.limits.max_cells) == ("runs/digits", "results_only", 500)
     assert (spec.resources.cpus, spec.resources.gpus) == (2, Fraction(1, 4))
@@ -90,7 +91,7 @@ def test_recipes():
     assert [str(boundary) for boundary in short.schedule.boundaries] == ["10ep", "75%"]
     assert short.schedule.factors == (0.1, 0.01)
     assert str(short.schedule.warmup) == "1ep"
-    assert short.settings == Recipe(
+    assert short.for_worker == Recipe(
         batch_size=100,
         optimizer="SGD",
         optimizer_arguments={"momentum": 0.9, "weight_decay": 2e-4},
@@ -104,7 +105,7 @@ def test_recipes():
         precision="bf16",
     )
     assert (cosine.schedule.name, cosine.schedule.final_rate, cosine.fine_tuning_rate) == ("cosine", 1e-5, 1e-4)
-    assert cosine.settings == Recipe(
+    assert cosine.for_worker == Recipe(
         batch_size=50, optimizer="AdamW", optimizer_arguments={"betas": [0.9, 0.99]}, normalization="per_image"
     )
 
@@ -126,13 +127,13 @@ def test_grids():
 
 def test_what_is_left_out_is_filled_in():
     spec = spec_from_dict(sweep())
-    assert spec.evaluation.settings == Evaluation()
-    assert [pruning.settings for pruning in spec.prunings] == [Pruning()]
+    assert spec.evaluation.for_worker == Evaluation()
+    assert [pruning.for_worker for pruning in spec.prunings] == [Pruning()]
     assert (spec.store, spec.keep, spec.limits.max_cells) == (None, "all", 100_000)
     assert (spec.resources.cpus, spec.resources.gpus) == (1, 0)
     assert spec.recipes[0].name == "default"
     assert spec.recipes[0].schedule.name == "constant"
-    assert spec.recipes[0].settings == Recipe(batch_size=100, optimizer="SGD")
+    assert spec.recipes[0].for_worker == Recipe(batch_size=100, optimizer="SGD")
 
 
 def test_pruning_is_a_score_and_a_distribution():
@@ -143,7 +144,7 @@ def test_pruning_is_a_score_and_a_distribution():
         "shuffled(distribution=erk)",
         "magnitude(distribution=lamp)",
     ]
-    assert spec.prunings[1].settings == Pruning(score="shuffled", distribution="erk")
+    assert spec.prunings[1].for_worker == Pruning(score="shuffled", distribution="erk")
     assert spec_from_dict(spec.canonical()) == spec
 
 
@@ -219,7 +220,7 @@ grid:
         ("f:10:12", "grid.budget[0]"),
         ("f:10:18", "grid.budget[1]"),
     ]
-    assert caught.value.problems[3].remedy.startswith("did you mean `optimizer`?")
+    assert caught.value.problems[3].hint.startswith("did you mean `optimizer`?")
     assert str(caught.value).count("error: f:") == 9
     assert str(caught.value).count("\nhint: ") == 9
 
@@ -230,8 +231,8 @@ def test_without_a_file_mistakes_are_shown_by_path():
     assert str(problem).startswith("error: `grid[0].compression[1]`: a compression ratio is at least 1: 0.5\nhint: ")
 
 
-def test_a_newer_version_is_all_that_is_said():
-    assert messages_of({"version": 2, "matrix": 3}) == {"version": "is of a newer prunesweep"}
+def test_a_newer_version_is_the_only_problem():
+    assert messages_of({"version": 2, "matrix": 3}) == {"version": "needs a newer prunesweep"}
 
 
 def test_what_is_missing_is_named():
@@ -326,7 +327,7 @@ def test_one_mistake_gives_one_problem(overrides, field):
     (problem,) = problems_of(sweep(**overrides))
     assert problem.field == field
     assert problem.message
-    assert problem.remedy
+    assert problem.hint
 
 
 @pytest.mark.parametrize("data", [{1, 2}, {"a": Fraction(1, 2)}, {"a": {(1, 2): 3}}, None, [], "version: 1", 3])
@@ -381,7 +382,7 @@ ANYTHING = st.recursive(
 def test_random_data_are_never_more_than_a_spec_error(data, from_a_valid_one):
     for problem in faults(spec_from_dict, (sweep() if from_a_valid_one else {}) | data):
         assert problem.message
-        assert problem.remedy
+        assert problem.hint
 
 
 @settings(derandomize=True, max_examples=150, deadline=None)

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from orchestrator.sweep.spec import SpecError, load_spec, parse_spec
+from orchestrator.sweep.problems import SpecError
+from orchestrator.sweep.spec import load_spec, parse_spec
 from orchestrator.sweep.yaml_source import read_yaml
 from workers.errors import InputError
 
@@ -91,7 +92,7 @@ def test_what_cannot_be_read(content, message, where):
     problem = fault(content)
     assert message in problem.message
     assert problem.where == where
-    assert problem.remedy
+    assert problem.hint
 
 
 def test_a_billion_laughs_are_not_laughed():

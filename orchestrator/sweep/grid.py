@@ -1,0 +1,107 @@
+"""What a sweep file asks for in a grid: data sets, networks, ways to prune, and how far and how long."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from orchestrator.sweep.fields import (
+    MOST_LEVELS,
+    MOST_ROUNDS,
+    Compression,
+    Density,
+    Many,
+    Replicates,
+    Text,
+    duration,
+    one_of,
+    ratio,
+    whole,
+)
+from orchestrator.sweep.mappings import FixedKeys, NamedSpec, call_text
+from orchestrator.sweep.values import Duration
+from workers import trial
+from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
+from workers.pruning.filters import LAYERS
+from workers.techniques import DENSE, TECHNIQUES
+
+Budget = Annotated[Duration, duration("%", "ep", "it")]
+Share = Annotated[Fraction, ratio("a share between 0% and 100%", lambda value: 0 < value < 1, "for example `20%`")]
+
+
+def _by_name(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class DatasetSpec(NamedSpec):
+    """A data set by its registered name, with its arguments."""
+
+
+class NetworkSpec(NamedSpec):
+    """A network by its registered name, with its arguments."""
+
+
+Datasets = Many[Annotated[DatasetSpec, BeforeValidator(_by_name)]]
+Networks = Many[Annotated[NetworkSpec, BeforeValidator(_by_name)]]
+
+
+class PruningSpec(FixedKeys):
+    """Which weights may go, and how they are chosen. `layers` is for structure `filters`, and only for that."""
+
+    score: Annotated[str, one_of(*SCORES, kind="score")] = "magnitude"
+    distribution: Annotated[str, one_of(*DISTRIBUTIONS, kind="distribution")] = "global"
+    structure: Annotated[str, one_of(*STRUCTURES, kind="structure")] = "unstructured"
+    layers: Annotated[str | None, one_of(*LAYERS, kind="rule")] = None
+    exclude: Many[Text] = ()
+    include: Many[Text] = ()
+
+    @property
+    def for_worker(self) -> trial.Pruning:
+        """What a worker is told of it."""
+        return trial.Pruning(**dict(self))
+
+    @property
+    def label(self) -> str:
+        """`magnitude` when all is default, else with what differs: `magnitude(exclude=[classifier.*])`."""
+        defaults = type(self).model_fields
+        special = [(key, value) for key, value in self if key != "score" and value != defaults[key].default]
+        return call_text(self.score, special)
+
+
+class IterativeSpec(FixedKeys):
+    """`rate` of the remaining weights goes in each of `rounds` rounds; every round is a cell.
+
+    The budget is for each round (`per_round`), or one for all of them together (`total`), split evenly.
+    """
+
+    rounds: Annotated[int, whole(1, MOST_ROUNDS)]
+    rate: Share
+    budget_is: Annotated[str, one_of("per_round", "total", kind="choice")] = "per_round"
+
+
+class GridSpec(FixedKeys):
+    """One full product. Axes that are not given here (None) are those of the whole sweep.
+
+    Exactly one of `compression`, `density`, `iterative` and `levels` is given, or none in an entry of dense networks
+    only. `levels` say how often the rule of `layers` is applied where filters are pruned.
+    `recipe` are names of recipes.
+    """
+
+    techniques: Many[Annotated[str, one_of(*TECHNIQUES, DENSE, kind="technique")]] = Field(alias="technique")
+    compression: Many[Compression] | None = None
+    density: Many[Density] | None = None
+    iterative: IterativeSpec | None = None
+    levels: Many[Annotated[int, whole(1, MOST_LEVELS)]] | None = None
+    budgets: Many[Budget] = Field((), alias="budget")
+    replicates: Replicates = (0,)
+    datasets: Datasets | None = Field(None, alias="dataset")
+    networks: Networks | None = Field(None, alias="network")
+    prunings: Many[PruningSpec] | None = Field(None, alias="pruning")
+    recipe: Many[Text] | None = None
+
+    @property
+    def densities(self) -> tuple[Fraction, ...]:
+        """The densities of one-shot pruning, in the order of the file; empty for iterative pruning and levels."""
+        return self.density or tuple(1 / ratio for ratio in self.compression or ())

@@ -1,0 +1,49 @@
+"""The two kinds of mappings in a sweep file: a fixed set of keys, or a name with arguments next to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.sweep.fields import Argument, Text
+from orchestrator.sweep.problems import shown
+from orchestrator.sweep.values import exact_text
+
+
+class FixedKeys(BaseModel):
+    """A mapping with a fixed set of keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NamedSpec(BaseModel):
+    """Something by its name, with the arguments that stand beside the name."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Argument] = Field(init=False)
+
+    name: Text
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+    @property
+    def label(self) -> str:
+        """`resnet20`, `resnet8(width=8)`."""
+        return call_text(self.name, sorted(self.arguments.items()))
+
+
+def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
+    """`resnet8(width=8)`: a name with what is special about it."""
+    inside = ", ".join(f"{key}={_argument_text(value)}" for key, value in arguments)
+    return f"{name}({inside})" if inside else name
+
+
+def _argument_text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_argument_text(item) for item in value) + "]"
+    return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

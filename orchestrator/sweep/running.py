@@ -1,0 +1,37 @@
+"""How a sweep file says to run trials: their resources, their limits, and retries after failures."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated
+
+from orchestrator.sweep.fields import MOST_CELLS, Gpus, TimeLimit, whole
+from orchestrator.sweep.mappings import FixedKeys
+
+
+class ResourcesSpec(FixedKeys):
+    """What one trial gets. `gpus` is a whole number, or 1/k: k trials share one."""
+
+    cpus: Annotated[int, whole(1, 10_000)] = 1
+    gpus: Gpus = Fraction(0)
+
+
+class LimitsSpec(FixedKeys):
+    """Guards against typing errors, and against trials that do not end."""
+
+    max_cells: Annotated[int, whole(1)] = MOST_CELLS
+    trial_timeout: TimeLimit | None = None
+
+
+class RetriesSpec(FixedKeys):
+    """How often a trial is tried again after a failure of each class that trying again may mend."""
+
+    lost_worker: Annotated[int, whole(0, 1000)] = 2
+    io: Annotated[int, whole(0, 1000)] = 3
+    timeout: Annotated[int, whole(0, 1000)] = 1
+
+
+class FailuresSpec(FixedKeys):
+    """What to do about trials that fail."""
+
+    retries: RetriesSpec = RetriesSpec()
