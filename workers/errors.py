@@ -16,10 +16,21 @@ PrunesweepError
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+Outcome = Literal["done", "diverged", "out_of_memory", "lost_worker", "timeout", "io", "bad_input", "bug"]
+"""How a trial can end."""
+
+FAILURES: tuple[Outcome, ...] = get_args(Outcome)[1:]
+"""The outcomes of failed trials."""
 
 SET_ASIDE = "`prunesweep verify --repair` sets it aside"
 """What to do about a damaged file of a store."""
+
+
+def with_hint(message: str, hint: str) -> str:
+    """A message as people read it: with its hint, if there is one, in a paragraph of its own."""
+    return f"{message}\n\nhint: {hint}" if hint else message
 
 
 class PrunesweepError(Exception):
@@ -36,7 +47,7 @@ class PrunesweepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n\nhint: {self.hint}" if self.hint else self.message
+        return with_hint(self.message, self.hint)
 
     def __reduce__(self) -> tuple[Callable[..., PrunesweepError], tuple[Any, ...]]:
         """Pickle whatever the constructor of a subclass takes: errors cross from workers to the driver."""
@@ -77,7 +88,7 @@ class TrialError(PrunesweepError):
     """A trial ended without its result; `step` where that is known."""
 
     step: int | None = None
-    outcome: Literal["diverged", "out_of_memory", "timeout", "bad_input", "bug"] = "bug"
+    outcome: Outcome = "bug"
 
 
 class Diverged(TrialError):

@@ -6,7 +6,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.disk_space import Room
@@ -15,6 +15,7 @@ from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
+from workers.store.failures import Failure
 from workers.store.logs import latest
 from workers.store.store import Store
 from workers.training.attempt import Ending
@@ -110,9 +111,10 @@ class Dispatcher:
             self.agenda.give_back(name)
         elif ending.outcome == "disk_full":
             self.agenda.give_back(name)
-            self._room.full(ending.reason)
+            self._room.full(ending.failure.reason if ending.failure else "")
         else:
-            self._failed(name, ending.outcome, ending.failure)
+            assert ending.failure is not None
+            self._failed(name, ending.failure)
 
     def _look_further(self) -> None:
         try:
@@ -120,19 +122,19 @@ class Dispatcher:
         except (StoreError, OSError) as error:  # Tune would take it for a fault of the trial
             self.stalled = str(error)
 
-    def _failed(self, name: str, outcome: str, failure: dict[str, Any]) -> None:
+    def _failed(self, name: str, failure: Failure) -> None:
         counts = self._failures.setdefault(name, Counter(self._store.losses(name)))
-        counts[outcome] += 1
+        count = counts[failure.outcome] = counts[failure.outcome] + 1
         with contextlib.suppress(OSError):  # a full disk, say: then only this driver knows
             self._store.write_losses(name, counts)
             self._noted.add(name)
-        failure |= {"attempts": dict(counts)}
-        if counts[outcome] <= self._retries.get(outcome, 0):
-            delay = min(self._first_delay * 2 ** (counts[outcome] - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)
+        failure = replace(failure, attempts=dict(counts))
+        if count <= self._retries.get(failure.outcome, 0):
+            delay = min(self._first_delay * 2 ** (count - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)
             self.agenda.give_back(name, delay)
             self.progress.retried(name, failure, delay)
             return
-        failure.setdefault("log", latest(self._store.files, name))
+        failure = replace(failure, log=failure.log or latest(self._store.files, name))
         crash_point("dispatcher.failed")
         try:
             self._store.write_failure(name, failure)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -14,6 +12,7 @@ from rich.progress import Progress as RichProgress
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.planning.plan import Cell, Plan
+from workers.store.failures import Failure
 from workers.store.store import RecordKey, Store
 from workers.text import duration
 
@@ -81,17 +80,15 @@ class Progress:
         self._steps_left[name] = 0
         self._show()
 
-    def failed(self, name: str, failure: Mapping[str, Any]) -> None:
+    def failed(self, name: str, failure: Failure) -> None:
         self._steps_left[name] = 0
         cells = self._cells[name]
         what = describe(cells[0]) if cells else "dense network"
-        first_line = str(failure["reason"]).splitlines()[0]
-        self.say(f"✘ {name}  {what}: {failure['outcome']}: {first_line}")
+        self.say(f"✘ {name}  {what}: {failure.outcome}: {failure.first_line}")
 
-    def retried(self, name: str, failure: Mapping[str, Any], delay: float) -> None:
+    def retried(self, name: str, failure: Failure, delay: float) -> None:
         """A trial will begin again, from its last saved state, after a delay in seconds."""
-        first_line = str(failure["reason"]).splitlines()[0]
-        self.say(f"↻ {name}  {failure['outcome']}: {first_line}; again in {duration(delay)}")
+        self.say(f"↻ {name}  {failure.outcome}: {failure.first_line}; again in {duration(delay)}")
 
     def say(self, message: str) -> None:
         """A line that stays."""

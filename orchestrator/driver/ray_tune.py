@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -43,7 +43,7 @@ _STEP_SECONDS = 2.0  # one report to the driver at most this often
 _STALL_SECONDS = 300.0
 _UNBOUNDED = 1_000_000
 _SILENT_SECONDS = 600.0
-_HUNG = {"outcome": "timeout", "reason": "the worker hung and was killed after the trial timeout"}
+_HUNG = "the worker hung and was killed after the trial timeout"
 
 
 @dataclass
@@ -167,7 +167,7 @@ class TrialActor(tune.Trainable):
             raise Unfit(ending or Ending("interrupted", reached))
         if ending is None:
             return {"done": False, "reached": reached}
-        return {"done": True, "reached": reached, "ending": json.dumps(asdict(ending))}
+        return {"done": True, "reached": reached, "ending": json.dumps(ending.to_json())}
 
     def cleanup(self) -> None:
         self._attempt.close()  # saves the state of a trial that was stopped
@@ -203,7 +203,7 @@ class DispatchingSearcher(Searcher):
         if error:
             return  # `Watch.on_trial_error` knows why
         ending = (result or {}).get("ending")  # None: stopped on the way
-        _run().ended(trial_id, Ending(**json.loads(ending)) if ending else Ending("interrupted"))
+        _run().ended(trial_id, Ending.of_json(json.loads(ending)) if ending else Ending("interrupted"))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: a run is rebuilt from the store."""
@@ -234,7 +234,7 @@ class Watch(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run, ending = _run(), _ending_of(trial)
         if ending.outcome == "lost_worker" and latest_outcome(run.files, run.names[trial.trial_id]) == HUNG:
-            ending = Ending("timeout", ending.step, ending.failure | _HUNG)
+            ending = Ending("timeout", ending.step, replace(lost_worker(ending.step), outcome="timeout", reason=_HUNG))
         run.ended(trial.trial_id, ending)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
@@ -276,4 +276,4 @@ def _ending_of(trial: TuneTrial) -> Ending:
     if isinstance(cause, RayActorError):
         return Ending("interrupted", step) if cause.preempted else Ending("lost_worker", step, lost_worker(step))
     failure = failure_of(cause, step)
-    return Ending(failure["outcome"], step, failure)
+    return Ending(failure.outcome, step, failure)

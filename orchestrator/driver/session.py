@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from orchestrator.driver import preflight
 from orchestrator.driver.agenda import Agenda
@@ -20,12 +19,12 @@ from orchestrator.planning import changes, facts
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
-from workers.errors import InputError, StoreError
+from workers.errors import FAILURES, InputError, Outcome, StoreError
 from workers.registry import closest
+from workers.store.failures import Failure
 from workers.store.files import absolute
 from workers.store.store import Store
 from workers.text import parse_duration
-from workers.training.outcomes import FAILURES
 from workers.trial import Job
 
 Grow = Callable[[], Plan | None]
@@ -183,11 +182,16 @@ def run_plan(
         cells_done=sum((cell.stop.trial, cell.stop.step, key) in done for cell in plan.cells),
         failed=len(agenda.failed),
         blocked=len(agenda.blocked),
-        outcomes=dict(Counter((store.failure(name) or {"outcome": "bug"})["outcome"] for name in agenda.failed)),
+        outcomes=dict(Counter(_outcome(store, trial) for trial in agenda.failed)),
         signal=interrupt.signal,
         out_of_time=interrupt.out_of_time,
         unreadable=unreadable,
     )
+
+
+def _outcome(store: Store, trial: str) -> Outcome:
+    failure = store.failure(trial)
+    return "bug" if failure is None else failure.outcome
 
 
 def _give_up_states(store: Store, options: RunOptions) -> None:
@@ -203,9 +207,9 @@ def _give_up_states(store: Store, options: RunOptions) -> None:
         print(garbage, file=sys.stderr)
 
 
-def _again(failure: dict[str, Any], retry: tuple[str, ...]) -> bool:
+def _again(failure: Failure, retry: tuple[str, ...]) -> bool:
     """Whether a failed trial runs again. One that failed for its input does: that may have been mended since."""
-    return "all" in retry or failure["outcome"] in ("bad_input", *retry)
+    return "all" in retry or failure.outcome in ("bad_input", *retry)
 
 
 def _drive(

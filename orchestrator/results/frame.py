@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS, read_kept
 from workers.errors import InputError
+from workers.store.failures import Failure
 from workers.store.store import Store
 
 if TYPE_CHECKING:
@@ -166,12 +167,12 @@ def _mixed_parents(records: pa.Table) -> Any:
     return pa.array(mixed, pa.bool_())
 
 
-def _failures(cells: pa.Table, found: Sequence[int | None], failures: Mapping[str, Mapping[str, Any]]) -> Any:
+def _failures(cells: pa.Table, found: Sequence[int | None], failures: Mapping[str, Failure]) -> Any:
     outcomes: list[str | None] = [None] * cells.num_rows
     if failures:
         for row, (trial, lineage) in enumerate(_keys(cells, ("trial", "lineage"))):
             if found[row] is None and trial in failures:
-                outcomes[row] = str(failures[trial].get("outcome", "bug"))
+                outcomes[row] = failures[trial].outcome
             elif found[row] is None and not failures.keys().isdisjoint(lineage):
                 outcomes[row] = "blocked"
     return pa.array(outcomes, pa.string())

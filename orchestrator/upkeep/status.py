@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.planning.cells import Kept, read_kept
 from orchestrator.search.settings import SearchSettings
 from workers.errors import SET_ASIDE, InputError
+from workers.store.failures import Failure
 from workers.store.lease import PATH, read_owner
 from workers.store.store import RecordKey, Store
 from workers.text import plural, printable, size
 
 
+class FailedTrial(NamedTuple):
+    """A failure, how many cells of the sweep it holds up, and one of these in words."""
+
+    failure: Failure
+    cells_held_up: int
+    cell: str
+
+    def to_json(self) -> dict[str, Any]:
+        return self.failure.to_json() | {"cells_held_up": self.cells_held_up, "cell": self.cell}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """Counts of cells. `failures` maps failed trials to what is known of them and how many cells they hold up;
+    """Counts of cells. `failures` has the failed trials by id;
     `search` is what was asked of `prunesweep prune`, if that made the sweep, and `stopped_by` why that has ended.
     """
 
@@ -25,7 +37,7 @@ class SweepStatus:
     done: int
     failed: int
     blocked: int
-    failures: dict[str, dict[str, Any]]
+    failures: dict[str, FailedTrial]
     search: SearchSettings | None = None
     stopped_by: str | None = None
 
@@ -53,9 +65,12 @@ class Status:
         sweeps = [
             {
                 name: getattr(sweep, name)
-                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "failures", "stopped_by")
+                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "stopped_by")
             }
-            | {"search": sweep.search.to_json() if sweep.search else None}
+            | {
+                "failures": {trial: failed.to_json() for trial, failed in sweep.failures.items()},
+                "search": sweep.search.to_json() if sweep.search else None,
+            }
             for sweep in self.sweeps
         ]
         rest = ("store", "records", "checkpoints", "checkpoint_bytes", "conflicts", "bytes", "unreadable", "driver")
@@ -77,14 +92,14 @@ class Status:
             lines.append(f"\n{sweep.sweep}: {', '.join(counts)}")
             if sweep.search:
                 lines.append(f"  {'finished' if sweep.stopped_by else 'unfinished'} search: {sweep.search}")
-            for trial, failure in sweep.failures.items():
-                step = f" at step {failure['step']:,}" if failure.get("step") is not None else ""
-                attempts = failure.get("attempts") or {}
-                times = ", ".join(f"{count} times {outcome}" for outcome, count in attempts.items() if count > 1)
+            for trial, (failure, cells_held_up, cell) in sweep.failures.items():
+                step = "" if failure.step is None else f" at step {failure.step:,}"
+                attempts = failure.attempts.items()
+                times = ", ".join(f"{count} times {outcome}" for outcome, count in attempts if count > 1)
                 after = f" ({times})" if times else ""
-                lines.append(f"  ✘ {trial}  {failure['outcome']}{step}{after}: {_first_line(failure['reason'])}")
-                lines.append(f"    {failure['cell']} and {plural(failure['cells_held_up'] - 1, 'other cell')}")
-                if failure.get("log"):
+                lines.append(f"  ✘ {trial}  {failure.outcome}{step}{after}: {failure.first_line}")
+                lines.append(f"    {cell} and {plural(cells_held_up - 1, 'other cell')}")
+                if failure.log:
                     lines.append(f"    prunesweep logs {self.store} {trial}")
             if sweep.failures:
                 lines.append("  hint: `prunesweep resume --retry-failed` runs them again")
@@ -134,7 +149,7 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 
-def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, dict[str, Any]]) -> SweepStatus:
+def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]) -> SweepStatus:
     columns = ["trial", "step", "evaluation", "lineage", "technique", "compression", "budget", "replicate"]
     done = failed = blocked = 0
     held_up: Counter[str] = Counter()
@@ -159,10 +174,7 @@ def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: di
         done=done,
         failed=failed,
         blocked=blocked,
-        failures={
-            trial: failures[trial] | {"cells_held_up": count, "cell": example[trial]}
-            for trial, count in held_up.items()
-        },
+        failures={trial: FailedTrial(failures[trial], count, example[trial]) for trial, count in held_up.items()},
         search=SearchSettings.of(kept.sweep),
         stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
     )
@@ -172,7 +184,3 @@ def _name(cell: dict[str, Any]) -> str:
     if cell["technique"] == "dense":
         return f"dense, replicate {cell['replicate']}"
     return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}, replicate {cell['replicate']}"
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else ""

@@ -8,9 +8,8 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from workers.store.files import Files
 
@@ -56,11 +55,10 @@ class AttemptLog(logging.Handler):
             logging.getLogger().removeHandler(self)
             ours.setLevel(level)
 
-    def end(self, outcome: str, failure: Mapping[str, Any]) -> None:
-        """The last lines: how the attempt ended."""
-        reason = failure.get("traceback") or failure.get("reason")
-        step = f" at step {failure['step']:,}" if failure.get("step") is not None else ""
-        self._add(f"ends: {outcome}{step}" + (f"\n{reason}" if reason else ""))
+    def end(self, outcome: str, step: int | None, reason: str = "") -> None:
+        """The last lines: how the attempt ended, at which step, and why."""
+        at_step = "" if step is None else f" at step {step:,}"
+        self._add(f"ends: {outcome}{at_step}" + (f"\n{reason}" if reason else ""))
         self.flush()
 
     def flush(self, force: bool = False) -> None:

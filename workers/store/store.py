@@ -35,6 +35,7 @@ from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, NewerFile, StoreError
 from workers.store import marker
 from workers.store.checksummed import from_json, from_parquet, to_json, to_parquet
+from workers.store.failures import Failure
 from workers.store.files import Files, open_files
 from workers.store.record import (
     DETAIL_SCHEMA,
@@ -280,27 +281,24 @@ class Store(States):
 
     # Failures -----------------------------------------------------------------------------------------------
 
-    def write_failure(self, trial: str, failure: dict[str, Any]) -> None:
-        """Note how a trial ended that gave no result; replaces an earlier note."""
-        self.files.write(f"failures/{trial}.json", to_json(failure))
+    def write_failure(self, trial: str, failure: Failure) -> None:
+        """Keep how a trial failed; replaces an earlier failure."""
+        self.files.write(f"failures/{trial}.json", to_json(failure.to_json()))
 
-    def failures(self) -> dict[str, dict[str, Any]]:
-        """The failed trials: id to what is known of it (`outcome`, `reason`, `step`, `traceback`, ...)."""
+    def failures(self) -> dict[str, Failure]:
+        """The failures of all failed trials, by trial id."""
         trials = [name.removesuffix(".json") for name in self.files.names("failures")]
         return {trial: failure for trial in trials if (failure := self.failure(trial)) is not None}
 
-    def failure(self, trial: str) -> dict[str, Any] | None:
-        """What is known of a failed trial; None if it has not failed. A damaged note still says that it has."""
+    def failure(self, trial: str) -> Failure | None:
+        """How a trial failed; None if it has not. A damaged file still says that it has."""
         path = f"failures/{trial}.json"
         try:
-            failure = from_json(path, self.files.read(path))
-            if not {"outcome", "reason"} <= failure.keys():
-                raise CorruptFile(path, "has no outcome or no reason")
-            return failure
+            return Failure.of_json(from_json(path, self.files.read(path)))
         except FileNotFoundError:
             return None
-        except (CorruptFile, OSError) as error:
-            return {"outcome": "io", "reason": f"what was noted of its failure cannot be read: {error}"}
+        except (CorruptFile, OSError, ValueError) as error:
+            return Failure(outcome="io", reason=f"the failure record is unreadable: {error}")
 
     def forget_failure(self, trial: str) -> None:
         """Let a trial run again, with all its retries."""

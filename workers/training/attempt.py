@@ -9,15 +9,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from workers.errors import TimedOut
+from workers.errors import Outcome, TimedOut
+from workers.store.failures import Failure
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
 from workers.store.store import Store
 from workers.training.device import Device
-from workers.training.outcomes import Outcome, failure_of, is_disk_full
+from workers.training.outcomes import failure_of, is_disk_full
 from workers.trial import Job, trial_id
 
 LONGEST_GRACE = 30.0
@@ -38,16 +39,20 @@ class Ending:
     """How an attempt ended, and at which step.
 
     `interrupted` and `disk_full` say nothing about the trial: its next attempt continues from the last saved state.
-    `failure` is what `failure_of` keeps of any other outcome than `done`.
+    Every outcome but `done` and `interrupted` has a `failure`.
     """
 
     outcome: Literal["interrupted", "disk_full"] | Outcome
     step: int | None = None
-    failure: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
 
-    @property
-    def reason(self) -> str:
-        return str(self.failure.get("reason", ""))
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, data: dict[str, Any]) -> Ending:
+        failure = data["failure"]
+        return cls(data["outcome"], data["step"], None if failure is None else Failure.of_json(failure))
 
 
 class Attempt:
@@ -95,7 +100,7 @@ class Attempt:
             faulthandler.dump_traceback(file)
             file.seek(0)
             where = file.read().decode("utf-8", "replace")
-        self._log.end(HUNG, {"reason": f"thread stacks:\n{where}", "step": self.step})
+        self._log.end(HUNG, self.step, f"thread stacks:\n{where}")
         os._exit(1)
 
     def advance(self, seconds: float) -> Ending | None:
@@ -106,7 +111,7 @@ class Attempt:
                 self._log.flush()
             else:
                 self._ended = True
-                self._log.end(ending.outcome, ending.failure)
+                self._log_end(ending)
         return ending
 
     def close(self) -> None:
@@ -115,7 +120,15 @@ class Attempt:
             self._chunks.close()
         if not self._ended:
             self._ended = True
-            self._log.end("interrupted", {"reason": self._interrupted or "its driver stops", "step": self.step})
+            self._log.end("interrupted", self.step, self._interrupted or "its driver stops")
+
+    def _log_end(self, ending: Ending) -> None:
+        if ending.failure is not None:
+            self._log.end(ending.outcome, ending.failure.step, ending.failure.explanation)
+        elif ending.outcome == "interrupted":
+            self._log.end(ending.outcome, ending.step, self._interrupted or "")
+        else:
+            self._log.end(ending.outcome, ending.step)
 
     def _advance(self, deadline: float) -> Ending | None:
         try:
@@ -126,12 +139,12 @@ class Attempt:
                 self._check()
                 if self._interrupted is not None:
                     self._chunks.close()
-                    return Ending("interrupted", step, {"reason": self._interrupted})
+                    return Ending("interrupted", step)
                 if time.monotonic() >= deadline:
                     return None
         except (Exception, SystemExit) as error:  # code of the user's own may exit
-            failure = failure_of(error, self.step) | {"log": self._log.path}
-            return Ending("disk_full" if is_disk_full(error) else failure["outcome"], self.step, failure)
+            failure = failure_of(error, self.step, self._log.path)
+            return Ending("disk_full" if is_disk_full(error) else failure.outcome, self.step, failure)
         return Ending("done", self._job.last_step)
 
     def _check(self) -> None:

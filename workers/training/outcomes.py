@@ -1,17 +1,15 @@
-"""How a trial can end, and what is noted of one that failed."""
+"""How exceptions become the failures of trials."""
 
 from __future__ import annotations
 
 import errno
 import socket
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
 
-from workers.errors import InputError, PrunesweepError, StoreError, TrialError
-
-Outcome = Literal["done", "diverged", "out_of_memory", "lost_worker", "timeout", "io", "bad_input", "bug"]
-FAILURES: tuple[Outcome, ...] = get_args(Outcome)[1:]
+from workers.errors import InputError, Outcome, PrunesweepError, StoreError, TrialError
+from workers.store.failures import Failure
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -34,27 +32,30 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
-def failure_of(error: BaseException, step: int | None) -> dict[str, Any]:
-    """What is kept of a failure: JSON data with the outcome, the reason, where and when, and the traceback of a bug."""
-    outcome = outcome_of(error)
-    reason = str(error) if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
-    return {
-        "outcome": outcome,
-        "reason": reason,
-        "step": at if (at := getattr(error, "step", None)) is not None else step,
-        "host": socket.gethostname(),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "traceback": None if isinstance(error, PrunesweepError) else "".join(traceback.format_exception(error)),
-    }
+def failure_of(error: BaseException, step: int | None, log: str | None = None) -> Failure:
+    """The failure of an attempt that an exception ended, at a step (unless the exception knows better).
+
+    `log` is the path of the attempt's log. Exceptions that prunesweep does not raise on purpose keep their traceback.
+    """
+    step_of_error = getattr(error, "step", None)
+    failure = Failure(
+        outcome=outcome_of(error),
+        reason=f"{type(error).__name__}: {error}",
+        step=step if step_of_error is None else step_of_error,
+        host=socket.gethostname(),
+        at=_now(),
+        log=log,
+    )
+    if isinstance(error, PrunesweepError):
+        return replace(failure, reason=error.message, hint=error.hint)
+    return replace(failure, traceback="".join(traceback.format_exception(error)))
 
 
-def lost_worker(step: int | None) -> dict[str, Any]:
+def lost_worker(step: int | None) -> Failure:
     """The failure of a trial whose worker process or machine went away."""
-    return {
-        "outcome": "lost_worker",
-        "reason": "its worker was lost (killed, crashed, or its machine went away)",
-        "step": step,
-        "host": None,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "traceback": None,
-    }
+    reason = "its worker was lost (killed, crashed, or its machine went away)"
+    return Failure(outcome="lost_worker", reason=reason, step=step, at=_now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

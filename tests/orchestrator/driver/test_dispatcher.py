@@ -12,6 +12,7 @@ from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from tests.support.jobs import jobs
 from workers.errors import StoreError
+from workers.store.failures import Failure
 from workers.store.store import Store
 from workers.training.attempt import Ending
 from workers.training.outcomes import lost_worker
@@ -80,13 +81,13 @@ def test_lost_workers_are_counted_over_drivers(sweep):
     assert take(another) == "a"
     another.ended("a", failed("lost_worker"))
     assert "a" in another.agenda.failed
-    assert sweep.store.failure("a")["attempts"] == {"lost_worker": 3}
+    assert sweep.store.failure("a").attempts == {"lost_worker": 3}
     sweep.store.forget_failure("a")
     assert sweep.store.losses("a") == {}
 
 
 def failed(outcome):
-    return Ending(outcome, 3, {"outcome": outcome, "reason": "because", "step": 3})
+    return Ending(outcome, 3, Failure(outcome=outcome, reason="because", step=3))
 
 
 def take(dispatcher):
@@ -120,8 +121,8 @@ def test_a_trial_that_lost_three_workers_is_set_aside_with_its_children(sweep):
         begun = sweep.clock.now
         sweep.dispatcher.ended("a", Ending("lost_worker", 3, lost_worker(3)))
         delays.append(begun)
-    assert sweep.store.failure("a")["outcome"] == "lost_worker"
-    assert sweep.store.failure("a")["attempts"] == {"lost_worker": 3}
+    assert sweep.store.failure("a").outcome == "lost_worker"
+    assert sweep.store.failure("a").attempts == {"lost_worker": 3}
     assert sweep.dispatcher.agenda.blocked == {"child"}
     assert delays[2] - delays[1] > delays[1] - delays[0] > 0
     assert sweep.dispatcher.finished
@@ -134,14 +135,14 @@ def test_budgets_are_kept_apart_by_class(sweep):
         assert sweep.store.failure("a") is None
     sweep.dispatcher.agenda.running.add("a")
     sweep.dispatcher.ended("a", failed("io"))
-    assert sweep.store.failure("a")["attempts"] == {"lost_worker": 2, "io": 2}
+    assert sweep.store.failure("a").attempts == {"lost_worker": 2, "io": 2}
 
 
 @pytest.mark.parametrize("outcome", ["diverged", "out_of_memory", "bad_input", "bug", "timeout"])
 def test_what_trying_again_cannot_mend_or_may_not_is_final(sweep, outcome):
     name = take(sweep.dispatcher)
     sweep.dispatcher.ended(name, failed(outcome))
-    assert sweep.store.failure(name)["outcome"] == outcome
+    assert sweep.store.failure(name).outcome == outcome
     assert name in sweep.dispatcher.agenda.failed
 
 

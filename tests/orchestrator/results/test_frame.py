@@ -6,6 +6,7 @@ import pytest
 from orchestrator.results.frame import join, to_frame
 from tests.support.records import EVALUATION, cell, cells_table, dense_cell, make_store, record, record_of
 from workers.errors import InputError
+from workers.store.failures import Failure
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_failures_are_told_from_what_they_block(tmp_path, dense):
     reached = cell(technique="weight_rewinding")
     store = make_store(tmp_path, [dense, failed, blocked, reached], [record_of(dense), record_of(reached)])
     for trial in (failed["trial"], reached["trial"]):
-        store.write_failure(trial, {"outcome": "diverged", "reason": "the loss is NaN"})
+        store.write_failure(trial, Failure(outcome="diverged", reason="the loss is NaN"))
     failures = {name: row["failure"] for name, row in by_technique(store).items()}
     assert failures == {
         "dense": None,

@@ -68,7 +68,7 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
         logging.getLogger("workers.training.run").info("continues from step 5")
         logging.getLogger("a_plugin").warning("strange data")
         logging.getLogger("a_plugin").info("chatter")
-        log.end("bug", {"outcome": "bug", "step": 7, "reason": "short", "traceback": "Traceback ...\nValueError: x"})
+        log.end("bug", 7, "Traceback ...\nValueError: x")
     logging.getLogger("workers.training.run").warning("not of this attempt")
     lines = read_log(store, "abc").splitlines()
     assert "attempt 1 at trial abc begins: host" in lines[0]
@@ -87,9 +87,9 @@ def test_the_outcome_of_the_latest_attempt_is_read_from_its_last_entry(store):
     first = AttemptLog(store.files, "abc")
     first.flush(force=True)
     assert latest_outcome(store.files, "abc") is None  # it still runs
-    first.end(HUNG, {"reason": "thread stacks:\n  File x, line 3", "step": 4})
+    first.end(HUNG, 4, "thread stacks:\n  File x, line 3")
     assert latest_outcome(store.files, "abc") == HUNG
-    AttemptLog(store.files, "abc").end("done", {})
+    AttemptLog(store.files, "abc").end("done", None)
     assert latest_outcome(store.files, "abc") == "done"
 
 
@@ -117,7 +117,7 @@ def test_a_log_that_cannot_be_written_is_no_failure(store, monkeypatch):
     log = AttemptLog(store.files, "abc")
     monkeypatch.setattr(store.files, "write", full)
     with log.recording():
-        log.end("done", {})
+        log.end("done", None)
 
 
 def test_the_command_takes_a_store_and_a_trial_or_only_a_trial(store, monkeypatch, capsys):

@@ -18,6 +18,7 @@ from tests.support.faulty_files import FaultyFiles, ReadOnlyFiles
 from workers import crashpoints
 from workers.errors import CorruptFile, StoreError
 from workers.store.bucket import ArrowFiles
+from workers.store.failures import Failure
 from workers.store.files import LocalFiles, walk
 from workers.store.record import RESULT_COLUMNS, SCHEMA
 from workers.store.store import RecordKey, Store
@@ -186,10 +187,10 @@ class TestContract:
 
     def test_failures(self, store, files):
         assert (store.failure("a"), store.failures()) == (None, {})
-        store.write_failure("a", {"outcome": "bug", "reason": "why"})
-        assert store.failures() == {"a": {"outcome": "bug", "reason": "why"}}
+        store.write_failure("a", Failure(outcome="bug", reason="why"))
+        assert store.failures() == {"a": Failure(outcome="bug", reason="why")}
         files.write("failures/a.json", b"[1]")
-        assert store.failure("a")["outcome"] == "io"
+        assert store.failure("a").outcome == "io"
         store.forget_failure("a")
         assert store.failures() == {}
 
@@ -397,8 +398,8 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
 
     @rule(trial=trials, reason=st.text(max_size=5))
     def fail(self, trial, reason):
-        self.store.write_failure(trial, {"outcome": "bug", "reason": reason})
-        self.failures[trial] = {"outcome": "bug", "reason": reason}
+        self.store.write_failure(trial, Failure(outcome="bug", reason=reason))
+        self.failures[trial] = Failure(outcome="bug", reason=reason)
 
     @rule(trial=trials)
     def forget(self, trial):

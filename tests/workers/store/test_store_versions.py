@@ -15,6 +15,7 @@ from tests.support.places import GOLDEN
 from workers.errors import CorruptFile, NewerFile, StoreError
 from workers.store import marker, record, store
 from workers.store.checksummed import from_parquet, to_parquet
+from workers.store.failures import Failure
 from workers.store.record import SCHEMA, SCHEMA_VERSION
 from workers.store.store import Store
 from workers.training import checkpoint
@@ -57,7 +58,7 @@ def test_states_sweeps_facts_and_failures_of_version_1(golden):
     [facts] = golden.files.names("facts")
     assert golden.facts(facts.removesuffix(".json"))["dataset"]["train_images"] == 60
     assert golden.failures() == {
-        "0" * 20: {"outcome": "diverged", "reason": "loss is nan at step 3", "step": 3},
+        "0" * 20: Failure(outcome="diverged", reason="loss is nan at step 3", step=3),
     }
 
 

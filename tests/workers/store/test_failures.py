@@ -1,0 +1,48 @@
+"""Failures as JSON, those that early versions wrote included."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from workers.store.failures import Failure
+
+EARLY = {
+    "outcome": "bad_input",
+    "reason": "the data changed\n\nhint: restore them",
+    "step": 3,
+    "host": "node1",
+    "at": "2026-01-02T03:04:05+00:00",
+    "traceback": None,
+}
+
+
+def test_a_failure_survives_json():
+    failure = Failure(
+        outcome="io", reason="disk\nfull", hint="make room", step=7, attempts={"io": 2}, log="logs/a/0001.log"
+    )
+    assert Failure.of_json(json.loads(json.dumps(failure.to_json()))) == failure
+
+
+def test_early_versions_wrote_the_hint_at_the_end_of_the_reason():
+    failure = Failure.of_json(EARLY)
+    assert (failure.reason, failure.hint) == ("the data changed", "restore them")
+    assert (failure.step, failure.host, failure.at, failure.attempts) == (3, "node1", EARLY["at"], {})
+
+
+def test_what_a_later_version_adds_is_ignored():
+    assert Failure.of_json(EARLY | {"rank": 1}) == Failure.of_json(EARLY)
+
+
+@pytest.mark.parametrize("data", [{}, {"outcome": "bug"}, {"reason": "why"}, {"outcome": 1, "reason": "why"}])
+def test_what_is_not_a_failure_is_refused(data):
+    with pytest.raises(ValueError, match="no outcome or no reason"):
+        Failure.of_json(data)
+
+
+def test_the_explanation_is_the_traceback_or_the_reason_and_its_hint():
+    failure = Failure(outcome="bug", reason="first\nsecond", hint="report it")
+    assert failure.first_line == "first"
+    assert failure.explanation == "first\nsecond\n\nhint: report it"
+    assert Failure(outcome="bug", reason="first", traceback="Traceback ...").explanation == "Traceback ..."
