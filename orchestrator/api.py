@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
-from workers.errors import SET_ASIDE, CorruptFile, InputError, MissingStore, StoreError
+from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
 from workers.store.files import absolute
-from workers.store.store import Store
+from workers.store.store import Store, existing_store, store_to_write
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.driver.options import RunOptions
+    from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
     from orchestrator.results.comparison import Comparison, Side
     from orchestrator.results.headline import Headline
     from orchestrator.results.model_export import ExportedModel
-    from orchestrator.search.search import Pruned, Round
-    from orchestrator.search.settings import SearchSettings
+    from orchestrator.search.rounds import Round
+    from orchestrator.search.search import Pruned
     from orchestrator.sweep.spec import SweepSpec
     from orchestrator.upkeep.status import Status
 
@@ -60,7 +63,8 @@ def run(
     Raises InputError or StoreError before any work starts, StoreError also when another driver has the store, takes
     it over, or there is no room in it.
     """
-    from orchestrator.driver.session import RunOptions, driving, run_plan
+    from orchestrator.driver.options import RunOptions
+    from orchestrator.driver.session import driving
     from orchestrator.planning import changes, expand
     from orchestrator.planning.crossing import find_out
     from orchestrator.planning.select import check_picked, selector
@@ -71,10 +75,27 @@ def run(
     whole = expand.make_plan(sweep, known)
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")
-    with driving(whole, known, location, accept_changes=accept_changes) as (opened, lease):
-        opened.add_sweep(sweep.name, changes.resolved(whole), whole.table())
+    options = options or RunOptions()
+    with driving(whole, known, location, accept_changes=accept_changes) as session:
+        session.store.add_sweep(sweep.name, changes.resolved(whole), whole.table())
         crash_point("session.added")
-        return run_plan(part, opened, lease, options or RunOptions(), loaded=known.loaded)
+        summary = session.run(iter([part]), options)
+        if sweep.keep == "results_only" and summary.trained and not summary.interrupted:
+            _delete_unneeded_states(session.store, options.quiet)
+        return summary
+
+
+def _delete_unneeded_states(store: Store, quiet: bool) -> None:
+    """Delete the states that no sweep of the store needs any more, and say so."""
+    from orchestrator.upkeep.gc import give_up
+
+    try:
+        garbage = give_up(store)
+    except StoreError as error:  # the run itself is done
+        print(f"warning: kept all states: {error}", file=sys.stderr)
+        return
+    if garbage.bytes and not quiet:
+        print(garbage, file=sys.stderr)
 
 
 def resume(
@@ -89,7 +110,6 @@ def resume(
 
     If that is a search, go on with it as `prune` does, for what was asked of it then; `on_round` is that of `prune`.
     """
-    from orchestrator.search.settings import SearchSettings
     from orchestrator.sweep.spec import spec_from_dict
 
     kept = _newest_sweep(store, sweep)
@@ -105,8 +125,6 @@ def resume(
 
 def search_to_resume(store: Location, sweep: str | None = None) -> SearchSettings | None:
     """What was asked of the search that `resume` would go on with; None where that is no search."""
-    from orchestrator.search.settings import SearchSettings
-
     return SearchSettings.of(_newest_sweep(store, sweep))
 
 
@@ -118,7 +136,7 @@ def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     try:
         return opened.read_sweep(folders[-1])
     except CorruptFile as error:
-        raise StoreError(str(error), hint=f"{SET_ASIDE}; then `prunesweep run` its sweep file again") from error
+        raise StoreError(error.message, hint=f"{SET_ASIDE}; then `prunesweep run` its sweep file again") from error
 
 
 def prune(
@@ -126,7 +144,7 @@ def prune(
     store: Location | None = None,
     *,
     tolerance: float,
-    rate: str = "20%",
+    rate: str = DEFAULT_RATE,
     replicates: int = 1,
     max_rounds: int | None = None,
     to: Location | None = None,
@@ -143,9 +161,8 @@ def prune(
     round, the dense network first. Does only what is missing in the store. Raises as `run` does.
     Source: Renda, Frankle, Carbin (ICLR 2020), Algorithm 1.
     """
-    from orchestrator.driver.session import RunOptions
+    from orchestrator.driver.options import RunOptions
     from orchestrator.search.search import search
-    from orchestrator.search.settings import SearchSettings
     from orchestrator.search.sweep import load_without_grid
     from orchestrator.sweep.spec import SweepSpec
 
@@ -232,28 +249,6 @@ def _side(location: Location) -> Side:
     joined = read(location)
     published = source().citation if is_published(location) else None
     return Side(os.fspath(location), joined.rows, published, joined.unreadable)
-
-
-def store_to_write(location: Location) -> Store | None:
-    """A store that is already there, or None. Raises StoreError where nothing can be written to it."""
-    store = existing_store(location)
-    if store is not None:
-        store.check_writable()
-    return store
-
-
-def existing_store(store: Location | None) -> Store | None:
-    """A store that is already there, or None."""
-    if store is None:
-        return None
-    try:
-        return Store(store)
-    except MissingStore:
-        from workers.store.files import open_files
-
-        if open_files(store).names(""):
-            raise
-        return None
 
 
 def _folder(to: Location | None, default: str) -> str:

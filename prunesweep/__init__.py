@@ -22,7 +22,8 @@ pin("orchestrator", "workers")
 
 if TYPE_CHECKING:
     from orchestrator.api import compare, export_model, frame, headline, load, plan, prune, resume, run, status
-    from orchestrator.driver.session import RunOptions, Summary
+    from orchestrator.driver.options import RunOptions
+    from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
     from orchestrator.results.export import export
     from orchestrator.results.figure import accuracy_vs_compression as figure
@@ -53,10 +54,10 @@ _HOMES = {
     "export": "orchestrator.results.export",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",
-    "RunOptions": "orchestrator.driver.session",
+    "RunOptions": "orchestrator.driver.options",
     "ExportedModel": "orchestrator.results.model_export",
     "Pruned": "orchestrator.search.search",
-    "Summary": "orchestrator.driver.session",
+    "Summary": "orchestrator.driver.summary",
     "Plan": "orchestrator.planning.plan",
     "SweepSpec": "orchestrator.sweep.spec",
     "SpecError": "orchestrator.sweep.problems",

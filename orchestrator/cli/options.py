@@ -103,7 +103,7 @@ def only_of(only: str | None, network: str | None, schedule: str | None) -> str 
 
 
 def run_options(given: dict[str, Any]) -> Any:
-    from orchestrator.driver.session import RunOptions
+    from orchestrator.driver.options import RunOptions
     from workers.text import parse_duration
 
     stop_after, retry = given["stop_after"], given["retry_failed"]

@@ -12,7 +12,8 @@ from workers.text import plural, size
 
 if TYPE_CHECKING:
     from orchestrator.results.model_export import ExportedModel
-    from orchestrator.search.search import Pruned, Round
+    from orchestrator.search.rounds import Round
+    from orchestrator.search.search import Pruned
 
 
 def finish_search(found: Pruned, tolerance: float, store: str | None, again: str, as_json: bool = False) -> None:

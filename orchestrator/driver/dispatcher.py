@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
-from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
+from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
 from workers.store.failures import Failure
@@ -21,20 +21,22 @@ from workers.store.store import Store
 from workers.training.attempt import Ending
 from workers.trial import Job, trial_id
 
+CONTINUE = "finished work is saved; continue with `prunesweep resume`"
+
 _FIRST_DELAY = 2.0
 _LONGEST_DELAY = 300.0
 
 
 class Dispatcher:
-    """Hands out jobs, tries failed ones again as often as `retries` allows, and stops where going on is no use.
+    """Hands out jobs, tries failed ones again as often as `retries` allows, and stops where the sweep cannot continue.
 
-    A trial that failed for good is noted in the store, and its descendants are blocked. `all_done` is called when
-    there is nothing more to hand out, and may put more on the agenda.
+    A trial that failed for good is noted in the store, and its descendants are blocked. Once all jobs are done, the
+    work is asked for more.
     """
 
     def __init__(
         self,
-        agenda: Agenda,
+        work: Work,
         store: Store,
         *,
         interrupt: Interrupt,
@@ -43,25 +45,25 @@ class Dispatcher:
         lease: Lease,
         retries: Mapping[str, int],
         first_delay: float = _FIRST_DELAY,
-        all_done: Callable[[], None] = lambda: None,
     ) -> None:
-        self.agenda = agenda
+        self.agenda = work.agenda
         self.interrupt = interrupt
         self.progress = progress
-        self.stalled: str | None = None
+        self.stalled: StoreError | None = None
+        self._work = work
         self._store = store
         self._room = room
         self._lease = lease
         self._retries = retries
         self._first_delay = first_delay
-        self._all_done = all_done
         self._failures: dict[str, Counter[str]] = {}
         self._noted = {name.removesuffix(".json") for name in store.files.names("losses")}
 
     @property
-    def problem(self) -> str | None:
-        """Why the sweep cannot go on, if it cannot."""
-        return self._lease.problem or self._room.problem or self.stalled
+    def problem(self) -> StoreError | None:
+        """Why the sweep cannot continue, if it cannot."""
+        reason = self._lease.problem or self._room.problem
+        return StoreError(reason, hint=CONTINUE) if reason else self.stalled
 
     @property
     def stopping(self) -> bool:
@@ -106,7 +108,7 @@ class Dispatcher:
             self.progress.finished(name)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
-                self._look_further()
+                self._extend()
         elif ending.outcome == "interrupted":
             self.agenda.give_back(name)
         elif ending.outcome == "disk_full":
@@ -116,11 +118,14 @@ class Dispatcher:
             assert ending.failure is not None
             self._failed(name, ending.failure)
 
-    def _look_further(self) -> None:
+    def _extend(self) -> None:
         try:
-            self._all_done()
-        except (StoreError, OSError) as error:  # Tune would take it for a fault of the trial
-            self.stalled = str(error)
+            if self._work.extend():
+                self.progress.show_plan(self._work.plan)
+        except StoreError as error:  # Tune would take it for a fault of the trial
+            self.stalled = error
+        except OSError as error:
+            self.stalled = StoreError(str(error), hint=CONTINUE)
 
     def _failed(self, name: str, failure: Failure) -> None:
         counts = self._failures.setdefault(name, Counter(self._store.losses(name)))

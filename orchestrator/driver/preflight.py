@@ -1,6 +1,6 @@
-"""What every machine must have, looked at before anything starts: the store, code and data.
+"""Checks before anything starts: every node needs the store, the user's code and the data.
 
-Ray is imported only to ask other machines: a run in this process does without.
+Ray is imported only to ask other nodes: a run in this process does without it.
 """
 
 from __future__ import annotations
@@ -16,45 +16,49 @@ from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
 from workers.registry import is_own, load, lookup, search
 from workers.store.store import Store
+from workers.text import plural
 from workers.trial import Dataset, Job
 
-
-def _look(function: Callable[..., Any], arguments: Sequence[Any], nodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What a function returns on each of some machines, by address."""
-    import ray
-
-    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    task = ray.remote(num_cpus=0)(function)
-    looking = {
-        node["NodeManagerAddress"]: task.options(
-            scheduling_strategy=strategy(node_id=node["NodeID"], soft=False)
-        ).remote(*arguments)
-        for node in nodes
-    }
-    return {address: ray.get(looked) for address, looked in looking.items()}
+Nodes = Iterable[dict[str, Any]]
+"""Nodes as `ray.nodes` describes them."""
 
 
-def _alive() -> list[dict[str, Any]]:
+def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> None:
+    """Raise InputError unless this process can run a plan that needs data sets. `folder` has the user's own code."""
+    check_gpus(plan.spec.resources.gpus)
+    problem = data_problem(datasets, folder)
+    if problem is not None:
+        raise InputError(problem.message, hint=problem.hint) from problem
+
+
+def check_cluster(plan: Plan, datasets: Sequence[Dataset], folder: str, store: Store) -> None:
+    """Raise InputError unless every node of the cluster can run a plan that needs data sets, and sees the store."""
+    check_shared(store, alive())
+    check_importable(own_functions(plan), folder, alive())
+    check_data(datasets, folder, alive())
+
+
+def alive() -> list[dict[str, Any]]:
+    """The living nodes of the cluster."""
     import ray
 
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def check_shared(store: Store) -> None:
-    """Raise InputError unless every machine of the cluster sees this very store."""
-    nodes = _alive()
+def check_shared(store: Store, nodes: Sequence[dict[str, Any]]) -> None:
+    """Raise InputError unless every node sees the same store."""
     if len(nodes) < 2:
         return
     token = f"cache/shared-{os.getpid()}-{time.time_ns()}"
     store.files.write(token, b"")
     try:
-        blind = [address for address, seen in _look(_sees, (store.location, token), nodes).items() if not seen]
+        blind = [address for address, seen in _ask(nodes, _sees, store.location, token).items() if not seen]
     finally:
         store.files.delete(token)
     if blind:
         raise InputError(
-            f"store `{store.location}` is not the same on every machine: {', '.join(sorted(blind))} cannot see it",
-            hint="put it on a filesystem or object store that all of them share, at the same path",
+            f"store `{store.location}` is not the same on every node; not found on: {', '.join(sorted(blind))}",
+            hint="put it on a filesystem or object store that all nodes share, at the same path",
         )
 
 
@@ -71,45 +75,45 @@ def own_functions(plan: Plan) -> list[str]:
     return [name for name in dict.fromkeys(names) if is_own(name)]
 
 
-def check_importable(functions: Sequence[str], folder: str) -> None:
-    """Raise InputError unless every machine of the cluster can import functions, `folder` being searched first."""
+def check_importable(functions: Sequence[str], folder: str, nodes: Nodes) -> None:
+    """Raise InputError unless every node can import the functions; `folder` is searched first."""
     if not functions:
         return
-    for address, problem in _look(problem_with, (functions, folder), _alive()).items():
+    for address, problem in _ask(nodes, import_problem, functions, folder).items():
         if problem is not None:
             raise InputError(
-                f"machine {address} cannot use the code of this sweep: {problem}",
-                hint=f"install the package on every machine, or share `{folder}` among them at the same path",
+                f"node {address} cannot use the code of this sweep: {problem.message}",
+                hint=f"install the package on every node, or share `{folder}` among them at the same path",
             )
 
 
-def problem_with(functions: Sequence[str], folder: str) -> str | None:
-    """Why one of some functions cannot be imported in this process, or None."""
+def import_problem(functions: Sequence[str], folder: str) -> InputError | None:
+    """Why one of the functions cannot be imported in this process, or None."""
     search(folder)
     try:
         for function in functions:
             load(function)
     except InputError as error:
-        return str(error).partition("\n")[0]
+        return error
     return None
 
 
-def gpu_problem(gpus: Fraction) -> str | None:
-    """Why trials that ask for GPUs cannot run in this process, or None."""
+def check_gpus(gpus: Fraction) -> None:
+    """Raise InputError if trials need GPUs and this process has none."""
     import torch
 
-    if not gpus or torch.cuda.is_available():
-        return None
-    return (
-        f"a trial is to have {gpus} GPUs, and torch finds none on this machine\n\n"
-        "hint: remove `gpus` from `resources` in the sweep file, or look at `prunesweep doctor`"
-    )
+    if gpus and not torch.cuda.is_available():
+        count = plural(int(gpus), "GPU") if gpus.denominator == 1 else f"{gpus} GPU"
+        raise InputError(
+            f"each trial needs {count}, but torch sees none on this machine",
+            hint="remove `gpus` from `resources` in the sweep file, or run `prunesweep doctor`",
+        )
 
 
 def unseen_data(jobs: Iterable[Job], loaded: Collection[str] = ()) -> list[Dataset]:
-    """The data sets of some jobs that lie outside the package, and that nobody has loaded just now to plan them.
+    """The data sets of jobs that are not part of the package and have not just been loaded to plan the jobs.
 
-    `loaded` are fingerprints. Facts that are known beforehand say nothing of whether the data are there.
+    `loaded` are fingerprints. Facts that come with the package do not show whether the data are there.
     """
     datasets = {id(job.trial.task): job.trial.task.dataset for job in jobs}.values()
     entries = [(dataset, lookup(DATASETS, dataset.name, "data set")) for dataset in datasets]
@@ -120,22 +124,21 @@ def unseen_data(jobs: Iterable[Job], loaded: Collection[str] = ()) -> list[Datas
     ]
 
 
-def check_data(datasets: Sequence[Dataset], folder: str) -> None:
-    """Raise InputError unless every machine of the cluster has some data sets, as planned. `folder` has own code.
+def check_data(datasets: Sequence[Dataset], folder: str, nodes: Sequence[dict[str, Any]]) -> None:
+    """Raise InputError unless every node has the data sets as planned. `folder` has the user's own code.
 
-    One machine goes first: where it may download them, the others find them if they share its files.
+    The first node goes alone: if it downloads the data, nodes that share its files find them.
     """
     if not datasets:
         return
-    nodes = _alive()
     for part in (nodes[:1], nodes[1:]):
-        for address, problem in _look(data_problem, (datasets, folder), part).items():
+        for address, problem in _ask(part, data_problem, datasets, folder).items():
             if problem is not None:
-                raise InputError(f"machine {address}: {problem}")
+                raise InputError(f"node {address}: {problem.message}", hint=problem.hint)
 
 
-def data_problem(datasets: Sequence[Dataset], folder: str) -> str | None:
-    """Why one of some data sets cannot be loaded in this process, or is not what was planned; None if all are."""
+def data_problem(datasets: Sequence[Dataset], folder: str) -> PrunesweepError | None:
+    """Why one of the data sets cannot be loaded in this process, or differs from what was planned, or None."""
     from workers.data.images import load_images
 
     search(folder)
@@ -143,5 +146,20 @@ def data_problem(datasets: Sequence[Dataset], folder: str) -> str | None:
         for dataset in datasets:
             load_images(dataset)
     except PrunesweepError as error:
-        return str(error)
+        return error
     return None
+
+
+def _ask(nodes: Nodes, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+    """What a function returns on each of the nodes, by address."""
+    import ray
+
+    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+    task = ray.remote(num_cpus=0)(function)
+    answers = {
+        node["NodeManagerAddress"]: task.options(
+            scheduling_strategy=strategy(node_id=node["NodeID"], soft=False)
+        ).remote(*arguments)
+        for node in nodes
+    }
+    return {address: ray.get(answer) for address, answer in answers.items()}

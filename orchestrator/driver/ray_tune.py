@@ -28,8 +28,9 @@ from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
-from orchestrator.driver.dispatcher import Dispatcher
+from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.ray_watchdog import leave_if_ray_ends
+from workers.errors import StoreError
 from workers.registry import search
 from workers.store.files import Files
 from workers.store.logs import HUNG, latest_outcome
@@ -248,7 +249,8 @@ class Watch(tune.Callback):
         if not self._moved or not dispatcher.agenda.running or any(t.status == TuneTrial.RUNNING for t in trials):
             self._moved = now
         elif now - self._moved > _STALL_SECONDS:
-            dispatcher.stalled = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {machines_there()}"
+            reason = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {machines_there()}"
+            dispatcher.stalled = StoreError(reason, hint=CONTINUE)
 
     def _name_silent(self, now: float) -> None:
         """Say once of each trial that it has not reported for long: only a time limit ends one that hangs."""

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator import api
 from orchestrator.planning import expand
 from orchestrator.planning.crossing import find_out
 from orchestrator.planning.estimate import seconds_left
@@ -14,6 +13,7 @@ from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
 from orchestrator.planning.select import check_picked, selector
 from orchestrator.sweep.spec import SweepSpec
+from workers.store.store import existing_store
 from workers.text import duration, plural, size
 
 
@@ -73,7 +73,7 @@ def preview(
 
     Facts that are `known_before` need no look at data and networks.
     """
-    existing = api.existing_store(store or spec.store)
+    existing = existing_store(store or spec.store)
     known = find_out(spec, existing, known_before)
     plan = expand.make_plan(spec, known)
     if only is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator import api
 from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import SweepSpec
+from workers.store.store import existing_store
 from workers.text import plural
 
 
@@ -65,7 +65,7 @@ def layers(spec: SweepSpec, store: str | None = None, known_before: Facts | None
         (setting.dataset.label, setting.network.label, setting.pruning.label): setting.question
         for setting in cross(spec)
     }
-    facts = find_out(spec, api.existing_store(store or spec.store), known_before)
+    facts = find_out(spec, existing_store(store or spec.store), known_before)
     return [
         Layers(*labels, [Layer(**layer) for layer in facts[question].facts["network"]["layers"]])
         for labels, question in questions.items()

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import prunesweep as ps
-from orchestrator.driver.session import RunOptions
+from orchestrator.driver.options import RunOptions
 from tests.support.command import SWEEP
 from tests.support.stores import attempts, with_facts
 

@@ -20,7 +20,7 @@ from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.lease import Lease
-from orchestrator.driver.session import RunOptions
+from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
 from workers.errors import FAILURES, InputError, StoreError

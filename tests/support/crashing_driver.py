@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 import prunesweep as ps
-from orchestrator.driver.session import RunOptions
+from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from workers import crashpoints
 from workers.store.store import Store

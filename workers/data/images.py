@@ -146,7 +146,7 @@ def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
         images, facts = _load(dataset.name, _key(dataset))
     except InputError as error:
         if dataset.fingerprint:
-            raise BadInput(str(error)) from error
+            raise BadInput(error.message, hint=error.hint) from error
         raise
     if dataset.fingerprint not in ("", facts.fingerprint):
         where = ", ".join(f"{key} `{value}`" for key, value in dataset.arguments.items()) or "no arguments"

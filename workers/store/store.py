@@ -32,7 +32,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from workers.crashpoints import crash_point
-from workers.errors import SET_ASIDE, CorruptFile, NewerFile, StoreError
+from workers.errors import SET_ASIDE, CorruptFile, MissingStore, NewerFile, StoreError
 from workers.store import marker
 from workers.store.checksummed import from_json, from_parquet, to_json, to_parquet
 from workers.store.failures import Failure
@@ -394,3 +394,23 @@ def parse_record_name(name: str) -> RecordKey | None:
 
 def _detail_table(detail: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA)
+
+
+def existing_store(location: str | os.PathLike[str] | None) -> Store | None:
+    """The store at a location; None without a location, or if nothing is there. Raises StoreError for anything else."""
+    if location is None:
+        return None
+    try:
+        return Store(location)
+    except MissingStore:
+        if open_files(location).names(""):
+            raise
+        return None
+
+
+def store_to_write(location: str | os.PathLike[str]) -> Store | None:
+    """The store at a location, or None if nothing is there. Raises StoreError if it cannot be written to."""
+    store = existing_store(location)
+    if store is not None:
+        store.check_writable()
+    return store

@@ -44,7 +44,7 @@ def read_weights(pretrained: Pretrained, network: nn.Module) -> dict[str, torch.
         tensors = load(data)
         _check_fits(pretrained.path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, network)
     except InputError as error:
-        raise BadInput(str(error)) from error
+        raise BadInput(error.message, hint=error.hint) from error
     return network.state_dict() | tensors
 
 

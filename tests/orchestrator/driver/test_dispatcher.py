@@ -56,8 +56,9 @@ def sweep(tmp_path, monkeypatch):
 
     def again():
         """A new driver."""
+        parts.work = SimpleNamespace(agenda=Agenda(family, set(), clock=parts.clock), plan=None, extend=lambda: False)
         return Dispatcher(
-            Agenda(family, set(), clock=parts.clock),
+            parts.work,
             parts.store,
             interrupt=parts.interrupt,
             progress=parts.said,
@@ -184,7 +185,7 @@ def test_a_disk_that_stays_full_ends_the_sweep(sweep):
         sweep.clock.now = now
         assert not sweep.dispatcher.finished
         assert take(sweep.dispatcher) is None
-    assert sweep.dispatcher.problem.startswith("no room in the store")
+    assert sweep.dispatcher.problem.message.startswith("no room in the store")
     assert sweep.dispatcher.finished
     assert sweep.store.failures() == {}
 
@@ -228,19 +229,21 @@ def test_nothing_begins_once_a_stop_is_asked_for_or_the_lease_is_lost(sweep):
 def test_more_is_looked_for_once_all_is_done_and_trouble_with_that_ends_the_sweep(sweep):
     calls = []
 
-    def look(error=None):
+    def extend(error=None):
         calls.append(error)
         if error:
             raise error
+        return False
 
-    sweep.dispatcher._all_done = look
+    sweep.work.extend = extend
     for name in ("a", "b", "c", "child"):
         assert not calls
         assert take(sweep.dispatcher) is not None
         sweep.dispatcher.ended(name, Ending("done", 5))
     assert calls == [None]
     assert sweep.dispatcher.problem is None
-    sweep.dispatcher._all_done = lambda: look(StoreError("the record is damaged"))
+    sweep.work.extend = lambda: extend(StoreError("the record is damaged", hint="set it aside"))
     sweep.dispatcher.ended("child", Ending("done", 5))
-    assert sweep.dispatcher.problem == "the record is damaged"
+    problem = sweep.dispatcher.problem
+    assert (problem.message, problem.hint) == ("the record is damaged", "set it aside")
     assert sweep.dispatcher.finished

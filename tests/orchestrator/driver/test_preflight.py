@@ -11,14 +11,16 @@ import pytest
 
 from orchestrator.driver.preflight import (
     check_data,
+    check_gpus,
     check_importable,
+    check_this_machine,
     data_problem,
-    gpu_problem,
+    import_problem,
     own_functions,
-    problem_with,
     unseen_data,
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
+from workers.errors import BadInput, InputError
 from workers.trial import Dataset, Network, Recipe, Task
 
 
@@ -38,25 +40,41 @@ def test_functions_of_ones_own_in_a_plan():
     assert found == ["data:load", "losses:focal", "nets:a"]
 
 
-def test_nothing_is_asked_of_a_cluster_without_code_of_ones_own(monkeypatch):
-    monkeypatch.setattr("orchestrator.driver.preflight._alive", None)
-    check_importable([], "anywhere")
-    check_data([], "anywhere")
+def test_nothing_is_asked_of_a_cluster_without_own_code_and_data(monkeypatch):
+    monkeypatch.setattr("orchestrator.driver.preflight._ask", None)
+    node = {"NodeManagerAddress": "10.0.0.1", "NodeID": "1"}
+    check_importable([], "anywhere", [node])
+    check_data([], "anywhere", [node])
+
+
+def test_the_problem_of_a_node_keeps_its_hint(monkeypatch):
+    problem = BadInput("the data changed", hint="plan again")
+    monkeypatch.setattr("orchestrator.driver.preflight._ask", lambda nodes, *_: {"head": problem} if nodes else {})
+    with pytest.raises(InputError) as error:
+        check_data([task().dataset], "anywhere", [{}])
+    assert (error.value.message, error.value.hint) == ("node head: the data changed", "plan again")
+    with pytest.raises(InputError, match="node head cannot use the code of this sweep: the data changed") as error:
+        check_importable(["data:load"], "code", [{}])
+    assert error.value.hint == "install the package on every node, or share `code` among them at the same path"
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "only_here_on_disk.py").write_text("def load(): ...\n")
-    problem = problem_with(["only_here_on_disk:load"], "/no/such/folder")
-    assert problem == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
-    assert problem_with(["only_here_on_disk:load"], str(tmp_path)) is None
-    assert "did you mean" not in problem_with(["only_here_on_disk:lode"], str(tmp_path))
+    problem = import_problem(["only_here_on_disk:load"], "/no/such/folder")
+    assert problem.message == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
+    assert import_problem(["only_here_on_disk:load"], str(tmp_path)) is None
+    misspelled = import_problem(["only_here_on_disk:lode"], str(tmp_path))
+    assert "did you mean" not in misspelled.message
+    assert "did you mean" in misspelled.hint
 
 
-def test_gpus_that_are_not_there_are_refused(monkeypatch):
+@pytest.mark.parametrize(("gpus", "said"), [(Fraction(1, 2), "1/2 GPU"), (Fraction(2), "2 GPUs")])
+def test_missing_gpus_are_refused(gpus, said, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    assert gpu_problem(Fraction(0)) is None
-    assert "a trial is to have 1/2 GPUs, and torch finds none" in gpu_problem(Fraction(1, 2))
+    check_gpus(Fraction(0))
+    with pytest.raises(InputError, match=f"each trial needs {said}, but torch sees none on this machine"):
+        check_gpus(gpus)
 
 
 def test_data_that_nobody_has_loaded_are_looked_at(tmp_path):
@@ -66,8 +84,12 @@ def test_data_that_nobody_has_loaded_are_looked_at(tmp_path):
     assert [dataset.name for dataset in unseen_data(jobs, loaded={""})] == ["cifar10"]  # its facts need no loading
     cifar = replace(task("cifar10").dataset, arguments={"root": str(tmp_path)}, fingerprint="md5:x")
     problem = data_problem([cifar], str(tmp_path))
-    assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem
-    assert "hint: name the folder" in problem
+    assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem.message
+    assert problem.hint.startswith("name the folder")
+    plan = SimpleNamespace(spec=SimpleNamespace(resources=SimpleNamespace(gpus=Fraction(0))))
+    with pytest.raises(InputError) as error:
+        check_this_machine(plan, [cifar], str(tmp_path))
+    assert (error.value.message, error.value.hint) == (problem.message, problem.hint)
 
 
 def test_data_that_changed_since_they_were_planned_are_refused(tmp_path, monkeypatch):
@@ -79,7 +101,7 @@ def test_data_that_changed_since_they_were_planned_are_refused(tmp_path, monkeyp
         " classes=2)\n"
     )
     dataset = Dataset(name="changing_data:load", arguments={"bright": 1}, fingerprint="sha256:before")
-    assert "the data changed since the sweep was planned" in data_problem([dataset], str(tmp_path))
+    assert "the data changed since the sweep was planned" in str(data_problem([dataset], str(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 import prunesweep as ps
-from orchestrator.driver.session import RunOptions
+from orchestrator.driver.options import RunOptions
 from tests.support.places import ROOT
 from workers.data.images import open_data
 from workers.errors import InputError
@@ -187,7 +187,7 @@ def test_resume_finishes_a_search(main, folder, undisturbed):
     code, stdout, stderr = main(*begin)
     assert (code, stdout) == (130, "")
     assert f"Continue with:  prunesweep prune {folder / 'tiny.yaml'} {' '.join(map(str, asked))}\n" in stderr
-    found = "search: prune 60% a round until validation accuracy falls by more than 20 points"
+    found = "search: prune 60% per round until validation accuracy falls by more than 20 points"
     assert f"unfinished {found}\n  hint: `prunesweep resume` goes on with the search" in str(
         ps.status(folder / "store")
     )
@@ -310,11 +310,11 @@ def test_the_command_tells_of_each_round_and_what_came_out(main, folder, undistu
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"tolerance": -1}, "the tolerance is between 0 and 100"),
-        ({"tolerance": float("nan")}, "the tolerance is between 0 and 100"),
+        ({"tolerance": -1}, "the tolerance must be between 0 and 100"),
+        ({"tolerance": float("nan")}, "the tolerance must be between 0 and 100"),
         ({"rate": "120%"}, "a share between 0% and 100%"),
         ({"rate": "99.99%"}, "would leave none of the 816 prunable weights"),
-        ({"max_rounds": 0}, "at least one round"),
+        ({"max_rounds": 0}, "`max_rounds` must be at least 1: 0"),
         ({"to": README}, "cannot write to folder"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
-from orchestrator.search.search import Round, _Search, kept_round
+from orchestrator.search.rounds import Round, kept_round
+from orchestrator.search.search import Search
 from orchestrator.search.settings import SearchSettings
 from orchestrator.search.sweep import chain_sweep, has_grid, load_without_grid, most_rounds, parse_rate, with_rounds
 from orchestrator.sweep.problems import SpecError
@@ -102,13 +103,12 @@ def asking(tolerance):
 def searched(folder, accuracies, tolerance, limit=6, replicates=1):
     """How many rounds a search asks for one after the other, until it asks for no more."""
     records, asked, seen = Records(folder), [], []
-    search = _Search(whole_plan(limit, replicates), limit, asking(tolerance), records.store, seen.append)
-    plan = search.first()
-    while plan is not None:
+    search = Search(whole_plan(limit, replicates), limit, asking(tolerance), records.store, seen.append)
+    for plan in search.plans():
+        assert search.reason is None
         asked.append(max(cell.round for cell in plan.cells))
         records.publish(plan, accuracies)
-        plan = search.following()
-    assert search.ended
+    assert search.reason == ("nothing_left" if search.rounds[-1].is_within(tolerance) else "tolerance")
     assert [each.number for each in seen] == [each.number for each in search.rounds] == [0, *asked]
     return asked, records.store
 
@@ -137,22 +137,22 @@ def test_every_round_is_part_of_one_sweep_that_grows_and_never_shrinks(tmp_path)
     assert store.read_cells("0001-small-pruned").num_rows == 4
     kept = spec_from_dict(store.read_sweep("0001-small-pruned")["spec"])
     assert kept == with_rounds(chain(), 3)
-    stricter = _Search(whole_plan(6), 6, asking(0.0), store, lambda made: None)
-    stricter.first()
+    stricter = Search(whole_plan(6), 6, asking(0.0), store, lambda made: None)
+    next(stricter.plans())
     assert store.read_cells("0001-small-pruned").num_rows == 4
     store.add_sweep("other", {"spec": {"grid": [{"technique": ["dense"]}]}}, whole_plan(1).table())
-    stricter.first()
+    next(stricter.plans())
     assert store.sweeps() == ["0001-small-pruned", "0002-other", "0003-small-pruned"]
 
 
 def test_a_round_without_its_record_is_an_error_not_an_end(tmp_path):
     records = Records(tmp_path)
-    search = _Search(whole_plan(3), 3, asking(1.0), records.store, lambda made: None)
-    records.publish(search.first(), (0.9, 0.9))
+    plans = Search(whole_plan(3), 3, asking(1.0), records.store, lambda made: None).plans()
+    records.publish(next(plans), (0.9, 0.9))
     path = next((tmp_path / "store" / "results").iterdir())
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StoreError, match="verify --repair"):
-        search.following()
+        next(plans)
 
 
 def test_the_chain_is_algorithm_1():

@@ -1,0 +1,111 @@
+"""How jobs are executed: one after the other in this process, or through Ray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.driver import preflight
+from orchestrator.driver.disk_space import Room
+from orchestrator.driver.dispatcher import Dispatcher
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.lease import Lease
+from orchestrator.driver.options import RunOptions
+from orchestrator.driver.progress import Progress
+from orchestrator.driver.work import Work
+from workers.errors import StoreError
+from workers.store.store import Store
+from workers.text import parse_duration
+from workers.training.attempt import Bounds
+from workers.training.device import Device
+from workers.trial import Dataset
+
+if TYPE_CHECKING:
+    from orchestrator.driver.cluster import Cluster
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """One execution of the work of a run. `loaded` are the fingerprints of data that were loaded just now."""
+
+    work: Work
+    store: Store
+    lease: Lease
+    interrupt: Interrupt
+    options: RunOptions
+    loaded: Collection[str] = ()
+
+    def run(self) -> StoreError | None:
+        """Run the jobs of the agenda; returns why the sweep cannot continue, if it cannot.
+
+        Raises InputError before any job starts, where a machine lacks what the jobs need.
+        """
+        return self._in_process() if self.options.in_process else self._on_ray()
+
+    def _in_process(self) -> StoreError | None:
+        from orchestrator.driver import in_process
+
+        preflight.check_this_machine(self.work.plan, self._unseen_data, os.getcwd())
+        with self._dispatching(slots=1) as dispatcher:
+            in_process.drive(dispatcher, self.store, self._device, self._bounds)
+        return dispatcher.problem
+
+    def _on_ray(self) -> StoreError | None:
+        from orchestrator.driver import ray_tune
+        from orchestrator.driver.cluster import connected
+
+        cluster = self._cluster()
+        with connected(cluster, self.interrupt) as slots:
+            if slots == 0:  # interrupted
+                return None
+            preflight.check_cluster(self.work.plan, self._unseen_data, os.getcwd(), self.store)
+            with self._dispatching(slots) as dispatcher:
+                ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots)
+        return dispatcher.problem
+
+    @contextmanager
+    def _dispatching(self, slots: int) -> Iterator[Dispatcher]:
+        """A dispatcher whose progress is shown; `slots` trials can run at once."""
+        work = self.work
+        with Progress(work.plan, self.store, work.agenda, slots=slots, quiet=self.options.quiet) as progress:
+            yield Dispatcher(
+                work,
+                self.store,
+                interrupt=self.interrupt,
+                progress=progress,
+                room=Room(self.store.files, work.bytes_to_hold, progress.warn),
+                lease=self.lease,
+                retries=dict(work.plan.spec.failures.retries),
+            )
+
+    @property
+    def _unseen_data(self) -> list[Dataset]:
+        return preflight.unseen_data(self.work.agenda.jobs.values(), self.loaded)
+
+    @property
+    def _device(self) -> Device:
+        gpus = self.work.plan.spec.resources.gpus
+        return Device(name="cuda" if gpus else "cpu", checkpoint_seconds=self.options.checkpoint_seconds)
+
+    @property
+    def _bounds(self) -> Bounds:
+        timeout = self.work.plan.spec.limits.trial_timeout
+        seconds = parse_duration(timeout) if timeout else None
+        return Bounds(lease=self.lease.token, period=self.lease.period, timeout=seconds)
+
+    def _cluster(self) -> Cluster:
+        from orchestrator.driver.cluster import Cluster
+
+        resources, options = self.work.plan.spec.resources, self.options
+        return Cluster(
+            address=options.address,
+            cpus=resources.cpus,
+            gpus=float(resources.gpus),
+            local_cpus=options.cpus,
+            local_gpus=options.gpus,
+            max_concurrent=options.max_concurrent,
+            wait_for_resources=options.wait_for_resources,
+        )

@@ -1,0 +1,72 @@
+"""How a run went, and its exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.work import Work
+from workers.errors import Outcome
+from workers.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """How a run went.
+
+    `trained` (in this run), `failed` and `blocked` count trials, `outcomes` the failed ones by class. `unreadable`
+    are the damaged records (path: reason), whose cells are not done.
+    """
+
+    cells_done: int
+    cells: int
+    trained: int = 0
+    failed: int = 0
+    blocked: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    signal: int | None = None
+    out_of_time: bool = False
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run stopped early, by a signal or its time limit."""
+        return self.signal is not None or self.out_of_time
+
+    @property
+    def classes(self) -> str:
+        """The failed trials by class, for people: `2 diverged, 1 io`."""
+        return ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 finished with failures, 130 or 143 interrupted (also at the end of the time given)."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self.out_of_time and self.cells_done < self.cells and not self.failed:
+            return 130
+        return 0 if self.cells_done == self.cells else 3
+
+
+def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
+    """Count what the store has of the newest plan, and what became of the trials."""
+    plan, agenda = work.plan, work.agenda
+    records, unreadable = store.sound_records()
+    key = plan.evaluation.key
+    return Summary(
+        cells=len(plan.cells),
+        cells_done=sum((cell.stop.trial, cell.stop.step, key) in records for cell in plan.cells),
+        trained=len(agenda.done),
+        failed=len(agenda.failed),
+        blocked=len(agenda.blocked),
+        outcomes=dict(Counter(_outcome(store, trial) for trial in agenda.failed)),
+        signal=interrupt.signal,
+        out_of_time=interrupt.out_of_time,
+        unreadable=unreadable,
+    )
+
+
+def _outcome(store: Store, trial: str) -> Outcome:
+    failure = store.failure(trial)
+    return "bug" if failure is None else failure.outcome

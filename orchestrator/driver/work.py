@@ -1,0 +1,68 @@
+"""The work of a run: plans that grow, and the agenda of what is missing of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from orchestrator.driver.agenda import Agenda
+from orchestrator.planning.plan import Plan
+from workers.crashpoints import crash_point
+from workers.store.failures import Failure
+from workers.store.store import Store
+from workers.trial import Job
+
+
+class Work:
+    """The newest of several `plans`, and the agenda of its jobs.
+
+    There is at least one plan, and each contains the one before. The next plan is pulled once all of the current one
+    is in the store. `retry` says which failed trials run again: see `RunOptions`.
+    """
+
+    plan: Plan
+
+    def __init__(self, plans: Iterator[Plan], store: Store, retry: Collection[str] = ()) -> None:
+        self.agenda = Agenda({}, set())
+        self.bytes_to_hold: dict[str, int] = {}
+        self._plans = plans
+        self._store = store
+        self._retry = retry
+        self.extend()
+
+    def extend(self) -> bool:
+        """Pull plans until one has something left to do; returns whether there was another plan."""
+        extended = False
+        while self.agenda.exhausted and not self.agenda.failed and (plan := next(self._plans, None)) is not None:
+            self._add(plan)
+            extended = True
+        return extended
+
+    def _add(self, plan: Plan) -> None:
+        checkpoints = set(self._store.checkpoint_sizes())
+        jobs = plan.missing(self._store.record_keys(), checkpoints)
+        failures = self._failures(jobs)
+        crash_point("session.planned")
+        self.plan = plan
+        self.bytes_to_hold |= {trial: _bytes_to_hold(plan, trial, job) for trial, job in jobs.items()}
+        self.agenda.extend(jobs, checkpoints, failures)
+
+    def _failures(self, jobs: Collection[str]) -> list[str]:
+        """The trials among `jobs` that failed before and do not run again; the failures of the others are deleted."""
+        failed = []
+        for trial, failure in self._store.failures().items():
+            if trial in jobs and _runs_again(failure, self._retry):
+                crash_point("session.forgetting")
+                self._store.forget_failure(trial)
+            elif trial in jobs:
+                failed.append(trial)
+        return failed
+
+
+def _runs_again(failure: Failure, retry: Collection[str]) -> bool:
+    """Whether a failed trial runs again. One with bad input always does: the input may have been repaired."""
+    return "all" in retry or failure.outcome in ("bad_input", *retry)
+
+
+def _bytes_to_hold(plan: Plan, trial: str, job: Job) -> int:
+    """Bytes of the states that a job keeps, of its two newest partial states and of the one being written."""
+    return (len(job.checkpoints) + 3) * plan.trials[trial].checkpoint_bytes

@@ -1,0 +1,47 @@
+"""The sweep that a search keeps in its store, which grows by a round at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.planning import changes
+from orchestrator.planning.plan import Plan
+from workers.store.store import Store
+
+
+def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> None:
+    """Keep the sweep of a plan in the store, with what was asked of its search (see `SearchSettings.to_json`).
+
+    It replaces the newest sweep if that is of the same search with fewer rounds. If that has more rounds, because an
+    earlier search went further, its rounds stay and only what was asked is replaced.
+    """
+    sweep, cells = changes.resolved(plan), plan.table()
+    sweeps = store.sweeps()
+    newest = sweeps[-1] if sweeps else None
+    kept = store.read_sweep(newest) if newest else {}
+    if newest is None or not _differs_in_rounds_only(kept, sweep):
+        store.add_sweep(plan.spec.name, sweep | {"search": search}, cells)
+        return
+    if _rounds(kept) >= _rounds(sweep):
+        if kept.get("search") == search:
+            return
+        sweep, cells = kept, store.read_cells(newest)
+    store.add_sweep(plan.spec.name, sweep | {"search": search}, cells, grown_from=newest)
+
+
+def _differs_in_rounds_only(kept: dict[str, Any], sweep: dict[str, Any]) -> bool:
+    try:
+        same_rounds = _with_rounds(sweep, _rounds(kept))
+    except (KeyError, IndexError):  # not the sweep of a search
+        return False
+    return {key: value for key, value in kept.items() if key != "search"} == same_rounds
+
+
+def _rounds(sweep: dict[str, Any]) -> int:
+    return int(sweep["spec"]["grid"][0]["iterative"]["rounds"])
+
+
+def _with_rounds(sweep: dict[str, Any], rounds: int) -> dict[str, Any]:
+    [grid] = sweep["spec"]["grid"]
+    same = grid | {"iterative": grid["iterative"] | {"rounds": rounds}}
+    return sweep | {"spec": sweep["spec"] | {"grid": [same]}}

@@ -1,0 +1,99 @@
+"""The rounds of a search: their accuracies, and which one is kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from orchestrator.planning.plan import Cell, Plan
+from workers.errors import StoreError
+from workers.store.store import RecordKey, Store
+from workers.trial import Stop
+
+_REPAIR = "`prunesweep verify --repair` sets aside what is damaged; then continue with `prunesweep resume`"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """A round of pruning (number 0: the dense network). Tuples have one value per replicate.
+
+    Accuracies are fractions of 1, changes are points (percent) from the same replicate's dense network.
+    """
+
+    number: int
+    density: float
+    stops: tuple[Stop, ...]
+    validation_accuracy: tuple[float, ...]
+    test_accuracy: tuple[float, ...]
+    validation_change: tuple[float, ...]
+    test_change: tuple[float, ...]
+    epochs: float
+
+    @property
+    def compression(self) -> float:
+        return 1 / self.density
+
+    def is_within(self, tolerance: float) -> bool:
+        """Whether the median of validation accuracy has fallen by at most `tolerance` points."""
+        return -median(self.validation_change) <= tolerance
+
+    def best_stop(self) -> Stop:
+        """The replicate with the highest validation accuracy among those whose change is at least the median."""
+        lowest = median(self.validation_change)
+        able = [index for index, change in enumerate(self.validation_change) if change >= lowest]
+        return self.stops[max(able, key=lambda index: self.validation_accuracy[index])]
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("validation_accuracy", "test_accuracy", "validation_change", "test_change")
+        return {"round": self.number, "compression": self.compression, "density": self.density} | {
+            name: list(getattr(self, name)) for name in names
+        }
+
+
+def kept_round(rounds: Sequence[Round], tolerance: float) -> Round:
+    """The last round before the first that is not within the tolerance; the dense network if that is the first."""
+    kept = rounds[0]
+    for candidate in rounds[1:]:
+        if not candidate.is_within(tolerance):
+            break
+        kept = candidate
+    return kept
+
+
+def read_rounds(plan: Plan, store: Store) -> list[Round]:
+    """The rounds of a plan whose records are all in the store. Raises StoreError for a damaged record."""
+    table, unreadable = store.records()
+    key = plan.evaluation.key
+    records = {RecordKey(row["trial"], row["step"], row["evaluation"]): row for row in table.to_pylist()}
+    rounds = defaultdict(list)
+    for cell in plan.cells:
+        if RecordKey(*cell.stop, key) not in records:
+            reason = next(iter(unreadable.values()), f"record not found of trial {cell.stop.trial}")
+            raise StoreError(reason, hint=_REPAIR)
+        rounds[cell.round].append(cell)
+    return [
+        _round(cells, [(records[RecordKey(*cell.stop, key)], records[RecordKey(*cell.dense, key)]) for cell in cells])
+        for _, cells in sorted(rounds.items())
+    ]
+
+
+def _round(cells: Sequence[Cell], records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Round:
+    """A round from its cells, with the record of each cell and that of its dense network."""
+    return Round(
+        number=cells[0].round,
+        density=float(cells[0].density),
+        stops=tuple(cell.stop for cell in cells),
+        validation_accuracy=tuple(record["validation_accuracy"] for record, _ in records),
+        test_accuracy=tuple(record["test_accuracy"] for record, _ in records),
+        validation_change=_changes(records, "validation_accuracy"),
+        test_change=_changes(records, "test_accuracy"),
+        epochs=sum(record["epochs"] for record, _ in records),
+    )
+
+
+def _changes(records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], name: str) -> tuple[float, ...]:
+    """Differences in points, rounded to hide the error of binary fractions: 98.5 − 98 is 0.5."""
+    return tuple(round(100 * (record[name] - dense[name]), 9) for record, dense in records)
