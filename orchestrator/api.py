@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
-from workers.store.files import absolute
+from workers.store.opening import absolute
 from workers.store.store import Store, existing_store, store_to_write
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ def check_shared(store: Store, nodes: Sequence[dict[str, Any]]) -> None:
 
 
 def _sees(location: str, token: str) -> bool:
-    from workers.store.files import open_files
+    from workers.store.opening import open_files
 
     return open_files(location).exists(token)
 

@@ -16,7 +16,7 @@ from orchestrator.planning import changes, facts
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
-from workers.store.files import absolute
+from workers.store.opening import absolute
 from workers.store.store import Store
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.results.frame import as_arrow
 from workers.errors import InputError
-from workers.store.files import LocalFiles
+from workers.store.local import LocalFiles
 
 if TYPE_CHECKING:
     import pandas as pd

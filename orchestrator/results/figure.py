@@ -19,7 +19,7 @@ from orchestrator.results.statistics import SECTION
 from orchestrator.results.table import Section, Split, Table, Value, table
 from orchestrator.results.wording import budget_rule, compression_labels, measure
 from workers.errors import InputError
-from workers.store.files import LocalFiles
+from workers.store.local import LocalFiles
 
 if TYPE_CHECKING:
     import pandas as pd

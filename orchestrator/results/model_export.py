@@ -16,7 +16,8 @@ from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
-from workers.store.files import Files, open_files
+from workers.store.files import Files
+from workers.store.opening import open_files
 from workers.store.store import RecordKey, Store
 from workers.trial import Stop, canonical
 

@@ -25,8 +25,8 @@ from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
 from workers.errors import FAILURES, InputError, StoreError
 from workers.store import lease
-from workers.store.files import LocalFiles
 from workers.store.lease import Owner
+from workers.store.local import LocalFiles
 from workers.store.logs import attempts
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
@@ -287,14 +287,14 @@ def test_fault_11_a_driver_that_lost_its_lease_stops_and_says_who_has_it(store, 
 
 @pytest.mark.parametrize("folder", ["progress", "checkpoints", "results"])
 def test_fault_17_a_full_disk_pauses_the_sweep_and_fails_no_trial(store, undisturbed, monkeypatch, at_once, folder):
-    write, refusals = LocalFiles._write_beside, itertools.count()
+    write, refusals = LocalFiles._write_temporary, itertools.count()
 
     def full(self, path, data, durable=True):
         if path.startswith(f"{folder}/") and next(refusals) < 2:
             raise OSError(errno.ENOSPC, "No space left on device", path)
         return write(self, path, data, durable)
 
-    monkeypatch.setattr(LocalFiles, "_write_beside", full)
+    monkeypatch.setattr(LocalFiles, "_write_temporary", full)
     assert run(store).exit_code == 0
     assert Store(store).failures() == {}
     assert results(store) == results(undisturbed)

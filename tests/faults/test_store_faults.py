@@ -23,7 +23,7 @@ from tests.support.faulty_files import FaultyFiles
 from tests.support.sweeps import grid, recipe, sweep
 from workers import trial as trials
 from workers.errors import BadInput, InputError
-from workers.store.files import LocalFiles
+from workers.store.local import LocalFiles
 from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 from workers.training.device import Device

@@ -36,7 +36,8 @@ from workers.errors import SET_ASIDE, CorruptFile, MissingStore, NewerFile, Stor
 from workers.store import marker
 from workers.store.checksummed import from_json, from_parquet, to_json, to_parquet
 from workers.store.failures import Failure
-from workers.store.files import Files, open_files
+from workers.store.files import Files
+from workers.store.opening import open_files
 from workers.store.record import (
     DETAIL_SCHEMA,
     SCHEMA,

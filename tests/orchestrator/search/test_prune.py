@@ -20,7 +20,7 @@ from tests.support.places import ROOT
 from workers.data.images import open_data
 from workers.errors import InputError
 from workers.models.build import build, prunable
-from workers.store.files import LocalFiles
+from workers.store.local import LocalFiles
 from workers.store.store import Store
 from workers.training import trainer
 from workers.training.evaluation import evaluate

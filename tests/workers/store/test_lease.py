@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from workers.store import lease
-from workers.store.files import LocalFiles
 from workers.store.lease import LeaseWatch, Owner, read_owner
+from workers.store.local import LocalFiles
 
 FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
 

@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from workers.errors import StoreError
-from workers.store.files import LocalFiles, NotAFile
+from workers.store.files import NotAFile
+from workers.store.local import LocalFiles
 from workers.store.store import Store
 from workers.trial import Stop
 

@@ -19,7 +19,8 @@ from workers import crashpoints
 from workers.errors import CorruptFile, StoreError
 from workers.store.bucket import ArrowFiles
 from workers.store.failures import Failure
-from workers.store.files import LocalFiles, walk
+from workers.store.files import walk
+from workers.store.local import LocalFiles
 from workers.store.record import RESULT_COLUMNS, SCHEMA
 from workers.store.store import RecordKey, Store
 from workers.trial import Stop

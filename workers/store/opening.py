@@ -1,0 +1,34 @@
+"""Opening the files at a location: a local path or a URI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from workers.errors import InputError
+from workers.store.files import Files
+from workers.store.local import LocalFiles
+
+
+def absolute(location: str) -> str:
+    """A location that means the same wherever in the file tree a process is."""
+    return location if "://" in location else str(Path(location).absolute())
+
+
+def open_files(location: str | os.PathLike[str]) -> Files:
+    """The files at a local path or a URI (`s3://bucket/prefix`, `gs://...`, `file:///...`)."""
+    text = os.fspath(location)
+    if "://" not in text:
+        return LocalFiles(Path(text))
+    import pyarrow as pa
+    import pyarrow.fs as fs
+
+    from workers.store.bucket import ArrowFiles
+
+    try:
+        filesystem, path = fs.FileSystem.from_uri(text)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"store `{text}`: not a location that pyarrow.fs can open: {error}") from error
+    if isinstance(filesystem, fs.LocalFileSystem):
+        return LocalFiles(Path(path))
+    return ArrowFiles(filesystem, path)
