@@ -115,9 +115,9 @@ def _checkpoint(store: Store, path: str, there: set[str], needed: Needs) -> Find
     stop = parse_state_path(path)
     if stop is None:
         return Finding(path, "foreign", "not named like a state")
-    from workers.training.checkpoint import parse  # brings in torch
+    from workers.training.state import parse_state  # brings in torch
 
-    if (problem := _try(path, lambda: parse(store.files.read(path), path, stop))) is not None:
+    if (problem := _try(path, lambda: parse_state(store.files.read(path), path, stop))) is not None:
         return problem
     if needed.unreadable:
         return None  # whose it is cannot be said

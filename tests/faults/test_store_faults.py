@@ -173,7 +173,7 @@ def test_fault_14_a_pickle_is_never_executed(store, tmp_path, kind, save):
         execute(DENSE, store)
     else:
         child = Job(trial=tiny.retraining("fine_tuning", DENSE.trial), records=(3,), checkpoints=())
-        with pytest.raises(BadInput, match=r"not a prunesweep checkpoint(.|\n)*verify --repair"):
+        with pytest.raises(BadInput, match=r"not a state file of prunesweep(.|\n)*verify --repair"):
             execute(child, store)
     assert not (tmp_path / "executed").exists()
 

@@ -20,7 +20,7 @@ from orchestrator.sweep.spec import parse_spec
 from tests.support.places import GOLDEN, ROOT
 from workers.errors import CorruptFile
 from workers.store.store import Store
-from workers.training import checkpoint
+from workers.training.state import parse_state
 
 TEMPLATE = ROOT / "orchestrator" / "templates" / "digits.yaml"
 SECONDS = 5.0
@@ -105,7 +105,7 @@ def store_files(count: int, seed: int) -> Iterator[str]:
             store.files.write(path, data)
             try:
                 if path in states:
-                    checkpoint.parse(data, path)
+                    parse_state(data, path)
                 else:
                     store.read_record(path)
             except CorruptFile as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from workers.data.images import open_data
-from workers.training import checkpoint
+from workers.training.state import dump_state, parse_state
 from workers.training.trainer import Trainer, configure
 
 CPU = torch.device("cpu")
@@ -27,4 +27,4 @@ def train(trial, steps, parents=None):
 
 def through_a_file(state):
     """A state as it is read again."""
-    return checkpoint.parse(checkpoint.dump(state)[0], "test")
+    return parse_state(dump_state(state)[0], "test")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from safetensors.torch import save
 
 from workers.errors import InputError
-from workers.training import checkpoint
+from workers.training.state import parse_state
 from workers.trial import Stop
 
 MASK = ".mask"
@@ -28,7 +28,7 @@ def model_file(checkpoint_bytes: bytes, path: str, stop: Stop) -> ModelFile:
     Raises CorruptFile for bytes that are no such checkpoint (`path` is what it calls them), InputError for a network
     that has something of the name of a mask.
     """
-    state = checkpoint.parse(checkpoint_bytes, path, stop)
+    state = parse_state(checkpoint_bytes, path, stop)
     masks = {f"{name}{MASK}": mask for name, mask in state.masks.items()}
     if taken := sorted(masks.keys() & state.model.keys()):
         raise InputError(

@@ -16,11 +16,11 @@ from workers.data.images import open_data
 from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.store.store import RecordKey, Store
-from workers.training import checkpoint, cost
-from workers.training.checkpoint import State
+from workers.training import cost
 from workers.training.device import Device
 from workers.training.evaluation import evaluate
 from workers.training.provenance import provenance
+from workers.training.state import State, dump_state, parse_state
 from workers.training.trainer import Trainer, configure
 from workers.trial import Job, Stop, canonical, trial_id
 
@@ -49,14 +49,14 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     if not _resume(trainer, store, stops[0]):
         trainer.begin(_load_parents(job, store))
     crash_point("trial.ready")
-    trainer.progress.attempts += 1
+    trainer.history.attempts += 1
     started = datetime.now(UTC)
     clock = saved = reported = time.monotonic()
     try:
         while True:
             if trainer.step in stops:
                 clock = _tick(trainer, clock)
-                data_bytes, digest = checkpoint.dump(trainer.state())
+                data_bytes, digest = dump_state(trainer.state())
                 if trainer.step in checkpoints:
                     store.write_checkpoint(Stop(name, trainer.step), data_bytes)
                     saved = time.monotonic()
@@ -64,7 +64,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
                     record, detail = _record(job, trainer, data, digest)
                     clock = _tick(trainer, clock)
                     times = {"started_at": started, "finished_at": datetime.now(UTC)}
-                    record |= times | {"wall_seconds": trainer.progress.seconds}
+                    record |= times | {"wall_seconds": trainer.history.seconds}
                     store.publish(record, detail)
                 if trainer.step == stops[-1]:
                     break
@@ -103,7 +103,7 @@ def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
     for stop in job.trial.parents:
         path = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
         try:
-            parents[stop] = checkpoint.parse(store.read_checkpoint(stop), path, stop)
+            parents[stop] = parse_state(store.read_checkpoint(stop), path, stop)
         except FileNotFoundError as error:
             raise BadInput(f"{path} is not in the store", hint="`prunesweep resume` makes it anew") from error
         except CorruptFile as error:
@@ -115,7 +115,7 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
     """Put the trainer at its newest valid state up to step `limit`; False if there is none."""
     for stop, data in store.resumable(trainer.id, limit):
         try:
-            state = checkpoint.parse(data, f"state of trial {stop.trial} at step {stop.step:,}", stop)
+            state = parse_state(data, f"state of trial {stop.trial} at step {stop.step:,}", stop)
         except CorruptFile as error:
             log.warning("skipped %s", error)
             continue
@@ -126,14 +126,14 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
 
 
 def _save(trainer: Trainer, store: Store) -> None:
-    data, _ = checkpoint.dump(trainer.state())
+    data, _ = dump_state(trainer.state())
     store.write_progress(Stop(trainer.id, trainer.step), data)
 
 
 def _tick(trainer: Trainer, since: float) -> float:
     """Add the time since to what the trial has cost."""
     now = time.monotonic()
-    trainer.progress.seconds += now - since
+    trainer.history.seconds += now - since
     return now
 
 
@@ -145,7 +145,7 @@ def _record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[s
     weights = {name: weight.numel() for name, weight in trainer.weights.items()}
     kept = weights | {name: int(mask.sum()) for name, mask in trainer.masks.items()}
     multiply_adds, paper_flops = cost.sparse(costs, {name: kept[name] / weights[name] for name in weights})
-    point = trainer.progress.curve[-1] if trainer.progress.curve else {}
+    point = trainer.history.curve[-1] if trainer.history.curve else {}
     source = trial.mask.source if trial.mask else None
     record = {
         "trial": trainer.id,
@@ -171,17 +171,17 @@ def _record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[s
         "paper_flops": costs.paper_flops,
         "sparse_paper_flops": paper_flops,
         "state_digest": digest,
-        "start_digest": trainer.progress.start_digest,
-        "mask_digest": trainer.progress.mask_digest,
+        "start_digest": trainer.history.start_digest,
+        "mask_digest": trainer.history.mask_digest,
         "settings": json.dumps(canonical(trial), sort_keys=True),
-        "attempts": trainer.progress.attempts,
+        "attempts": trainer.history.attempts,
         **provenance(trainer.device),
     }
     layers = [
         {"layer": name, "weights": weights[name], "kept": kept[name], "multiply_adds": costs.per_layer.get(name, 0.0)}
         for name in weights
     ]
-    return record, {"layers": layers, "curve": trainer.progress.curve}
+    return record, {"layers": layers, "curve": trainer.history.curve}
 
 
 _counted: dict[str, cost.Costs] = {}

@@ -20,10 +20,10 @@ from workers.models.build import build, prunable
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
-from workers.training.checkpoint import Progress, State
 from workers.training.losses import loss_function
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import read_weights
+from workers.training.state import History, State
 from workers.trial import Pruning, Recipe, Stop, Trial, trial_id
 
 
@@ -50,7 +50,7 @@ class Trainer:
         self.recipe = trial.task.recipe
         self.device = device
         self.step = 0
-        self.progress = Progress()
+        self.history = History()
         model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.recipe, self.model)
@@ -79,7 +79,7 @@ class Trainer:
         if self.trial.start is not None:
             start = parents[self.trial.start]
             self._load(start.model, start.optimizer)
-            self.progress.start_digest = start.digest()
+            self.history.start_digest = start.digest()
         if self.trial.mask is not None:
             rule = self.trial.mask
             source = parents[rule.source]
@@ -88,10 +88,10 @@ class Trainer:
             masks = prune(weights, source.masks, rule, random)
             if self.trial.rate_floor is not None:
                 lowest = float(self.trial.rate_floor)
-                self.progress.rate_factor = rate_factor(weights, source.masks, masks, lowest)
+                self.history.rate_factor = rate_factor(weights, source.masks, masks, lowest)
             self._use_masks(masks)
             self._apply_masks()
-            self.progress.mask_digest = source.digest()
+            self.history.mask_digest = source.digest()
         self.step = 0
 
     def restore(self, state: State) -> None:
@@ -99,7 +99,7 @@ class Trainer:
         self._load(state.model, state.optimizer)
         self._use_masks(state.masks)
         self.step = state.step
-        self.progress = copy.deepcopy(state.progress)
+        self.history = copy.deepcopy(state.history)
 
     def advance(self) -> None:
         """One optimiser step. Raises Diverged before a loss that is not finite can touch the weights (CPU)."""
@@ -124,7 +124,7 @@ class Trainer:
         self.optimizer.step()
         self._apply_masks()
         self.step += 1
-        if self.step == math.ceil((len(self.progress.curve) + 1) * self.stream.steps_per_epoch):
+        if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
             self._end_epoch(learning_rate)
 
     def _seed(self, number: int) -> None:
@@ -145,13 +145,13 @@ class Trainer:
         first = self.step - len(pending) + (1 if self.device.type == "cpu" else 0)
         for index, (loss, count, (_, _, images)) in enumerate(zip(losses, counts, pending, strict=True)):
             if not math.isfinite(loss):
-                before = self.progress.last_loss
+                before = self.history.last_loss
                 last = f"last finite loss {before:.6g}" if before is not None else "no finite loss yet"
                 raise Diverged(f"loss is {loss} at step {first + index:,}; {last}", first + index)
-            self.progress.last_loss = loss
-            self.progress.losses += loss * images
-            self.progress.correct += count
-            self.progress.images += images
+            self.history.last_loss = loss
+            self.history.losses += loss * images
+            self.history.correct += count
+            self.history.images += images
 
     def state(self) -> State:
         """A copy of the whole state. Raises Diverged if a weight is not finite."""
@@ -169,10 +169,10 @@ class Trainer:
             for index, slots in self.optimizer.state_dict()["state"].items()
         }
         masks = {name: _own(mask) for name, mask in self.masks.items()}
-        return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.progress))
+        return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.history))
 
     def _rate(self, step: int) -> float:
-        return schedules.rate(self.trial.rates, step) * self.progress.rate_factor
+        return schedules.rate(self.trial.rates, step) * self.history.rate_factor
 
     def _load(self, model: Mapping[str, torch.Tensor], optimizer: Mapping[int, Mapping]) -> None:
         """Copy a state in: `Optimizer.load_state_dict` would otherwise alias the tensors it is given."""
@@ -200,15 +200,15 @@ class Trainer:
 
     def _end_epoch(self, learning_rate: float) -> None:
         self.settle()
-        progress = self.progress
+        history = self.history
         point = {
             "step": self.step,
             "learning_rate": learning_rate,
-            "train_loss": progress.losses / progress.images,
-            "train_accuracy": progress.correct / progress.images,
+            "train_loss": history.losses / history.images,
+            "train_accuracy": history.correct / history.images,
         }
-        progress.curve.append(point)
-        progress.losses, progress.correct, progress.images = 0.0, 0, 0
+        history.curve.append(point)
+        history.losses, history.correct, history.images = 0.0, 0, 0
 
 
 def _own(tensor: torch.Tensor) -> torch.Tensor:

@@ -26,8 +26,8 @@ from workers.describe import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build
 from workers.schedules import piecewise
-from workers.training.checkpoint import dump
 from workers.training.evaluation import evaluate
+from workers.training.state import dump_state
 from workers.training.trainer import Trainer
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, Task, Trial, canonical
 
@@ -277,7 +277,7 @@ def test_a_resumed_trial_gives_the_same_bits(folder: Path) -> None:
     again.restore(part.state())
     for _ in range(2):
         again.advance()
-    assert dump(again.state())[1] == dump(whole.state())[1]
+    assert dump_state(again.state())[1] == dump_state(whole.state())[1]
 
 
 def test_damaged_files_are_named(folder: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_worker_keeps_the_factor_over_an_interruption():
     trial = tiny.retraining("adaptive_linear_lr_restarting", dense, rewind=20, density="3/4")  # 4 steps of 24
     begun = training(trial)
     begun.begin(states)
-    factor = begun.progress.rate_factor
+    factor = begun.history.rate_factor
     expected = rate_factor(
         {name: states[final].model[name] for name in begun.weights}, {}, begun.masks, float(trial.rate_floor)
     )
@@ -57,5 +57,5 @@ def test_the_worker_keeps_the_factor_over_an_interruption():
     again.advance()
     linear = train(replace(trial, rate_floor=None), 3, states)
     assert again.learning_rate == pytest.approx(0.1 * factor * (4 - 2) / (4 - 0.4))
-    assert linear.progress.rate_factor == 1
+    assert linear.history.rate_factor == 1
     assert linear.digest() != again.state().digest()

@@ -17,7 +17,7 @@ from tests.support.places import ROOT
 from workers.store.record import RESULT_COLUMNS
 from workers.store.states import parse_state_path
 from workers.store.store import Store
-from workers.training import checkpoint
+from workers.training.state import parse_state
 
 POINTS = sorted(
     {
@@ -74,7 +74,7 @@ def check_nothing_half(store):
     """Every file that a reader can see is whole."""
     for folder in ("checkpoints", "progress"):
         for path, data in contents(store, folder).items():
-            checkpoint.parse(data, path, parse_state_path(path))
+            parse_state(data, path, parse_state_path(path))
     for key in store.record_keys():
         store.detail(key)
     assert store.conflicts() == []

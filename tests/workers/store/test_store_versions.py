@@ -18,7 +18,8 @@ from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.failures import Failure
 from workers.store.record import SCHEMA, SCHEMA_VERSION
 from workers.store.store import Store
-from workers.training import checkpoint
+from workers.training import state as state_file
+from workers.training.state import dump_state, parse_state
 from workers.trial import Stop
 
 DENSE = "b7e6bf28788d006e6995"
@@ -51,7 +52,7 @@ def test_records_of_version_1(golden):
 
 def test_states_sweeps_facts_and_failures_of_version_1(golden):
     for stop in golden.checkpoint_sizes():
-        checkpoint.parse(golden.read_checkpoint(stop), "golden", stop)
+        parse_state(golden.read_checkpoint(stop), "golden", stop)
     assert Stop(DENSE, 12) in golden.checkpoint_sizes()
     assert golden.read_sweep("0001-golden")["spec"]["name"] == "golden"
     assert golden.read_cells("0001-golden").num_rows == 3
@@ -114,11 +115,11 @@ def test_a_newer_store_is_refused_and_left_untouched(golden):
 
 def test_a_newer_checkpoint_is_told_from_a_damaged_one(golden, monkeypatch):
     data = golden.read_checkpoint(Stop(DENSE, 12))
-    state = checkpoint.parse(data, "x")
-    monkeypatch.setattr(checkpoint, "FORMAT", "2")
-    newer, _ = checkpoint.dump(state)
+    state = parse_state(data, "x")
+    monkeypatch.setattr(state_file, "FORMAT", "2")
+    newer, _ = dump_state(state)
     monkeypatch.undo()
-    with pytest.raises(NewerFile, match="checkpoint format 2; this prunesweep reads 1"):
-        checkpoint.parse(newer, "x")
+    with pytest.raises(NewerFile, match="state format 2; this prunesweep reads 1"):
+        parse_state(newer, "x")
     with pytest.raises(CorruptFile, match="checksum"):
-        checkpoint.parse(data.replace(b'"format":"1"', b'"format":"2"'), "x")
+        parse_state(data.replace(b'"format":"1"', b'"format":"2"'), "x")

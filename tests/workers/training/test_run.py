@@ -170,7 +170,7 @@ def test_a_pickle_in_place_of_a_checkpoint_is_not_executed(store, tmp_path):
     trial = train_dense(store)
     path = tmp_path / "store" / "checkpoints" / trial_id(trial) / f"{tiny.TOTAL:08d}.safetensors"
     path.write_bytes(pickle.dumps(Payload()))
-    with pytest.raises(BadInput, match="not a prunesweep checkpoint"):
+    with pytest.raises(BadInput, match="not a state file of prunesweep"):
         execute(Job(trial=tiny.retraining("fine_tuning", trial), records=(3,), checkpoints=()), store)
     assert not (tmp_path / "executed").exists()
 

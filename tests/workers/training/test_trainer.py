@@ -47,7 +47,7 @@ def test_stopped_at_any_step_and_continued_gives_the_same_bits(dense, technique,
     for _ in range(steps_of(technique) - stop):
         second.advance()
     assert second.state().digest() == undisturbed.digest()
-    assert second.progress.curve == undisturbed.progress.curve
+    assert second.history.curve == undisturbed.history.curve
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -215,6 +215,6 @@ def test_a_parent_of_another_network_is_refused(dense):
 
 def test_the_learning_curve_has_a_point_for_each_whole_epoch(dense):
     trial, states = dense
-    curve = states[Stop(trial_id(trial), tiny.TOTAL)].progress.curve
+    curve = states[Stop(trial_id(trial), tiny.TOTAL)].history.curve
     assert [point["step"] for point in curve] == [5, 10, 15, 20]
     assert all(0 <= point["train_accuracy"] <= 1 and point["train_loss"] > 0 for point in curve)

@@ -1,8 +1,8 @@
-"""Checkpoints: the whole state of a training as one safetensors file. Reading one runs no code.
+"""The whole state of a trial after a step, as one safetensors file. Reading one runs no code.
 
-Tensors are named `model/<name>` (parameters and buffers), `optimizer/<parameter index>/<key>` and `mask/<name>`;
-the header's metadata holds the step, the optimiser's plain numbers, the progress (learning curve, times), the
-digest of the state and a checksum of the rest.
+Tensors are named `model/<name>` (parameters and buffers), `optimizer/<parameter index>/<key>` and `mask/<name>`; the
+header's metadata holds the step, the optimizer's plain numbers, the history (learning curve, times), the digest of
+the state and a checksum of the metadata. A checkpoint is such a file that is kept.
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ _UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, AttributeError,
 
 
 @dataclass
-class Progress:
-    """What a training has to show for itself on the way: part of a checkpoint, not of the state's digest.
+class History:
+    """How a trial came to a state: saved with it, but not part of its digest.
 
-    `curve` has a point for each whole epoch; `losses`, `correct` and `images` are sums over the epoch that is
-    not complete; `seconds` and `attempts` count over all executions that led here. `start_digest` and `mask_digest`
-    are those of the states that the trial began with; `rate_factor` multiplies all rates.
-    `last_loss` is that of the last step.
+    `curve` has a point for each complete epoch; `losses`, `correct` and `images` are sums over the incomplete one.
+    `seconds` and `attempts` add up all attempts that led here. `start_digest` and `mask_digest` are those of the
+    states that the trial began with; `rate_factor` multiplies all learning rates; `last_loss` is the last step's.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -48,14 +47,14 @@ class Progress:
 
 @dataclass
 class State:
-    """A training after `step` steps, on the CPU. Tensors are the state's own: nothing else writes to them."""
+    """A trial after `step` steps, on the CPU. Its tensors share no memory with anything else."""
 
     trial: str
     step: int
     model: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, Any]]
     masks: dict[str, torch.Tensor]
-    progress: Progress = field(default_factory=Progress)
+    history: History = field(default_factory=History)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         tensors = {f"model/{name}": tensor for name, tensor in self.model.items()}
@@ -66,7 +65,7 @@ class State:
         return tensors | {f"mask/{name}": mask for name, mask in self.masks.items()}
 
     def numbers(self) -> dict[str, Any]:
-        """The optimiser's entries that are no tensors, by `<parameter index>/<key>`."""
+        """The optimizer's entries that are not tensors, by `<parameter index>/<key>`."""
         return {
             f"{index}/{key}": value
             for index, slots in self.optimizer.items()
@@ -75,7 +74,7 @@ class State:
         }
 
     def digest(self) -> str:
-        """SHA-256 over weights, buffers, optimiser state, masks and the step: equal if and only if the bits are."""
+        """SHA-256 over weights, buffers, optimizer state, masks and the step: equal if and only if the bits are."""
         summary = hashlib.sha256(json.dumps([self.step, self.numbers()], sort_keys=True).encode())
         for name, tensor in sorted(self.tensors().items()):
             summary.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
@@ -83,15 +82,15 @@ class State:
         return summary.hexdigest()
 
 
-def dump(state: State) -> tuple[bytes, str]:
-    """The bytes of a checkpoint, and the digest of its state."""
+def dump_state(state: State) -> tuple[bytes, str]:
+    """The bytes of a state file, and the digest of the state."""
     digest = state.digest()
     metadata = {
         "format": FORMAT,
         "trial": state.trial,
         "step": str(state.step),
         "numbers": json.dumps(state.numbers()),
-        "progress": json.dumps(vars(state.progress)),
+        "progress": json.dumps(vars(state.history)),
         "digest": digest,
     }
     metadata["checksum"] = _checksum(metadata)
@@ -99,25 +98,26 @@ def dump(state: State) -> tuple[bytes, str]:
     return save_tensors(tensors, metadata), digest
 
 
-def parse(data: bytes, path: str, stop: Stop | None = None) -> State:
-    """The state in a checkpoint's bytes, verified (also to be that of `stop`, where one is given).
+def parse_state(data: bytes, path: str, stop: Stop | None = None) -> State:
+    """The verified state in a file's bytes; with `stop`, it must be the state at that stop.
 
-    Raises CorruptFile for anything that `dump` did not write whole, NewerFile for what a newer version wrote.
+    Raises CorruptFile (which names `path`) for anything but a complete file of `dump_state`, NewerFile for a file that
+    a newer version wrote.
     """
     try:
         metadata = _metadata(data)
         if _checksum(metadata) != metadata["checksum"]:
             raise CorruptFile(path, "the checksum of its header does not match")
         if metadata["format"] != FORMAT:
-            raise NewerFile(path, f"has checkpoint format {metadata['format']}; this prunesweep reads {FORMAT}")
+            raise NewerFile(path, f"has state format {metadata['format']}; this prunesweep reads {FORMAT}")
         tensors = load_tensors(data)
         state = _state(tensors, metadata)
     except _UNREADABLE as error:
-        raise CorruptFile(path, f"not a prunesweep checkpoint: {error}") from error
+        raise CorruptFile(path, f"not a state file of prunesweep: {error}") from error
     if state.digest() != metadata["digest"]:
         raise CorruptFile(path, "the digest of its tensors does not match")
     if stop is not None and stop != (state.trial, state.step):
-        raise CorruptFile(path, f"it is the state of trial {state.trial} at step {state.step:,}")
+        raise CorruptFile(path, f"holds the state of trial {state.trial} at step {state.step:,}")
     return state
 
 
@@ -128,7 +128,7 @@ def _state(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> State:
         model={},
         optimizer={},
         masks={},
-        progress=Progress(**json.loads(metadata["progress"])),
+        history=History(**json.loads(metadata["progress"])),
     )
     for name, tensor in tensors.items():
         kind, _, rest = name.partition("/")
@@ -147,7 +147,7 @@ def _metadata(data: bytes) -> dict[str, str]:
     """A safetensors file begins with the length of its JSON header, as eight little-endian bytes."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 + length:
-        raise ValueError("it is shorter than its header says")
+        raise ValueError("shorter than its header says")
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
     return {str(key): str(value) for key, value in metadata.items()}
 
