@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
-    from orchestrator.results.comparison import Comparison, Side
+    from orchestrator.results.comparison import Side
+    from orchestrator.results.comparison_report import Comparison
     from orchestrator.results.headline import Headline
     from orchestrator.results.model_export import ExportedModel
     from orchestrator.search.rounds import Round
@@ -224,7 +225,7 @@ def compare(
 
     `budget` and `filters` are those of `table`, for both. Raises InputError where they have no cell in common.
     """
-    from orchestrator.results.comparison import compare
+    from orchestrator.results.comparison_report import compare
 
     return compare(_side(ours), _side(theirs), budget=budget, filters=filters)
 
@@ -244,10 +245,10 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
 def _side(location: Location) -> Side:
     from orchestrator.results.comparison import Side
     from orchestrator.results.load import is_published, read
-    from orchestrator.results.reference import source
+    from orchestrator.results.reference import citation
 
     joined = read(location)
-    published = source().citation if is_published(location) else None
+    published = str(citation()) if is_published(location) else None
     return Side(os.fspath(location), joined.rows, published, joined.unreadable)
 
 

@@ -7,7 +7,7 @@ T is the length of the dense training, k the rewind point, t = T − k the retra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -46,6 +46,11 @@ class Technique:
     iterative: bool = True
     needs_last_rate: bool = False
     adaptive: bool = False
+
+    @property
+    def repeats_training(self) -> bool:
+        """Whether weights and rates both return to the rewind point: the dense training again, from there."""
+        return self.start == "rewind" and self.rates is _rewound
 
     def rate_floor(self, dense: DenseTraining, rewind_step: int) -> Fraction | None:
         """The least factor of the rates (see `workers.trial.Trial`)."""
@@ -165,3 +170,10 @@ TECHNIQUES = {
         summary="as linear_lr_restarting, from a rate that is lower the less the pruning takes away (ALLR)",
     ),
 }
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of techniques, each once: in the order of the table, then unknown ones in order of first occurrence."""
+    names = list(dict.fromkeys(names))
+    known = [name for name in TECHNIQUES if name in names]
+    return known + [name for name in names if name not in TECHNIQUES]

@@ -1,65 +1,86 @@
-"""Which of the budgets of a cell a table shows: the one of a name, or the one that a rule picks for each cell.
+"""The budget of a cell that a table shows: a named one, or the one that a rule chooses for each cell.
 
-best      the highest median validation accuracy (`statistics.best_budget`): the paper's protocol
+best      the highest median validation accuracy (`best_budget`): the paper's protocol
 longest   the longest that the cell has
-single    one protocol with nothing to choose: the longest; for weight rewinding at most 90 % of the dense
-          training, because rewinding to its very start fails (the paper's comparison at a fixed budget)
-50%, 90ep where no budget is called so: the nearest to that length, within one percent of the dense training
+single    a fixed protocol: the longest; for weight rewinding at most 90 % of the dense training, because rewinding
+          to its very start fails (the paper's comparison at a fixed budget)
+50%, 90ep if no budget has this name: the nearest to that length, within one percent of the dense training
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
-from orchestrator.results.statistics import SECTION, Row, group_by
+from orchestrator.results.rows import Row
+from orchestrator.results.statistics import group_by, summarize
 from orchestrator.sweep.values import Duration
 from workers.errors import InputError
+from workers.techniques import TECHNIQUES
 
 RULES = ("best", "longest", "single")
-_PLACE = (*SECTION, "technique", "compression")
 _LATEST_REWINDING = 0.9  # of the dense training
 _NEAR = 0.01
 _EXACT = 1e-6
 
 Rank = Callable[[Row], tuple[float, ...] | None]
-"""How good a row's budget is, lower is better; None for one that does not come into question."""
+"""How good the budget of a row is, lower is better; None for one that cannot be chosen."""
 
 
 def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None]:
-    """The pruned rows with the budget asked for, and its name; under `best` all, to be chosen from on validation.
+    """The rows with a budget, and its name; dense rows are kept, and with `best` all, to choose from on validation.
 
     Without a budget it is `best`, unless there is only one. Raises InputError where no cell has it.
     """
-    lengths = {row["budget"]: row["budget_epochs"] for row in rows if row["budget"] is not None}
-    known = sorted(lengths, key=lambda label: (lengths[label], label))
+    pruned = [row for row in rows if not row.is_dense]
+    lengths = {row.budget: row.budget_epochs or 0.0 for row in pruned if row.budget is not None}
+    names = sorted(lengths, key=lambda name: (lengths[name], name))
     if budget is None:
-        budget = "best" if len(known) > 1 else next(iter(known), None)
+        budget = "best" if len(names) > 1 else next(iter(names), None)
     if budget is None or budget == "best":
         return list(rows), budget
     if budget in lengths:
-        return [row for row in rows if row["budget"] == budget], budget
-    picked = _ranked(rows, _rank(budget)) if budget in RULES or _duration(budget) else []
+        return [row for row in rows if row.is_dense or row.budget == budget], budget
+    picked = _best_ranked(pruned, _rank(budget)) if budget in RULES or _is_duration(budget) else set()
     if not picked and budget not in RULES:
-        raise InputError(f"no cell has the budget `{budget}`", hint=f"known are {', '.join([*RULES, *known])}")
-    return picked, budget
+        raise InputError(f"no cell has the budget `{budget}`", hint=f"known are {', '.join([*RULES, *names])}")
+    return [row for row in rows if row.is_dense or (_place(row), row.budget) in picked], budget
 
 
-def _ranked(rows: Sequence[Row], rank: Rank) -> list[Row]:
-    """The rows of the best budget of each cell."""
-    picked: list[Row] = []
-    for members in group_by(rows, _PLACE).values():
+def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
+    """The group with the highest median validation accuracy, of groups that differ in their budget.
+
+    Ties go to the shortest budget. Only groups whose replicates are all done are candidates; None if there are none.
+    (The paper's protocol: chosen on validation, reported on test.)
+    """
+    candidates = []
+    for rows in groups:
+        median = summarize([row.validation_accuracy for row in rows]).median
+        if median is not None:
+            candidates.append((median, -_epochs(rows[0]), rows))
+    return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
+
+
+def _place(row: Row) -> tuple[object, ...]:
+    return row.section, row.technique, row.compression
+
+
+def _best_ranked(rows: Sequence[Row], rank: Rank) -> set[tuple[tuple[object, ...], str | None]]:
+    """The best budgets of each cell as (cell, budget)."""
+    best = set()
+    for place, members in group_by(rows, _place).items():
         ranks = {}
-        for label, group in group_by(members, ("budget",)).items():
-            ranks[label] = next((found for row in group if (found := rank(row)) is not None), None)
-        possible = [found for found in ranks.values() if found is not None]
-        if possible:
-            picked += [row for row in members if ranks[row["budget"],] == min(possible)]
-    return picked
+        for budget, group in group_by(members, attrgetter("budget")).items():
+            ranked = [value for value in map(rank, group) if value is not None]
+            if ranked:
+                ranks[budget] = ranked[0]
+        best |= {(place, budget) for budget, value in ranks.items() if value == min(ranks.values())}
+    return best
 
 
 def _rank(budget: str) -> Rank:
     if budget == "longest":
-        return lambda row: (-row["budget_epochs"],)
+        return lambda row: (-_epochs(row),)
     if budget == "single":
         return _single
     duration = Duration.parse(budget)
@@ -67,29 +88,35 @@ def _rank(budget: str) -> Rank:
 
 
 def _single(row: Row) -> tuple[float, ...] | None:
-    if row["technique"] == "weight_rewinding":
+    technique = TECHNIQUES.get(row.technique)
+    if technique is not None and technique.repeats_training:
         share = _share(row)
         if share is None or share > _LATEST_REWINDING + _EXACT:
             return None
-    return (-row["budget_epochs"],)
+    return (-_epochs(row),)
 
 
 def _distance(row: Row, duration: Duration) -> tuple[float, ...] | None:
     share = _share(row)
     if share is None:
         return None
-    whole = {"%": 100.0, "ep": row["dense_epochs"], "it": row["dense_step"]}[duration.unit]
+    whole = {"%": 100.0, "ep": row.dense_epochs, "it": row.dense_step}[duration.unit]
+    assert whole is not None
     distance = abs(share - float(duration.value) / whole)
-    return (round(distance, 9), row["budget_epochs"]) if distance <= _NEAR + _EXACT else None
+    return (round(distance, 9), _epochs(row)) if distance <= _NEAR + _EXACT else None
 
 
 def _share(row: Row) -> float | None:
     """A budget as a share of the dense training; None where the dense network was not trained here, or not yet."""
-    whole = row.get("dense_epochs")
-    return row["budget_epochs"] / whole if whole else None
+    return _epochs(row) / row.dense_epochs if row.dense_epochs else None
 
 
-def _duration(text: str) -> bool:
+def _epochs(row: Row) -> float:
+    assert row.budget_epochs is not None  # of a pruned network
+    return row.budget_epochs
+
+
+def _is_duration(text: str) -> bool:
     try:
         Duration.parse(text)
     except ValueError:

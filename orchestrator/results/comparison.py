@@ -1,23 +1,23 @@
-"""Two results beside each other, cell by cell: two stores, or a store and the published study."""
+"""Two results cell by cell, as data: which grids and cells both have, and how far apart these are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.results.frame import as_arrow
+from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.matching import matching_cell, matching_sections
-from orchestrator.results.sheets import Report, Sheet
-from orchestrator.results.statistics import Summary
-from orchestrator.results.table import Section, TableCell, table
+from orchestrator.results.rows import Filters, Task
+from orchestrator.results.statistics import ReplicateSummary
+from orchestrator.results.table import table
 from workers.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Task = tuple[str, str, str]
 _ROUNDING = 1e-9
 
 
@@ -32,6 +32,22 @@ class Side:
     results: pa.Table | pd.DataFrame
     published: str | None = None
     unreadable: Mapping[str, str] = field(default_factory=dict)
+
+    def sections(self, budget: str, filters: Filters | None) -> list[Section]:
+        """The grids of this side that have pruned networks. Raises InputError as `table` does, naming the side."""
+        try:
+            shown = table(self.results, budget=budget, filters=filters)
+        except InputError as error:
+            raise InputError(f"`{self.name}`: {error.message}", hint=error.hint) from error
+        return [section for section in shown.sections if section.cells]
+
+    def dense_steps(self) -> dict[Task, int]:
+        """How long the dense networks of each task were trained, where they were trained on this side."""
+        results = as_arrow(self.results)
+        columns = [results.column(name).to_pylist() for name in ("dataset", "network", "recipe", "dense_step")]
+        return {
+            (dataset, network, recipe): steps for dataset, network, recipe, steps in zip(*columns, strict=True) if steps
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,138 +98,38 @@ class ComparedSection:
     their_steps: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(Report):
-    """What `compare` gives. Prints as text; `unmatched_*` are grids that only one side has."""
-
-    ours: Side
-    theirs: Side
-    budget: str
-    sections: tuple[ComparedSection, ...]
-    unmatched_ours: tuple[Section, ...]
-    unmatched_theirs: tuple[Section, ...]
-
-    @property
-    def unreadable(self) -> dict[str, str]:
-        """Files of either store that could not be read (where: reason)."""
-        sides = (self.ours, self.theirs)
-        return {
-            f"{side.name}: {path}": f"{side.name}: {why}" for side in sides for path, why in side.unreadable.items()
-        }
-
-    @property
-    def heading(self) -> str:
-        from orchestrator.results.comparison_report import heading
-
-        return heading(self)
-
-    @property
-    def protocol(self) -> Sequence[str]:
-        from orchestrator.results.comparison_report import protocol
-
-        return protocol(self)
-
-    @property
-    def sheets(self) -> Sequence[Sheet]:
-        from orchestrator.results.comparison_report import sheet
-
-        return [sheet(section) for section in self.sections]
-
-    @property
-    def notes(self) -> Sequence[str]:
-        from orchestrator.results.comparison_report import notes
-
-        return notes(self)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": "median", "budget": self.budget}
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A row for each cell of each pair of grids, and of grids without one.
-
-        `status` is `compared`, `unfinished`, `only_ours` or `only_theirs`.
-        """
-        from orchestrator.results.comparison_report import long_rows
-
-        return long_rows(self)
-
-
-def compare(
-    ours: Side, theirs: Side, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
-) -> Comparison:
-    """Match the cells of two results (`orchestrator.results.matching`), each against its own side's dense networks.
-
-    The published study is always `theirs`, whichever way round the two are given. `budget` and `filters` are those of
-    `table`, for both sides. Raises InputError as `table` does, and where the two have no cell in common.
-    """
-    if ours.published and not theirs.published:
-        ours, theirs = theirs, ours
-    our_sections, their_sections = (_sections(side, budget, filters) for side in (ours, theirs))
-    our_steps, their_steps = (_dense_steps(as_arrow(side.results)) for side in (ours, theirs))
+def compared_sections(
+    ours: Side, theirs: Side, our_sections: list[Section], their_sections: list[Section]
+) -> list[ComparedSection]:
+    """The pairs of grids that have a cell in common."""
+    our_steps, their_steps = ours.dense_steps(), theirs.dense_steps()
     pairs = [
-        _compared(one, other, our_steps.get(_task(one)), their_steps.get(_task(other)))
-        for one, other in matching_sections(our_sections, their_sections)
+        _compared(our, their, our_steps.get(our.task), their_steps.get(their.task))
+        for our, their in matching_sections(our_sections, their_sections)
     ]
-    pairs = [pair for pair in pairs if pair.cells or pair.unfinished]
-    if not pairs:
-        raise InputError(_nothing_in_common(ours, theirs, our_sections, their_sections))
-    return Comparison(
-        ours=ours,
-        theirs=theirs,
-        budget=budget,
-        sections=tuple(pairs),
-        unmatched_ours=_without(our_sections, [pair.ours for pair in pairs]),
-        unmatched_theirs=_without(their_sections, [pair.theirs for pair in pairs]),
-    )
-
-
-def _sections(side: Side, budget: str, filters: Mapping[str, Any] | str | None) -> list[Section]:
-    try:
-        found = table(side.results, budget=budget, filters=filters)
-    except InputError as error:
-        raise InputError(f"`{side.name}`: {error}") from error
-    return [section for section in found.sections if section.cells]
-
-
-def _dense_steps(results: pa.Table) -> dict[Task, int]:
-    """How long the dense networks of each task were trained; nothing for those that came from elsewhere."""
-    columns = [results.column(name).to_pylist() for name in ("dataset", "network", "recipe", "dense_step")]
-    return {
-        (dataset, network, recipe): steps for dataset, network, recipe, steps in zip(*columns, strict=True) if steps
-    }
-
-
-def _task(section: Section) -> Task:
-    return section.dataset, section.network, section.recipe
+    return [pair for pair in pairs if pair.cells or pair.unfinished]
 
 
 def _compared(ours: Section, theirs: Section, our_steps: int | None, their_steps: int | None) -> ComparedSection:
-    cells, unfinished, matched, only_ours = [], [], set(), []
-    for cell in ours.cells.values():
-        other = matching_cell(cell, theirs)
-        if other is None:
-            only_ours.append(cell)
-            continue
-        matched.add(id(other))
-        compared = _compared_cell(cell, other, ours.dense, theirs.dense)
-        if compared is None:
-            unfinished.append((cell, other))
-        else:
-            cells.append(compared)
+    twins = [(cell, matching_cell(cell, theirs)) for cell in ours.cells.values()]
+    both = [(cell, twin) for cell, twin in twins if twin is not None]
+    compared = [(pair, _compared_cell(*pair, ours.dense, theirs.dense)) for pair in both]
+    matched = {(twin.technique, twin.compression) for _, twin in both}
     return ComparedSection(
         ours=ours,
         theirs=theirs,
-        cells=tuple(cells),
-        unfinished=tuple(unfinished),
-        only_ours=tuple(only_ours),
-        only_theirs=tuple(cell for cell in theirs.cells.values() if id(cell) not in matched),
+        cells=tuple(cell for _, cell in compared if cell is not None),
+        unfinished=tuple(pair for pair, cell in compared if cell is None),
+        only_ours=tuple(cell for cell, twin in twins if twin is None),
+        only_theirs=tuple(cell for place, cell in theirs.cells.items() if place not in matched),
         our_steps=our_steps,
         their_steps=their_steps,
     )
 
 
-def _compared_cell(ours: TableCell, theirs: TableCell, our_dense: Summary, their_dense: Summary) -> ComparedCell | None:
+def _compared_cell(
+    ours: TableCell, theirs: TableCell, our_dense: ReplicateSummary, their_dense: ReplicateSummary
+) -> ComparedCell | None:
     """None while replicates of either side are missing."""
     our_change, their_change = _change(ours.summary, our_dense), _change(theirs.summary, their_dense)
     if our_change is None or their_change is None:
@@ -230,24 +146,8 @@ def _compared_cell(ours: TableCell, theirs: TableCell, our_dense: Summary, their
     )
 
 
-def _change(summary: Summary, dense: Summary) -> Change | None:
+def _change(summary: ReplicateSummary, dense: ReplicateSummary) -> Change | None:
     if summary.median is None or summary.minimum is None or summary.maximum is None or dense.median is None:
         return None
     level = dense.median
     return Change(summary.n, summary.median - level, summary.minimum - level, summary.maximum - level)
-
-
-def _without(sections: Sequence[Section], matched: Sequence[Section]) -> tuple[Section, ...]:
-    return tuple(section for section in sections if not any(section is one for one in matched))
-
-
-def _nothing_in_common(
-    ours: Side, theirs: Side, our_sections: Sequence[Section], their_sections: Sequence[Section]
-) -> str:
-    from orchestrator.results.comparison_report import contents
-
-    return (
-        f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"
-        f"`{ours.name}` has\n{contents(our_sections)}\n`{theirs.name}` has\n{contents(their_sections)}\n\n"
-        "hint: cells match by network, pruning, schedule, technique and compression (within 0.1 %), and data by name"
-    )

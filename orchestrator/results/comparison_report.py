@@ -1,83 +1,136 @@
-"""The words and rows of a comparison."""
+"""Two results next to each other, cell by cell: two stores, or a store and the published study."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
+from orchestrator.results.comparison import Change, ComparedCell, ComparedSection, Side, compared_sections
+from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.matching import same_named_data
-from orchestrator.results.sheets import Cell, Sheet
-from orchestrator.results.statistics import SECTION
-from orchestrator.results.table import ACCURACY, Section, TableCell
+from orchestrator.results.report import Report
+from orchestrator.results.rows import Filters
+from orchestrator.results.sheets import Cell, Number, Printout, Sheet
+from orchestrator.results.statistics import ACCURACY
 from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
     dense_level,
+    labels_of,
     sign_notes,
     signs,
 )
+from workers.errors import InputError
 from workers.text import plural
-
-if TYPE_CHECKING:
-    from orchestrator.results.comparison import Change, ComparedCell, ComparedSection, Comparison
 
 _HEADER = ("technique", "compression", "ours", "theirs", "ours − theirs", "inside")
 _MUCH_SHORTER = 0.99
 
 
-def heading(found: Comparison) -> str:
-    metrics = dict.fromkeys(section.ours.metric for section in found.sections)
-    unit = ", points" if ACCURACY in metrics else ""
-    return f"Change of test {' or '.join(metrics)} against the dense networks{unit}: ours beside theirs"
+@dataclass(frozen=True, slots=True)
+class Comparison(Report):
+    """What `compare` returns. Prints as text; `unmatched_*` are grids that only one side has."""
+
+    ours: Side
+    theirs: Side
+    budget: str
+    sections: tuple[ComparedSection, ...]
+    unmatched_ours: tuple[Section, ...]
+    unmatched_theirs: tuple[Section, ...]
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Files of either store that could not be read (where: reason)."""
+        sides = (self.ours, self.theirs)
+        return {
+            f"{side.name}: {path}": f"{side.name}: {why}" for side in sides for path, why in side.unreadable.items()
+        }
+
+    @property
+    def printout(self) -> Printout:
+        metrics = dict.fromkeys(section.ours.metric for section in self.sections)
+        unit = ", points" if ACCURACY in metrics else ""
+        return Printout(
+            heading=f"Change of test {' or '.join(metrics)} against the dense networks{unit}: ours beside theirs",
+            protocol=self._protocol(),
+            sheets=[_sheet(pair) for pair in self.sections],
+            notes=self._notes(),
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": "median", "budget": self.budget}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each cell of each pair of grids, and of grids without one.
+
+        `status` is `compared`, `unfinished`, `only_ours` or `only_theirs`.
+        """
+        rows = [row for pair in self.sections for row in _pair_rows(pair)]
+        for section in self.unmatched_ours:
+            rows += [_row(section, "only_ours", cell, None) for cell in section.cells.values()]
+        for section in self.unmatched_theirs:
+            rows += [_row(section, "only_theirs", None, cell) for cell in section.cells.values()]
+        return rows
+
+    def _protocol(self) -> list[str]:
+        published = f" ({self.theirs.published})" if self.theirs.published else ""
+        return [
+            "median [min, max] of replicates, less the median of the same side's dense networks; "
+            + budget_rule(self.budget),
+            f"ours: {self.ours.name}",
+            f"theirs: {self.theirs.name}{published}",
+            "inside: our median is in their [min, max], widened by the standard deviation of their dense networks",
+        ]
+
+    def _notes(self) -> list[str]:
+        """What holds for all grids: how many cells are inside, signs, and grids that one side alone has."""
+        cells = [cell for pair in self.sections for cell in pair.cells]
+        inside = sum(cell.inside for cell in cells)
+        notes = [f"Inside: {inside} of {plural(len(cells), 'cell')} compared."]
+        notes += sign_notes([cell for both in cells for cell in (both.ours, both.theirs)])
+        for side, sections in (("ours", self.unmatched_ours), ("theirs", self.unmatched_theirs)):
+            if sections:
+                count = sum(len(section.cells) for section in sections)
+                grids = "; ".join(f"{_grid_name(section)} ({len(section.cells)})" for section in sections)
+                notes.append(f"Grids only in {side}, {plural(count, 'cell')}: {grids}")
+        return notes
 
 
-def protocol(found: Comparison) -> list[str]:
-    published = f" ({found.theirs.published})" if found.theirs.published else ""
-    return [
-        "median [min, max] of replicates, less the median of the same side's dense networks; "
-        + budget_rule(found.budget),
-        f"ours: {found.ours.name}",
-        f"theirs: {found.theirs.name}{published}",
-        "inside: our median is in their [min, max], widened by the standard deviation of their dense networks",
-    ]
+def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters | None = None) -> Comparison:
+    """Match the cells of two results (`orchestrator.results.matching`), each against its own side's dense networks.
 
-
-def sheet(pair: ComparedSection) -> Sheet:
-    """One grid: the cells that both sides have complete, and what else to know of it."""
-    counts = {(cell.our_change.n, cell.their_change.n) for cell in pair.cells}
-    labels = _labels(pair.ours)
-    lines = [_line(cell, labels[cell.ours.compression], len(counts) > 1) for cell in pair.cells]
-    same = "; cells: n = {} and {}".format(*next(iter(counts))) if len(counts) == 1 else ""
-    ours, theirs = pair.ours, pair.theirs
-    captions = [
-        f"ours ({ours.dataset}, recipe {ours.recipe}): {_lower(dense_level(ours, 'median'))}",
-        f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {_lower(dense_level(theirs, 'median'))}"
-        f"{_deviation(theirs)}{same}",
-    ]
-    return Sheet(
-        title=f"{ours.network} · {ours.pruning} · {ours.schedule}",
-        captions=captions,
-        header=_HEADER,
-        lines=lines,
-        remarks=_remarks(pair),
+    The published study is always `theirs`, whichever way round the two are given. `budget` and `filters` are those of
+    `table`, for both sides. Raises InputError as `table` does, and where the two have no cell in common.
+    """
+    if ours.published and not theirs.published:
+        ours, theirs = theirs, ours
+    our_sections, their_sections = (side.sections(budget, filters) for side in (ours, theirs))
+    pairs = compared_sections(ours, theirs, our_sections, their_sections)
+    if not pairs:
+        raise InputError(
+            f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"
+            f"`{ours.name}` has\n{_contents(our_sections)}\n`{theirs.name}` has\n{_contents(their_sections)}",
+            hint="cells match by network, pruning, schedule, technique and compression (within 0.1 %), and "
+            "data by name",
+        )
+    return Comparison(
+        ours=ours,
+        theirs=theirs,
+        budget=budget,
+        sections=tuple(pairs),
+        unmatched_ours=_without(our_sections, [pair.ours for pair in pairs]),
+        unmatched_theirs=_without(their_sections, [pair.theirs for pair in pairs]),
     )
 
 
-def notes(found: Comparison) -> list[str]:
-    """What holds for all grids: how many cells are inside, signs, and grids that one side alone has."""
-    cells = [cell for section in found.sections for cell in section.cells]
-    inside = sum(cell.inside for cell in cells)
-    told = [f"Inside: {inside} of {plural(len(cells), 'cell')} compared."]
-    told += sign_notes([cell for both in cells for cell in (both.ours, both.theirs)])
-    for name, sections in (("ours", found.unmatched_ours), ("theirs", found.unmatched_theirs)):
-        if sections:
-            count = sum(len(section.cells) for section in sections)
-            grids = "; ".join(f"{_grid_name(section)} ({len(section.cells)})" for section in sections)
-            told.append(f"Grids only in {name}, {plural(count, 'cell')}: {grids}")
-    return told
+def _without(sections: Sequence[Section], matched: Sequence[Section]) -> tuple[Section, ...]:
+    titles = {section.title for section in matched}
+    return tuple(section for section in sections if section.title not in titles)
 
 
-def contents(sections: Iterable[Section]) -> str:
+def _contents(sections: Iterable[Section]) -> str:
     """What one side has, a line for each grid."""
     lines = [
         f"  {section.title}: {', '.join(section.techniques)} at {' '.join(compression_labels(section.compressions))}"
@@ -86,48 +139,41 @@ def contents(sections: Iterable[Section]) -> str:
     return "\n".join(lines) or "  no pruned network"
 
 
-def long_rows(found: Comparison) -> list[dict[str, Any]]:
-    rows = []
-    for pair in found.sections:
-        place = {"unit": pair.ours.unit("delta"), **_place(pair.ours)}
-        for cell in pair.cells:
-            rows.append(
-                place
-                | _identity(cell.ours)
-                | {"status": "compared"}
-                | _numbers("ours", cell.ours, cell.our_change)
-                | _numbers("theirs", cell.theirs, cell.their_change)
-                | {"difference": cell.difference, "low": cell.low, "high": cell.high, "inside": cell.inside}
-            )
-        rows += [_uncompared(place, "unfinished", ours, theirs) for ours, theirs in pair.unfinished]
-        rows += [_uncompared(place, "only_ours", one, None) for one in pair.only_ours]
-        their_place = place | _place(pair.theirs)
-        rows += [_uncompared(their_place, "only_theirs", None, one) for one in pair.only_theirs]
-    for status, sections in (("only_ours", found.unmatched_ours), ("only_theirs", found.unmatched_theirs)):
-        for section in sections:
-            place = {"unit": section.unit("delta"), **_place(section)}
-            for one in section.cells.values():
-                sides = (one, None) if status == "only_ours" else (None, one)
-                rows.append(_uncompared(place, status, *sides))
-    return rows
+def _sheet(pair: ComparedSection) -> Sheet:
+    """One grid: the cells that both sides have complete, and what else to know of it."""
+    counts = {(cell.our_change.n, cell.their_change.n) for cell in pair.cells}
+    labels = labels_of(pair.ours)
+    same = "; cells: n = {} and {}".format(*next(iter(counts))) if len(counts) == 1 else ""
+    ours, theirs = pair.ours, pair.theirs
+    return Sheet(
+        title=_grid_name(ours),
+        captions=[
+            f"ours ({ours.dataset}, recipe {ours.recipe}): {_lower(dense_level(ours, 'median'))}",
+            f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {_lower(dense_level(theirs, 'median'))}"
+            f"{_deviation(theirs)}{same}",
+        ],
+        header=_HEADER,
+        lines=[_line(cell, labels[cell.ours.compression], len(counts) > 1) for cell in pair.cells],
+        remarks=_remarks(pair),
+        keys=2,
+    )
 
 
 def _line(cell: ComparedCell, label: str, with_counts: bool) -> list[Cell]:
     return [
         cell.ours.technique,
-        (label,),
+        Number(label),
         _side(cell.ours, cell.our_change, with_counts),
         _side(cell.theirs, cell.their_change, with_counts),
-        (f"{cell.difference:+z.2f}",),
+        Number(f"{cell.difference:+z.2f}"),
         "yes" if cell.inside else "no",
     ]
 
 
-def _side(cell: TableCell, change: Change, with_counts: bool) -> tuple[str, ...]:
-    number = f"{change.median:+z.2f}"
+def _side(cell: TableCell, change: Change, with_counts: bool) -> Number:
     spread = f"[{change.minimum:+z.2f}, {change.maximum:+z.2f}]" if change.n > 1 else ""
-    remark = " ".join([str(cell.budget), *[f"n={change.n}"] * with_counts])
-    return number, spread, remark, signs(cell)
+    remark = f"{cell.budget} n={change.n}" if with_counts else str(cell.budget)
+    return Number(f"{change.median:+z.2f}", spread, remark, signs(cell))
 
 
 def _remarks(pair: ComparedSection) -> list[str]:
@@ -152,15 +198,11 @@ def _remarks(pair: ComparedSection) -> list[str]:
 
 def _named(section: Section, cells: Sequence[TableCell]) -> str:
     """`fine_tuning 4× 8×; lr_rewinding 8×`."""
-    labels = _labels(section)
+    labels = labels_of(section)
     techniques: dict[str, list[str]] = {}
     for cell in cells:
         techniques.setdefault(cell.technique, []).append(labels[cell.compression])
-    return "; ".join(f"{technique} {' '.join(found)}" for technique, found in techniques.items())
-
-
-def _labels(section: Section) -> dict[float, str]:
-    return dict(zip(section.compressions, compression_labels(section.compressions), strict=True))
+    return "; ".join(f"{technique} {' '.join(compressions)}" for technique, compressions in techniques.items())
 
 
 def _grid_name(section: Section) -> str:
@@ -179,20 +221,30 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
-def _place(section: Section) -> dict[str, str]:
-    return {name: getattr(section, name) for name in SECTION}
+def _pair_rows(pair: ComparedSection) -> list[dict[str, Any]]:
+    rows = [_row(pair.ours, "compared", cell.ours, cell.theirs, cell) for cell in pair.cells]
+    rows += [_row(pair.ours, "unfinished", ours, theirs) for ours, theirs in pair.unfinished]
+    rows += [_row(pair.ours, "only_ours", cell, None) for cell in pair.only_ours]
+    rows += [_row(pair.theirs, "only_theirs", None, cell) for cell in pair.only_theirs]
+    return rows
 
 
-def _identity(cell: TableCell) -> dict[str, Any]:
-    return {"technique": cell.technique, "compression": cell.compression}
-
-
-def _uncompared(place: dict[str, Any], status: str, ours: TableCell | None, theirs: TableCell | None) -> dict[str, Any]:
+def _row(
+    section: Section,
+    status: str,
+    ours: TableCell | None,
+    theirs: TableCell | None,
+    compared: ComparedCell | None = None,
+) -> dict[str, Any]:
     cell = ours or theirs
     assert cell is not None
-    sides = _numbers("ours", ours, None) | _numbers("theirs", theirs, None)
-    judgement = {"difference": None, "low": None, "high": None, "inside": None}
-    return place | _identity(cell) | {"status": status} | sides | judgement
+    return (
+        {"unit": section.unit("delta"), **section.place}
+        | {"technique": cell.technique, "compression": cell.compression, "status": status}
+        | _numbers("ours", ours, compared.our_change if compared else None)
+        | _numbers("theirs", theirs, compared.their_change if compared else None)
+        | {name: getattr(compared, name, None) for name in ("difference", "low", "high", "inside")}
+    )
 
 
 def _numbers(side: str, cell: TableCell | None, change: Change | None) -> dict[str, Any]:

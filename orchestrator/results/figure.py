@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.results import figure_labels
-from orchestrator.results.statistics import SECTION
-from orchestrator.results.table import Section, Split, Table, Value, table
+from orchestrator.results.grid import Section
+from orchestrator.results.statistics import SECTION, Split, Value
+from orchestrator.results.table import Table, table
 from orchestrator.results.wording import budget_rule, compression_labels, measure
 from workers.errors import InputError
 from workers.store.local import LocalFiles
@@ -100,7 +101,13 @@ def accuracy_vs_compression(
             axes.set_ylabel(_axis_label(panel, split), fontsize=_SMALL)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    figure.suptitle(measure(tables[0]), x=0.01, horizontalalignment="left", fontsize=_LARGE, fontweight="bold")
+    figure.suptitle(
+        measure(tables[0].sections, value, split),
+        x=0.01,
+        horizontalalignment="left",
+        fontsize=_LARGE,
+        fontweight="bold",
+    )
     _caption(figure, panels)
     _name_lines(figure, list(zip(grid, panels, strict=False)), looks)
     figure.draw_without_rendering()

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.results.sheets import Cell, Report, Sheet
-from orchestrator.results.statistics import SECTION, summarize
-from orchestrator.results.table import ACCURACY, Section, TableCell, table
-from orchestrator.results.wording import budget_rule, compression_labels
+from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.report import Report
+from orchestrator.results.rows import Filters
+from orchestrator.results.sheets import Cell, Number, Printout, Sheet
+from orchestrator.results.statistics import ACCURACY, SECTION, summarize
+from orchestrator.results.table import table
+from orchestrator.results.wording import budget_rule, labels_of
 from workers.errors import InputError
-from workers.techniques import TECHNIQUES
+from workers.techniques import in_order
 from workers.text import plural
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ class Reach(NamedTuple):
     label: str
     cell: TableCell | None = None
     change: float | None = None
+
+
+_NOWHERE = Reach("–")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,53 +61,51 @@ class Headline(Report):
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def heading(self) -> str:
+    def printout(self) -> Printout:
         within = f" less {self.tolerance:g} points" if self.tolerance else ""
-        return f"Largest compression at which the median accuracy still is that of the dense networks{within}"
+        return Printout(
+            heading=f"Largest compression at which the median accuracy still is that of the dense networks{within}",
+            protocol=[
+                "median test accuracy of replicates against the median of the dense networks; "
+                "two figures, best / single",
+                "; ".join(f"{rule}: {budget_rule(rule)}" for rule in _BUDGETS),
+            ],
+            sheets=[self._sheet()],
+            notes=self._notes(),
+        )
 
-    @property
-    def protocol(self) -> Sequence[str]:
-        return [
-            "median test accuracy of replicates against the median of the dense networks; two figures, best / single",
-            "; ".join(f"{rule}: {budget_rule(rule)}" for rule in _BUDGETS),
-        ]
-
-    @property
-    def sheets(self) -> Sequence[Sheet]:
+    def _sheet(self) -> Sheet:
         """One list: a line for each grid, and in it two figures for each technique."""
-        occurring = {technique for one in self.limits for technique in one.section.techniques}
-        techniques = sorted(occurring, key=lambda name: (name not in TECHNIQUES, [*TECHNIQUES, name].index(name), name))
-        return [
-            Sheet(
-                title="",
-                captions=(),
-                header=("grid [its largest]", *techniques, "spread"),
-                lines=[self._line(one, techniques) for one in self.limits],
-            )
-        ]
+        techniques = in_order(technique for limits in self.limits for technique in limits.section.techniques)
+        return Sheet(
+            title="",
+            captions=(),
+            header=("grid [its largest]", *techniques, "spread"),
+            lines=[self._line(limits, techniques) for limits in self.limits],
+        )
 
-    def _line(self, one: Limits, techniques: Sequence[str]) -> list[Cell]:
-        varying = [name for name in SECTION if len({getattr(other.section, name) for other in self.limits}) > 1]
-        named = [getattr(one.section, name) for name in SECTION if name in varying or name in ("network", "schedule")]
-        cells: list[Cell] = [f"{' · '.join(named)} [{one.maximum}]"]
+    def _line(self, limits: Limits, techniques: Sequence[str]) -> list[Cell]:
+        section = limits.section
+        varying = [name for name in SECTION if len({one.section.place[name] for one in self.limits}) > 1]
+        named = [text for name, text in section.place.items() if name in varying or name in ("network", "schedule")]
+        cells: list[Cell] = [f"{' · '.join(named)} [{limits.maximum}]"]
         for technique in techniques:
-            reaches = [one.reaches.get((technique, rule)) for rule in _BUDGETS]
+            reaches = [limits.reaches.get((technique, rule)) for rule in _BUDGETS]
             cells.append(" / ".join(reach.label for reach in reaches if reach) or "n/a")
-        unit = "" if one.section.metric == ACCURACY else f" {one.section.metric}"
-        return [*cells, ("–",) if one.spread is None else (f"{one.spread:.2f}", unit.strip())]
+        unit = "" if section.metric == ACCURACY else section.metric
+        return [*cells, Number("–") if limits.spread is None else Number(f"{limits.spread:.2f}", unit)]
 
-    @property
-    def notes(self) -> Sequence[str]:
-        told = [
+    def _notes(self) -> list[str]:
+        notes = [
             "–: at no compression of the grid; n/a: not in the grid; the grid's largest compression is a lower bound.",
             "spread: median over the cells of maximum − minimum of the replicates, points. A median so near the dense "
             "level falls on either side of it by chance: one step of the grid more or less is normal. "
             "`--tolerance 0.25` forgives a quarter of a point.",
         ]
-        unfinished = sum(one.unfinished for one in self.limits)
+        unfinished = sum(limits.unfinished for limits in self.limits)
         if unfinished:
-            told.append(f"Left out for missing replicates: {plural(unfinished, 'cell')}; figures may still grow.")
-        return told
+            notes.append(f"Left out for missing replicates: {plural(unfinished, 'cell')}; figures may still grow.")
+        return notes
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -109,24 +113,21 @@ class Headline(Report):
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each grid and technique; compressions are null where none is within the tolerance."""
-        rows = []
-        for one in self.limits:
-            place = {name: getattr(one.section, name) for name in SECTION}
-            for technique in one.section.techniques:
-                row = place | {"technique": technique, "tolerance": self.tolerance, "unit": one.section.unit("delta")}
-                row |= {"largest_in_grid": max(one.section.compressions), "spread": one.spread}
-                for rule in _BUDGETS:
-                    _, cell, change = one.reaches.get((technique, rule), Reach("–"))
-                    row[f"{rule}_compression"] = cell.compression if cell else None
-                    row[f"{rule}_budget"] = cell.budget if cell else None
-                    row[f"{rule}_change"] = change
-                rows.append(row)
-        return rows
+        return [self._row(limits, technique) for limits in self.limits for technique in limits.section.techniques]
+
+    def _row(self, limits: Limits, technique: str) -> dict[str, Any]:
+        section = limits.section
+        row = section.place | {"technique": technique, "tolerance": self.tolerance, "unit": section.unit("delta")}
+        row |= {"largest_in_grid": max(section.compressions), "spread": limits.spread}
+        for rule in _BUDGETS:
+            _, cell, change = limits.reaches.get((technique, rule), _NOWHERE)
+            row[f"{rule}_compression"] = cell.compression if cell else None
+            row[f"{rule}_budget"] = cell.budget if cell else None
+            row[f"{rule}_change"] = change
+        return row
 
 
-def headline(
-    results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None
-) -> Headline:
+def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filters: Filters | None = None) -> Headline:
     """The largest compression at which each technique's median accuracy is at least the dense median − `tolerance`.
 
     `tolerance` is in points (BLEU for gnmt); `results` and `filters` are those of `table`. Once with the budget that
@@ -149,7 +150,7 @@ def headline(
 
 
 def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> Limits:
-    labels = dict(zip(section.compressions, compression_labels(section.compressions), strict=True))
+    labels = labels_of(section)
     reaches = {
         (technique, rule): _reach(chosen, technique, labels, tolerance)
         for technique in section.techniques
@@ -171,12 +172,12 @@ def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> L
 
 def _reach(section: Section, technique: str, labels: Mapping[float, str], tolerance: float) -> Reach:
     level = section.dense.median
-    found = Reach("–")
+    reach = _NOWHERE
     for compression in section.compressions:
         cell = section.cells.get((technique, compression))
         if cell is None or cell.summary.median is None or level is None:
             continue
         change = cell.summary.median - level
         if change >= -tolerance - _ROUNDING:
-            found = Reach(labels[compression].removesuffix("×"), cell, change)
-    return found
+            reach = Reach(labels[compression].removesuffix("×"), cell, change)
+    return reach

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from orchestrator.results.table import Section, TableCell
+from orchestrator.results.grid import Section, TableCell
 from workers.models import NETWORKS
 from workers.registry import is_own
 

@@ -12,20 +12,22 @@ its metadata name the source). How it differs from a store's rows:
 from __future__ import annotations
 
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
 from orchestrator.results.statistics import group_by, summarize
+from workers.techniques import TECHNIQUES
 
 RENDA2020 = "renda2020"
 _TASK = ("dataset", "network")
 _SPLITS = ("test_accuracy", "validation_accuracy")
 
 
-class Source(NamedTuple):
-    """Where published results come from."""
+class Citation(NamedTuple):
+    """Where published results come from, and on what terms."""
 
     title: str
     authors: str
@@ -35,16 +37,15 @@ class Source(NamedTuple):
     license: str
     changes: str
 
-    @property
-    def citation(self) -> str:
+    def __str__(self) -> str:
         surnames = ", ".join(author.split()[-1] for author in self.authors.split(", "))
         return f"{surnames}: {self.title}, {self.venue}, {self.paper}"
 
 
-def source() -> Source:
+def citation() -> Citation:
     """Who published `renda2020`, where, and on what terms."""
     metadata = _read().schema.metadata
-    return Source(**{name: metadata[name.encode()].decode() for name in Source._fields})
+    return Citation(**{name: metadata[name.encode()].decode() for name in Citation._fields})
 
 
 def published() -> pa.Table:
@@ -82,7 +83,7 @@ def published() -> pa.Table:
 
 def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
     """The median of each split over the dense networks of each task."""
-    dense = group_by([row for row in rows if row["technique"] == "dense"], _TASK)
+    dense = group_by([row for row in rows if row["technique"] == "dense"], itemgetter(*_TASK))
     return {
         task: {name: summarize([row[name] for row in members]).median for name in _SPLITS}
         for task, members in dense.items()
@@ -90,10 +91,10 @@ def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str,
 
 
 def _search_cost(row: dict[str, Any]) -> float:
-    """Epochs of retraining: every round of iterative pruning pays, and reinitialization trains T + t."""
+    """Epochs of retraining: every round of iterative pruning pays, and a fresh start trains T + t."""
     if row["technique"] == "dense":
         return 0.0
-    from_scratch = row["dense_epochs"] if row["technique"] == "reinitialization" else 0.0
+    from_scratch = row["dense_epochs"] if TECHNIQUES[row["technique"]].start == "fresh" else 0.0
     return float(row["round"] * row["budget_epochs"] + from_scratch)
 
 

@@ -1,24 +1,31 @@
-"""Replicates to statistics, and the budget that validation chooses.
+"""Statistics over replicates, and what a table can show.
 
-A group is what replicates share: its rows differ in `replicate` alone. Rows are mappings with the columns of
-`orchestrator.results.frame.join`.
+A group is what replicates share: its rows differ in `replicate` alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypeVar
 
 SECTION = ("dataset", "network", "recipe", "pruning", "schedule")
-GROUP = (*SECTION, "technique", "compression", "budget")
+"""The columns that tell one grid from another."""
 
-Row = Mapping[str, Any]
+ACCURACY = "accuracy"
+"""The metric that is a fraction of 1, and shown in percent."""
+
+Value = Literal["accuracy", "delta"]
+Statistic = Literal["median", "mean"]
+Split = Literal["test", "validation"]
+
+_Row = TypeVar("_Row")
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ReplicateSummary:
     """Statistics of a group's `n` values; all null unless `n` is `n_expected`. `sd` (n − 1) needs two values."""
 
     n: int
@@ -34,14 +41,14 @@ class Summary:
         return 0 < self.n == self.n_expected
 
 
-def summarize(values: Sequence[float | None]) -> Summary:
+def summarize(values: Sequence[float | None]) -> ReplicateSummary:
     """Statistics of one value for each expected replicate: null (or NaN) where it is missing."""
     present = sorted(value for value in values if value is not None and not math.isnan(value))
     n = len(present)
     if n < len(values) or n == 0:
-        return Summary(n, len(values))
+        return ReplicateSummary(n, len(values))
     mean = math.fsum(present) / n
-    return Summary(
+    return ReplicateSummary(
         n=n,
         n_expected=n,
         median=(present[(n - 1) // 2] + present[n // 2]) / 2,
@@ -52,23 +59,9 @@ def summarize(values: Sequence[float | None]) -> Summary:
     )
 
 
-def group_by(rows: Iterable[Row], columns: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
-    """Rows by the values of some columns, in order of first occurrence."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
+def group_by(rows: Iterable[_Row], key: Callable[[_Row], _Key]) -> dict[_Key, list[_Row]]:
+    """Rows by what `key` gives for each, in order of first occurrence."""
+    groups: dict[_Key, list[_Row]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in columns), []).append(row)
+        groups.setdefault(key(row), []).append(row)
     return groups
-
-
-def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
-    """Of groups that differ in their budget, the one with the highest median validation accuracy.
-
-    Ties go to the shortest budget; only groups whose replicates are all done are candidates; None if there are
-    none. (The paper's protocol: chosen on validation, reported on test.)
-    """
-    candidates = []
-    for rows in groups:
-        median = summarize([row["validation_accuracy"] for row in rows]).median
-        if median is not None:
-            candidates.append((median, -rows[0]["budget_epochs"], rows))
-    return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None

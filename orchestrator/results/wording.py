@@ -1,45 +1,12 @@
-"""The words and numbers of a table, shared by all that show one."""
+"""The words and numbers of sections and their cells, shared by tables, comparisons, headlines and figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from orchestrator.results.statistics import Summary
-from orchestrator.results.table import ACCURACY, Section, Statistic, Table, TableCell
-
-
-class Parts(NamedTuple):
-    """A table cell as text: the number, its spread, what else to know, and signs that notes explain."""
-
-    number: str
-    spread: str = ""
-    remark: str = ""
-    signs: str = ""
-
-    def __str__(self) -> str:
-        return " ".join(part for part in self if part)
-
-
-def measure(table: Table) -> str:
-    """What the numbers are: `Test accuracy, percent`."""
-    metrics = " or ".join(dict.fromkeys(section.metric for section in table.sections)) or ACCURACY
-    unit = {"accuracy": ", percent", "delta": ", points"}[table.value] if ACCURACY in metrics else ""
-    if table.value == "accuracy":
-        return f"{table.split.capitalize()} {metrics}{unit}"
-    return f"Change of {table.split} {metrics} against the dense network{unit}"
-
-
-def protocol(table: Table) -> str:
-    """How the numbers came about: the statistic and the budget."""
-    statistic = "median [min, max]" if table.statistic == "median" else "mean ± sample sd"
-    return f"{statistic} of replicates{f'; {budget_rule(table.budget)}' if table.budget else ''}"
-
-
-def budget_rule(budget: str) -> str:
-    """Which budget is shown, as a phrase."""
-    return _BUDGET_RULES.get(budget, f"budget {budget}")
-
+from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.sheets import Number
+from orchestrator.results.statistics import ACCURACY, ReplicateSummary, Split, Statistic, Value
 
 _BUDGET_RULES = {
     "best": "budget chosen on validation",
@@ -48,14 +15,24 @@ _BUDGET_RULES = {
 }
 
 
-def caption(section: Section, table: Table) -> str:
-    """The dense level, and what the cells have in common (`; cells: n = 3, budget 90%`)."""
-    common = []
-    if (n := _replicates(section)) is not None:
-        common.append(f"n = {n}")
-    if table.chosen and len(section.budgets) == 1:
-        common.append(f"budget {section.budgets[0]}")
-    return dense_level(section, table.statistic) + (f"; cells: {', '.join(common)}" if common else "")
+def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
+    """What the numbers are: `Test accuracy, percent`."""
+    metrics = " or ".join(dict.fromkeys(section.metric for section in sections)) or ACCURACY
+    unit = {"accuracy": ", percent", "delta": ", points"}[value] if ACCURACY in metrics else ""
+    if value == "accuracy":
+        return f"{split.capitalize()} {metrics}{unit}"
+    return f"Change of {split} {metrics} against the dense network{unit}"
+
+
+def protocol(statistic: Statistic, budget: str | None) -> str:
+    """How the numbers were made: the statistic and the budget."""
+    what = "median [min, max]" if statistic == "median" else "mean ± sample sd"
+    return f"{what} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
+
+
+def budget_rule(budget: str) -> str:
+    """Which budget is shown, as a phrase."""
+    return _BUDGET_RULES.get(budget, f"budget {budget}")
 
 
 def dense_level(section: Section, statistic: Statistic) -> str:
@@ -63,40 +40,42 @@ def dense_level(section: Section, statistic: Statistic) -> str:
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    number, spread = _statistic(dense, statistic, signed=False)
-    return f"Dense network: {number}{' ' if spread else ''}{spread} {section.unit('accuracy')}, n = {dense.n}"
+    shown = " ".join(filter(None, _statistic(dense, statistic, signed=False)))
+    return f"Dense network: {shown} {section.unit('accuracy')}, n = {dense.n}"
 
 
-def _replicates(section: Section) -> int | None:
+def replicates(section: Section) -> int | None:
     """How many replicates each cell of a section has, if all have the same number."""
     counts = {cell.summary.n_expected for cell in section.cells.values()}
     return counts.pop() if len(counts) == 1 else None
 
 
-def parts(cell: TableCell | None, section: Section, table: Table) -> Parts:
+def number(cell: TableCell | None, section: Section, value: Value, statistic: Statistic) -> Number:
     """A cell as text; `–` where the grid has none, `2/3` where replicates are missing."""
     if cell is None:
-        return Parts("–")
+        return Number("–")
     if not cell.summary.complete:
-        return Parts(f"{cell.summary.n}/{cell.summary.n_expected}")
-    number, spread = _statistic(cell.summary, table.statistic, signed=table.value == "delta")
+        return Number(f"{cell.summary.n}/{cell.summary.n_expected}")
+    median, spread = _statistic(cell.summary, statistic, signed=value == "delta")
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
-    if _replicates(section) is None:
+    if replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
-    return Parts(number, spread, " ".join(remarks), signs(cell))
+    return Number(median, spread, " ".join(remarks), signs(cell), cell.best)
 
 
 def signs(cell: TableCell) -> str:
-    """What `sign_notes` explains, where it applies to a cell."""
-    return cell.sign + "*" * cell.provisional + "!" * cell.mixed_parents
+    """The signs of a cell, which `sign_notes` explains."""
+    provisional = "*" if cell.provisional else ""
+    mixed = "!" if cell.mixed_parents else ""
+    return cell.sign + provisional + mixed
 
 
-def notes(table: Table) -> list[str]:
+def notes(sections: Sequence[Section]) -> list[str]:
     """What the signs in a table mean, those that occur."""
-    cells = [cell for section in table.sections for cell in section.cells.values()]
+    cells = [cell for section in sections for cell in section.cells.values()]
     complete = [cell for cell in cells if cell.summary.complete]
     found = sign_notes(complete)
-    if any("structure=filters" in section.pruning for section in table.sections):
+    if any("structure=filters" in section.pruning for section in sections):
         found.append(
             "filters: compression also counts what a removed filter leaves without input; masks alone leave more "
             "(`achieved_density`)"
@@ -132,12 +111,17 @@ def compression_labels(compressions: Sequence[float]) -> list[str]:
     return [f"{label}×" for label in labels]
 
 
+def labels_of(section: Section) -> dict[float, str]:
+    """The labels of a section's compressions."""
+    return dict(zip(section.compressions, compression_labels(section.compressions), strict=True))
+
+
 def _trimmed(value: float, decimals: int) -> str:
     text = f"{value:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _statistic(summary: Summary, statistic: Statistic, *, signed: bool) -> tuple[str, str]:
+def _statistic(summary: ReplicateSummary, statistic: Statistic, *, signed: bool) -> tuple[str, str]:
     """The number and its spread, as text; one value alone has no spread."""
     sign = "+z" if signed else "z"
     if statistic == "mean":

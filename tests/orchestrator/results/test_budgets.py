@@ -2,21 +2,34 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.results.budgets import pick
+from orchestrator.results.budgets import best_budget, pick
+from orchestrator.results.rows import Row
 from workers.errors import InputError
 
 
-def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, **more):
-    place = {"dataset": "d", "network": "n", "recipe": "r", "pruning": "p", "schedule": "one_shot"}
-    return place | {
-        "technique": technique,
-        "compression": compression,
-        "budget": budget,
-        "budget_epochs": epochs,
-        "dense_epochs": dense_epochs,
-        "dense_step": 1820,
-        **more,
-    }
+def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, replicate=0, validation_accuracy=0.9):
+    return Row(
+        dataset="d",
+        network="n",
+        recipe="r",
+        pruning="p",
+        schedule="one_shot",
+        technique=technique,
+        compression=compression,
+        budget=budget,
+        budget_epochs=epochs,
+        replicate=replicate,
+        trial="t",
+        step=100,
+        validation_accuracy=validation_accuracy,
+        mixed_parents=False,
+        metric="accuracy",
+        value=90.0,
+        dense=90.0,
+        has_own_dense=True,
+        dense_epochs=dense_epochs,
+        dense_step=1820,
+    )
 
 
 def grid(technique, *epochs, **more):
@@ -24,7 +37,7 @@ def grid(technique, *epochs, **more):
 
 
 def picked(rows, budget):
-    return [one["budget"] for one in pick(rows, budget)[0]]
+    return [one.budget for one in pick(rows, budget)[0]]
 
 
 def test_without_a_budget_it_is_the_only_one_or_chosen_on_validation():
@@ -55,7 +68,7 @@ def test_nine_tenths_exactly_are_not_too_late_to_rewind(dense_epochs):
 
 def test_where_nothing_is_known_of_the_dense_training_weights_are_not_rewound():
     rows = grid("weight_rewinding", 10, dense_epochs=None) + grid("fine_tuning", 10, dense_epochs=None)
-    assert [one["technique"] for one in pick(rows, "single")[0]] == ["fine_tuning"]
+    assert [one.technique for one in pick(rows, "single")[0]] == ["fine_tuning"]
 
 
 @pytest.mark.parametrize(
@@ -81,3 +94,25 @@ def test_a_budget_that_no_cell_has_is_refused_with_those_there_are(asked):
         InputError, match=rf"no cell has the budget `{asked}`\n\nhint: known are best, longest, single, 9"
     ):
         pick(grid("fine_tuning", 90, 182), asked)
+
+
+def budget(epochs, *validation):
+    return [row("fine_tuning", f"{epochs}ep", epochs, validation_accuracy=accuracy) for accuracy in validation]
+
+
+def test_best_budget_has_the_highest_median_not_the_highest_mean():
+    lucky = budget(10.0, 0.80, 0.80, 0.99)
+    steady = budget(30.0, 0.82, 0.82, 0.82)
+    assert best_budget([lucky, steady]) is steady
+
+
+def test_best_budget_ties_go_to_the_shortest_in_any_order():
+    long, short = budget(90.0, 0.9, 0.8, 0.7), budget(10.0, 0.8, 0.8, 0.8)
+    assert best_budget([long, short]) is short
+    assert best_budget([short, long]) is short
+
+
+def test_best_budget_ignores_groups_with_missing_replicates():
+    unfinished, finished = budget(90.0, 0.99, 0.99, None), budget(10.0, 0.5, 0.5, 0.5)
+    assert best_budget([unfinished, finished]) is finished
+    assert best_budget([unfinished]) is None

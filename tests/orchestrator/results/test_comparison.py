@@ -12,7 +12,8 @@ import prunesweep as ps
 from orchestrator.planning.expand import make_plan
 from orchestrator.presets import preset, presets
 from orchestrator.presets.cost import known_facts
-from orchestrator.results.comparison import Side, compare
+from orchestrator.results.comparison import Side
+from orchestrator.results.comparison_report import compare
 from orchestrator.results.frame import join
 from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import published
@@ -271,3 +272,26 @@ def test_unreadable_records_of_either_store_are_named(main, tmp_path):
     assert "lr_rewinding" in stdout
     assert str(tmp_path / "a") in stderr
     assert damaged.name in stderr
+
+
+def test_html_has_a_caption_and_names_each_line(tmp_path):
+    groups = {("lr_rewinding", 4.0, 4): (0.80, 0.81, 0.82), ("fine_tuning", 4.0, 4): (0.80, 0.81, 0.82)}
+    opened = store(tmp_path, groups)
+    text = compare(side("<ours>", opened), side("theirs", opened)).to_html()
+    assert "<p>ours: &lt;ours&gt;</p>" in text
+    assert "<caption>resnet20 · magnitude · one_shot. ours (cifar10(root=data), recipe short): dense network:" in text
+    assert '<th scope="col">ours − theirs</th>' in text
+    assert '<tr><th scope="row">fine_tuning</th><th scope="row">4×</th><td>+0.00 [-1.00, +1.00] 4ep</td>' in text
+    assert text.count("<tr>") == 3
+
+
+def test_a_narrow_terminal_repeats_what_names_a_line(tmp_path):
+    opened = store(tmp_path, {("lr_rewinding", 4.0, 4): (0.80, 0.81, 0.82)})
+    found = compare(side("a", opened), side("b", opened))
+    headers = [line.split() for line in found.to_text(width=60).splitlines() if line.startswith("technique")]
+    assert headers == [
+        ["technique", "compression", "ours"],
+        ["technique", "compression", "theirs"],
+        ["technique", "compression", "ours", "−", "theirs", "inside"],
+    ]
+    assert sum(line.startswith("lr_rewinding") for line in found.to_text(width=60).splitlines()) == 3

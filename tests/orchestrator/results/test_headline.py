@@ -189,3 +189,23 @@ def test_the_command_and_the_python_api_give_the_same(main):
     found = ps.headline("renda2020", tolerance=0.5, filters={"network": "gnmt"})
     assert json.loads(stdout)["cells"] == found.rows()
     assert {row["unit"] for row in found.rows()} == {"BLEU"}
+
+
+def test_html_has_a_caption_and_names_each_line(study):
+    text = headline(study, filters="network=resnet50").to_html()
+    assert "<caption>Largest compression at which" in text
+    assert '<th scope="row">resnet50 · iterative [9.31×]</th>' in text
+    assert "<td>3.81 / 4.77</td>" in text
+
+
+def test_a_grid_of_single_replicates_has_no_spread_and_others_have(tmp_path):
+    cells, records = [], []
+    for network, replicates in (("resnet8", 1), ("resnet20", 2)):
+        for replicate in range(replicates):
+            trial = f"dense_{network}_{replicate}"
+            dense = dense_cell(network=network, replicate=replicate, dense_trial=trial)
+            pruned = cell(network=network, replicate=replicate, dense_trial=trial, trial=f"{network}_{replicate}")
+            cells += [dense, pruned]
+            records += [record_of(dense), record_of(pruned, test_accuracy=0.9 + 0.01 * replicate)]
+    text = headline(join(make_store(tmp_path, cells, records)).rows).to_text()
+    assert [line.split()[-1] for line in text.splitlines() if "[4×]" in line] == ["–", "1.00"]

@@ -13,7 +13,7 @@ import pytest
 import orchestrator
 import prunesweep as ps
 from orchestrator.results.load import read
-from orchestrator.results.reference import published, source
+from orchestrator.results.reference import citation, published
 from orchestrator.results.table import table
 from tests.support.places import SHARED
 from tests.support.records import cell, dense_cell, make_store, record_of
@@ -138,11 +138,11 @@ def test_costs_are_those_of_all_rounds(rows):
 def test_the_file_is_small_and_names_its_source():
     file = Path(orchestrator.__path__[0]) / "reference" / "renda2020.parquet"
     assert file.stat().st_size < 200_000
-    assert source().citation == (
+    assert str(citation()) == (
         "Renda, Frankle, Carbin: Comparing Rewinding and Fine-tuning in Neural Network Pruning, ICLR 2020, "
         "https://arxiv.org/abs/2003.02389"
     )
-    assert "lottery-ticket/rewinding-iclr20-public" in source().data
+    assert "lottery-ticket/rewinding-iclr20-public" in citation().data
 
 
 def test_the_python_api_takes_the_name_for_a_store(tmp_path):

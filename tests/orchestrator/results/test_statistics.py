@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from operator import itemgetter
+
 import pytest
 
-from orchestrator.results.statistics import best_budget, group_by, summarize
+from orchestrator.results.statistics import group_by, summarize
 
 
 def test_statistics_of_three_values():
@@ -33,28 +35,6 @@ def test_nothing_is_not_complete():
     assert not summarize([]).complete
 
 
-def budget(epochs, *validation):
-    return [{"budget_epochs": epochs, "validation_accuracy": accuracy} for accuracy in validation]
-
-
-def test_best_budget_has_the_highest_median_not_the_highest_mean():
-    lucky = budget(10.0, 0.80, 0.80, 0.99)
-    steady = budget(30.0, 0.82, 0.82, 0.82)
-    assert best_budget([lucky, steady]) is steady
-
-
-def test_best_budget_ties_go_to_the_shortest_in_any_order():
-    long, short = budget(90.0, 0.9, 0.8, 0.7), budget(10.0, 0.8, 0.8, 0.8)
-    assert best_budget([long, short]) is short
-    assert best_budget([short, long]) is short
-
-
-def test_best_budget_ignores_groups_with_missing_replicates():
-    unfinished, finished = budget(90.0, 0.99, 0.99, None), budget(10.0, 0.5, 0.5, 0.5)
-    assert best_budget([unfinished, finished]) is finished
-    assert best_budget([unfinished]) is None
-
-
 def test_groups_keep_the_order_of_first_occurrence():
     rows = [{"technique": name} for name in ("b", "a", "b")]
-    assert [(key, len(group)) for key, group in group_by(rows, ("technique",)).items()] == [(("b",), 2), (("a",), 1)]
+    assert [(key, len(group)) for key, group in group_by(rows, itemgetter("technique")).items()] == [("b", 2), ("a", 1)]

@@ -310,7 +310,7 @@ def test_close_compressions_get_as_many_decimals_as_tell_them_apart():
 
 def test_tables_import_no_torch_no_ray_and_no_plotting(two_budgets):
     program = (
-        "import sys, orchestrator.results.table, orchestrator.results.formats, orchestrator.results.markup;"
+        "import sys, orchestrator.results.table;"
         "print([name for name in ('torch', 'ray', 'matplotlib', 'scipy', 'pandas') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"

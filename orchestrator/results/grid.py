@@ -1,0 +1,186 @@
+"""Rows as grids: cells that summarize replicates, in one section for each grid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from operator import attrgetter
+
+from orchestrator.results.budgets import best_budget
+from orchestrator.results.rows import Row, Task
+from orchestrator.results.statistics import (
+    ACCURACY,
+    SECTION,
+    ReplicateSummary,
+    Statistic,
+    Value,
+    group_by,
+    summarize,
+)
+from workers.techniques import in_order
+
+_SAME_RUN_SIGNS = "†‡§¶"
+
+
+@dataclass(slots=True)
+class TableCell:
+    """One technique at one compression. Values are percent, or points for a difference; `values` by replicate."""
+
+    technique: str
+    compression: float
+    budget: str | None
+    summary: ReplicateSummary
+    values: tuple[float, ...]
+    stops: tuple[tuple[str, int | None], ...]
+    provisional: bool = False  # chosen among the budgets that are complete, while others are not
+    mixed_parents: bool = False
+    sign: str = ""  # equal in cells that are the same run
+    same_run_as: tuple[str, ...] = ()  # the other such cells
+    best: bool = False  # of its column
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The cells of one grid by (technique, compression), and the scores of its dense networks in percent (BLEU).
+
+    `budgets` are those that the cells were chosen from. `metric` is `accuracy`, or `BLEU` where that is published.
+    """
+
+    dataset: str
+    network: str
+    recipe: str
+    pruning: str
+    schedule: str
+    techniques: tuple[str, ...]
+    compressions: tuple[float, ...]
+    budgets: tuple[str, ...]
+    cells: Mapping[tuple[str, float], TableCell]
+    dense: ReplicateSummary
+    metric: str = ACCURACY
+
+    @property
+    def title(self) -> str:
+        return " · ".join(self.place.values())
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The columns that tell this grid from others."""
+        return {name: getattr(self, name) for name in SECTION}
+
+    @property
+    def task(self) -> Task:
+        return self.dataset, self.network, self.recipe
+
+    def unit(self, value: Value) -> str:
+        """What its numbers count: percent of images and points of that, or BLEU."""
+        if self.metric != ACCURACY:
+            return self.metric
+        return "percent" if value == "accuracy" else "points"
+
+
+def sections(
+    rows: Sequence[Row], dense_scores: Mapping[Task, Sequence[float]], statistic: Statistic
+) -> tuple[Section, ...]:
+    """One section for each grid, with the best cells of each column and the same runs marked.
+
+    `dense_scores` are those of all dense networks of a task, which are its level where a row's own is unknown.
+    """
+    grids = group_by(rows, attrgetter("section")).values()
+    made = [_section(members, dense_scores.get(members[0].task, ()), statistic) for members in grids]
+    _mark_same_runs(made)
+    return tuple(made)
+
+
+def _section(rows: Sequence[Row], dense_scores: Sequence[float], statistic: Statistic) -> Section:
+    groups = group_by([row for row in rows if not row.is_dense], attrgetter("technique", "compression"))
+    techniques = in_order(technique for technique, _ in groups)
+    compressions = sorted({compression for _, compression in groups})
+    cells = {
+        place: _cell(list(group_by(groups[place], attrgetter("budget")).values()))
+        for place in product(techniques, compressions)
+        if place in groups
+    }
+    for compression in compressions:
+        _mark_best([cell for cell in cells.values() if cell.compression == compression], statistic)
+    return Section(
+        **{name: getattr(rows[0], name) for name in SECTION},
+        techniques=tuple(techniques),
+        compressions=tuple(compressions),
+        budgets=tuple(dict.fromkeys(row.budget for row in rows if row.budget is not None)),
+        cells=cells,
+        dense=summarize(_dense_values(rows, dense_scores)),
+        metric=rows[0].metric,
+    )
+
+
+def _dense_values(rows: Sequence[Row], dense_scores: Sequence[float]) -> Sequence[float | None]:
+    """The dense networks that cells are compared to: each replicate's own; or, where that is not known, all of them."""
+    if all(row.has_own_dense for row in rows):
+        return list({row.replicate: row.dense for row in rows}.values())
+    return dense_scores or [rows[0].dense]
+
+
+def _cell(groups: Sequence[Sequence[Row]]) -> TableCell:
+    """The cell for the budget that validation chooses; while none is complete, for the one with most replicates."""
+    best = best_budget(groups)
+    rows = best or max(groups, key=lambda group: (_validated(group), -(group[0].budget_epochs or 0.0)))
+    return TableCell(
+        technique=rows[0].technique,
+        compression=rows[0].compression,
+        budget=rows[0].budget,
+        summary=summarize([row.value for row in rows]),
+        values=tuple(row.value for row in sorted(rows, key=attrgetter("replicate")) if row.value is not None),
+        stops=tuple((row.trial, row.step) for row in rows),
+        provisional=best is not None and any(_validated(group) < len(group) for group in groups),
+        mixed_parents=any(row.mixed_parents for row in rows),
+    )
+
+
+def _validated(group: Sequence[Row]) -> int:
+    return sum(row.validation_accuracy is not None for row in group)
+
+
+def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
+    """Mark the highest of a column, ties too, where there is something to compare."""
+    levels = [getattr(cell.summary, statistic) for cell in column if cell.summary.complete]
+    for cell in column:
+        cell.best = len(levels) > 1 and getattr(cell.summary, statistic) == max(levels)
+
+
+def _mark_same_runs(made: Sequence[Section]) -> None:
+    """Give cells that share a stop a sign, unique among those of their data set, network and compression.
+
+    Techniques that do the same work share one trial (learning-rate rewinding within the last constant phase is
+    fine-tuning), so their cells are not independent evidence: the signs tell a reader to count them once.
+    """
+    used: Counter[tuple[str, str, float]] = Counter()
+    for members in _same_runs(made):
+        section, cell = members[0]
+        scope = (section.dataset, section.network, cell.compression)
+        # A sign applies to one compression, so each column starts again; a fifth in one column is doubled: ††.
+        turn, index = divmod(used[scope], len(_SAME_RUN_SIGNS))
+        used[scope] += 1
+        for home, cell in members:
+            cell.sign += _SAME_RUN_SIGNS[index] * (turn + 1)
+            cell.same_run_as += tuple(_label(twin, at, home) for at, twin in members if twin is not cell)
+
+
+def _same_runs(made: Sequence[Section]) -> list[list[tuple[Section, TableCell]]]:
+    """Groups of cells that share a stop, each with its section.
+
+    Cells of several replicates share as many stops, so a group is found by its members and counts once.
+    """
+    owners: dict[tuple[str, int | None], list[tuple[Section, TableCell]]] = {}
+    for section in made:
+        for cell in section.cells.values():
+            for stop in cell.stops:
+                owners.setdefault(stop, []).append((section, cell))
+    groups = {tuple(id(cell) for _, cell in members): members for members in owners.values() if len(members) > 1}
+    return list(groups.values())
+
+
+def _label(cell: TableCell, section: Section, seen_from: Section) -> str:
+    label = f"{cell.technique} {cell.budget}"
+    return label if section is seen_from else f"{label} ({section.title})"

@@ -1,0 +1,72 @@
+"""What tables, comparisons and headlines have in common: rows of data, and a printout in every format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.results import render
+from orchestrator.results.sheets import Printout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Report(ABC):
+    """Rows of data and a printout of them. Prints as text, and as HTML in a notebook."""
+
+    @property
+    @abstractmethod
+    def printout(self) -> Printout:
+        """What to print."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What the report was made with, as JSON data."""
+
+    @abstractmethod
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain rows in full precision, all with the same keys."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The keys of `rows`."""
+        return list(self.rows()[0])
+
+    def to_text(self, width: int | None = None) -> str:
+        """Aligned plain text; columns that do not fit into `width` characters continue in further blocks."""
+        return render.to_text(self.printout, width)
+
+    def to_markdown(self) -> str:
+        """GitHub's tables, with a heading for each."""
+        return render.to_markdown(self.printout)
+
+    def to_latex(self) -> str:
+        """One `table` environment for each sheet; needs the package booktabs."""
+        return render.to_latex(self.printout)
+
+    def to_html(self) -> str:
+        """A fragment, escaped, without styles or scripts."""
+        return render.to_html(self.printout)
+
+    def to_csv(self) -> str:
+        """`rows` as CSV with a header."""
+        return render.to_csv(self.columns, self.rows())
+
+    def to_json(self) -> str:
+        """An object with the `settings`, and the `rows` under `cells`."""
+        return render.to_json(self.settings, self.rows())
+
+    def to_frame(self) -> pd.DataFrame:
+        """`rows` as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()

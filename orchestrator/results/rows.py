@@ -1,0 +1,136 @@
+"""The rows of `frame.join` or `reference.published` as a table needs them: filtered, in its units, and typed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.planning.cells import CELLS
+from orchestrator.planning.select import check_picked, selector
+from orchestrator.results.statistics import ACCURACY, SECTION, Split, Value
+from workers.errors import InputError
+from workers.registry import closest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Filters = Mapping[str, Any] | str
+Task = tuple[str, str, str]
+"""Dataset, network and recipe."""
+
+_AS_THEY_ARE = (
+    *(*SECTION, "technique", "compression", "budget", "budget_epochs", "replicate"),
+    *("trial", "step", "validation_accuracy", "mixed_parents"),
+)
+_OPTIONAL = ("metric", "dense_trial", "dense_epochs", "dense_step")
+_ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One replicate of one cell.
+
+    `value` is what the table shows and `dense` the score of the dense network that it is compared to, both in percent
+    (BLEU). `has_own_dense` is false where it is unknown which dense network that is. `validation_accuracy` is a
+    fraction; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown.
+    """
+
+    dataset: str
+    network: str
+    recipe: str
+    pruning: str
+    schedule: str
+    technique: str
+    compression: float
+    budget: str | None
+    budget_epochs: float | None
+    replicate: int
+    trial: str
+    step: int | None
+    validation_accuracy: float | None
+    mixed_parents: bool
+    metric: str
+    value: float | None
+    dense: float | None
+    has_own_dense: bool
+    dense_epochs: float | None
+    dense_step: int | None
+
+    @property
+    def is_dense(self) -> bool:
+        return self.technique == "dense"
+
+    @property
+    def task(self) -> Task:
+        return self.dataset, self.network, self.recipe
+
+    @property
+    def section(self) -> tuple[str, ...]:
+        return self.dataset, self.network, self.recipe, self.pruning, self.schedule
+
+
+def read_rows(
+    results: pa.Table, value: Value, split: Split, filters: Filters
+) -> tuple[list[Row], dict[Task, list[float]]]:
+    """The rows that pass the filters, and the scores of all dense networks of each task in percent (BLEU).
+
+    A dense network is shown by the cells that are compared to it. It has a row only where there are no such cells.
+    """
+    score, dense = f"{split}_accuracy", f"dense_{split}_accuracy"
+    shown = score if value == "accuracy" else f"delta_{score}"
+    keep = selector(filters) if isinstance(filters, str) else _matcher(filters, results.column_names)
+    needed = {*_AS_THEY_ARE, *_OPTIONAL, shown, score, dense}
+    needed |= {*(CELLS.names if isinstance(filters, str) else filters)}
+    records = results.select([name for name in results.column_names if name in needed]).to_pylist()
+    rows = [_row(record, value, shown, dense) for record in records if keep(record)]
+    if isinstance(filters, str):
+        check_picked(bool(rows), filters)
+    pruned = {row.task for row in rows if not row.is_dense}
+    return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(records, score)
+
+
+def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row:
+    scale = _scale(record)
+    return Row(
+        **{name: record[name] for name in _AS_THEY_ARE},
+        metric=record.get("metric") or ACCURACY,
+        value=_scaled(record[shown], scale if value == "accuracy" else 1.0),  # differences are in points already
+        dense=_scaled(record[dense], scale),
+        has_own_dense=record.get("dense_trial", "") is not None,
+        dense_epochs=record.get("dense_epochs"),
+        dense_step=record.get("dense_step"),
+    )
+
+
+def _dense_scores(records: Iterable[Mapping[str, Any]], score: str) -> dict[Task, list[float]]:
+    scores: dict[Task, list[float]] = {}
+    for record in records:
+        if record["technique"] == "dense" and record[score] is not None:
+            task = record["dataset"], record["network"], record["recipe"]
+            scores.setdefault(task, []).append(record[score] * _scale(record))
+    return scores
+
+
+def _scale(record: Mapping[str, Any]) -> float:
+    return 100.0 if (record.get("metric") or ACCURACY) == ACCURACY else 1.0
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _matcher(filters: Mapping[str, Any], columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
+    for name in filters:
+        if name not in columns:
+            raise InputError(f"unknown column `{name}`", hint=closest(name, columns))
+    return lambda record: all(_matches(record[name], wanted) for name, wanted in filters.items())
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
+        return any(_matches(value, alternative) for alternative in wanted)
+    if isinstance(value, float) and isinstance(wanted, int | float):
+        return math.isclose(value, wanted, rel_tol=_ROUNDED)
+    return bool(value == wanted)
