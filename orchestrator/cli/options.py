@@ -38,7 +38,7 @@ NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `-
 ScheduleName = Annotated[
     Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
 ]
-Format = Literal["text", "markdown", "csv", "latex", "json"]
+Format = Literal["text", "markdown", "csv", "latex", "html", "json"]
 FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
 ResultsArgument = Annotated[
     str | None,

@@ -6,10 +6,13 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.options import Format
 from workers.text import printable
+
+if TYPE_CHECKING:
+    from orchestrator.results.report import Report
 
 
 def terminal_width() -> int | None:
@@ -17,24 +20,15 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-class Printable(Protocol):
-    """What can be shown in every format."""
-
-    def to_text(self, width: int | None = None) -> str: ...
-    def to_markdown(self) -> str: ...
-    def to_csv(self) -> str: ...
-    def to_latex(self) -> str: ...
-    def to_json(self) -> str: ...
-
-
-def show(found: Printable, format_: Format, as_json: bool) -> None:
-    """Print a table or what is like one; `--json` is short for that format."""
+def show(report: Report, format_: Format, as_json: bool) -> None:
+    """Print a report; `--json` is short for that format."""
     writers: dict[Format, Callable[[], str]] = {
-        "text": lambda: found.to_text(terminal_width()),
-        "markdown": found.to_markdown,
-        "csv": found.to_csv,
-        "latex": found.to_latex,
-        "json": found.to_json,
+        "text": lambda: report.to_text(terminal_width()),
+        "markdown": report.to_markdown,
+        "csv": report.to_csv,
+        "latex": report.to_latex,
+        "html": report.to_html,
+        "json": report.to_json,
     }
     print(writers["json" if as_json else format_]())
 
