@@ -1,8 +1,7 @@
-"""Run one trial: `run` trains it chunk by chunk and publishes what is wanted of it."""
+"""Run one trial: train it chunk by chunk, and publish the records and checkpoints that are asked of it."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Generator
@@ -13,28 +12,25 @@ import torch
 
 from workers.crashpoints import crash_point
 from workers.data.images import open_data
-from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.store.store import RecordKey, Store
-from workers.training import cost
 from workers.training.device import Device
-from workers.training.evaluation import evaluate
-from workers.training.provenance import provenance
+from workers.training.recording import make_record
 from workers.training.state import State, dump_state, parse_state
 from workers.training.trainer import Trainer, configure
-from workers.trial import Job, Stop, canonical, trial_id
+from workers.trial import Job, Stop, trial_id
 
 log = logging.getLogger(__name__)
 
-_REMEDY = f"{SET_ASIDE}, `prunesweep resume --retry-failed` makes it anew"
+_REMEDY = f"{SET_ASIDE}, `prunesweep resume --retry-failed` makes it again"
 
 
 def run(job: Job, store: Store, device: Device) -> Generator[int]:
-    """Train a trial up to its last stop that is missing, yielding the step reached after each chunk.
+    """Train a trial up to its last missing stop, yielding the step reached after each chunk.
 
-    At a stop its checkpoint is written, then its record published. Begins at the newest valid state of the trial
-    before the first missing stop. A closed generator saves its state first, so nothing is lost.
-    Raises TrialError where the trial cannot give its result, OSError where the store cannot be used.
+    Begins at the newest valid state of the trial before the first missing stop. At a stop, writes its checkpoint, then
+    publishes its record. When closed, the generator saves the state first, so that nothing is lost.
+    Raises TrialError if the trial cannot give its result, OSError if the store cannot be used.
     """
     name = trial_id(job.trial)
     records, checkpoints = _missing(job, name, store)
@@ -61,11 +57,9 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
                     store.write_checkpoint(Stop(name, trainer.step), data_bytes)
                     saved = time.monotonic()
                 if trainer.step in records:
-                    record, detail = _record(job, trainer, data, digest)
+                    record, detail = make_record(job, trainer, data, digest)
                     clock = _tick(trainer, clock)
-                    times = {"started_at": started, "finished_at": datetime.now(UTC)}
-                    record |= times | {"wall_seconds": trainer.history.seconds}
-                    store.publish(record, detail)
+                    store.publish(record | _times(trainer, started), detail)
                 if trainer.step == stops[-1]:
                     break
                 yield trainer.step
@@ -90,7 +84,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
 
 
 def _missing(job: Job, name: str, store: Store) -> tuple[set[int], set[int]]:
-    """The steps whose records, and those whose checkpoints, are still to make."""
+    """The steps whose records, and those whose checkpoints, the store lacks."""
     key = job.evaluation.key
     records = {step for step in job.records if not store.has_record(RecordKey(name, step, key))}
     checkpoints = {step for step in job.checkpoints if not store.has_checkpoint(Stop(name, step))}
@@ -98,21 +92,21 @@ def _missing(job: Job, name: str, store: Store) -> tuple[set[int], set[int]]:
 
 
 def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
-    """The states that a trial begins with. Raises BadInput for one that is missing or damaged."""
+    """The states that a trial begins with. Raises BadInput if one is missing or damaged."""
     parents = {}
     for stop in job.trial.parents:
         path = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
         try:
             parents[stop] = parse_state(store.read_checkpoint(stop), path, stop)
         except FileNotFoundError as error:
-            raise BadInput(f"{path} is not in the store", hint="`prunesweep resume` makes it anew") from error
+            raise BadInput(f"{path} not found in the store", hint="`prunesweep resume` makes it again") from error
         except CorruptFile as error:
-            raise BadInput(str(error), hint=_REMEDY) from error
+            raise BadInput(error.message, hint=_REMEDY) from error
     return parents
 
 
 def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
-    """Put the trainer at its newest valid state up to step `limit`; False if there is none."""
+    """Restore the newest valid state up to step `limit`. Returns False if the trial has none."""
     for stop, data in store.resumable(trainer.id, limit):
         try:
             state = parse_state(data, f"state of trial {stop.trial} at step {stop.step:,}", stop)
@@ -131,65 +125,11 @@ def _save(trainer: Trainer, store: Store) -> None:
 
 
 def _tick(trainer: Trainer, since: float) -> float:
-    """Add the time since to what the trial has cost."""
+    """Add the time since the last tick to the trial's seconds. Returns the time of this tick."""
     now = time.monotonic()
     trainer.history.seconds += now - since
     return now
 
 
-def _record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Evaluate the network as it stands: a record, and the layers and the curve that lie beside it."""
-    trial = job.trial
-    scores = evaluate(trainer.model, data, trial.task.recipe, job.evaluation, trainer.stream)
-    costs = _costs(trainer, data)
-    weights = {name: weight.numel() for name, weight in trainer.weights.items()}
-    kept = weights | {name: int(mask.sum()) for name, mask in trainer.masks.items()}
-    multiply_adds, paper_flops = cost.sparse(costs, {name: kept[name] / weights[name] for name in weights})
-    point = trainer.history.curve[-1] if trainer.history.curve else {}
-    source = trial.mask.source if trial.mask else None
-    record = {
-        "trial": trainer.id,
-        "step": trainer.step,
-        "evaluation": job.evaluation.key,
-        "stage": trial.stage,
-        "replicate": trial.replicate,
-        "start_trial": trial.start.trial if trial.start else None,
-        "start_step": trial.start.step if trial.start else None,
-        "mask_trial": source.trial if source else None,
-        "mask_step": source.step if source else None,
-        "epochs": trainer.epochs,
-        "learning_rate": trainer.learning_rate,
-        "train_loss": point.get("train_loss"),
-        "train_accuracy": point.get("train_accuracy"),
-        **scores._asdict(),
-        "prunable_weights": sum(weights.values()),
-        "kept_weights": sum(kept.values()),
-        "density": sum(kept.values()) / sum(weights.values()),
-        "collapsed_layers": sum(count == 0 for count in kept.values()),
-        "multiply_adds": costs.multiply_adds,
-        "sparse_multiply_adds": multiply_adds,
-        "paper_flops": costs.paper_flops,
-        "sparse_paper_flops": paper_flops,
-        "state_digest": digest,
-        "start_digest": trainer.history.start_digest,
-        "mask_digest": trainer.history.mask_digest,
-        "settings": json.dumps(canonical(trial), sort_keys=True),
-        "attempts": trainer.history.attempts,
-        **provenance(trainer.device),
-    }
-    layers = [
-        {"layer": name, "weights": weights[name], "kept": kept[name], "multiply_adds": costs.per_layer.get(name, 0.0)}
-        for name in weights
-    ]
-    return record, {"layers": layers, "curve": trainer.history.curve}
-
-
-_counted: dict[str, cost.Costs] = {}
-
-
-def _costs(trainer: Trainer, data: Data) -> cost.Costs:
-    """What the network costs, counted once in a process."""
-    key = json.dumps([canonical(trainer.trial.task.network), data.facts.input_shape, data.facts.classes])
-    if key not in _counted:
-        _counted[key] = cost.costs(trainer.model, data.facts.input_shape)
-    return _counted[key]
+def _times(trainer: Trainer, started: datetime) -> dict[str, Any]:
+    return {"started_at": started, "finished_at": datetime.now(UTC), "wall_seconds": trainer.history.seconds}

@@ -177,7 +177,7 @@ def test_a_pickle_in_place_of_a_checkpoint_is_not_executed(store, tmp_path):
 
 def test_a_missing_parent_is_refused_with_the_remedy(store):
     child = tiny.retraining("fine_tuning", tiny.dense())
-    with pytest.raises(BadInput, match="is not in the store"):
+    with pytest.raises(BadInput, match="not found in the store"):
         execute(Job(trial=child, records=(3,), checkpoints=()), store)
 
 

@@ -1,0 +1,126 @@
+"""What a record says of a stop, in parts: see `workers.store.record` for its columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from workers.data.source import Data
+from workers.training import cost
+from workers.training.evaluation import evaluate
+from workers.training.provenance import provenance
+from workers.training.trainer import Trainer
+from workers.trial import Job, Trial, canonical
+
+
+def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evaluate the network as it stands, which has the state `digest`.
+
+    Returns a record without its times, and the detail that is stored with it: layers and learning curve.
+    """
+    scores = evaluate(trainer.model, data, trainer.recipe, job.evaluation, trainer.stream)
+    costs = _costs_of(trainer, data)
+    layers = _layers(trainer, costs)
+    record = {
+        **_stop(job, trainer),
+        **_lineage(job.trial),
+        **_learning(trainer),
+        **scores._asdict(),
+        **_weight_counts(layers),
+        **_cost_columns(costs, layers),
+        **_digests(trainer, digest),
+        "settings": json.dumps(canonical(job.trial), sort_keys=True),
+        "attempts": trainer.history.attempts,
+        **provenance(trainer.device),
+    }
+    return record, {"layers": [layer._asdict() for layer in layers], "curve": trainer.history.curve}
+
+
+class _Layer(NamedTuple):
+    """A prunable parameter: its name, how many weights it has and keeps, and what it costs dense, for one image."""
+
+    layer: str
+    weights: int
+    kept: int
+    multiply_adds: float
+
+
+def _layers(trainer: Trainer, costs: cost.Costs) -> list[_Layer]:
+    kept = {name: int(mask.sum()) for name, mask in trainer.masks.items()}
+    return [
+        _Layer(name, weight.numel(), kept.get(name, weight.numel()), costs.per_layer.get(name, 0.0))
+        for name, weight in trainer.weights.items()
+    ]
+
+
+def _stop(job: Job, trainer: Trainer) -> dict[str, Any]:
+    return {
+        "trial": trainer.id,
+        "step": trainer.step,
+        "evaluation": job.evaluation.key,
+        "stage": job.trial.stage,
+        "replicate": job.trial.replicate,
+        "epochs": trainer.epochs,
+    }
+
+
+def _lineage(trial: Trial) -> dict[str, Any]:
+    mask_stop = trial.mask.source if trial.mask else None
+    return {
+        "start_trial": trial.start.trial if trial.start else None,
+        "start_step": trial.start.step if trial.start else None,
+        "mask_trial": mask_stop.trial if mask_stop else None,
+        "mask_step": mask_stop.step if mask_stop else None,
+    }
+
+
+def _learning(trainer: Trainer) -> dict[str, Any]:
+    """The last learning rate, and the last complete epoch's point of the learning curve."""
+    point = trainer.history.curve[-1] if trainer.history.curve else {}
+    return {
+        "learning_rate": trainer.learning_rate,
+        "train_loss": point.get("train_loss"),
+        "train_accuracy": point.get("train_accuracy"),
+    }
+
+
+def _weight_counts(layers: Sequence[_Layer]) -> dict[str, Any]:
+    prunable = sum(layer.weights for layer in layers)
+    kept = sum(layer.kept for layer in layers)
+    return {
+        "prunable_weights": prunable,
+        "kept_weights": kept,
+        "density": kept / prunable,
+        "collapsed_layers": sum(layer.kept == 0 for layer in layers),
+    }
+
+
+def _cost_columns(costs: cost.Costs, layers: Sequence[_Layer]) -> dict[str, Any]:
+    densities = {layer.layer: layer.kept / layer.weights for layer in layers}
+    sparse_multiply_adds, sparse_paper_flops = cost.sparse(costs, densities)
+    return {
+        "multiply_adds": costs.multiply_adds,
+        "sparse_multiply_adds": sparse_multiply_adds,
+        "paper_flops": costs.paper_flops,
+        "sparse_paper_flops": sparse_paper_flops,
+    }
+
+
+def _digests(trainer: Trainer, digest: str) -> dict[str, Any]:
+    return {
+        "state_digest": digest,
+        "start_digest": trainer.history.start_digest,
+        "mask_digest": trainer.history.mask_digest,
+    }
+
+
+_counted: dict[str, cost.Costs] = {}
+
+
+def _costs_of(trainer: Trainer, data: Data) -> cost.Costs:
+    """What the network costs, counted once in a process."""
+    key = json.dumps([canonical(trainer.trial.task.network), data.facts.input_shape, data.facts.classes])
+    if key not in _counted:
+        _counted[key] = cost.costs(trainer.model, data.facts.input_shape)
+    return _counted[key]
