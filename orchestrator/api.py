@@ -77,8 +77,9 @@ def run(
     part = whole if wanted is None else whole.only(wanted)
     check_picked(bool(part.cells), only or "")
     options = options or RunOptions()
-    with driving(whole, known, location, accept_changes=accept_changes) as session:
-        session.store.add_sweep(sweep.name, changes.resolved(whole), whole.table())
+    resolved = changes.resolved(whole)
+    with driving(resolved, known, location, accept_changes=accept_changes) as session:
+        session.store.add_sweep(sweep.name, resolved, whole.table())
         crash_point("session.added")
         summary = session.run(iter([part]), options)
         if sweep.keep == "results_only" and summary.trained and not summary.interrupted:

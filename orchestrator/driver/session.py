@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
@@ -59,17 +60,17 @@ class Session:
 
 
 @contextmanager
-def driving(plan: Plan, known: Facts, location: str, *, accept_changes: bool) -> Iterator[Session]:
-    """A session with the store at `location`, which is created if there is none; it keeps the facts `known` of a plan.
+def driving(sweep: dict[str, Any], known: Facts, location: str, *, accept_changes: bool) -> Iterator[Session]:
+    """A session with the store at `location`, created if necessary, in which the facts of a resolved sweep are pinned.
 
-    Raises StoreError if another driver has the store, and InputError if data, user code or numerics of the plan have
+    Raises StoreError if another driver has the store, and InputError if data, user code or numerics of the sweep have
     changed since the store's results were made, unless `accept_changes`.
     """
     store = Store(absolute(location), create=True)
     store.check_writable()
     with Lease(store) as lease:
         if not accept_changes:
-            changes.check_unchanged(plan, store)
+            changes.check_unchanged(sweep, store)
         facts.pin(known, store)
         crash_point("session.pinned")
         yield Session(store, lease, known.loaded)

@@ -10,10 +10,10 @@ from typing import Any
 from orchestrator.planning.crossing import Setting, cross
 from orchestrator.planning.facts import Answer, Facts
 from orchestrator.planning.plan import Cell, Plan, PlannedTrial
-from orchestrator.planning.retraining import Retraining, dense_training, retraining_rounds
-from orchestrator.planning.targets import Target, chains
+from orchestrator.planning.retraining import Retraining, dense_training, retraining_chains
+from orchestrator.planning.targets import Target, target_chains
 from orchestrator.sweep.dense import DenseSpec
-from orchestrator.sweep.problems import Problem, noting
+from orchestrator.sweep.problems import Problem
 from orchestrator.sweep.spec import SweepSpec
 from workers.techniques import DENSE
 from workers.trial import MaskRule, Pretrained, Stop, Task, Trial, trial_id
@@ -57,20 +57,8 @@ class _Expansion:
         )
         self._steps_per_epoch = answer.steps_per_epoch(setting.recipe.batch_size)
         self._dense = dense_training(setting.recipe, self._steps_per_epoch)
-        self._retrainings = self._all_retrainings()
-        self._chains = chains(setting, answer, self.problems)
-
-    def _all_retrainings(self) -> list[list[Retraining]]:
-        """The rounds of every technique at every budget of the grid."""
-        grid, place = self._setting.grid, self._setting.places["grid"]
-        retrainings = []
-        for technique, (number, budget) in product(grid.techniques, enumerate(grid.budgets)):
-            if technique != DENSE:
-                with noting(self.problems, (*place, "budget", number)):
-                    retrainings.append(
-                        retraining_rounds(technique, budget, grid.iterative, self._dense, self._steps_per_epoch)
-                    )
-        return retrainings
+        self._retrainings = retraining_chains(setting, self._dense, self._steps_per_epoch, self.problems)
+        self._chains = target_chains(setting, answer, self.problems)
 
     def cells(self) -> Iterator[Cell]:
         """The dense network of each replicate, and every cell that the grid prunes from it."""

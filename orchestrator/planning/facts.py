@@ -83,13 +83,14 @@ class Undescribed(InputError):
 
 
 class Facts:
-    """Answers by question. `unreadable` are the damaged ones of the store (path: reason).
+    """Answers by question. `loaded` are the fingerprints of the data sets that were loaded just now.
 
-    `loaded` are the fingerprints of the data sets that were loaded just now.
+    `in_store` are the keys of those that were read from a store, `unreadable` the damaged ones (path: reason).
     """
 
     def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
         self._answers = answers
+        self.in_store: set[str] = set()
         self.loaded: set[str] = set()
         self.unreadable: dict[str, str] = {}
 
@@ -144,10 +145,9 @@ def pinned(questions: Iterable[Question], store: Store) -> Facts:
 
 
 def pin(facts: Facts, store: Store) -> None:
-    """Keep answers in the store, in place of damaged ones."""
-    in_store = _pinned(facts._answers, store)._answers
+    """Keep the answers in the store that were not read from it, in place of damaged ones."""
     for key, answer in facts._answers.items():
-        if key not in in_store:
+        if key not in facts.in_store:
             store.pin_facts(key, answer)
 
 
@@ -161,6 +161,7 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
             continue
         if answer is not None:
             facts._answers[key] = answer
+            facts.in_store.add(key)
     return facts
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from orchestrator.planning.cells import CELLS
 from orchestrator.sweep.spec import SweepSpec
 from workers.store.store import RecordKey
+from workers.techniques import DENSE
 from workers.trial import Evaluation, Job, Stop, Trial
 
 
@@ -61,7 +62,7 @@ class Plan:
         """The part of the plan for the cells that a predicate (on rows of `CELLS`) picks, and their dense networks."""
         picked = [cell for cell, row in zip(self.cells, self.rows(), strict=True) if wanted(row)]
         dense = {cell.dense for cell in picked}
-        picked += [cell for cell in self.cells if cell.technique == "dense" and cell.stop in dense - set(picked)]
+        picked += [cell for cell in self.cells if cell.technique == DENSE and cell.stop in dense - set(picked)]
         kept = set(picked)
         cells = [cell for cell in self.cells if cell in kept]
         records: dict[str, set[int]] = defaultdict(set)
@@ -113,7 +114,7 @@ class Plan:
         return sum(float(cell.lineage_steps / self.trials[cell.stop.trial].steps_per_epoch) for cell in self._alone())
 
     def _alone(self) -> list[Cell]:
-        return [cell for cell in self.cells if cell.technique != "dense"] or self.cells
+        return [cell for cell in self.cells if cell.technique != DENSE] or self.cells
 
     def checkpoint_bytes(self) -> int:
         """Room that the checkpoints of all stops take once the sweep is done."""

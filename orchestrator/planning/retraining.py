@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
+from orchestrator.planning.crossing import Setting
 from orchestrator.sweep.grid import IterativeSpec
+from orchestrator.sweep.problems import Problem, noting
 from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.values import Duration
 from workers import schedules
 from workers.errors import InputError
 from workers.schedules import Program
-from workers.techniques import TECHNIQUES, DenseTraining, Start
+from workers.techniques import DENSE, TECHNIQUES, DenseTraining, Start
 from workers.text import plural
 
 
@@ -27,10 +30,10 @@ def dense_training(recipe: RecipeSpec, steps_per_epoch: Fraction) -> DenseTraini
 
 def _schedule(recipe: RecipeSpec, steps: int, steps_per_epoch: Fraction) -> Program:
     peak, schedule = _exact(recipe.optimizer.lr), recipe.schedule
-    warmup = schedule.warmup.in_steps(steps_per_epoch, steps)
+    moments = (schedule.warmup, *schedule.boundaries)
+    warmup, *boundaries = [moment.in_steps(steps_per_epoch, steps) for moment in moments]
     if schedule.name in ("cosine", "linear"):
         return schedules.ramp(schedule.name, peak, _exact(schedule.final_rate), warmup, steps)
-    boundaries = [boundary.in_steps(steps_per_epoch, steps) for boundary in schedule.boundaries]
     return schedules.piecewise(peak, boundaries, [_exact(factor) for factor in schedule.factors], warmup)
 
 
@@ -56,7 +59,20 @@ class Retraining:
     steps: int
 
 
-def retraining_rounds(
+def retraining_chains(
+    setting: Setting, dense: DenseTraining, steps_per_epoch: Fraction, problems: list[Problem]
+) -> list[list[Retraining]]:
+    """The rounds of every technique at every budget of a grid; impossible budgets are added to `problems` instead."""
+    grid, place = setting.grid, setting.places["grid"]
+    chains = []
+    for technique, (number, budget) in product(grid.techniques, enumerate(grid.budgets)):
+        if technique != DENSE:
+            with noting(problems, (*place, "budget", number)):
+                chains.append(_rounds(technique, budget, grid.iterative, dense, steps_per_epoch))
+    return chains
+
+
+def _rounds(
     technique: str, budget: Duration, iterative: IterativeSpec | None, dense: DenseTraining, steps_per_epoch: Fraction
 ) -> list[Retraining]:
     """The retraining of each round of a chain; one-shot pruning has one round.

@@ -21,24 +21,24 @@ class Target(NamedTuple):
     filters: dict[str, int]
 
 
-def chains(setting: Setting, answer: Answer, problems: list[Problem]) -> list[tuple[Target, ...]]:
+def target_chains(setting: Setting, answer: Answer, problems: list[Problem]) -> list[tuple[Target, ...]]:
     """The targets of every chain of a grid, one for each round; one-shot pruning is a chain of one round.
 
-    What the data or the network make impossible is left out and added to `problems`.
+    Targets that the network makes impossible are added to `problems` instead.
     """
     grid, place = setting.grid, setting.places["grid"]
     axis = "density" if grid.density else "compression"
-    targets: list[tuple[Target, ...]] = []
+    chains: list[tuple[Target, ...]] = []
     for number, level in enumerate(grid.levels or ()):
         with noting(problems, (*place, "levels", number)):
-            targets.append((_of_level(level, setting.pruning, answer),))
+            chains.append((_of_level(level, setting.pruning, answer),))
     for number, density in enumerate(grid.densities):
         with noting(problems, (*place, axis, number)):
-            targets.append((_of_density(density, setting, answer),))
+            chains.append((_of_density(density, setting, answer),))
     if grid.iterative:
         with noting(problems, (*place, "iterative", "rounds")):
-            targets.append(_of_rounds(grid.iterative, setting, answer))
-    return targets
+            chains.append(_of_rounds(grid.iterative, setting, answer))
+    return chains
 
 
 def _of_rounds(iterative: IterativeSpec, setting: Setting, answer: Answer) -> tuple[Target, ...]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.session import driving
 from orchestrator.driver.summary import Summary
-from orchestrator.planning import expand
+from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.plan import Plan
 from orchestrator.results.model_export import ExportedModel, check_folder, export_stop
@@ -66,7 +66,7 @@ def search(
     most = min(possible, asked.max_rounds or possible)
     whole = expand.make_plan(with_rounds(chain, most), known)
     check_folder(to)
-    with driving(whole, known, location, accept_changes=accept_changes) as session:
+    with driving(changes.resolved(whole), known, location, accept_changes=accept_changes) as session:
         algorithm = Search(whole, most, asked, session.store, on_round)
         summary = session.run(algorithm.plans(), options)
         if summary.exit_code or algorithm.reason is None:

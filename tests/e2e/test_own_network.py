@@ -97,4 +97,4 @@ def test_new_code_is_described_and_trained_anew(prunesweep, shortened):
     prunesweep.here("run", "shapes.yaml", "--in-process", "--only", "technique=dense")
     shortened.write_text(shortened.read_text().replace('code_version: "1"', 'code_version: "2"'))
     prunesweep.here("run", "shapes.yaml", "--in-process", code=2)
-    assert "the code version is not what sweep" in prunesweep.stderr
+    assert "the code version has changed since sweep" in prunesweep.stderr

@@ -111,7 +111,7 @@ def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path,
     assert run(1).exit_code == 0
     write(0, 2)
     write(1, 1)
-    with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` is not what sweep `0001-small`"):
+    with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` has changed since sweep `0001-small`"):
         run(2)
     assert len(Store(tmp_path / "store").record_keys()) == 2
     assert run(2, accept_changes=True).exit_code == 0
