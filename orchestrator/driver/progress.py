@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from orchestrator.driver.agenda import Agenda
+from orchestrator.planning.cells import in_words
 from orchestrator.planning.plan import Cell, Plan
 from workers.store.failures import Failure
 from workers.store.store import RecordKey, Store
@@ -83,7 +84,7 @@ class Progress:
     def failed(self, name: str, failure: Failure) -> None:
         self._steps_left[name] = 0
         cells = self._cells[name]
-        what = describe(cells[0]) if cells else "dense network"
+        what = in_words(cells[0].row()) if cells else "dense network"
         self.say(f"✘ {name}  {what}: {failure.outcome}: {failure.first_line}")
 
     def retried(self, name: str, failure: Failure, delay: float) -> None:
@@ -144,7 +145,7 @@ class Progress:
         if cell is None:
             return ""
         accuracy = self._store.accuracy(RecordKey(cell.stop.trial, cell.stop.step, self._evaluation))
-        return f"{describe(cell)}: {accuracy:.2%}" if accuracy is not None else ""
+        return f"{in_words(cell.row())}: {accuracy:.2%}" if accuracy is not None else ""
 
     def _live_display(self) -> RichProgress:
         display = RichProgress(
@@ -158,12 +159,3 @@ class Progress:
         )
         self._task = display.add_task("", total=self.total, completed=self.done, status="", latest="")
         return display
-
-
-def describe(cell: Cell) -> str:
-    """A cell in a few words."""
-    if cell.technique == "dense":
-        return f"dense, replicate {cell.replicate}"
-    compression = f"{float(1 / cell.density):.4g}×"
-    rounds = f", round {cell.round}" if cell.schedule == "iterative" else ""
-    return f"{cell.technique} {compression} {cell.budget}{rounds}, replicate {cell.replicate}"

@@ -1,14 +1,15 @@
-"""Cells as rows: what a plan writes beside a resolved sweep, and all that reading commands need of it."""
+"""Cells as rows of a table: what a plan writes next to a resolved sweep, and all that reading commands need of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from workers.errors import CorruptFile
 from workers.store.store import Store
+from workers.techniques import DENSE
 
 CELLS = pa.schema(
     [
@@ -24,27 +25,35 @@ CELLS = pa.schema(
         pa.field("budget", pa.string()),  # as in the sweep file; null for the dense network
         pa.field("budget_epochs", pa.float64()),
         pa.field("replicate", pa.int32(), nullable=False),
-        pa.field("search_cost_epochs", pa.float64(), nullable=False),  # retraining spent to get here; dense 0
+        pa.field("search_cost_epochs", pa.float64(), nullable=False),  # retraining up to this cell; dense 0
         pa.field("trial", pa.string(), nullable=False),  # the stop that this cell points to
         pa.field("step", pa.int64(), nullable=False),
         pa.field("evaluation", pa.string(), nullable=False),
         pa.field("dense_trial", pa.string(), nullable=False),  # the stop of the same replicate's dense network
         pa.field("dense_step", pa.int64(), nullable=False),
-        pa.field("lineage", pa.list_(pa.string()), nullable=False),  # the trials it stands on, the dense one first
+        pa.field("lineage", pa.list_(pa.string()), nullable=False),  # the trials that it builds on, the dense one first
     ]
 )
 
 
+def in_words(cell: Mapping[str, Any]) -> str:
+    """A row of `CELLS` in a few words: `lr_rewinding 16× 90%, round 4, replicate 0`."""
+    if cell["technique"] == DENSE:
+        return f"dense, replicate {cell['replicate']}"
+    number = f", round {cell['round']}" if cell["schedule"] == "iterative" else ""
+    return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}{number}, replicate {cell['replicate']}"
+
+
 class Kept(NamedTuple):
-    """What a store keeps of a sweep: the resolved sweep, and its cells as a table of `CELLS`."""
+    """A sweep that a store keeps: the resolved sweep, and its cells as a table of `CELLS`."""
 
     sweep: dict[str, Any]
     cells: pa.Table
 
 
 def read_kept(store: Store, folders: Iterable[str]) -> tuple[dict[str, Kept], dict[str, str]]:
-    """Sweeps by folder, in the order given, and those that could not be read (path: reason)."""
-    found, unreadable = {}, {}
+    """Sweeps by folder, in the order given, and those that cannot be read (path: reason)."""
+    sweeps, unreadable = {}, {}
     for folder in folders:
         try:
             sweep = store.read_sweep(folder)
@@ -55,6 +64,7 @@ def read_kept(store: Store, folders: Iterable[str]) -> tuple[dict[str, Kept], di
             unreadable[error.path] = str(error)
         else:
             cells = cells.select(CELLS.names)
-            same = cells.schema.equals(CELLS)
-            found[folder] = Kept(sweep, cells if same else cells.cast(CELLS))  # which imports pyarrow.compute: 0.1 s
-    return found, unreadable
+            if not cells.schema.equals(CELLS):
+                cells = cells.cast(CELLS)  # imports pyarrow.compute, which takes 0.1 s
+            sweeps[folder] = Kept(sweep, cells)
+    return sweeps, unreadable

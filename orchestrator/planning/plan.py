@@ -37,6 +37,16 @@ class Cell(NamedTuple):
     lineage: tuple[str, ...]
     lineage_steps: int
 
+    def row(self) -> dict[str, Any]:
+        """The cell as a row of `CELLS`, without `evaluation`."""
+        row: dict[str, Any] = self._asdict()
+        del row["lineage_steps"]
+        row["density"] = float(self.density)
+        row["compression"] = float(1 / self.density)
+        row["trial"], row["step"] = row.pop("stop")
+        row["dense_trial"], row["dense_step"] = row.pop("dense")
+        return row
+
 
 @dataclass(slots=True)
 class PlannedTrial:
@@ -125,15 +135,8 @@ class Plan:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The cells as rows of `CELLS`."""
-        key = self.evaluation.key
-        for cell in self.cells:
-            row: dict[str, Any] = cell._asdict()
-            del row["lineage_steps"]
-            row["density"] = float(cell.density)
-            row["compression"] = float(1 / cell.density)
-            row["trial"], row["step"] = row.pop("stop")
-            row["dense_trial"], row["dense_step"] = row.pop("dense")
-            yield row | {"evaluation": key}
+        evaluation = {"evaluation": self.evaluation.key}
+        return (cell.row() | evaluation for cell in self.cells)
 
     def table(self) -> pa.Table:
         """The cells as a table of the declared schema."""

@@ -10,20 +10,19 @@ from typing import Any
 from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.recipe import SCHEDULE_KEYS
 from orchestrator.sweep.values import Duration
+from workers.data import TRAIN_IMAGES
 from workers.registry import is_own
-
-_TRAIN_IMAGES = {"digits": 1000, "cifar10": 50_000, "cifar100": 50_000, "synthetic": 1000}
 
 
 def train_images(dataset: object) -> int | None:
-    """How many images a data set trains on before any are held out, where the file alone tells."""
-    settings = dataset if isinstance(dataset, dict) else {"name": dataset}
-    name, given = settings.get("name"), settings.get("train_images")
+    """The number of training images of a data set in a sweep file, holdout included; None if it is unknown."""
+    named = dataset if isinstance(dataset, dict) else {"name": dataset}
+    name, given = named.get("name"), named.get("train_images")
     if not isinstance(name, str) or is_own(name):
         return None
     if isinstance(given, int) and not isinstance(given, bool):
         return given
-    return _TRAIN_IMAGES.get(name)
+    return TRAIN_IMAGES.get(name)
 
 
 def parsed(value: object) -> Duration | None:

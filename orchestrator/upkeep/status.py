@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from orchestrator.planning.cells import Kept, read_kept
+from orchestrator.planning.cells import Kept, in_words, read_kept
 from orchestrator.search.settings import SearchSettings
 from workers.errors import SET_ASIDE, InputError
 from workers.store.failures import Failure
@@ -150,7 +150,8 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
 
 
 def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]) -> SweepStatus:
-    columns = ["trial", "step", "evaluation", "lineage", "technique", "compression", "budget", "replicate"]
+    of_words = ["technique", "compression", "budget", "schedule", "round", "replicate"]
+    columns = ["trial", "step", "evaluation", "lineage", *of_words]
     done = failed = blocked = 0
     held_up: Counter[str] = Counter()
     example: dict[str, str] = {}
@@ -163,7 +164,7 @@ def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: di
         if culprit is None:
             continue
         held_up[culprit] += 1
-        example.setdefault(culprit, _name(cell))
+        example.setdefault(culprit, in_words(cell))
         if culprit == cell["trial"]:
             failed += 1
         else:
@@ -178,9 +179,3 @@ def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: di
         search=SearchSettings.of(kept.sweep),
         stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
     )
-
-
-def _name(cell: dict[str, Any]) -> str:
-    if cell["technique"] == "dense":
-        return f"dense, replicate {cell['replicate']}"
-    return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}, replicate {cell['replicate']}"

@@ -67,3 +67,8 @@ DATASETS = {
         },
     ),
 }
+
+TRAIN_IMAGES = {"digits": 1000, "synthetic": 1000} | {
+    name: int(entry.facts["train_images"]) for name, entry in DATASETS.items() if entry.facts
+}
+"""The number of training images of a data set, unless `train_images` asks for fewer, if known without loading it."""

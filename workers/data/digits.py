@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
+from workers.data import TRAIN_IMAGES
 from workers.data.images import Images
 from workers.data.split import shuffled
-
-TRAIN_IMAGES = 1000
 
 
 def digits() -> Images:
@@ -18,14 +17,15 @@ def digits() -> Images:
     Source: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998); 0 to 16 becomes 0 to 255.
     """
     data = load_digits()
+    count = TRAIN_IMAGES["digits"]
     pixels = np.rint(data.images * (255 / 16)).astype(np.uint8)
     order = shuffled(len(pixels), "digits")
     images = torch.from_numpy(pixels[order]).unsqueeze(1)
     labels = torch.from_numpy(data.target[order].astype(np.int64))
     return Images(
-        train_images=images[:TRAIN_IMAGES],
-        train_labels=labels[:TRAIN_IMAGES],
-        test_images=images[TRAIN_IMAGES:],
-        test_labels=labels[TRAIN_IMAGES:],
+        train_images=images[:count],
+        train_labels=labels[:count],
+        test_images=images[count:],
+        test_labels=labels[count:],
         classes=10,
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from workers.data import TRAIN_IMAGES
 from workers.data.images import Images
 from workers.errors import InputError
 
 
 def synthetic(
     *,
-    train_images: int = 1000,
+    train_images: int = TRAIN_IMAGES["synthetic"],
     test_images: int = 500,
     classes: int = 10,
     channels: int = 1,

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import api
+from orchestrator.planning.cells import in_words
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
@@ -140,6 +141,18 @@ def test_a_total_budget_of_fewer_steps_than_rounds_is_refused():
     iterative = {"rounds": 3, "rate": "50%", "budget_is": "total"}
     with pytest.raises(InputError, match="is too short for 3 rounds: 2 steps"):
         plan({"technique": "lr_rewinding", "iterative": iterative, "budget": "2it"})
+
+
+def test_cells_in_words():
+    chain = {"technique": "lr_rewinding", "iterative": {"rounds": 2, "rate": "20%"}, "budget": "90ep"}
+    once = {"technique": "fine_tuning", "compression": 9.31, "budget": "10ep"}
+    dense, *rest = plan([chain, once]).rows()
+    assert in_words(dense) == "dense, replicate 0"
+    assert [in_words(row) for row in rest] == [
+        "lr_rewinding 1.25× 90ep, round 1, replicate 0",
+        "lr_rewinding 1.562× 90ep, round 2, replicate 0",
+        "fine_tuning 9.31× 10ep, replicate 0",
+    ]
 
 
 def test_the_first_round_is_the_one_shot_cell_of_that_density():
