@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +43,7 @@ def changed(tmp_path_factory):
 
 
 def test_the_page_has_a_diff_for_each_kind():
-    assert len(DIFFS) == 5
+    assert len(DIFFS) == 8
 
 
 def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
@@ -55,4 +56,8 @@ def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
 
     (tmp_path / "added.yaml").write_text(SWEEP)
     prunesweep("run", "--in-process", "--quiet", "added.yaml")
-    assert "highest_lr_retraining" in prunesweep("table", "added")
+    assert "\thighest_lr_retraining\t2.0\t" in prunesweep("table", "added", "--format", "tsv")
+    assert re.fullmatch(r"[0-9]+-added\n", prunesweep("sweeps", "added"))
+    records = [pq.read_table(path) for path in (tmp_path / "added" / "results").glob("*.parquet")]
+    assert all(0.5 <= record["test_confidence"][0].as_py() <= 1 for record in records)
+    assert len(records) == 2
