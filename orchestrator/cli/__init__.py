@@ -23,20 +23,23 @@ from workers.errors import InputError, PrunesweepError, StoreError
 __all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
 
 
+_SPELLINGS = {"--retry-failed": "--retry-failed=all", "--cpu": "--on-cpu"}
+"""What a word on the command line stands for: an option without its value, and an older name."""
+
+
 def main() -> None:
-    """The entry point: errors as messages, exit codes as the README says."""
+    """The entry point: prints errors as messages and exits with the codes that the README lists."""
     spare_pandas()
-    arguments = ["--retry-failed=all" if word == "--retry-failed" else word for word in sys.argv[1:]]
     try:
-        app(args=arguments)
+        app(args=[_SPELLINGS.get(word, word) for word in sys.argv[1:]])
     except InputError as error:
         _fail(error, 2)
     except StoreError as error:
         _fail(error, 4)
     except PrunesweepError as error:
         _fail(error, 1)
-    except KeyboardInterrupt:  # later ones are handled by the driver, which drains
-        print("Stopped; nothing had begun", file=sys.stderr)
+    except KeyboardInterrupt:  # the driver handles later ones
+        print("Interrupted before anything started", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # `prunesweep table | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Commands that give networks to take away: prune, export-model."""
+"""Commands that write networks: prune, export-model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from orchestrator import api
 from orchestrator.cli.app import app
 from orchestrator.cli.options import (
+    WHAT,
     AcceptChanges,
     Address,
     AsJson,
@@ -18,36 +19,55 @@ from orchestrator.cli.options import (
     Gpus,
     InProcess,
     MaxConcurrent,
+    ModelFolder,
     Quiet,
     RetryFailed,
-    Save,
+    SaveEvery,
     StopAfter,
     StoreOption,
     Wait,
-    run_options,
+    outcomes,
     store_of,
 )
 from orchestrator.cli.output import say
 from orchestrator.cli.search_output import finish_search, print_files, say_round
+from orchestrator.driver.options import RunOptions
+from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.errors import InputError
-
-To = Annotated[
-    str | None, typer.Option("--to", help="The folder to write to; default beside the store.", show_default=False)
-]
 
 
 @app.command()
 def prune(
-    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); it needs no grid.")],
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); it does not need a grid.")],
     tolerance: Annotated[
-        float, typer.Option("--tolerance", help="Points of validation accuracy that may be lost.", min=0, max=100)
+        float,
+        typer.Option(
+            "--tolerance",
+            help="Points of validation accuracy that may be lost.",
+            min=0,
+            max=100,
+            rich_help_panel=WHAT,
+        ),
     ],
-    rate: Annotated[str, typer.Option("--rate", help="The share of the weights left that each round prunes.")] = "20%",
-    max_rounds: Annotated[int | None, typer.Option("--max-rounds", help="Rounds at most.", min=1)] = None,
+    rate: Annotated[
+        str,
+        typer.Option("--rate", help="The share of the remaining weights that each round prunes.", rich_help_panel=WHAT),
+    ] = DEFAULT_RATE,
+    max_rounds: Annotated[
+        int | None, typer.Option("--max-rounds", help="Maximum number of rounds.", min=1, rich_help_panel=WHAT)
+    ] = None,
     replicates: Annotated[
-        int, typer.Option("--replicates", help="Networks at once; the median decides.", min=1, max=100)
+        int,
+        typer.Option(
+            "--replicates",
+            help="Number of replicates; the median decides.",
+            min=1,
+            max=100,
+            rich_help_panel=WHAT,
+        ),
     ] = 1,
-    to: To = None,
+    retry_failed: RetryFailed = None,
+    accept_changes: AcceptChanges = False,
     store: StoreOption = None,
     in_process: InProcess = False,
     address: Address = None,
@@ -56,24 +76,33 @@ def prune(
     max_concurrent: MaxConcurrent = None,
     wait_for_resources: Wait = False,
     stop_after: StopAfter = None,
-    checkpoint_seconds: Save = 60.0,
-    retry_failed: RetryFailed = None,
-    accept_changes: AcceptChanges = False,
+    checkpoint_seconds: SaveEvery = 60.0,
+    to: ModelFolder = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the smallest network within a tolerance: prune, retrain with the learning rates rewound, repeat."""
-    options = run_options(locals())
-    from orchestrator.search.settings import SearchSettings
+    """Find the smallest network within a tolerance: prune, retrain with rewound learning rates, repeat."""
     from orchestrator.search.sweep import has_grid, load_without_grid
 
     spec = load_without_grid(sweep)
     if has_grid(spec) and not quiet:
-        say(f"The grid of {sweep} is not used: `prune` takes its network, data and recipe")
+        say(f"`prune` does not use the grid of {sweep}, only its network, data and recipe")
+    options = RunOptions(
+        in_process=in_process,
+        address=address,
+        cpus=cpus,
+        gpus=gpus,
+        max_concurrent=max_concurrent,
+        wait_for_resources=wait_for_resources,
+        stop_after=stop_after,
+        checkpoint_seconds=checkpoint_seconds,
+        retry=outcomes(retry_failed),
+        quiet=quiet,
+    )
     asked = SearchSettings(
         name=spec.name, tolerance=tolerance, rate=rate, replicates=replicates, max_rounds=max_rounds, to=to
     )
-    found = api.prune(
+    pruned = api.prune(
         spec,
         store,
         tolerance=tolerance,
@@ -85,7 +114,7 @@ def prune(
         options=options,
         on_round=None if quiet else partial(say_round, tolerance=tolerance),
     )
-    finish_search(found, tolerance, store or spec.store, asked.command(str(sweep), store), as_json)
+    finish_search(pruned, tolerance, store or spec.store, asked.command(str(sweep), store), as_json)
 
 
 @app.command("export-model")
@@ -94,18 +123,18 @@ def export_model(
         str,
         typer.Argument(
             metavar="[STORE] CELL",
-            help="The store, and `technique=lr_rewinding,compression=16,replicate=0`, a trial or `TRIAL@STEP`.",
+            help="The store, and a cell: `technique=lr_rewinding,compression=16,replicate=0`, a trial or `TRIAL@STEP`.",
         ),
     ],
     cell: Annotated[str | None, typer.Argument(hidden=True)] = None,
-    to: To = None,
+    to: ModelFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the network of a cell: weights and masks as safetensors, and a JSON card that describes them."""
-    location, wanted = (store_of(None), store) if cell is None else (store, cell)
     if cell is None and _is_place(store):
         example = f"prunesweep export-model {store} technique=lr_rewinding,compression=16,replicate=0"
-        raise InputError(f"no cell of store `{store}` is named", hint=f"for example `{example}`")
+        raise InputError(f"no cell given for store `{store}`", hint=f"for example `{example}`")
+    location, wanted = (store_of(None), store) if cell is None else (store, cell)
     print_files(api.export_model(location, wanted, to), as_json)
 
 

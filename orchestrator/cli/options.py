@@ -1,45 +1,143 @@
-"""Arguments and options that several commands share, and what they come to."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from workers.errors import InputError
+from workers.text import parse_duration
 
 if TYPE_CHECKING:
     from orchestrator.presets import Choice
 
+WHAT = "What to run"
+WHERE = "Where"
+STOP = "When to stop"
+PRESETS = "Presets"
+OUTPUT = "Output"
+"""The groups of options in `--help`."""
+
+_CELLS = "Only these cells: `technique=lr_rewinding,compression>=8`."
+
+# What to run
 SweepFile = Annotated[
-    Path | None, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); or give `--preset`.", show_default=False)
+    Path | None, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); or use `--preset`.", show_default=False)
 ]
+SweepToResume = Annotated[
+    str | None,
+    typer.Option("--sweep", help="Name of the sweep to continue; default the newest.", rich_help_panel=WHAT),
+]
+OnlyRun = Annotated[str | None, typer.Option("--only", help=_CELLS, rich_help_panel=WHAT)]
+RetryFailed = Annotated[
+    str | None,
+    typer.Option(
+        "--retry-failed",
+        help="Run failed trials again: `all`, or outcomes such as `diverged,io`.",
+        rich_help_panel=WHAT,
+    ),
+]
+AcceptChanges = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Retrain results that were made with different data, code or numerics.",
+        rich_help_panel=WHAT,
+    ),
+]
+
+# Presets
 Preset = Annotated[
-    str | None, typer.Option("--preset", help="A sweep inside the package; see `prunesweep list presets`.")
+    str | None,
+    typer.Option(
+        "--preset", help="A sweep that comes with prunesweep; see `prunesweep list presets`.", rich_help_panel=PRESETS
+    ),
 ]
 Scale = Annotated[
-    str | None, typer.Option("--scale", help="The preset in small: `0.05` of its training length, data and grid.")
+    str | None,
+    typer.Option(
+        "--scale",
+        help="Scale the preset down: `0.05` of its training length, data and grid.",
+        rich_help_panel=PRESETS,
+    ),
 ]
-Data = Annotated[str | None, typer.Option("--data", help="The folder with the preset's data.")]
+Data = Annotated[str | None, typer.Option("--data", help="The folder with the preset's data.", rich_help_panel=PRESETS)]
 StandIn = Annotated[
-    str | None, typer.Option("--dataset", help="Rehearse without the data: on `digits` or `synthetic` images.")
+    str | None,
+    typer.Option(
+        "--dataset", help="Rehearse without the data: on `digits` or `synthetic` images.", rich_help_panel=PRESETS
+    ),
 ]
-OnCpu = Annotated[bool, typer.Option("--cpu", help="Give the preset's trials a CPU each, and no GPU.")]
+OnCpu = Annotated[
+    bool,
+    typer.Option("--on-cpu", help="Train each trial of the preset on one CPU, without a GPU.", rich_help_panel=PRESETS),
+]
+
+# Where
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", help="The store; default `store` of the sweep file.", rich_help_panel=WHERE),
+]
+InProcess = Annotated[
+    bool,
+    typer.Option(
+        "--in-process", help="Run without Ray: one trial after the other, in this process.", rich_help_panel=WHERE
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar="RAY_ADDRESS",
+        help="A Ray cluster that this machine is part of, such as `auto`.",
+        rich_help_panel=WHERE,
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus", help="Number of this machine's CPUs that a local Ray uses.", min=1, rich_help_panel=WHERE),
+]
+Gpus = Annotated[
+    int | None,
+    typer.Option("--gpus", help="Number of this machine's GPUs that a local Ray uses.", min=0, rich_help_panel=WHERE),
+]
+MaxConcurrent = Annotated[
+    int | None,
+    typer.Option("--max-concurrent", help="Run at most this many trials at once.", min=1, rich_help_panel=WHERE),
+]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait-for-resources", help="Wait for nodes to join the cluster instead of refusing.", rich_help_panel=WHERE
+    ),
+]
+
+# When to stop
+StopAfter = Annotated[
+    float | None,
+    typer.Option(
+        "--stop-after",
+        parser=parse_duration,
+        metavar="DURATION",
+        help="Stop in time for a job limit: `23h`, `90min`.",
+        rich_help_panel=STOP,
+    ),
+]
+SaveEvery = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-seconds", help="Seconds between saves of a running trial's state.", min=0, rich_help_panel=STOP
+    ),
+]
+
+# What to read
 StoreArgument = Annotated[
     str | None,
     typer.Argument(metavar="[STORE]", help="The store; default $PRUNESWEEP_STORE or this folder.", show_default=False),
 ]
-StoreOption = Annotated[str | None, typer.Option("--store", help="The store; default `store` of the sweep file.")]
-SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
-Only = Annotated[str | None, typer.Option("--only", help="Only these cells: `technique=lr_rewinding,compression>=8`.")]
-NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
-ScheduleName = Annotated[
-    Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
-]
-Format = Literal["text", "markdown", "csv", "latex", "html", "json"]
-FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print it.")]
 ResultsArgument = Annotated[
     str | None,
     typer.Argument(
@@ -48,45 +146,54 @@ ResultsArgument = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-InProcess = Annotated[bool, typer.Option("--in-process", help="Without Ray: one trial after the other, here.")]
-Address = Annotated[
-    str | None,
-    typer.Option("--address", envvar="RAY_ADDRESS", help="A Ray cluster that this machine is part of, such as `auto`."),
+SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
+Only = Annotated[str | None, typer.Option("--only", help=_CELLS)]
+NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
+ScheduleName = Annotated[
+    Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
 ]
-Cpus = Annotated[int | None, typer.Option("--cpus", help="CPUs of this machine for a local Ray.", min=1)]
-Gpus = Annotated[int | None, typer.Option("--gpus", help="GPUs of this machine for a local Ray.", min=0)]
-MaxConcurrent = Annotated[int | None, typer.Option("--max-concurrent", help="Trials at once, at most.", min=1)]
-Wait = Annotated[bool, typer.Option("--wait-for-resources", help="Wait for machines instead of refusing.")]
-StopAfter = Annotated[str | None, typer.Option("--stop-after", help="Stop in time for a job limit: `23h`, `90min`.")]
-Save = Annotated[float, typer.Option("--checkpoint-seconds", help="How often a running trial saves its state.", min=0)]
-AcceptChanges = Annotated[
-    bool, typer.Option("--accept-changes", help="Train again what other data, code or numerics gave.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-RetryFailed = Annotated[
+
+# Output
+Format = Literal["text", "markdown", "csv", "latex", "html", "json"]
+FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print the result.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)]
+ModelFolder = Annotated[
     str | None,
-    typer.Option("--retry-failed", help="Run failed trials again: `all`, or outcomes such as `diverged,io`."),
+    typer.Option(
+        "--to", help="The folder to write to; default next to the store.", show_default=False, rich_help_panel=OUTPUT
+    ),
 ]
 
 
-def choice_of(given: dict[str, Any]) -> Choice | None:
-    """The preset that was chosen, or None for a sweep file. Raises InputError unless there is one of the two."""
-    sweep, name = given.get("sweep"), given["preset"]
-    if name is None:
-        for word in ("scale", "data", "dataset", "cpu"):
-            if given[word]:
+def choice_of(
+    sweep: Path | None, *, preset: str | None, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool
+) -> Choice | None:
+    """The chosen preset, or None for a sweep file. Raises InputError unless exactly one of the two is given."""
+    if preset is None:
+        for_presets = {"scale": scale, "data": data, "dataset": dataset, "on-cpu": on_cpu}
+        for option, value in for_presets.items():
+            if value:
                 hint = "add `--preset`; `prunesweep list presets` names them"
-                raise InputError(f"`--{word}` is for presets", hint=hint)
+                raise InputError(f"`--{option}` is for presets", hint=hint)
         if sweep is None:
             raise InputError("no sweep", hint="name a sweep file, or a preset (`prunesweep list presets`)")
         return None
     if sweep is not None:
-        raise InputError("a sweep file and `--preset` cannot both be meant", hint="drop one of them")
+        raise InputError("a sweep file and `--preset` cannot be combined", hint="drop one of them")
+    return preset_choice(preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+
+
+def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool) -> Choice:
+    """A preset with its options."""
     from orchestrator.presets import Choice
 
-    same = {word: given[word] for word in ("scale", "data", "cpu")}
-    return Choice(name=name, stand_in=given["dataset"], **same)
+    return Choice(name=preset, scale=scale, data=data, stand_in=dataset, cpu=on_cpu)
+
+
+def outcomes(retry_failed: str | None) -> tuple[str, ...]:
+    """The words of `--retry-failed`."""
+    return tuple(retry_failed.split(",")) if retry_failed else ()
 
 
 def store_of(given: str | None) -> str:
@@ -100,17 +207,3 @@ def only_of(only: str | None, network: str | None, schedule: str | None) -> str 
     terms = [f"{column}={value}" for column, value in short.items() if value is not None]
     terms += [] if only is None else [only]
     return ",".join(terms) if terms else None
-
-
-def run_options(given: dict[str, Any]) -> Any:
-    from orchestrator.driver.options import RunOptions
-    from workers.text import parse_duration
-
-    stop_after, retry = given["stop_after"], given["retry_failed"]
-    same = ("in_process", "address", "cpus", "gpus", "max_concurrent", "wait_for_resources", "quiet")
-    return RunOptions(
-        **{name: given[name] for name in same},
-        checkpoint_seconds=given["checkpoint_seconds"],
-        stop_after=None if stop_after is None else parse_duration(stop_after),
-        retry=tuple(retry.split(",")) if retry else (),
-    )

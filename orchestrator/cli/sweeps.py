@@ -1,4 +1,4 @@
-"""Commands that begin from a sweep: init, plan, run, resume."""
+"""Commands that start from a sweep: init, plan, run, resume."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from orchestrator import api
 from orchestrator.cli.app import app
 from orchestrator.cli.options import (
+    WHAT,
     AcceptChanges,
     Address,
     AsJson,
@@ -21,25 +22,27 @@ from orchestrator.cli.options import (
     InProcess,
     MaxConcurrent,
     OnCpu,
-    Only,
+    OnlyRun,
     Preset,
     Quiet,
     RetryFailed,
-    Save,
+    SaveEvery,
     Scale,
     StandIn,
     StopAfter,
     StoreArgument,
     StoreOption,
     SweepFile,
-    SweepName,
+    SweepToResume,
     Wait,
     choice_of,
-    run_options,
+    outcomes,
+    preset_choice,
     store_of,
 )
 from orchestrator.cli.output import finish, name_unreadable, say
 from orchestrator.cli.search_output import finish_search, say_round
+from orchestrator.driver.options import RunOptions
 from workers.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,20 +53,19 @@ if TYPE_CHECKING:
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sweep.yaml"),
+    file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("sweep.yaml"),
     preset: Preset = "digits",
     scale: Scale = None,
     data: Data = None,
     dataset: StandIn = None,
-    cpu: OnCpu = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    on_cpu: OnCpu = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a commented sweep file to begin with."""
-    choice = choice_of(locals())
-    assert choice is not None
+    """Write a commented sweep file to start from."""
+    choice = preset_choice(preset or "digits", scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     text = choice.text()
     if file.exists() and not force:
-        raise InputError(f"`{file}` is there already", hint="`--force` replaces it")
+        raise InputError(f"file already exists: {file}", hint="`--force` replaces it")
     file.write_text(text, "utf-8")
     say(f"Wrote {file}. Next: prunesweep plan {file}")
 
@@ -71,43 +73,42 @@ def init(
 @app.command()
 def plan(
     sweep: SweepFile = None,
+    only: OnlyRun = None,
+    show_layers: Annotated[
+        bool, typer.Option("--layers", help="List the prunable weights of each layer instead.", rich_help_panel=WHAT)
+    ] = False,
     store: StoreOption = None,
-    only: Only = None,
-    show_layers: Annotated[bool, typer.Option("--layers", help="List the weights that may be pruned instead.")] = False,
     preset: Preset = None,
     scale: Scale = None,
     data: Data = None,
     dataset: StandIn = None,
-    cpu: OnCpu = False,
+    on_cpu: OnCpu = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a sweep comes to: cells, trials, steps, room and time."""
-    choice = choice_of(locals())
+    """Show what a sweep needs: cells, trials, steps, disk space and time."""
+    choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     spec = _read(sweep, choice)
-    known = choice.known_facts() if choice else None
+    facts = choice.known_facts() if choice else None
     if show_layers:
         from orchestrator.planning.prunable_layers import layers
 
-        listed = layers(spec, store, known)
-        print(json.dumps([each.to_json() for each in listed], indent=1) if as_json else "\n\n".join(map(str, listed)))
+        tables = layers(spec, store, facts)
+        print(json.dumps([table.to_json() for table in tables], indent=1) if as_json else "\n\n".join(map(str, tables)))
         return
     from orchestrator.planning.preview import preview
 
-    found = preview(spec, store, only, known)
-    print(json.dumps(found.to_json(), indent=1) if as_json else found)
-    name_unreadable(found.unreadable)
+    shown = preview(spec, store, only, facts)
+    print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
+    name_unreadable(shown.unreadable)
 
 
 @app.command()
 def run(
     sweep: SweepFile = None,
+    only: OnlyRun = None,
+    retry_failed: RetryFailed = None,
+    accept_changes: AcceptChanges = False,
     store: StoreOption = None,
-    only: Only = None,
-    preset: Preset = None,
-    scale: Scale = None,
-    data: Data = None,
-    dataset: StandIn = None,
-    cpu: OnCpu = False,
     in_process: InProcess = False,
     address: Address = None,
     cpus: Cpus = None,
@@ -115,20 +116,34 @@ def run(
     max_concurrent: MaxConcurrent = None,
     wait_for_resources: Wait = False,
     stop_after: StopAfter = None,
-    checkpoint_seconds: Save = 60.0,
-    retry_failed: RetryFailed = None,
-    accept_changes: AcceptChanges = False,
+    checkpoint_seconds: SaveEvery = 60.0,
+    preset: Preset = None,
+    scale: Scale = None,
+    data: Data = None,
+    dataset: StandIn = None,
+    on_cpu: OnCpu = False,
     quiet: Quiet = False,
 ) -> None:
-    """Do what is missing of a sweep. Can be repeated, interrupted and extended."""
-    choice = choice_of(locals())
-    options = run_options(locals())
+    """Run whatever is missing from a sweep. Can be repeated, interrupted and extended."""
+    choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+    options = RunOptions(
+        in_process=in_process,
+        address=address,
+        cpus=cpus,
+        gpus=gpus,
+        max_concurrent=max_concurrent,
+        wait_for_resources=wait_for_resources,
+        stop_after=stop_after,
+        checkpoint_seconds=checkpoint_seconds,
+        retry=outcomes(retry_failed),
+        quiet=quiet,
+    )
     spec = _read(sweep, choice.with_data() if choice else None)
     finish(lambda: api.run(spec, store, only=only, accept_changes=accept_changes, options=options), store or spec.store)
 
 
 def _read(sweep: Path | None, choice: Choice | None) -> SweepSpec:
-    """A sweep file, or a preset; what is scaled of it is said."""
+    """A sweep file, or a preset, with a note of what is scaled down in it."""
     if choice is None:
         assert sweep is not None
         return api.load(sweep)
@@ -140,8 +155,9 @@ def _read(sweep: Path | None, choice: Choice | None) -> SweepSpec:
 @app.command()
 def resume(
     store: StoreArgument = None,
-    sweep: SweepName = None,
-    only: Only = None,
+    sweep: SweepToResume = None,
+    only: OnlyRun = None,
+    retry_failed: RetryFailed = None,
     in_process: InProcess = False,
     address: Address = None,
     cpus: Cpus = None,
@@ -149,18 +165,29 @@ def resume(
     max_concurrent: MaxConcurrent = None,
     wait_for_resources: Wait = False,
     stop_after: StopAfter = None,
-    checkpoint_seconds: Save = 60.0,
-    retry_failed: RetryFailed = None,
+    checkpoint_seconds: SaveEvery = 60.0,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with the newest sweep of a store, or with the search that made it."""
-    location, options = store_of(store), run_options(locals())
+    """Continue the newest sweep of a store, or the search that made it."""
+    location = store_of(store)
+    options = RunOptions(
+        in_process=in_process,
+        address=address,
+        cpus=cpus,
+        gpus=gpus,
+        max_concurrent=max_concurrent,
+        wait_for_resources=wait_for_resources,
+        stop_after=stop_after,
+        checkpoint_seconds=checkpoint_seconds,
+        retry=outcomes(retry_failed),
+        quiet=quiet,
+    )
     search = api.search_to_resume(location, sweep)
     if search is None:
         finish(partial(api.resume, location, sweep=sweep, only=only, options=options), location)
         return
     say(f"Search: {search}")
     on_round = None if quiet else partial(say_round, tolerance=search.tolerance)
-    found = api.resume(location, sweep=sweep, only=only, options=options, on_round=on_round)
+    pruned = cast("Pruned", api.resume(location, sweep=sweep, only=only, options=options, on_round=on_round))
     again = f"prunesweep resume {location}" + (f" --sweep {sweep}" if sweep else "")
-    finish_search(cast("Pruned", found), search.tolerance, location, again)
+    finish_search(pruned, search.tolerance, location, again)

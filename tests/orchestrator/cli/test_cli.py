@@ -46,11 +46,11 @@ def test_mistakes_in_a_sweep_file_are_all_shown(main, tmp_path):
         (["resume", "nowhere"], 4, "is not a prunesweep store"),
         (["plan", "missing.yaml"], 2, "cannot read"),
         (["list", "tecniques"], 2, "did you mean `techniques`"),
-        (["run", "missing.yaml", "--stop-after", "soon"], 2, ""),
+        (["run", "missing.yaml", "--stop-after", "soon"], 2, "`soon` is not a length of time"),
         (["plan"], 2, "no sweep"),
-        (["run", "missing.yaml", "--preset", "digits"], 2, "cannot both be meant"),
+        (["run", "missing.yaml", "--preset", "digits"], 2, "cannot be combined"),
         (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),
-        (["run", "missing.yaml", "--cpu"], 2, "`--cpu` is for presets"),
+        (["run", "missing.yaml", "--on-cpu"], 2, "`--on-cpu` is for presets"),
         (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 is not in `data`"),
         (["run", "--preset", "resnet34-structured-a", "--data", "x"], 2, "ImageNet is not in `x`"),
     ],
@@ -128,9 +128,10 @@ def test_unknown_presets_are_refused_with_the_known_ones(main, tmp_path):
     assert "did you mean `resnet20-one-shot`?" in stderr
 
 
-def test_init_writes_a_scaled_preset(main, tmp_path):
+@pytest.mark.parametrize("on_cpu", ["--on-cpu", "--cpu"])  # the second is its older name
+def test_init_writes_a_scaled_preset(main, tmp_path, on_cpu):
     path = tmp_path / "small.yaml"
-    words = ["--preset", "resnet110-structured-b", "--scale", "1/50", "--dataset", "synthetic", "--cpu"]
+    words = ["--preset", "resnet110-structured-b", "--scale", "1/50", "--dataset", "synthetic", on_cpu]
     assert main("init", path, *words)[0] == 0
     spec = ps.load(path)
     assert (spec.name, spec.resources.gpus) == ("resnet110-structured-b-scale-0.02-synthetic", 0)

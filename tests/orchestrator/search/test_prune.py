@@ -299,7 +299,7 @@ def test_the_command_tells_of_each_round_and_what_came_out(main, folder, undistu
     assert [line.split()[0] for line in lines if "×" in line and "%" in line][: len(rounds)] == [
         "dense", *(str(each.number) for each in rounds[1:]),
     ]  # fmt: skip
-    assert f"The grid of {folder / 'tiny.yaml'} is not used" in stderr
+    assert f"`prune` does not use the grid of {folder / 'tiny.yaml'}" in stderr
     assert f"Stopped: in round {rounds[-1].number} validation accuracy fell by" in stderr
     assert f"Kept round {rounds[-2].number}" in stderr
     assert "load_state_dict" in stderr
@@ -348,7 +348,7 @@ def test_export_model_without_a_cell_asks_for_one(main, undisturbed):
     for store in (undisturbed[0] / "store", "s3://bucket/store"):
         code, stdout, stderr = main("export-model", store)
         assert (code, stdout) == (2, "")
-        assert f"error: no cell of store `{store}` is named" in stderr
+        assert f"error: no cell given for store `{store}`" in stderr
         assert f"hint: for example `prunesweep export-model {store} technique=" in stderr
 
 
