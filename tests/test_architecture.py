@@ -1,4 +1,4 @@
-"""The files and names that the pages for developers point to exist."""
+"""The pages for developers say what is true: files and names exist, and imports are as the map draws them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support import import_graph
+from tests.support.places import ROOT
+
+GRAPH = import_graph.read()
 PAGES = ["docs/architecture.md", "docs/style.md", "CONTRIBUTING.md"]
 
 
@@ -30,3 +33,30 @@ def names_in(path: Path) -> set[str]:
             names.add(node.name)
             names |= {f"{node.name}.{item.name}" for item in ast.walk(node) if isinstance(item, ast.FunctionDef)}
     return names
+
+
+def test_imports_between_rooms_lead_down_the_map():
+    floors = drawn_floors()
+    floor = {name: number for number, names in enumerate(floors) for name in names}
+    assert {*GRAPH.rooms, "orchestrator.api", "prunesweep"} <= floor.keys()
+    upward = [
+        f"{begin} imports {end}"
+        for begin, ends in GRAPH.room_arrows.items()
+        for end in ends
+        if {begin, end} <= floor.keys() and floor[begin] >= floor[end]
+    ]
+    assert upward == []
+
+
+def drawn_floors() -> list[set[str]]:
+    """The full names on each line of the map, from the top."""
+    [drawing] = re.findall(r"^```text\n(prunesweep .*?)^```", (ROOT / PAGES[0]).read_text("utf-8"), re.DOTALL | re.M)
+    floors, package = [], ""
+    for line in drawing.splitlines():
+        names = line[:20].split()  # what follows describes them
+        if line.startswith(" "):
+            floors.append({f"{package}.{name}" for name in names})
+        else:
+            [package] = names
+            floors.append({package})
+    return floors
