@@ -34,6 +34,7 @@ def put_current_folder_last() -> None:
     `python -m prunesweep` and `PYTHONPATH=.` put it first, where a user's `random.py` would hide Python's own.
     """
     sys.path.sort(key=_is_current_folder)
+    os.environ["PYTHONSAFEPATH"] = "1"  # or it comes first in processes that decode images
     if "PYTHONPATH" in os.environ:
         folders = os.environ["PYTHONPATH"].split(os.pathsep)
         os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if not _is_current_folder(folder))

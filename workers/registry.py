@@ -9,13 +9,13 @@ import difflib
 import importlib
 import inspect
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from workers.errors import BadInput, InputError, PrunesweepError
+from workers.own_modules import PACKAGES, add_import_folder, hidden
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,24 +69,28 @@ def misspelt(name: str, known: Iterable[str]) -> str | None:
     return lower[near[0]] if near else None
 
 
-def load(factory: str) -> Callable[..., Any]:
-    """Import `module:function`, from the current directory or wherever Python finds it.
+def load_own(name: str) -> Callable[..., Any]:
+    """Import `module:function` of the user's own, from what is installed or from the current directory.
 
-    Raises InputError where that fails, naming the reason.
+    Raises InputError as `load` does, and where something else has the name of what the directory holds.
     """
+    folder = os.getcwd()
+    add_import_folder(folder)
+    reason = hidden(name.partition(":")[0], folder)
+    if reason is not None:
+        raise InputError(f"cannot import `{name}`: {reason}", hint=f"rename it in `{folder}`")
+    return load(name)
+
+
+def load(factory: str) -> Callable[..., Any]:
+    """Import `module:function`. Raises InputError where that fails, naming the reason."""
     module_name, _, name = factory.partition(":")
-    if not module_name.startswith("workers."):
-        search(os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a module of the user's own may raise anything
         missing = isinstance(error, ModuleNotFoundError) and module_name.startswith(f"{error.name}")
         reason = f"there is no module `{getattr(error, 'name', '')}`" if missing else _described(error)
-        raise InputError(
-            f"cannot import `{factory}`: {reason}",
-            hint=f"modules are looked for in the current directory "
-            f"(`{os.getcwd()}`), then in what is installed for this Python",
-        ) from error
+        raise InputError(f"cannot import `{factory}`: {reason}", hint=_where_modules_are(error)) from error
     function = getattr(module, name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -96,10 +100,11 @@ def load(factory: str) -> Callable[..., Any]:
     return loaded
 
 
-def search(folder: str) -> None:
-    """Let modules be imported from a folder, as `python -m` does for the current one."""
-    if folder not in sys.path and "" not in sys.path:
-        sys.path.insert(0, folder)
+def _where_modules_are(error: BaseException) -> str:
+    package = (getattr(error, "name", None) or "").partition(".")[0]
+    if isinstance(error, ImportError) and package in PACKAGES:
+        return f"`{package}` is a package of prunesweep: give yours another name"
+    return f"modules are looked for in what is installed, then in the current directory: {os.getcwd()}"
 
 
 def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -108,7 +113,7 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
     Raises InputError where the function cannot be imported or does not take the arguments, BadInput for whatever
     else it raises, if it is the user's own. `kind` and `name` are what errors call it.
     """
-    function = load(entry.factory)
+    function = load_own(name) if is_own(name) else load(entry.factory)
     arguments = {**entry.fixed, **arguments}
     try:
         inspect.signature(function).bind(**arguments)

@@ -24,11 +24,13 @@ _ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_preload_python_modules": "prunesweep",  # its packages come before those of a user's PYTHONPATH
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
+from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
@@ -60,6 +62,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+    options["job_config"] = _InstalledFirst()
     try:
         if cluster.address is None:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
@@ -77,6 +80,18 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             yield slots_of(cluster, interrupt)
     finally:
         ray.shutdown()
+
+
+class _InstalledFirst(JobConfig):
+    """Keeps Ray from putting the driver's folders in front of everything in its workers.
+
+    A `random.py` or a `workers` of the user's own would hide what a worker needs. `TrialActor` adds their folder last.
+    """
+
+    def _serialize(self) -> str:
+        self._py_driver_sys_path.clear()
+        serialized: str = super()._serialize()
+        return serialized
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from typing import Any
 from orchestrator.planning.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
-from workers.registry import is_own, load, lookup, search
+from workers.own_modules import add_import_folder
+from workers.registry import is_own, load_own, lookup
 from workers.store.store import Store
 from workers.text import plural
 from workers.trial import Dataset, Job
@@ -76,7 +77,7 @@ def own_functions(plan: Plan) -> list[str]:
 
 
 def check_importable(functions: Sequence[str], folder: str, nodes: Nodes) -> None:
-    """Raise InputError unless every node can import the functions; `folder` is searched first."""
+    """Raise InputError unless every node can import the functions; `folder` is searched last."""
     if not functions:
         return
     for address, problem in _ask(nodes, import_problem, functions, folder).items():
@@ -89,10 +90,10 @@ def check_importable(functions: Sequence[str], folder: str, nodes: Nodes) -> Non
 
 def import_problem(functions: Sequence[str], folder: str) -> InputError | None:
     """Why one of the functions cannot be imported in this process, or None."""
-    search(folder)
+    add_import_folder(folder)
     try:
         for function in functions:
-            load(function)
+            load_own(function)
     except InputError as error:
         return error
     return None
@@ -141,7 +142,7 @@ def data_problem(datasets: Sequence[Dataset], folder: str) -> PrunesweepError | 
     """Why one of the data sets cannot be loaded in this process, or differs from what was planned, or None."""
     from workers.data.images import load_images
 
-    search(folder)
+    add_import_folder(folder)
     try:
         for dataset in datasets:
             load_images(dataset)

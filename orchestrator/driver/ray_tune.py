@@ -31,7 +31,7 @@ from ray.tune.search import Searcher
 from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.errors import StoreError
-from workers.registry import search
+from workers.own_modules import add_import_folder
 from workers.store.files import Files
 from workers.store.logs import HUNG, latest_outcome
 from workers.store.store import Store
@@ -130,7 +130,8 @@ class TrialActor(tune.Trainable):
     """A worker process: one trial after the other, each in chunks of about two seconds."""
 
     def setup(self, config: dict[str, Any], location: str, device: Device, bounds: Bounds, folder: str) -> None:
-        search(folder)  # code of the user's own lies where the driver was started
+        add_import_folder(folder)  # code of the user's own lies where the driver was started
+        os.environ["PYTHONSAFEPATH"] = "1"  # what is installed comes first in processes that decode images, too
         self._store = Store(location)
         self._device = device
         self._bounds = bounds

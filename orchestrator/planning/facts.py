@@ -18,6 +18,9 @@ from workers.errors import CorruptFile, InputError
 from workers.store.store import Store
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical, digest
 
+_DESCRIBE = "import prunesweep; from workers.describe import main; main()"
+"""`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -169,7 +172,7 @@ def _describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not requests:
         return []
     print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)
-    command = [sys.executable, "-m", "workers.describe"]
+    command = [sys.executable, "-P", "-c", _DESCRIBE]
     process = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=False)
     if process.returncode != 0:
         raise InputError(f"cannot inspect data sets and networks:\n{process.stderr.strip()}")

@@ -66,7 +66,7 @@ def _torchvision() -> str:
 
 def _python(code: str) -> str:
     """Run a line in a Python of its own: a broken torch must not take this process down."""
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    found = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=False)
     if found.returncode != 0:
         message = (found.stderr.strip().splitlines() or ["crashed"])[-1]
         hint = "; torch and torchvision must be released together: install both with uv" if "nms" in message else ""

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 import prunesweep as ps
 from tests.support.places import ROOT
-from workers.registry import load
+from workers.registry import load_own
 
 PAGE = (ROOT / "docs" / "own-network.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8").partition("## Your own network\n")[2]
@@ -83,7 +83,7 @@ def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, 
 
 def test_a_dense_network_from_a_file(prunesweep, pasted, shortened):
     with contextlib.chdir(pasted):
-        network = load("shapes:Attentive")((1, 12, 12), 4)
+        network = load_own("shapes:Attentive")((1, 12, 12), 4)
     save_file(network.state_dict(), pasted / "dense-0.safetensors")
     shortened.write_text(shortened.read_text() + 'dense: {from: "dense-{replicate}.safetensors"}\n')
     prunesweep.here("run", "shapes.yaml", "--in-process")

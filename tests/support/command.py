@@ -35,16 +35,17 @@ grid:
 
 
 class Command:
-    """`prunesweep ...` in a process of its own."""
+    """`prunesweep ...` in a process of its own. `python` are options of the interpreter."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PRUNESWEEP_", "RAY_"))}
+        self.python: list[str] = []
         self.environment = kept | {"RAY_TMPDIR": "/tmp", "NO_COLOR": "1"}
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "prunesweep", *map(str, arguments)],
+            [sys.executable, *self.python, "-m", "prunesweep", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workers.errors import BadInput, InputError
-from workers.registry import is_own, load
+from workers.registry import is_own, load_own
 from workers.trial import CROSS_ENTROPY, Recipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -25,7 +25,7 @@ def loss_function(recipe: Recipe) -> Loss:
         raise InputError(f"unknown loss `{recipe.loss}`", hint=f"`{CROSS_ENTROPY}`, or `module:function` of your own")
     if recipe.label_smoothing:
         raise InputError(f"`label_smoothing` has no effect on loss `{recipe.loss}`", hint="remove it")
-    return load(recipe.loss)
+    return load_own(recipe.loss)
 
 
 def check_loss(recipe: Recipe, classes: int) -> None:

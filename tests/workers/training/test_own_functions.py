@@ -17,7 +17,7 @@ from workers.data.images import ImageFacts, load_images
 from workers.describe import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build, prunable
-from workers.registry import is_own, load
+from workers.registry import is_own, load_own
 from workers.training.cost import costs, sparse
 from workers.training.losses import check_loss, loss_function
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
@@ -86,7 +86,7 @@ def test_lazy_layers_start_from_the_trials_seed(module: Write) -> None:
 )
 def test_functions_that_are_not_there(name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load(name)
+        load_own(name)
 
 
 def test_modules_that_break(module: Write) -> None:
@@ -94,10 +94,10 @@ def test_modules_that_break(module: Write) -> None:
     with pytest.raises(
         InputError, match=rf"cannot import `{name}:f`: ZeroDivisionError: half done \({name}.py, line 3"
     ):
-        load(f"{name}:f")
+        load_own(f"{name}:f")
     name = module("import no_such_dependency")
     with pytest.raises(InputError, match="no_such_dependency"):
-        load(f"{name}:f")
+        load_own(f"{name}:f")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""A folder full of modules that are named like those of prunesweep, of Python and of what prunesweep uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+
+FIRST = ["types", "warnings"]  # `python -m` itself imports them, before anything of ours can be run
+PYTHON = ["argparse", "enum", "inspect", "json", "logging", "queue", "random", "site", "sitecustomize", "typing"]
+INSTALLED = ["matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "ray", "safetensors", "torch", "typer", "yaml"]
+BOOM = "raise SystemExit('a module of the current directory was imported')\n"
+
+NETWORK = """\
+import random
+
+from utils import layers
+
+
+def build(input_shape, classes):
+    assert 0 <= random.random() < 1
+    return layers(input_shape, classes)
+"""
+UTILS = """\
+from torch import nn
+
+
+def layers(input_shape, classes):
+    channels, height, width = input_shape
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, 8), nn.ReLU(), nn.Linear(8, classes))
+"""
+SWEEP = """\
+version: 1
+name: mine
+store: runs/mine
+dataset: {name: synthetic, train_images: 80, test_images: 40, classes: 4, channels: 1, size: 6}
+network: "my_network:build"
+recipe:
+  duration: 2ep
+  batch_size: 16
+  optimizer: {name: SGD, lr: 0.1}
+  schedule: {name: constant}
+grid: {technique: lr_rewinding, compression: 4, budget: 50%}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A network of the user's own, and modules next to it that must not be imported."""
+    (tmp_path / "my_network.py").write_text(NETWORK)
+    (tmp_path / "utils.py").write_text(UTILS)
+    (tmp_path / "s.yaml").write_text(SWEEP)
+    for name in [*PYTHON, *INSTALLED]:
+        (tmp_path / f"{name}.py").write_text(BOOM)
+    for name in ["workers", "orchestrator"]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(BOOM)
+    return tmp_path
+
+
+@pytest.mark.timeout(240)
+def test_every_command_works(prunesweep: Command, folder: Path) -> None:
+    for name in [*FIRST, "prunesweep"]:
+        (folder / f"{name}.py").write_text(BOOM)
+    prunesweep.python = ["-P"]  # as the console script is started, which has no folder on its path either
+    prunesweep("init", "new.yaml")
+    assert "2 trials to run" in prunesweep("plan", "s.yaml")
+    prunesweep("run", "s.yaml", "--cpus", 1)
+    assert "2 of 2 cells done" in prunesweep.stderr
+    assert "2 of 2 cells done" in prunesweep("status", "runs/mine")
+    assert "lr_rewinding" in prunesweep("table", "runs/mine")
+    prunesweep("export", "runs/mine", "--to", "export")
+    assert (folder / "export" / "results.csv").exists()
+    prunesweep("verify", "runs/mine")
+    prunesweep("export-model", "runs/mine", "technique=lr_rewinding")
+    assert "torchvision" in prunesweep("doctor")
+
+
+def test_a_workers_that_is_a_file_is_no_obstacle_either(prunesweep: Command, folder: Path) -> None:
+    (folder / "workers" / "__init__.py").unlink()
+    (folder / "workers").rmdir()
+    (folder / "workers.py").write_text(BOOM)
+    prunesweep.environment["PYTHONPATH"] = "."
+    (folder / "site.py").unlink()  # with PYTHONPATH, Python imports these itself
+    (folder / "sitecustomize.py").unlink()
+    prunesweep("run", "s.yaml", "--in-process")
+    assert "2 of 2 cells done" in prunesweep.stderr
+
+
+def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> None:
+    for name in ["workers", "orchestrator"]:
+        (tmp_path / f"{name}.py").write_text(BOOM)
+    (tmp_path / "script.py").write_text(
+        "import prunesweep as ps\n\nprint(len(ps.plan(ps.load('sweep.yaml')).cells), ps.Images.__module__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "30 workers.data.images\n"
+
+
+def test_a_module_that_was_imported_first_is_named(tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", "import workers, prunesweep"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"already imported and must be renamed: {tmp_path / 'workers.py'}\n")

@@ -1,0 +1,91 @@
+"""Where modules of the user's own are imported from: a folder that comes after everything that is installed.
+
+So a `random.py` or a `workers` in that folder breaks nothing. Where it is really needed, it is refused, and never
+replaced without a word by what is installed under the same name.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+
+PACKAGES = ("orchestrator", "prunesweep", "workers")
+
+
+def add_import_folder(folder: str) -> None:
+    """Let modules be imported from a folder, after Python's own library and what is installed."""
+    if os.path.realpath(folder) not in [os.path.realpath(entry) for entry in sys.path]:
+        sys.path.append(folder)
+
+
+def hidden(module: str, folder: str) -> str | None:
+    """Why a module of a folder cannot be imported from there; None if it can, or is not there.
+
+    Either an installed module has its name, or a package of prunesweep has the name of one that it imports.
+    """
+    hider = _hider(module, folder)
+    if hider is not None:
+        return f"`{module}` of the current directory is hidden by another module of that name: {hider}"
+    if not any(_hider(package, folder) for package in PACKAGES):
+        return None
+    for name in _imported(module, folder):
+        hider = _hider(name, folder) if name.partition(".")[0] in PACKAGES else None
+        if hider is not None:
+            return f"`{name}` of the current directory, which it imports, is hidden by a package of prunesweep: {hider}"
+    return None
+
+
+def _hider(module: str, folder: str) -> str | None:
+    """Where Python finds the module or package that a module of a folder belongs to, if that is somewhere else."""
+    top = module.partition(".")[0]
+    if _source(module, folder) is None:
+        return None
+    spec = find_spec(top)
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec is not None else []
+    own = Path(folder, top).resolve()
+    for place in places:
+        path = Path(place or "").resolve()
+        if path == own.with_suffix(".py") or path.is_relative_to(own):
+            return None
+    return next((place for place in places if place), None)
+
+
+def _source(module: str, folder: str) -> Path | None:
+    """The file of a module, or the folder of a package without one; None if it is not in a folder."""
+    path = Path(folder, *module.split("."))
+    candidates = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in candidates if file.is_file()), path if path.is_dir() else None)
+
+
+def _imported(module: str, folder: str) -> Iterator[str]:
+    """The names that a module imports, and those that other modules of the same folder import for it."""
+    waiting, done = [module], set()
+    while waiting:
+        name = waiting.pop()
+        source = _source(name, folder)
+        if name in done or source is None or source.is_dir():
+            continue
+        done.add(name)
+        imports = list(_imports(source, name))
+        yield from imports
+        waiting += imports
+
+
+def _imports(source: Path, module: str) -> Iterator[str]:
+    """The names in the import statements of a file; `from a import b` may mean a module `a.b`."""
+    package = module if source.name == "__init__.py" else module.rpartition(".")[0]
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return  # importing it tells why
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
