@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 from tests.support.command import is_ray_worker, running_in
-from workers.store.record import RESULT_COLUMNS
-from workers.store.store import Store
-
-
-def results(location: Path) -> list[dict]:
-    return Store(location).records().table.select(list(RESULT_COLUMNS)).to_pylist()
+from tests.support.stores import contents, results
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
         while any(is_ray_worker(pid) for pid in running_in(tmp_path)):
             assert time.monotonic() < deadline, "workers of a driver that is gone go on"
             time.sleep(0.2)
-        there = {path.name: path.read_bytes() for path in (tmp_path / "store" / "results").glob("[!.]*")}
+        there = contents(tmp_path / "store")
         assert {name: there[name] for name in published} == published
         published = there
     assert 0 < len(published) < len(results(undisturbed))

@@ -13,15 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.command import SWEEP, Command, is_ray_worker
-from tests.support.stores import attempts, with_facts
-from workers.store.record import RESULT_COLUMNS
-from workers.store.store import Store
+from tests.support.stores import attempts, results, with_facts
 
 CELLS = 2 + 2 * (3 * 2 * 2 + 2)
-
-
-def result_rows(store: Path) -> list[dict]:
-    return Store(store).records().table.select(list(RESULT_COLUMNS)).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +34,7 @@ def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file
     with_facts(tmp_path / "store", store)
     prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2)
     assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
-    assert result_rows(tmp_path / "store") == result_rows(store)
+    assert results(tmp_path / "store") == results(store)
     assert prunesweep.here("table", "store", "--value", "delta") == table
     before = attempts(tmp_path / "store")
     prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
@@ -92,7 +86,7 @@ def test_a_killed_driver_can_be_resumed_to_the_same_table(
     after = attempts(tmp_path / "store")
     assert {name: after[name] for name in before} == before
     assert prunesweep.here("table", "store", "--value", "delta") == table
-    assert result_rows(tmp_path / "store") == result_rows(whole)
+    assert results(tmp_path / "store") == results(whole)
 
 
 def wait_until_quiet(store: Path) -> None:
@@ -114,7 +108,7 @@ def test_a_killed_worker_costs_nothing_but_time(prunesweep, sweep_file, tmp_path
     os.kill(workers[0], signal.SIGKILL)
     _, stderr = process.communicate(timeout=110)
     assert process.returncode == 0, stderr
-    assert result_rows(tmp_path / "store") == result_rows(whole)
+    assert results(tmp_path / "store") == results(whole)
 
 
 def descendants(pid: int) -> list[int]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import orchestrator
-from tests.support.places import ROOT
+from tests.support.forks import fork_server
+from tests.support.stores import contents, results
 from workers.store import lease
 from workers.store.lease import read_owner
-from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 
 POINTS = sorted(
@@ -33,24 +30,8 @@ EXIT_CODES = {"kill": -signal.SIGKILL, "exception": 1}
 @pytest.fixture(scope="module")
 def server():
     """Drives a sweep in a fork: `server(location, setting)` is its exit code."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.crashing_driver"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-
-    def execute(location, setting="-"):
-        process.stdin.write(f"{location} {setting}\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
-
-    with process:
+    with fork_server("tests.support.crashing_driver") as execute:
         yield execute
-        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +39,7 @@ def undisturbed(server, tmp_path_factory):
     """A store in which nothing happened."""
     location = tmp_path_factory.mktemp("undisturbed") / "store"
     assert server(location) == 0
+    assert len(Store(location).failures()) == 1
     return location
 
 
@@ -70,14 +52,6 @@ def begun(undisturbed, tmp_path):
     for folder in ("facts", "failures"):
         shutil.copytree(undisturbed / folder, location / folder)
     return location
-
-
-def results(location):
-    return Store(location).records().table.select(list(RESULT_COLUMNS)).to_pylist()
-
-
-def contents(location):
-    return {path.name: path.read_bytes() for path in (location / "results").glob("[!.]*")}
 
 
 def test_there_are_points_to_die_at():

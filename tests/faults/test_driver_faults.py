@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,32 +22,24 @@ from orchestrator.driver.lease import Lease
 from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
+from tests.support import tiny
+from tests.support.stores import results, with_facts
+from tests.support.sweeps import grid, tiny_sweep
 from workers.errors import FAILURES, InputError, StoreError
 from workers.store import lease
 from workers.store.lease import Owner
 from workers.store.local import LocalFiles
 from workers.store.logs import attempts
-from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 from workers.training import attempt, trainer
 from workers.training.attempt import Attempt, Bounds
 from workers.training.device import Device
-from workers.trial import Dataset, Job, Network, Recipe, Segment, Task, Trial, trial_id
+from workers.trial import Job, Network, Recipe, Segment, Task, Trial, trial_id
 
 IN_PROCESS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0)
-SWEEP = {
-    "version": 1,
-    "name": "tiny",
-    "dataset": {"name": "synthetic", "train_images": 80, "test_images": 40, "classes": 4, "channels": 1, "size": 6},
-    "network": {"name": "mlp", "hidden": [16, 12]},
-    "recipe": {"duration": "4ep", "batch_size": 16, "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9}},
-    "grid": {"technique": ["lr_rewinding", "weight_rewinding"], "compression": 4, "budget": "50%", "replicates": 2},
-}
+GRID = grid(technique=["lr_rewinding", "weight_rewinding"], compression=4, budget="50%", replicates=2)
+SWEEP = tiny_sweep(grid=GRID)
 CELLS = 2 + 4
-
-
-def results(store):
-    return Store(store).records().table.select(list(RESULT_COLUMNS)).to_pylist()
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +53,7 @@ def undisturbed(tmp_path_factory):
 @pytest.fixture
 def store(tmp_path, undisturbed):
     """A new store that knows the data and the network already."""
-    Store(tmp_path / "store", create=True)
-    shutil.copytree(undisturbed / "facts", tmp_path / "store" / "facts")
-    return tmp_path / "store"
+    return with_facts(tmp_path / "store", undisturbed)
 
 
 @pytest.fixture
@@ -92,7 +81,7 @@ def fail_in_step(monkeypatch, error, times):
 
 def tiny_job():
     task = Task(
-        dataset=Dataset(name="synthetic", arguments={k: v for k, v in SWEEP["dataset"].items() if k != "name"}),
+        dataset=tiny.DATA,
         network=Network(name="mlp", arguments={"hidden": [16]}),
         recipe=Recipe(batch_size=16, optimizer="SGD"),
     )

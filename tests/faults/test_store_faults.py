@@ -20,11 +20,11 @@ from orchestrator.planning import changes
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support import tiny
 from tests.support.faulty_files import FaultyFiles
-from tests.support.sweeps import grid, recipe, sweep
+from tests.support.stores import contents, results
+from tests.support.sweeps import grid, recipe, tiny_sweep
 from workers import trial as trials
 from workers.errors import BadInput, InputError
 from workers.store.local import LocalFiles
-from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 from workers.training.device import Device
 from workers.training.run import run
@@ -32,25 +32,17 @@ from workers.trial import Job, trial_id
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
-DATA = {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4}
 DENSE = Job(trial=tiny.dense(), records=(tiny.TOTAL,), checkpoints=(8, tiny.TOTAL))
 
 
-def small(**overrides):
-    """A sweep of three cells that trains in no time."""
-    entry = grid(technique="weight_rewinding", compression=[2, 4], budget="50%")
-    network = {"name": "mlp", "hidden": [6]}
-    return sweep(dataset=DATA, network=network, recipe=recipe(duration="4ep", batch_size=20), grid=entry) | overrides
-
-
 def sgd(lr):
-    return recipe(duration="4ep", batch_size=20, optimizer={"name": "SGD", "lr": lr})
+    return recipe(duration="4ep", batch_size=16, optimizer={"name": "SGD", "lr": lr})
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     location = tmp_path_factory.mktemp("made") / "store"
-    assert ps.run(spec_from_dict(small()), location, options=OPTIONS).exit_code == 0
+    assert ps.run(spec_from_dict(tiny_sweep()), location, options=OPTIONS).exit_code == 0
     return location
 
 
@@ -70,16 +62,6 @@ def execute(job, store, machine=OFTEN):
         pass
 
 
-def results(store):
-    found = store.records()
-    assert found.unreadable == {}
-    return found.table.select(list(RESULT_COLUMNS)).to_pylist()
-
-
-def bytes_of(store):
-    return {path: store.files.read(path) for path in store.files.sizes("")}
-
-
 def interrupted(store, chunks, job=DENSE):
     """Begin a job and stop it after some chunks."""
     with contextlib.closing(run(job, store, OFTEN)) as execution:
@@ -88,10 +70,12 @@ def interrupted(store, chunks, job=DENSE):
 
 
 def test_fault_04_only_an_empty_network_is_refused(main, tmp_path):
-    (tmp_path / "sweep.yaml").write_text(json.dumps(small(grid=grid(technique="weight_rewinding", compression=1000))))
+    (tmp_path / "sweep.yaml").write_text(
+        json.dumps(tiny_sweep(grid=grid(technique="weight_rewinding", compression=2000)))
+    )
     code, _, stderr = main("run", tmp_path / "sweep.yaml", "--store", tmp_path / "store", "--in-process")
     assert code == 2
-    assert "leaves none of the 114 prunable weights" in stderr
+    assert "leaves none of the 816 prunable weights" in stderr
     assert not (tmp_path / "store").exists()
 
 
@@ -105,7 +89,7 @@ def test_fault_04_an_emptied_layer_is_recorded_as_collapsed(store):
 
 
 def test_fault_05_a_loss_that_is_not_finite_ends_the_trial(tmp_path, main):
-    summary = ps.run(spec_from_dict(small(recipe=sgd(1e30))), tmp_path / "store", options=OPTIONS)
+    summary = ps.run(spec_from_dict(tiny_sweep(recipe=sgd(1e30))), tmp_path / "store", options=OPTIONS)
     assert (summary.exit_code, summary.failed, summary.blocked, summary.outcomes) == (3, 1, 2, {"diverged": 1})
     store = Store(tmp_path / "store")
     [failure] = store.failures().values()
@@ -129,9 +113,9 @@ def test_fault_12_a_trial_executed_twice_at_once(store, tmp_path):
 
 def test_fault_12_a_differing_duplicate_is_kept_aside_and_reported(swept, main):
     [row, *_] = swept.records().table.to_pylist()
-    before = bytes_of(swept)
+    before = contents(swept, "")
     assert swept.publish(row | {"test_accuracy": 0.123}, {"layers": [], "curve": []}) == "conflict"
-    assert before.items() <= bytes_of(swept).items()
+    assert before.items() <= contents(swept, "").items()
     assert "1 record in conflicts/" in main("status", swept.location)[1]
     assert "conflicting" in main("verify", swept.location)[1]
 
@@ -198,7 +182,7 @@ def test_fault_15_a_corrupt_record(swept, made, main, content):
 def test_fault_15_a_record_that_is_half_there_is_named_although_the_cache_has_it(swept, main, command, tmp_path):
     path = sorted(swept.files.sizes("results"))[-1]
     swept.files.write(path, swept.files.read(path)[:-100])
-    (tmp_path / "sweep.yaml").write_text(json.dumps(small()))
+    (tmp_path / "sweep.yaml").write_text(json.dumps(tiny_sweep()))
     ask = {"plan": ("plan", tmp_path / "sweep.yaml", "--store"), "run": ("resume", "--in-process")}
     code, _, stderr = main(*ask.get(command, (command,)), swept.location)
     assert (code, path in stderr) == (3, True)
@@ -234,18 +218,18 @@ def parent_of_all(store, trial):
 @pytest.mark.parametrize("command", ["status", "table", "export", "verify", "gc", "resume"])
 def test_fault_16_a_newer_store_is_refused_and_untouched(swept, main, command):
     swept.files.write("store.json", b'{"format": 2}')
-    before = bytes_of(swept)
+    before = contents(swept, "")
     code, _, stderr = main(command, swept.location)
     assert code == 4
     assert "install a newer prunesweep" in stderr
-    assert bytes_of(swept) == before
+    assert contents(swept, "") == before
 
 
 def test_fault_18_a_read_only_store_is_read_but_not_run(swept, main, monkeypatch):
     def refuse(self, path, *arguments):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
-    before = bytes_of(swept)
+    before = contents(swept, "")
     for name in ("write", "publish", "delete", "move"):
         monkeypatch.setattr(LocalFiles, name, refuse)
     for command in ("status", "table", "verify"):
@@ -253,7 +237,7 @@ def test_fault_18_a_read_only_store_is_read_but_not_run(swept, main, monkeypatch
     code, _, stderr = main("resume", swept.location, "--in-process")
     assert code == 4
     assert "cannot write" in stderr
-    assert bytes_of(swept) == before
+    assert contents(swept, "") == before
 
 
 @pytest.mark.parametrize("operation", ["write", "publish", "read", "delete"])
@@ -274,7 +258,7 @@ def test_fault_19_a_store_that_fails_now_and_then(tmp_path, operation, how):
 
 def test_fault_21_free_text_and_odd_places_are_fine(tmp_path, main):
     location = tmp_path / "a store — with 😀 [and] %20"
-    spec = spec_from_dict(small(description="../../x\n😀 \u202e <b>"))
+    spec = spec_from_dict(tiny_sweep(description="../../x\n😀 \u202e <b>"))
     assert ps.run(spec, location, options=OPTIONS).exit_code == 0
     assert main("table", location)[0] == main("verify", location)[0] == 0
 
@@ -295,7 +279,7 @@ def test_fault_22_data_missing_or_half_downloaded(tmp_path, main, content):
         for split in ("train", "test"):
             (tmp_path / "data" / f"{split}-00000.parquet").write_bytes(content)
     data = {"name": "image_parquet", "path": str(tmp_path / "data")}
-    (tmp_path / "sweep.yaml").write_text(json.dumps(small(dataset=data)))
+    (tmp_path / "sweep.yaml").write_text(json.dumps(tiny_sweep(dataset=data)))
     code, _, stderr = main("run", tmp_path / "sweep.yaml", "--store", tmp_path / "store", "--in-process")
     assert code == 2
     assert str(tmp_path / "data") in stderr
@@ -308,12 +292,12 @@ def test_fault_22_other_data_than_planned_are_refused_where_they_are_read(store)
     job = dataclasses.replace(DENSE, trial=dataclasses.replace(DENSE.trial, task=planned))
     with pytest.raises(BadInput, match="the data changed since the sweep was planned"):
         execute(job, store)
-    assert bytes_of(store).keys() == {"store.json"}
+    assert contents(store, "").keys() == {"store.json"}
 
 
 def test_fault_23_other_settings_are_other_trials_and_the_old_ones_stay(swept):
     before = results(swept)
-    assert ps.run(spec_from_dict(small(recipe=sgd(0.05))), swept.location, options=OPTIONS).exit_code == 0
+    assert ps.run(spec_from_dict(tiny_sweep(recipe=sgd(0.05))), swept.location, options=OPTIONS).exit_code == 0
     after = results(swept)
     assert len(after) == 2 * len(before)
     assert all(row in after for row in before)
@@ -323,11 +307,11 @@ def test_fault_23_other_settings_are_other_trials_and_the_old_ones_stay(swept):
 def test_fault_23_changed_numerics_are_refused_until_told(swept, monkeypatch):
     for module in (changes, trials):
         monkeypatch.setattr(module, "NUMERICS_VERSION", trials.NUMERICS_VERSION + 1)
-    before = bytes_of(swept)
+    before = contents(swept, "")
     with pytest.raises(InputError, match=r"the numerics version is not what(.|\n)*--accept-changes"):
-        ps.run(spec_from_dict(small()), swept.location, options=OPTIONS)
-    assert {path: data for path, data in bytes_of(swept).items() if path != "lease.json"} == before
-    ps.run(spec_from_dict(small()), swept.location, accept_changes=True, options=OPTIONS)
+        ps.run(spec_from_dict(tiny_sweep()), swept.location, options=OPTIONS)
+    assert {path: data for path, data in contents(swept, "").items() if path != "lease.json"} == before
+    ps.run(spec_from_dict(tiny_sweep()), swept.location, accept_changes=True, options=OPTIONS)
     assert len(results(swept)) == 6
 
 

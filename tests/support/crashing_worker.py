@@ -1,16 +1,9 @@
-"""A process with torch loaded that forks a child for each line `store setting` and writes how the child ended.
-
-The child trains a dense network and a pruned one, as a sweep would, and dies where the setting says (`-`: nowhere).
-"""
+"""A worker that may die at a crash point: it trains a dense network and a pruned one, as a sweep would."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-import tempfile
-
 from tests.support import tiny
+from tests.support.forks import serve
 from workers import crashpoints
 from workers.store.store import Store
 from workers.training.device import Device
@@ -46,27 +39,5 @@ def count(location: str) -> dict[str, int]:
     return passed
 
 
-def _child(location: str, setting: str) -> int:
-    logging.disable()
-    if setting != "-":
-        crashpoints.arm(setting)
-    try:
-        scenario(location)
-    except crashpoints.Crash:
-        return 1
-    return 0
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        scenario(f"{folder}/store")  # torch imports much only when it is first used
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            os._exit(_child(*line.split()))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(scenario)

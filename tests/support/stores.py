@@ -1,18 +1,40 @@
-"""What is in a store, for comparing."""
+"""What is in a store, for comparing; and stores that spare a sweep the inspection of data and networks."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+from workers.store.record import RESULT_COLUMNS
+from workers.store.store import Store
+
+
+def opened(store: Store | str | os.PathLike[str]) -> Store:
+    return store if isinstance(store, Store) else Store(store)
+
+
+def results(store: Store | str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The result columns of all records; none may be unreadable."""
+    records = opened(store).records()
+    assert records.unreadable == {}
+    return records.table.select(list(RESULT_COLUMNS)).to_pylist()
+
+
+def contents(store: Store | str | os.PathLike[str], folder: str = "results") -> dict[str, bytes]:
+    """The files in a folder of a store, by path."""
+    files = opened(store).files
+    return {path: files.read(path) for path in files.sizes(folder)}
 
 
 def attempts(store: Path) -> dict[str, int]:
     """When each stop was recorded: a stop that is trained again would not change it, so by file time."""
-    return {path.name: path.stat().st_mtime_ns for path in (store / "results").iterdir()}
+    return {path.name: path.stat().st_mtime_ns for path in (store / "results").glob("[!.]*")}
 
 
-def with_facts(store: Path, other: Path) -> None:
+def with_facts(store: Path, other: Path) -> Path:
     """A new store that need not inspect data and networks again (three seconds of importing torch)."""
-    store.mkdir()
-    shutil.copy(other / "store.json", store)
+    Store(store, create=True)
     shutil.copytree(other / "facts", store / "facts")
+    return store

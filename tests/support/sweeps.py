@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.sweep.problems import Problem, SpecError
 from orchestrator.sweep.spec import spec_from_dict
+from tests.support.tiny import IMAGES
 
 
 def sweep(**overrides: Any) -> dict[str, Any]:
@@ -30,6 +31,20 @@ def grid(**overrides: Any) -> dict[str, Any]:
     """Two cells; a key that is overridden with None is left out."""
     entry = {"technique": "lr_rewinding", "compression": [4, 8], "budget": "90%", "replicates": 1} | overrides
     return {key: value for key, value in entry.items() if value is not None}
+
+
+def tiny_sweep(**overrides: Any) -> dict[str, Any]:
+    """A sweep that trains in a second, with three cells."""
+    return (
+        sweep(
+            name="tiny",
+            dataset={"name": "synthetic", **IMAGES},
+            network={"name": "mlp", "hidden": [16, 12]},
+            recipe=recipe(duration="4ep", batch_size=16, optimizer={"name": "SGD", "lr": 0.1, "momentum": 0.9}),
+            grid=grid(technique="weight_rewinding", compression=[2, 4], budget="50%"),
+        )
+        | overrides
+    )
 
 
 def faults(read: Callable[[Any], object], source: Any) -> list[Problem]:

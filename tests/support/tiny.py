@@ -8,10 +8,8 @@ from workers import schedules
 from workers.techniques import TECHNIQUES, DenseTraining
 from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task, Trial, trial_id
 
-DATA = Dataset(
-    name="synthetic",
-    arguments={"train_images": 80, "test_images": 40, "classes": 4, "channels": 1, "size": 6},
-)
+IMAGES = {"train_images": 80, "test_images": 40, "classes": 4, "channels": 1, "size": 6}
+DATA = Dataset(name="synthetic", arguments=IMAGES)
 PERCEPTRON = Network(name="mlp", arguments={"hidden": [16, 12], "dropout": 0.2, "batch_norm": True})
 TOTAL = 24  # steps; 4.8 epochs of 80 images in batches of 16
 SCHEDULE = schedules.piecewise(

@@ -17,11 +17,11 @@ from safetensors.torch import load_file
 import prunesweep as ps
 from orchestrator.driver.options import RunOptions
 from tests.support.places import ROOT
+from tests.support.stores import attempts, with_facts
 from workers.data.images import open_data
 from workers.errors import InputError
 from workers.models.build import build, prunable
 from workers.store.local import LocalFiles
-from workers.store.store import Store
 from workers.training import trainer
 from workers.training.evaluation import evaluate
 from workers.trial import Dataset, Evaluation, Network, Recipe
@@ -54,8 +54,7 @@ def undisturbed(tmp_path_factory):
 def folder(tmp_path, undisturbed):
     """A folder with the sweep file and a new store that knows the data and the network already."""
     (tmp_path / "tiny.yaml").write_text(SWEEP)
-    Store(tmp_path / "store", create=True)
-    shutil.copytree(undisturbed[0] / "store" / "facts", tmp_path / "store" / "facts")
+    with_facts(tmp_path / "store", undisturbed[0] / "store")
     return tmp_path
 
 
@@ -65,10 +64,6 @@ def prune(folder, **asked):
 
 def files_of(folder, name="store-pruned"):
     return {path.name: path.read_bytes() for path in (folder / name).iterdir()}
-
-
-def results(folder):
-    return {path.name: path.stat().st_mtime_ns for path in (folder / "store" / "results").glob("[!.]*")}
 
 
 def loaded(model):
@@ -138,11 +133,11 @@ def test_a_search_is_recorded_like_any_sweep(undisturbed):
     assert (sweep.sweep, sweep.cells, sweep.missing) == ("0001-tiny-pruned", len(found.rounds), 0)
     frame = ps.frame(folder / "store")
     assert frame.test_accuracy.tolist() == [each.test_accuracy[0] for each in found.rounds]
-    before = results(folder)
+    before = attempts(folder / "store")
     assert ps.resume(folder / "store", options=IN_PROCESS).exit_code == 0
     again = prune(folder)
     assert (again.rounds, again.model.card) == (found.rounds, found.model.card)
-    assert results(folder) == before
+    assert attempts(folder / "store") == before
 
 
 def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undisturbed):
@@ -157,7 +152,7 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
 
     with pytest.raises(Death):
         prune(folder, on_round=die)
-    kept = results(folder)
+    kept = attempts(folder / "store")
     assert len(kept) == 2
     timed_out = prune(folder, options=RunOptions(in_process=True, quiet=True, stop_after=0))
     assert (timed_out.exit_code, timed_out.kept, len(timed_out.rounds)) == (130, None, 2)
@@ -177,7 +172,7 @@ def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undist
     found = prune(folder, options=RunOptions(in_process=True, quiet=True, retry=("all",)))
     assert found.exit_code == 0
     assert files_of(folder) == files_of(undisturbed[0])
-    now = results(folder)
+    now = attempts(folder / "store")
     assert {name: now[name] for name in kept} == kept
 
 
@@ -255,21 +250,21 @@ def test_a_signal_drains_a_search_as_it_does_a_run(folder, undisturbed):
 
     stopped = prune(folder, on_round=interrupt)
     assert (stopped.exit_code, stopped.kept, len(stopped.rounds)) == (130, None, 2)
-    assert len(results(folder)) == 2
+    assert len(attempts(folder / "store")) == 2
     assert prune(folder).model.card == undisturbed[1].model.card
 
 
 def test_another_tolerance_or_limit_uses_what_is_there(folder, undisturbed):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
-    before = results(folder)
+    before = attempts(folder / "store")
     limited = prune(folder, max_rounds=1, tolerance=100, to=folder / "limited")
     assert (limited.reason, limited.kept.number) == ("max_rounds", 1)
     assert (folder / "limited" / "tiny.safetensors").exists()
-    assert results(folder) == before
+    assert attempts(folder / "store") == before
     looser = prune(folder, tolerance=100, rate="60%")
     assert looser.reason == "nothing_left"
     assert looser.model.card["kept_weights"] == 1
-    assert results(folder).items() > before.items()
+    assert attempts(folder / "store").items() > before.items()
     assert [sweep.sweep for sweep in ps.status(folder / "store").sweeps] == ["0001-tiny-pruned"]
 
 

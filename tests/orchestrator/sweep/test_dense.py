@@ -12,7 +12,7 @@ from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import spec_from_dict
-from tests.support.sweeps import grid, messages_of, problems_of, sweep
+from tests.support.sweeps import grid, messages_of, problems_of, sweep, tiny_sweep
 from workers.describe import answer
 from workers.errors import InputError
 from workers.store.store import Store
@@ -91,15 +91,13 @@ def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path,
 
     def write(replicate, seed):
         bias = np.full(4, seed, np.float32)
-        tensors = {"hidden.0.linear.weight": np.ones((4, 16), np.float32), "hidden.0.linear.bias": bias}
-        tensors |= {"classifier.weight": np.ones((3, 4), np.float32), "classifier.bias": bias[:3]}
+        tensors = {"hidden.0.linear.weight": np.ones((4, 36), np.float32), "hidden.0.linear.bias": bias}
+        tensors |= {"classifier.weight": np.ones((4, 4), np.float32), "classifier.bias": bias}
         save_file(tensors, tmp_path / f"dense-{replicate}.safetensors")
 
     def run(replicates, **told):
-        data = {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4}
         files = {"from": str(tmp_path / "dense-{replicate}.safetensors")}
-        spec = sweep(
-            dataset=data,
+        spec = tiny_sweep(
             network={"name": "mlp", "hidden": [4]},
             dense=files,
             grid=grid(technique="fine_tuning", compression=[2], budget="1ep", replicates=replicates),
@@ -111,7 +109,7 @@ def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path,
     assert run(1).exit_code == 0
     write(0, 2)
     write(1, 1)
-    with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` has changed since sweep `0001-small`"):
+    with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` has changed since sweep `0001-tiny`"):
         run(2)
     assert len(Store(tmp_path / "store").record_keys()) == 2
     assert run(2, accept_changes=True).exit_code == 0

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 
 import pytest
 
 import prunesweep as ps
-from orchestrator import cli
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
-from tests.support.sweeps import recipe, sweep
+from tests.support.stores import results
+from tests.support.sweeps import tiny_sweep
 from workers.errors import StoreError
-from workers.store.record import RESULT_COLUMNS
 from workers.store.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
@@ -25,13 +23,7 @@ OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
 def a_sweep(**overrides):
     """A dense network and two pruned ones, that train in no time."""
-    small = {"name": "synthetic", "train_images": 60, "test_images": 30, "classes": 3, "channels": 1, "size": 4}
-    entry = {"technique": "weight_rewinding", "compression": [2, 4], "budget": "50%", "replicates": 1}
-    return spec_from_dict(
-        sweep(dataset=small, network={"name": "mlp", "hidden": [6]}, recipe=recipe(duration="4ep", batch_size=20))
-        | {"grid": entry}
-        | overrides
-    )
+    return spec_from_dict(tiny_sweep(**overrides))
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +36,6 @@ def made(tmp_path_factory):
 @pytest.fixture
 def store(made, tmp_path):
     return Store(shutil.copytree(made, tmp_path / "store"))
-
-
-def results(store):
-    return store.records().table.select(list(RESULT_COLUMNS)).to_pylist()
 
 
 def first(store, folder, ending=""):
@@ -70,13 +58,6 @@ def damage(store, path, how):
 
 def kinds(store, **options):
     return {finding.path: finding.kind for finding in verify(store, **options).findings}
-
-
-def main(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    return exit_.value.code, *capsys.readouterr()
 
 
 def test_a_sound_store_is_clean(store):
@@ -171,34 +152,34 @@ def test_old_half_written_files_are_found_and_young_ones_left_alone(store):
     assert (store.files.root / "results/.young.tmp").exists()
 
 
-def test_the_command_exits_with_3_if_it_found_something(store, monkeypatch, capsys):
-    assert main(monkeypatch, capsys, "verify", store.location)[0] == 0
+def test_the_command_exits_with_3_if_it_found_something(main, store):
+    assert main("verify", store.location)[0] == 0
     damage(store, first(store, "facts"), "half")
-    code, stdout, _ = main(monkeypatch, capsys, "verify", store.location, "--json")
+    code, stdout, _ = main("verify", store.location, "--json")
     assert code == 3
     assert [finding["kind"] for finding in json.loads(stdout)["findings"]] == ["corrupt"]
-    assert main(monkeypatch, capsys, "verify", store.location, "--repair")[0] == 3
-    assert main(monkeypatch, capsys, "verify", store.location)[0] == 0
+    assert main("verify", store.location, "--repair")[0] == 3
+    assert main("verify", store.location)[0] == 0
 
 
 @pytest.mark.parametrize("command", ["status", "table", "export"])
-def test_reading_commands_survive_a_damaged_sweep(store, monkeypatch, capsys, tmp_path, command):
+def test_reading_commands_survive_a_damaged_sweep(main, store, tmp_path, command):
     ps.run(a_sweep(name="other"), store.location, options=OPTIONS)
-    path = first(store, "sweeps/0001-small", "cells.parquet")
+    path = first(store, "sweeps/0001-tiny", "cells.parquet")
     damage(store, path, "half")
     to = ["--to", tmp_path / "out"] if command == "export" else []
-    code, stdout, stderr = main(monkeypatch, capsys, command, store.location, *to)
+    code, stdout, stderr = main(command, store.location, *to)
     assert code == 3
     assert f"skipped {path}" in stderr
     assert stdout
 
 
-def test_a_plan_survives_damaged_facts(store, monkeypatch, capsys, tmp_path):
+def test_a_plan_survives_damaged_facts(main, store, tmp_path):
     path = first(store, "facts")
     damage(store, path, "flip")
     file = tmp_path / "sweep.yaml"
     file.write_text(json.dumps(a_sweep().canonical()))
-    code, stdout, stderr = main(monkeypatch, capsys, "plan", file, "--store", store.location)
+    code, stdout, stderr = main("plan", file, "--store", store.location)
     assert (code, f"skipped {path}" in stderr, "3 of 3 cells" in stdout) == (3, True, True)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import workers
 from tests.support import crashing_worker
-from tests.support.places import ROOT
-from workers.store.record import RESULT_COLUMNS
+from tests.support.forks import fork_server
+from tests.support.stores import contents, results
 from workers.store.states import parse_state_path
 from workers.store.store import Store
 from workers.training.state import parse_state
@@ -32,24 +29,8 @@ EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 70, "exception": 1}
 @pytest.fixture(scope="module")
 def server():
     """Runs a scenario in a fork: `server(location, setting)` is its exit code."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.crashing_worker"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-
-    def execute(location, setting="-"):
-        process.stdin.write(f"{location} {setting}\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
-
-    with process:
+    with fork_server("tests.support.crashing_worker") as execute:
         yield execute
-        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +39,6 @@ def undisturbed(server, tmp_path_factory):
     location = tmp_path_factory.mktemp("undisturbed") / "store"
     assert server(location) == 0
     return Store(location), crashing_worker.count(str(location.parent / "counted"))
-
-
-def results(store):
-    found = store.records()
-    assert found.unreadable == {}
-    return found.table.select(list(RESULT_COLUMNS)).to_pylist()
-
-
-def contents(store, folder):
-    return {path: store.files.read(path) for path in store.files.sizes(folder)}
 
 
 def check_nothing_half(store):

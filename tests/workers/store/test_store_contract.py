@@ -15,13 +15,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pyarrow import fs
 
 from tests.support.faulty_files import FaultyFiles, ReadOnlyFiles
+from tests.support.stores import results
 from workers import crashpoints
 from workers.errors import CorruptFile, StoreError
 from workers.store.bucket import ArrowFiles
 from workers.store.failures import Failure
 from workers.store.files import walk
 from workers.store.local import LocalFiles
-from workers.store.record import RESULT_COLUMNS, SCHEMA
+from workers.store.record import SCHEMA
 from workers.store.store import RecordKey, Store
 from workers.trial import Stop
 
@@ -49,11 +50,9 @@ def record(trial="a", step=3, accuracy=0.5, **others):
     return text | numbers | times | key | others
 
 
-def results(store):
-    """The test accuracy of every record; none may be unreadable."""
-    found = store.records()
-    assert found.unreadable == {}
-    rows = found.table.select(list(RESULT_COLUMNS)).to_pylist()
+def accuracies(store):
+    """The test accuracy of every record."""
+    rows = results(store)
     return {RecordKey(row["trial"], row["step"], row["evaluation"]): row["test_accuracy"] for row in rows}
 
 
@@ -71,7 +70,7 @@ class TestContract:
         with pytest.raises(StoreError, match="is not a prunesweep store"):
             Store("x", files=files)
         Store("x", files=files, create=True).publish(record(), DETAIL)
-        assert results(Store("x", files=files)) == {("a", 3, "e"): 0.5}
+        assert accuracies(Store("x", files=files)) == {("a", 3, "e"): 0.5}
 
     def test_a_folder_with_other_things_is_refused(self, files):
         files.write("notes.txt", b"mine")
@@ -99,7 +98,7 @@ class TestContract:
         assert store.publish(record(accuracy=0.6), DETAIL) == "conflict"
         assert len(store.conflicts()) == 1
         assert files.read("results/a-00000003-e.parquet") == before
-        assert results(store) == {("a", 3, "e"): 0.5}
+        assert accuracies(store) == {("a", 3, "e"): 0.5}
         assert store.accuracy(RecordKey("a", 3, "e")) == 0.5
         assert store.detail(RecordKey("a", 3, "e")) == DETAIL
 
@@ -129,7 +128,7 @@ class TestContract:
         store.publish(record(), DETAIL)
         store.consolidate()
         files.delete("results/a-00000003-e.parquet")
-        assert results(store) == {}
+        assert accuracies(store) == {}
 
     @pytest.mark.parametrize("data", [b"", b"PAR1", b"\x00" * 64, b"sha256:" + b"0" * 64])
     def test_foreign_records_are_named_and_the_others_read(self, store, files, data):
@@ -285,7 +284,7 @@ class TestContract:
     def test_a_read_only_store_is_read_and_refuses_the_rest(self, store, files):
         store.publish(record(), DETAIL)
         read_only = Store("a store", files=ReadOnlyFiles(files))
-        assert results(read_only) == {("a", 3, "e"): 0.5}
+        assert accuracies(read_only) == {("a", 3, "e"): 0.5}
         with pytest.raises(StoreError, match="cannot write"):
             read_only.check_writable()
         with pytest.raises(OSError, match="Read-only"):
@@ -314,7 +313,7 @@ def work(store):
 def test_a_fault_at_any_call_loses_nothing_and_work_can_be_repeated(tmp_path, kind, operation, how):
     plain = files_at(kind, tmp_path / "plain")
     work(Store("x", files=plain, create=True))
-    expected = results(Store("x", files=plain))
+    expected = accuracies(Store("x", files=plain))
     for number in range(1, 30):
         files = files_at(kind, tmp_path / f"{number}")
         Store("x", files=files, create=True)
@@ -326,11 +325,11 @@ def test_a_fault_at_any_call_loses_nothing_and_work_can_be_repeated(tmp_path, ki
                 break
             except (OSError, StoreError):
                 errors += 1
-            seen = results(Store("x", files=files))
+            seen = accuracies(Store("x", files=files))
             assert seen.items() <= expected.items()
         assert errors <= 3
         store = Store("x", files=files)
-        assert results(store) == expected
+        assert accuracies(store) == expected
         assert store.conflicts() == []
         assert store.progress_sizes() == {}
         assert set(store.checkpoint_sizes()) == {Stop("a", step) for step in (2, 4, 6)}
@@ -421,7 +420,7 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
 
     @invariant()
     def it_holds_what_the_dictionary_does(self):
-        assert results(self.store) == self.records
+        assert accuracies(self.store) == self.records
         assert self.store.record_keys() == self.records.keys()
         assert {stop: self.store.read_checkpoint(stop) for stop in self.store.checkpoint_sizes()} == self.checkpoints
         assert self.store.failures() == self.failures

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support import tiny
+from tests.support.stores import results
 from workers.errors import BadInput
-from workers.store.record import RESULT_COLUMNS
 from workers.store.store import RecordKey, Store
 from workers.training.device import Device
 from workers.training.run import run
@@ -33,10 +33,9 @@ def train_dense(store, replicate=0):
     return trial
 
 
-def results(store):
-    """The result columns of all records, by key."""
-    rows = store.records().table.select(list(RESULT_COLUMNS)).to_pylist()
-    return {(row["trial"], row["step"]): row for row in rows}
+def by_stop(store):
+    """The results of a store by trial and step."""
+    return {(row["trial"], row["step"]): row for row in results(store)}
 
 
 def test_a_record_says_what_was_trained_and_where(store):
@@ -59,7 +58,7 @@ def test_a_record_says_what_was_trained_and_where(store):
 def test_a_pruned_record_counts_what_is_left(store):
     child = tiny.retraining("fine_tuning", train_dense(store), density="1/4")
     execute(Job(trial=child, records=(3,), checkpoints=()), store)
-    row = results(store)[trial_id(child), 3]
+    row = by_stop(store)[trial_id(child), 3]
     assert row["kept_weights"] == 816 // 4
     assert row["density"] == 0.25
     layers = store.detail(RecordKey(trial_id(child), 3, EVALUATION))["layers"]
@@ -75,7 +74,7 @@ def test_a_record_of_pruned_filters_counts_what_the_masks_leave(store):
     job = Job(trial=replace(child, mask=rule), records=(3,), checkpoints=())
     job = job_from_json(json.loads(json.dumps(job_to_json(job))))
     execute(job, store)
-    row = results(store)[trial_id(job.trial), 3]
+    row = by_stop(store)[trial_id(job.trial), 3]
     assert row["kept_weights"] == 816 - 4 * 36  # the next layer keeps its inputs
     assert row["density"] == 672 / 816
 
@@ -86,7 +85,7 @@ def test_a_stop_of_a_longer_trajectory_is_the_same_as_alone(store, tmp_path):
     alone = Store(tmp_path / "alone", create=True)
     train_dense(alone)
     execute(Job(trial=child, records=(9,), checkpoints=()), alone)
-    assert results(alone)[trial_id(child), 9] == results(store)[trial_id(child), 9]
+    assert by_stop(alone)[trial_id(child), 9] == by_stop(store)[trial_id(child), 9]
 
 
 def test_done_stops_are_not_trained_again_and_later_ones_go_on_from_them(store, monkeypatch):
@@ -121,7 +120,7 @@ def test_interrupted_again_and_again_gives_the_same_records(store, tmp_path, tec
         for _ in itertools.islice(execution, chunks):
             pass
         execution.close()
-    assert results(other) == results(store)
+    assert by_stop(other) == by_stop(store)
     assert other.detail(RecordKey(trial_id(child), 16, EVALUATION)) == store.detail(
         RecordKey(trial_id(child), 16, EVALUATION)
     )
@@ -156,7 +155,7 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(store, tmp_path, ca
     assert f"state of trial {trial_id(trial)} at step {int(newest.stem)}" in caplog.text
     undisturbed = Store(tmp_path / "other", create=True)
     execute(job, undisturbed)
-    assert results(store) == results(undisturbed)
+    assert by_stop(store) == by_stop(undisturbed)
 
 
 def test_a_pickle_in_place_of_a_checkpoint_is_not_executed(store, tmp_path):
@@ -190,7 +189,7 @@ def test_rounds_of_iterative_pruning_build_on_each_other(store):
         )
         assert trial.start == Stop(trial_id(tiny.dense()), 8)
         execute(Job(trial=trial, records=(16,), checkpoints=(16,)), store)
-        kept.append(results(store)[trial_id(trial), 16]["kept_weights"])
+        kept.append(by_stop(store)[trial_id(trial), 16]["kept_weights"])
         previous = trial
     assert kept == [653, 522, 418]  # 816 · 0.8, · 0.64, · 0.512, rounded
 
@@ -199,7 +198,7 @@ def test_children_record_the_states_they_began_with(store):
     trial = train_dense(store)
     child = tiny.retraining("weight_rewinding", trial)
     execute(Job(trial=child, records=(3,), checkpoints=()), store)
-    rows = results(store)
+    rows = by_stop(store)
     assert rows[trial_id(child), 3]["mask_digest"] == rows[trial_id(trial), tiny.TOTAL]["state_digest"]
     assert rows[trial_id(child), 3]["start_digest"] != rows[trial_id(child), 3]["mask_digest"]
 
