@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.places import ROOT
+from workers import errors
+
 ISE = (
     "author|categor|character|custom|emphas|final|general|initial|local|material|maxim|minim|normal|optim|organ|penal|"
     "prior|quant|random|real|recogn|regular|serial|special|stabil|standard|summar|symbol|synchron|token|util|vector|"
@@ -33,9 +35,10 @@ FORBIDDEN = {
     r"\b(give|gives|gave|given|giving) up\b": "delete, stop",
     r"\blooked at\b": "inspected, read, checked",
     r"\bstands? on\b": "depends on, starts from",
+    r"\{\} (trials|CPUs|GPUs)\b": "plural(count, noun)",
     rf"(?i:\b({BRITISH})\b)": "American spelling",
 }
-COUNTED = r"\{\}[ ](trials|CPUs|GPUs)\b"
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
 STILL_TO_DO = (
     "README.md",
     "orchestrator/api",
@@ -92,16 +95,27 @@ def comments(program: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
+def forbidden(text: str) -> Iterator[str]:
+    """`the words → what to write`, for each forbidden pattern in a text."""
+    flat = re.sub(r"\s+", " ", text)
+    for pattern, better in FORBIDDEN.items():
+        for match in re.finditer(pattern, flat):
+            yield f"…{flat[max(0, match.start() - 20) : match.end() + 20]}… → {better}"
+
+
 def complaints(path: Path) -> Iterator[str]:
-    """`file:line: the words → what to write`, one for each forbidden pattern."""
-    name = path.relative_to(ROOT)
+    """`file:line: the words → what to write`, for each forbidden pattern in a file."""
     for line, text in sentences(path):
-        flat = re.sub(r"\s+", " ", text)
-        for pattern, better in FORBIDDEN.items():
-            for match in re.finditer(pattern, flat):
-                yield f"{name}:{line}: …{flat[max(0, match.start() - 20) : match.end() + 20]}… → {better}"
-        if path.suffix == ".py" and re.search(COUNTED, flat):
-            yield f"{name}:{line}: {flat[:60]}… → plural(count, noun)"
+        for complaint in forbidden(text):
+            yield f"{path.relative_to(ROOT)}:{line}: {complaint}"
+
+
+def messages(program: str) -> Iterator[tuple[int, str]]:
+    """The strings that our exceptions are raised with, hints included."""
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in ERRORS:
+            source = ast.unparse(ast.Tuple([*node.args, *(keyword.value for keyword in node.keywords)]))
+            yield from ((node.lineno, text) for _, text in strings(source))
 
 
 @pytest.mark.parametrize(
@@ -120,3 +134,37 @@ def complaints(path: Path) -> Iterator[str]:
 def test_english_keeps_to_the_style_page(patterns):
     paths = [path for path in files(*patterns) if not path.relative_to(ROOT).as_posix().startswith(STILL_TO_DO)]
     assert [problem for path in paths if path != Path(__file__) for problem in complaints(path)] == []
+
+
+def test_messages_do_not_end_in_a_period_and_keep_their_hint_apart():
+    for path in files("prunesweep/*.py", "orchestrator/*.py", "workers/*.py"):
+        for line, text in messages(path.read_text("utf-8")):
+            assert not text.endswith((".", "!")), f"{path}:{line}: {text}"
+            assert "hint:" not in text, f"{path}:{line}: pass the hint as `hint=`"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`x` is no network",
+        "None if there is none",
+        "no such folder",
+        "solved anew",
+        "written beside its place",
+        "it goes on from step 3",
+        "Behaviour of an optimiser",
+        "reinitialised",
+        "{} trials failed",
+        "the state was\n    given up",
+    ],
+)
+def test_bad_sentences_are_found(text):
+    assert len(list(forbidden(text))) >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["it is no longer there", "is not a network", "there is no store", "None", "besides", "the optimizer's behavior"],
+)
+def test_good_sentences_pass(text):
+    assert list(forbidden(text)) == []

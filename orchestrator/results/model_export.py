@@ -89,7 +89,7 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
             raise InputError(f"store `{store.location}` has no cell at a trial `{cell}`", hint=hint)
     networks = {(row["trial"], row["step"]): row for row in reversed(picked)}
     if len(networks) > 1:
-        raise InputError(_ambiguous(cell, list(networks.values())[::-1]))
+        raise _ambiguous(cell, list(networks.values())[::-1])
     [row] = networks.values()
     if not row["done"]:
         why = f"it failed: {row['failure']}" if row["failure"] else "it has not been trained to its end"
@@ -98,13 +98,13 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
     return row
 
 
-def _ambiguous(cell: str, rows: Sequence[Row]) -> str:
+def _ambiguous(cell: str, rows: Sequence[Row]) -> InputError:
     values = {name: list(dict.fromkeys(_shown(row[name]) for row in rows)) for name in IDENTITY}
     apart = {name: each for name, each in values.items() if len(each) > 1}
     lists = ", ".join(f"`{name}` ({_some(each)})" for name, each in apart.items())
     first = ",".join(f"{name}={_shown(rows[0][name])}" for name in apart if rows[0][name] is not None)
     hint = f"give one of each, for example `{first}`, or `{rows[0]['trial']}@{rows[0]['step']}`"
-    return f"`{cell}` picks {len(rows):,} cells, and one is needed; they differ in {lists}\n\nhint: {hint}"
+    return InputError(f"`{cell}` picks {len(rows):,} cells, and one is needed; they differ in {lists}", hint=hint)
 
 
 def _shown(value: Any) -> str:
