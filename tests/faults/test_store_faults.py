@@ -308,7 +308,7 @@ def test_fault_23_changed_numerics_are_refused_until_told(swept, monkeypatch):
     for module in (changes, trials):
         monkeypatch.setattr(module, "NUMERICS_VERSION", trials.NUMERICS_VERSION + 1)
     before = contents(swept, "")
-    with pytest.raises(InputError, match=r"the numerics version is not what(.|\n)*--accept-changes"):
+    with pytest.raises(InputError, match=r"the numerics version has changed since(.|\n)*--accept-changes"):
         ps.run(spec_from_dict(tiny_sweep()), swept.location, options=OPTIONS)
     assert {path: data for path, data in contents(swept, "").items() if path != "lease.json"} == before
     ps.run(spec_from_dict(tiny_sweep()), swept.location, accept_changes=True, options=OPTIONS)
