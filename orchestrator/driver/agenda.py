@@ -1,4 +1,4 @@
-"""What to run next: the jobs that are left, each handed out once all the states it begins with are published."""
+"""What to run next: the jobs that are left, each handed out once all the states it starts from are published."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from workers.trial import Job, Stop
 
 
 class Agenda:
-    """The state of a run. Holds only plain data, so it can be pickled.
+    """The jobs of a run by trial id, and how far they are. Holds only plain data, so it can be pickled.
 
-    `jobs` has parents before children; a parent stop that no job makes must be among `published`. Jobs of trials
+    `jobs` has parents before children; a parent stop that no job publishes must be among `published`. Jobs of trials
     in `failed` and their descendants are blocked from the start. Ready jobs come out longest chain first, so that
-    iterative chains do not finish last; ties in the order of the plan.
+    iterative chains do not finish last, and otherwise in the order of the plan.
     """
 
     def __init__(
@@ -39,49 +39,49 @@ class Agenda:
         self.extend(jobs, published, failed)
 
     def extend(self, jobs: Mapping[str, Job], published: Set[Stop], failed: Collection[str] = ()) -> None:
-        """More jobs, under the same conditions."""
+        """Add more jobs, under the same conditions."""
         chains = _chain_lengths(jobs)
-        for index, (name, job) in enumerate(jobs.items(), start=len(self.jobs)):
-            self.jobs[name] = job
-            self._order[name] = (-chains[name], index)
+        for index, (trial, job) in enumerate(jobs.items(), start=len(self.jobs)):
+            self.jobs[trial] = job
+            self._order[trial] = (-chains[trial], index)
             missing = {stop for stop in job.trial.parents if stop not in published}
-            self._waits_for[name] = missing
+            self._waits_for[trial] = missing
             for stop in missing:
-                self._children[stop].append(name)
+                self._children[stop].append(trial)
             if not missing:
-                self._make_ready(name)
-        for name in failed:
-            if name in jobs:
-                self.fail(name)
+                self._make_ready(trial)
+        for trial in failed:
+            if trial in jobs:
+                self.fail(trial)
 
     def next(self) -> Job | None:
         """The next ready job, now running; None if none is ready."""
         while self._held and self._held[0][0] <= self._clock():
             self._make_ready(heapq.heappop(self._held)[1])
         while self._ready:
-            _, name = heapq.heappop(self._ready)
-            if name not in self.failed:
-                self.running.add(name)
-                return self.jobs[name]
+            _, trial = heapq.heappop(self._ready)
+            if trial not in self.failed:
+                self.running.add(trial)
+                return self.jobs[trial]
         return None
 
-    def reach(self, name: str, step: int) -> None:
-        """A job's trial has published its stops up to `step`."""
-        for wanted in self.jobs[name].checkpoints:
-            if wanted <= step:
-                self._publish(Stop(name, wanted))
+    def reach(self, trial: str, step: int) -> None:
+        """A trial has published its stops up to `step`."""
+        for checkpoint in self.jobs[trial].checkpoints:
+            if checkpoint <= step:
+                self._publish(Stop(trial, checkpoint))
 
-    def finish(self, name: str) -> None:
-        """A job is done: all its stops are published."""
-        self.running.discard(name)
-        self.done.add(name)
-        self.reach(name, self.jobs[name].last_step)
+    def finish(self, trial: str) -> None:
+        """A trial is done: all stops of its job are published."""
+        self.running.discard(trial)
+        self.done.add(trial)
+        self.reach(trial, self.jobs[trial].last_step)
 
-    def fail(self, name: str) -> None:
-        """A job ended without all its stops; those that begin with a missing one are blocked."""
-        self.running.discard(name)
-        self.failed.add(name)
-        orphans = [name]
+    def fail(self, trial: str) -> None:
+        """A trial ended without all its stops; the trials that start from a missing one are blocked."""
+        self.running.discard(trial)
+        self.failed.add(trial)
+        orphans = [trial]
         while orphans:
             parent = orphans.pop()
             for step in self.jobs[parent].checkpoints:
@@ -90,23 +90,23 @@ class Agenda:
                         self.blocked.add(child)
                         orphans.append(child)
 
-    def give_back(self, name: str, delay: float = 0.0) -> None:
-        """A running job was interrupted and is ready again, after a delay in seconds."""
-        self.running.discard(name)
-        heapq.heappush(self._held, (self._clock() + delay, name))
+    def give_back(self, trial: str, delay: float = 0.0) -> None:
+        """A running trial was interrupted and is ready again after a delay in seconds."""
+        self.running.discard(trial)
+        heapq.heappush(self._held, (self._clock() + delay, trial))
 
     @property
     def exhausted(self) -> bool:
         """Whether nothing is running and nothing will become ready."""
-        return not self.running and not self._held and not any(name not in self.failed for _, name in self._ready)
+        return not self.running and not self._held and not any(trial not in self.failed for _, trial in self._ready)
 
     @property
     def waiting(self) -> int:
-        """How many jobs have not begun and are not blocked."""
+        """How many trials have not started and are not blocked."""
         return len(self.jobs) - len(self.running | self.done | self.failed | self.blocked)
 
-    def _make_ready(self, name: str) -> None:
-        heapq.heappush(self._ready, (self._order[name], name))
+    def _make_ready(self, trial: str) -> None:
+        heapq.heappush(self._ready, (self._order[trial], trial))
 
     def _publish(self, stop: Stop) -> None:
         for child in self._children.pop(stop, ()):
@@ -116,11 +116,11 @@ class Agenda:
 
 
 def _chain_lengths(jobs: Mapping[str, Job]) -> dict[str, int]:
-    """Steps from the beginning of each job to the end of the longest chain that it begins."""
+    """Steps from the start of each trial to the end of the longest chain that starts with it."""
     longest: dict[str, int] = defaultdict(int)
-    for name, job in reversed(list(jobs.items())):
-        length = job.last_step + longest[name]
-        longest[name] = length
+    for trial, job in reversed(list(jobs.items())):
+        length = job.last_step + longest[trial]
+        longest[trial] = length
         for stop in job.trial.parents:
             longest[stop.trial] = max(longest[stop.trial], length)
-    return {name: longest[name] for name in jobs}
+    return {trial: longest[trial] for trial in jobs}

@@ -1,4 +1,4 @@
-"""The connection to Ray: a cluster of one on this machine, or one that is there; what of it a trial takes."""
+"""The connection to Ray: a local one on this machine, or a cluster, and how many trials fit at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is r
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """Where to run: `address` of a Ray cluster (None: one on this machine), and what a trial takes of it."""
+    """Where to run: the `address` of a Ray cluster (None: a local Ray), and the `cpus` and `gpus` of a trial."""
 
     address: str | None = None
     cpus: float = 1
@@ -54,10 +54,10 @@ class Cluster:
 
 @contextmanager
 def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
-    """A connection to Ray for the duration; yields how many trials can run at once, 0 if interrupted before any could.
+    """Connect to Ray for the block; yields how many trials can run at once, 0 if interrupted before any could.
 
-    Raises InputError where the cluster cannot be reached or cannot ever hold a trial. What Ray's own code writes to
-    stdout meanwhile goes to stderr.
+    Raises InputError if the cluster cannot be reached or no node of it can hold a trial. In the block, what Ray
+    writes to stdout goes to stderr.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -68,7 +68,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
             os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
             local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
-            with _groups_of_their_own():
+            with _own_process_groups():
                 ray.init(address="local", **local, **options)
         else:
             ray.init(address=cluster.address, **options)
@@ -95,11 +95,11 @@ class _InstalledFirst(JobConfig):
 
 
 @contextmanager
-def _groups_of_their_own() -> Iterator[None]:
-    """Have processes that are started in the block be process groups of their own.
+def _own_process_groups() -> Iterator[None]:
+    """Start each process in the block in its own process group.
 
-    A signal to this one's whole group (Ctrl-C, `timeout`, `kill -TERM -PGID`) then ends no process of Ray, so that
-    trials can save their states.
+    A signal to the group of this process (Ctrl-C, `timeout`, `kill -TERM -PGID`) then does not reach Ray's processes,
+    so that trials can save their states.
     """
     start = subprocess.Popen.__init__
 
@@ -127,8 +127,12 @@ def _stdout_on_stderr() -> Iterator[None]:
 
 
 def slots_of(cluster: Cluster, interrupt: Interrupt) -> int:
-    """How many trials fit at once; waits for nodes for a short while, or if told to until interrupted."""
+    """How many trials fit at once. Waits for nodes: briefly, or if `wait_for_resources` until interrupted.
+
+    Raises InputError if no node has the resources of a trial.
+    """
     deadline = time.monotonic() + (0 if cluster.address is None else _RESOURCE_SECONDS)
+    needed = _resources(cluster.cpus, cluster.gpus)
     told = False
     while not interrupt.requested:
         slots = sum(_fit(node["Resources"], cluster) for node in ray.nodes() if node["Alive"])
@@ -137,14 +141,11 @@ def slots_of(cluster: Cluster, interrupt: Interrupt) -> int:
         if time.monotonic() >= deadline:
             if not cluster.wait_for_resources:
                 raise InputError(
-                    f"no machine of the cluster can hold a trial of {cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs; "
-                    f"it has {machines_there()}",
-                    hint="change `resources` in the sweep file, or wait for machines to "
-                    "join with `--wait-for-resources`",
+                    f"no node in the cluster has {needed} for a trial; available: {available_nodes()}",
+                    hint="change `resources` in the sweep file, or wait for nodes to join with `--wait-for-resources`",
                 )
             if not told:
-                wanted = f"{cluster.cpus:g} CPUs and {cluster.gpus:g} GPUs"
-                print(f"Waiting for a machine with {wanted}; there is {machines_there()}", file=sys.stderr)
+                print(f"Waiting for a node with {needed}; available: {available_nodes()}", file=sys.stderr)
                 told = True
         time.sleep(0.5)
     return 0
@@ -157,11 +158,15 @@ def _fit(resources: dict[str, float], cluster: Cluster) -> int:
     return min(fits, default=0)
 
 
-def machines_there() -> str:
-    """The CPUs and GPUs of each machine of the cluster, for people."""
-    shapes = [
-        f"{node['Resources'].get('CPU', 0):g} CPUs and {node['Resources'].get('GPU', 0):g} GPUs"
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
-    return "; ".join(shapes) or "no machines"
+def available_nodes() -> str:
+    """The CPUs and GPUs of each node of the cluster, for people."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return "; ".join(_resources(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes) or "no nodes"
+
+
+def _resources(cpus: float, gpus: float) -> str:
+    return f"{_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}"
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"

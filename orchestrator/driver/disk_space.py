@@ -1,4 +1,4 @@
-"""Room in the store: trials begin only where their states will fit, and a full disk pauses a sweep."""
+"""Disk space of the store: trials start only if their states will fit, and a full disk pauses a sweep."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from workers.store.files import Files
 from workers.text import duration, size
 
 PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)
-"""Seconds to wait after each discovery in a row that there is no room; after the last one the sweep ends."""
+"""Seconds to wait after each discovery in a row that the disk is full; after the last one the sweep ends."""
 
-_MARGIN = 64_000_000  # bytes that records, logs and others on the same disk may take meanwhile
+_MARGIN = 64_000_000  # bytes that records, logs and other users of the disk may take meanwhile
 
 
 class Room:
-    """`needs` are the bytes that each trial may come to hold; `say` tells people about a pause."""
+    """Whether the store has room. `needs` are the bytes that each trial may hold; `say` tells people about a pause."""
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class Room:
 
     @property
     def paused(self) -> bool:
-        """Whether no trial may begin for now."""
+        """Whether no trial may start for now."""
         return self.problem is not None or self._clock() < self._paused_until
 
-    def fits(self, name: str, running: Collection[str]) -> bool:
-        """Whether a trial may begin beside those that run. Pauses where it may not and none runs."""
+    def fits(self, trial: str, running: Collection[str]) -> bool:
+        """Whether a trial may start next to the running ones. If it may not and none runs, the sweep pauses."""
         free = self._files.free_bytes()
-        need = sum(self._needs[other] for other in {name, *running}) + _MARGIN
+        need = sum(self._needs[holder] for holder in {trial, *running}) + _MARGIN
         if free is None or free >= need:
             self._waiting = False
             return True
@@ -53,11 +53,11 @@ class Room:
             self.full(reason)
         elif not self._waiting:
             self._waiting = True
-            self._say(f"Little room in the store: {reason}; no trial begins until others have ended")
+            self._say(f"Little room in the store: {reason}; no trial starts until others have ended")
         return False
 
     def full(self, reason: str) -> None:
-        """Something could not be written: pause, each time for longer, and give up in the end."""
+        """Something could not be written: pause, longer each time, and end the sweep after the last pause."""
         if self.paused:
             return
         if self._tries == len(self._pauses):
@@ -66,7 +66,7 @@ class Room:
         pause = self._pauses[self._tries]
         self._tries += 1
         self._paused_until = self._clock() + pause
-        self._say(f"No room in the store: {reason}; looking again in {duration(pause)}")
+        self._say(f"No room in the store: {reason}; trying again in {duration(pause)}")
 
     def written(self) -> None:
         """A trial has written its results: the next pause is a short one again."""

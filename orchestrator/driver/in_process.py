@@ -1,4 +1,4 @@
-"""The same trials without Ray: one after the other, in this process. For debugging, and where there is no Ray."""
+"""Trials without Ray: one after the other, in this process. For debugging, and on machines that cannot run Ray."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _IDLE_SECONDS = 0.1
 
 
 def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) -> None:
-    """Run jobs until none is left, a stop is requested or the sweep cannot go on."""
+    """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     while not dispatcher.finished:
         job = dispatcher.next()
-        if job is None:  # trials that failed wait, or the store has no room
+        if job is None:  # failed trials wait for their next attempt, or the store has no room
             time.sleep(_IDLE_SECONDS)
             dispatcher.progress.tick()
             continue

@@ -1,4 +1,4 @@
-"""When to stop early: a signal, or a time limit. The first asks, the second time it is an order."""
+"""Early stopping by signal or time limit. The first signal asks for a clean stop, the second exits immediately."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import sys
 import time
 from types import FrameType, TracebackType
 
+_NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
+
 
 class Interrupt:
-    """Set by SIGINT, SIGTERM or the end of `stop_after` seconds; whoever drives a sweep looks at it and drains.
+    """Set by SIGINT, by SIGTERM or after `stop_after` seconds. The driver of a sweep checks it and lets trials save.
 
-    As a context manager it installs its signal handlers and puts the old ones back. A second signal ends the
-    process at once, with the signal's exit code.
+    As a context manager it installs its signal handlers and restores the old ones. A second signal ends the process
+    immediately, with the exit code of the signal.
     """
 
     def __init__(self, stop_after: float | None = None) -> None:
@@ -28,10 +30,11 @@ class Interrupt:
 
     @property
     def out_of_time(self) -> bool:
+        """Whether the time limit has passed."""
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def install(self) -> None:
-        """(Re)install the handlers; Ray replaces them when it starts."""
+        """Install the handlers; again after Ray has started, because it replaces them."""
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
@@ -50,4 +53,4 @@ class Interrupt:
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
-        os.write(sys.stderr.fileno(), b"\nStopping: running trials are saving their state (again to end at once)\n")
+        os.write(sys.stderr.fileno(), _NOTICE)

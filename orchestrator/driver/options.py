@@ -1,4 +1,4 @@
-"""How a run is asked to work: where, for how long, and which failed trials again."""
+"""The options of a run: where, for how long, and which failed trials again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from workers.registry import closest
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """How to run: on a local Ray (the default), on the cluster at `address`, or `in_process` without Ray.
+    """How to run: on a local Ray (the default), on a cluster, or in this process.
 
-    `retry` says which failed trials run again: outcome classes, `all`, or none (InputError for another word).
-    `stop_after` is in seconds.
-    `cpus` and `gpus` are those of this machine that a local Ray may use (None: all).
+    in_process: run one trial after the other in this process, without Ray.
+    address: the Ray cluster to use, such as `auto`; None starts a local Ray.
+    cpus, gpus: the number of this machine's CPUs and GPUs that a local Ray uses; None for all.
+    max_concurrent: the maximum number of trials at once; None for as many as fit.
+    wait_for_resources: wait for nodes to join the cluster, instead of refusing a trial that fits on none.
+    stop_after: seconds after which the run stops and saves its state; None for no limit.
+    checkpoint_seconds: seconds between saves of a running trial's state.
+    retry: the failed trials to run again: outcomes such as `diverged`, or `all`.
+    quiet: show no progress.
+
+    Raises InputError for an unknown outcome, and for an option of Ray combined with `in_process`.
     """
 
     in_process: bool = False
@@ -32,12 +40,15 @@ class RunOptions:
         for word in self.retry:
             if word not in ("all", *FAILURES):
                 raise InputError(f"`{word}` is not an outcome of a failed trial", hint=closest(word, FAILURES))
-        of_ray = {
+        for_ray = {
             "cpus": self.cpus,
             "gpus": self.gpus,
             "max-concurrent": self.max_concurrent,
             "wait-for-resources": self.wait_for_resources or None,
         }
-        for flag, value in of_ray.items():
+        for flag, value in for_ray.items():
             if self.in_process and value is not None:
-                raise InputError(f"`--{flag}` is for Ray, and `--in-process` runs without it", hint="drop one of them")
+                raise InputError(
+                    f"`--{flag}` cannot be combined with `--in-process`, which runs without Ray",
+                    hint="drop one of them",
+                )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
-from orchestrator.driver.cluster import Cluster, machines_there  # before Ray: it says how Ray is to behave
+from orchestrator.driver.cluster import Cluster, available_nodes  # before Ray: it says how Ray is to behave
 
 # isort: split
 
@@ -250,7 +250,7 @@ class Watch(tune.Callback):
         if not self._moved or not dispatcher.agenda.running or any(t.status == TuneTrial.RUNNING for t in trials):
             self._moved = now
         elif now - self._moved > _STALL_SECONDS:
-            reason = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {machines_there()}"
+            reason = f"no trial has run for {_STALL_SECONDS:.0f} s; the cluster has {available_nodes()}"
             dispatcher.stalled = StoreError(reason, hint=CONTINUE)
 
     def _name_silent(self, now: float) -> None:

@@ -199,5 +199,5 @@ def test_a_cluster_without_the_gpus_asked_for_is_refused(prunesweep, sweep_file,
     sweep_file.write_text(sweep_file.read_text() + "resources: {gpus: 3}\n")
     begun = time.monotonic()
     prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--gpus", 1, code=2)
-    assert "no machine of the cluster can hold a trial of 1 CPUs and 3 GPUs" in prunesweep.stderr
+    assert "no node in the cluster has 1 CPU and 3 GPUs for a trial" in prunesweep.stderr
     assert time.monotonic() - begun < 60

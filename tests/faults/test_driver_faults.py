@@ -240,7 +240,7 @@ def test_fault_10_a_second_interrupt_ends_at_once(tmp_path):
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (130, "")
-    assert "again to end at once" in found.stderr
+    assert "press Ctrl-C again to exit immediately" in found.stderr
 
 
 @pytest.mark.parametrize("fate", ["silent", "replaced"])
@@ -269,7 +269,7 @@ def test_fault_11_a_second_driver_is_refused_before_it_writes_anything(store):
 
 def test_fault_11_a_driver_that_lost_its_lease_stops_and_says_who_has_it(store, monkeypatch):
     monkeypatch.setattr(Lease, "problem", property(lambda self: "store is in use by another driver: host elsewhere"))
-    with pytest.raises(StoreError, match=r"host elsewhere.*\n\nhint: all that is done is kept"):
+    with pytest.raises(StoreError, match=r"host elsewhere.*\n\nhint: finished work is saved"):
         run(store)
     assert Store(store).failures() == {}
 
@@ -348,7 +348,9 @@ def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(monkeypatch):
     monkeypatch.setattr(clusters, "ray", FakeRay({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}))
     assert clusters._RESOURCE_SECONDS <= 15
     monkeypatch.setattr(clusters, "_RESOURCE_SECONDS", 0.1)
-    with pytest.raises(InputError, match=r"1 CPUs and 2 GPUs; it has 8 CPUs and 1 GPUs; 4 CPUs and 0 GPUs"):
+    with pytest.raises(
+        InputError, match=r"1 CPU and 2 GPUs for a trial; available: 8 CPUs and 1 GPU; 4 CPUs and 0 GPUs"
+    ):
         clusters.slots_of(clusters.Cluster(address="auto", gpus=2), Interrupt())
     assert clusters.slots_of(clusters.Cluster(address="auto", gpus=0.25), Interrupt()) == 4
 

@@ -171,7 +171,7 @@ def test_a_full_disk_pauses_the_sweep_and_fails_no_trial(sweep):
     sweep.free = 0
     assert take(sweep.dispatcher) is None
     [(_, message)] = sweep.said
-    assert message.startswith("No room in the store: the next trial needs 164 MB and 0 bytes are free; looking again")
+    assert message.startswith("No room in the store: the next trial needs 164 MB and 0 bytes are free; trying again")
     sweep.free = 10_000 * MEGABYTE
     assert take(sweep.dispatcher) is None
     sweep.clock.now = 5.1
