@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from workers.data.images import Images
     from workers.errors import InputError, PrunesweepError, StoreError
 
+    __version__: str
+
 _HOMES = {
     "load": "orchestrator.api",
     "plan": "orchestrator.api",

@@ -147,3 +147,7 @@ def test_presets_are_listed_with_their_costs(main):
     code, stdout, _ = main("list", "presets", "--json")
     assert len(json.loads(stdout)) == 17
     assert round(json.loads(stdout)["resnet50-iterative"]["epochs"] * 1281167 / 1024) == 54_217_419
+
+
+def test_the_version_is_printed(main):
+    assert main("--version") == (0, f"prunesweep {ps.__version__}\n", "")
