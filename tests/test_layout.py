@@ -48,6 +48,24 @@ def test_the_store_imports_no_torch():
     assert not any("torch" in GRAPH.brought_in(name) for name in modules)
 
 
+@pytest.mark.parametrize("arrows", [GRAPH.arrows, GRAPH.room_arrows], ids=["modules", "rooms"])
+def test_there_are_no_circles(arrows):
+    """Arrows between rooms lead down the map in docs/architecture.md: see test_architecture.py."""
+    assert import_graph.circles(arrows) == []
+
+
+def test_loose_modules_of_workers_lie_below_its_rooms():
+    modules = [name for name in GRAPH.loose if name.startswith("workers.") and name != "workers.describe"]
+    assert {name: GRAPH.room_arrows[name] & set(GRAPH.rooms) for name in modules} == {name: set() for name in modules}
+
+
+@pytest.mark.parametrize("package", sorted({*import_graph.PACKAGES, *GRAPH.rooms} - {"workers.store"}))
+def test_every_package_says_what_it_is_for_and_what_it_does_not_import(package):
+    text = ast.get_docstring(ast.parse(GRAPH.modules[package].read_text("utf-8")))
+    assert text
+    assert "import" in text.lower()
+
+
 def test_tests_import_neither_tests_nor_benchmarks():
     """What two of them need is in `tests/support`."""
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}

@@ -84,14 +84,14 @@ class ImportGraph:
         return by_module
 
     def upward(self, floors: Sequence[Set[str]]) -> list[str]:
-        """The imports that do not lead to a lower floor, in words; `floors` has the highest floor first."""
+        """The imports between rooms on `floors`, the highest first, that do not lead to a lower one, in words."""
         floor = {name: number for number, names in enumerate(floors) for name in names}
         return [
             f"{self.modules[found.module]}:{found.line} imports {found.target}"
             for found in self.imports
-            if found.target in self.modules
-            and room(found.module) != room(found.target)
-            and floor[room(found.module)] >= floor[room(found.target)]
+            if {begin := room(found.module), end := room(found.target)} <= floor.keys()
+            and begin != end
+            and floor[begin] >= floor[end]
         ]
 
 
