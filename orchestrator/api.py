@@ -89,10 +89,10 @@ def run(
 
 def _delete_unneeded_states(store: Store, quiet: bool) -> None:
     """Delete the states that no sweep of the store needs any more, and say so."""
-    from orchestrator.upkeep.gc import give_up
+    from orchestrator.upkeep.gc import delete_unneeded
 
     try:
-        garbage = give_up(store)
+        garbage = delete_unneeded(store)
     except StoreError as error:  # the run itself is done
         print(f"warning: kept all states: {error}", file=sys.stderr)
         return

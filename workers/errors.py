@@ -30,7 +30,12 @@ SET_ASIDE = "`prunesweep verify --repair` sets it aside"
 
 def with_hint(message: str, hint: str) -> str:
     """A message as people read it: with its hint, if there is one, in a paragraph of its own."""
-    return f"{message}\n\nhint: {hint}" if hint else message
+    return f"{message}\n\n{hint_line(hint)}" if hint else message
+
+
+def hint_line(hint: str) -> str:
+    """A hint as people read it."""
+    return f"hint: {hint}"
 
 
 class PrunesweepError(Exception):

@@ -109,6 +109,12 @@ def _whole_and_remaining(dense: DenseTraining, rewind_step: int) -> int:
     return dense.steps + dense.steps - rewind_step
 
 
+T_AND_t = (
+    "T is the length of the dense training, t the retraining time of a round: the budget.\n"
+    "Rewinding goes back to step T − t of the dense training."
+)
+"""What the summaries of techniques mean by T and t."""
+
 TECHNIQUES = {
     "fine_tuning": Technique(
         start="final",

@@ -1,4 +1,4 @@
-"""What `prunesweep doctor` looks at: everything that a sweep needs of a machine."""
+"""`prunesweep doctor`: check everything that a sweep needs of a machine."""
 
 from __future__ import annotations
 
@@ -11,43 +11,52 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from workers.errors import PrunesweepError
+from workers.errors import InputError, PrunesweepError, hint_line
 from workers.store.store import Store
-from workers.text import size
+from workers.text import plural, size
+
+_FROM_ONE_RELEASE = "install torch and torchvision with uv: they must be released together"
 
 
-class Finding(NamedTuple):
-    """One thing looked at: whether it is as it should be, and what was found (with the remedy, if not)."""
+class Check(NamedTuple):
+    """One thing that was checked: whether it is as it should be, what was found, and what to do about it if not."""
 
     what: str
     good: bool
     found: str
+    hint: str = ""
+
+    def lines(self) -> list[str]:
+        """The check as a person reads it."""
+        line = f"{'✔' if self.good else '✘'} {self.what}: {self.found}"
+        return [line, f"  {hint_line(self.hint)}"] if self.hint else [line]
 
 
-def examine(store: str | None, address: str | None) -> list[Finding]:
-    """Look at this machine, and at a store and a cluster if they are named."""
-    findings = [
-        Finding("prunesweep", True, f"{importlib.metadata.version('prunesweep')}, Python {platform.python_version()}"),
-        _look("torch", _torch),
-        _look("torchvision", _torchvision),
-        _look("Ray", lambda: importlib.metadata.version("ray")),
-        _look("bytecode", _bytecode),
-        Finding(
-            "CPUs", True, str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-        ),
+def examine(store: str | None, address: str | None) -> list[Check]:
+    """Check this machine, and a store and a cluster if they are named."""
+    python = platform.python_version()
+    checks = [
+        Check("prunesweep", good=True, found=f"{importlib.metadata.version('prunesweep')}, Python {python}"),
+        _check("torch", _torch),
+        _check("torchvision", _torchvision),
+        _check("Ray", lambda: importlib.metadata.version("ray")),
+        _check("bytecode", _bytecode),
+        Check("CPUs", good=True, found=str(_cpus())),
     ]
     if store:
-        findings.append(_look(f"store {store}", lambda: _store(store)))
+        checks.append(_check(f"store {store}", lambda: _store(store)))
     if address:
-        findings.append(_look(f"cluster {address}", lambda: _cluster(address)))
-    return findings
+        checks.append(_check(f"cluster {address}", lambda: _cluster(address)))
+    return checks
 
 
-def _look(what: str, look: Callable[[], str]) -> Finding:
+def _check(what: str, look: Callable[[], str]) -> Check:
     try:
-        return Finding(what, True, look())
-    except (PrunesweepError, ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
-        return Finding(what, False, str(error).replace("\n\n", " "))
+        return Check(what, good=True, found=look())
+    except PrunesweepError as error:
+        return Check(what, good=False, found=error.message, hint=error.hint)
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        return Check(what, good=False, found=str(error))
 
 
 def _torch() -> str:
@@ -58,39 +67,39 @@ def _torch() -> str:
 
 
 def _torchvision() -> str:
-    found = _python("import torchvision, torchvision.ops; print(torchvision.__version__)")
-    if "nms" in found:
-        raise RuntimeError(f"{found}: it was not released together with this torch; install both with uv")
-    return found
+    return _python("import torchvision, torchvision.ops; print(torchvision.__version__)")
 
 
 def _python(code: str) -> str:
-    """Run a line in a Python of its own: a broken torch must not take this process down."""
-    found = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    if found.returncode != 0:
-        message = (found.stderr.strip().splitlines() or ["crashed"])[-1]
-        hint = "; torch and torchvision must be released together: install both with uv" if "nms" in message else ""
-        raise RuntimeError(message + hint)
-    return found.stdout.strip()
+    """What a line prints in another Python process: a broken torch must not take this one down."""
+    command = [sys.executable, "-P", "-c", code]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if process.returncode != 0:
+        message = (process.stderr.strip().splitlines() or ["crashed"])[-1]
+        raise InputError(message, hint=_FROM_ONE_RELEASE if "nms" in message else "")
+    return process.stdout.strip()
 
 
 def _bytecode() -> str:
     import typer
 
-    cached = importlib.util.cache_from_source(typer.__file__)
-    if not os.path.exists(cached):
-        raise RuntimeError(
-            "the installed packages have no compiled bytecode, so every Ray process starts three times slower: "
-            "run `python -m compileall -q` on site-packages, or install with `uv pip install --compile-bytecode`"
+    if not os.path.exists(importlib.util.cache_from_source(typer.__file__)):
+        raise InputError(
+            "the installed packages are not compiled, so every Ray process starts three times slower",
+            hint="run `python -m compileall -q` on site-packages, or install with `uv pip install --compile-bytecode`",
         )
     return "compiled"
+
+
+def _cpus() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _store(location: str) -> str:
     store = Store(location)
     store.check_writable()
     free = store.files.free_bytes()
-    return "writable" + (f", {size(free)} free" if free is not None else "")
+    return "writable" if free is None else f"writable, {size(free)} free"
 
 
 def _cluster(address: str) -> str:
@@ -98,4 +107,4 @@ def _cluster(address: str) -> str:
     from orchestrator.driver.interrupt import Interrupt
 
     with connected(Cluster(address=address), Interrupt()) as slots:
-        return f"reached; {slots} trials of one CPU at once"
+        return f"connected; it can run {plural(slots, 'trial')} of one CPU at once"

@@ -1,8 +1,7 @@
-"""What a store's sweeps still need of the states in it, and which trials they have."""
+"""Which states in a store its sweeps still need, and which trials they have."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Set
 from dataclasses import dataclass, field
 
@@ -17,9 +16,9 @@ from workers.trial import Stop
 
 @dataclass(slots=True)
 class Needs:
-    """`trials` are those of all sweeps, `unfinished` those with a stop to make; `stops` are the checkpoints to keep.
+    """`trials` are those of all sweeps, `unfinished` those with a missing stop; `stops` are the checkpoints to keep.
 
-    `unreadable` names sweeps that could not be planned (path: reason): of what they need nothing is known.
+    `unreadable` names sweeps that cannot be planned (path: reason): what they need is unknown.
     """
 
     trials: set[str] = field(default_factory=set)
@@ -27,37 +26,33 @@ class Needs:
     stops: set[Stop] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
 
+    def add(self, plan: Plan, records: Set[RecordKey], checkpoints: Set[Stop]) -> None:
+        """Add what a sweep needs: all its states if it keeps them, else what its missing trials start from."""
+        jobs = plan.missing(records, checkpoints)
+        self.trials |= plan.trials.keys()
+        self.unfinished |= jobs.keys()
+        for job in jobs.values():
+            self.stops |= set(job.trial.parents)
+        self.stops |= {stop for stop in checkpoints if stop.trial in jobs}
+        if plan.spec.keep == "all":
+            for trial, planned in plan.trials.items():
+                self.stops |= {Stop(trial, step) for step in planned.records | planned.starts}
 
-def needs(store: Store) -> Needs:
-    """What the sweeps of a store need of its checkpoints. Trains, writes and describes nothing."""
-    found = Needs()
+
+def needs_of(store: Store) -> Needs:
+    """What the sweeps of a store need of its states. Trains, writes and describes nothing."""
+    needs = Needs()
     records, checkpoints = store.record_keys(), set(store.checkpoint_sizes())
     for folder in store.sweeps():
         try:
             plan = _plan(store, folder)
         except (CorruptFile, InputError) as error:
-            found.unreadable[f"sweeps/{folder}"] = str(error)
-            continue
-        found.trials |= plan.trials.keys()
-        _add(found, plan, records, checkpoints)
-    return found
+            needs.unreadable[f"sweeps/{folder}"] = error.message
+        else:
+            needs.add(plan, records, checkpoints)
+    return needs
 
 
 def _plan(store: Store, folder: str) -> Plan:
     spec = spec_from_dict(store.read_sweep(folder).get("spec", {}))
-    known = facts.pinned(questions(spec), store)
-    return expand.make_plan(spec, known)
-
-
-def _add(found: Needs, plan: Plan, records: Set[RecordKey], checkpoints: Set[Stop]) -> None:
-    """Everything, where the sweep keeps all; else what its missing trials begin with or go on from."""
-    jobs = plan.missing(records, checkpoints)
-    found.unfinished |= jobs.keys()
-    of_trial = defaultdict(set)
-    for stop in checkpoints:
-        of_trial[stop.trial].add(stop)
-    for name, job in jobs.items():
-        found.stops |= set(job.trial.parents) | of_trial[name]
-    if plan.spec.keep == "all":
-        for name, planned in plan.trials.items():
-            found.stops |= {Stop(name, step) for step in planned.records | planned.starts}
+    return expand.make_plan(spec, facts.pinned(questions(spec), store))

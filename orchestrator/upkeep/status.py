@@ -1,4 +1,7 @@
-"""How far a sweep is: from names and sizes in the store, so that it answers at once. No pandas, no torch, no ray."""
+"""`prunesweep status`: how far sweeps are, from names and sizes in the store, so that it answers at once.
+
+Imports no pandas, no torch and no Ray.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.planning.cells import Kept, in_words, read_kept
 from orchestrator.search.settings import SearchSettings
-from workers.errors import SET_ASIDE, InputError
+from workers.errors import SET_ASIDE, InputError, hint_line
 from workers.store.failures import Failure
 from workers.store.lease import PATH, read_owner
 from workers.store.store import RecordKey, Store
@@ -25,11 +28,24 @@ class FailedTrial(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         return self.failure.to_json() | {"cells_held_up": self.cells_held_up, "cell": self.cell}
 
+    def lines(self, store: str, trial: str) -> list[str]:
+        """What failed, why and how often; which cells wait for it; the command that prints its log."""
+        failure = self.failure
+        step = "" if failure.step is None else f" at step {failure.step:,}"
+        repeated = [f"{count} times {outcome}" for outcome, count in failure.attempts.items() if count > 1]
+        times = f" ({', '.join(repeated)})" if repeated else ""
+        cells = self.cell
+        if self.cells_held_up > 1:
+            cells += f" and {plural(self.cells_held_up - 1, 'other cell')}"
+        lines = [f"  ✘ {trial}  {failure.outcome}{step}{times}: {failure.first_line}", f"    {cells}"]
+        return [*lines, f"    prunesweep logs {store} {trial}"] if failure.log else lines
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """Counts of cells. `failures` has the failed trials by id;
-    `search` is what was asked of `prunesweep prune`, if that made the sweep, and `stopped_by` why that has ended.
+    """Counts of cells, and the failed trials by id.
+
+    `search` is what `prunesweep prune` was asked for, if it made the sweep, and `stopped_by` why that search ended.
     """
 
     sweep: str
@@ -45,6 +61,33 @@ class SweepStatus:
     def missing(self) -> int:
         """Cells that are neither done, nor failed, nor blocked by a failure."""
         return self.cells - self.done - self.failed - self.blocked
+
+    @property
+    def hint(self) -> str:
+        """What to do next; empty if the sweep is complete."""
+        if self.failures:
+            return "`prunesweep resume --retry-failed` runs them again"
+        if self.search and not self.stopped_by:
+            return "`prunesweep resume` continues the search"
+        return "`prunesweep resume` runs what is missing" if self.missing else ""
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("sweep", "cells", "done", "failed", "blocked", "missing", "stopped_by")
+        return {name: getattr(self, name) for name in names} | {
+            "failures": {trial: failed.to_json() for trial, failed in self.failures.items()},
+            "search": self.search.to_json() if self.search else None,
+        }
+
+    def lines(self, store: str) -> list[str]:
+        """The sweep as a person reads it."""
+        counts = {"failed": self.failed, "blocked": self.blocked, "missing": self.missing}
+        rest = "".join(f", {count:,} {word}" for word, count in counts.items() if count)
+        lines = [f"{self.sweep}: {self.done:,} of {plural(self.cells, 'cell')} done{rest}"]
+        if self.search:
+            lines.append(f"  {'finished' if self.stopped_by else 'unfinished'} search: {self.search}")
+        for trial, failed in self.failures.items():
+            lines += failed.lines(store, trial)
+        return [*lines, f"  {hint_line(self.hint)}"] if self.hint else lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,19 +105,8 @@ class Status:
     driver: dict[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
-        sweeps = [
-            {
-                name: getattr(sweep, name)
-                for name in ("sweep", "cells", "done", "failed", "blocked", "missing", "stopped_by")
-            }
-            | {
-                "failures": {trial: failed.to_json() for trial, failed in sweep.failures.items()},
-                "search": sweep.search.to_json() if sweep.search else None,
-            }
-            for sweep in self.sweeps
-        ]
         rest = ("store", "records", "checkpoints", "checkpoint_bytes", "conflicts", "bytes", "unreadable", "driver")
-        return {name: getattr(self, name) for name in rest} | {"sweeps": sweeps}
+        return {name: getattr(self, name) for name in rest} | {"sweeps": [sweep.to_json() for sweep in self.sweeps]}
 
     def __str__(self) -> str:
         lines = [
@@ -82,35 +114,14 @@ class Status:
             f"{plural(self.checkpoints, 'checkpoint')} ({size(self.checkpoint_bytes)}), {size(self.bytes)} in all"
         ]
         if self.driver:
-            named = {name: printable(str(value)) for name, value in self.driver.items()}
-            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**named))
+            owner = {name: printable(str(value)) for name, value in self.driver.items()}
+            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**owner))
         for sweep in self.sweeps:
-            counts = [f"{sweep.done:,} of {plural(sweep.cells, 'cell')} done"]
-            for word in ("failed", "blocked", "missing"):
-                if count := getattr(sweep, word):
-                    counts.append(f"{count:,} {word}")
-            lines.append(f"\n{sweep.sweep}: {', '.join(counts)}")
-            if sweep.search:
-                lines.append(f"  {'finished' if sweep.stopped_by else 'unfinished'} search: {sweep.search}")
-            for trial, (failure, cells_held_up, cell) in sweep.failures.items():
-                step = "" if failure.step is None else f" at step {failure.step:,}"
-                attempts = failure.attempts.items()
-                times = ", ".join(f"{count} times {outcome}" for outcome, count in attempts if count > 1)
-                after = f" ({times})" if times else ""
-                lines.append(f"  ✘ {trial}  {failure.outcome}{step}{after}: {failure.first_line}")
-                lines.append(f"    {cell} and {plural(cells_held_up - 1, 'other cell')}")
-                if failure.log:
-                    lines.append(f"    prunesweep logs {self.store} {trial}")
-            if sweep.failures:
-                lines.append("  hint: `prunesweep resume --retry-failed` runs them again")
-            elif sweep.search and not sweep.stopped_by:
-                lines.append("  hint: `prunesweep resume` goes on with the search")
-            elif sweep.missing:
-                lines.append("  hint: `prunesweep resume` does what is missing")
+            lines += ["", *sweep.lines(self.store)]
         if self.conflicts:
-            lines.append(
-                f"\n{plural(len(self.conflicts), 'record')} in conflicts/ differ from what was published before them"
-            )
+            verb = "differs" if len(self.conflicts) == 1 else "differ"
+            records = plural(len(self.conflicts), "record")
+            lines += ["", f"{records} in conflicts/ {verb} from what was published first"]
         return "\n".join(lines)
 
 
@@ -119,13 +130,13 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     folders = [name for name in store.sweeps() if sweep in (None, name, name.partition("-")[2])]
     if sweep is not None and not folders:
         raise InputError(f"store `{store.location}` has no sweep `{sweep}`", hint=f"it has {', '.join(store.sweeps())}")
-    found, unreadable = read_kept(store, folders)
+    sweeps, unreadable = read_kept(store, folders)
     records, unsound = store.sound_records()
     failures, sizes = store.failures(), store.checkpoint_sizes()
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
-        sweeps=[_sweep_status(folder, kept, records, failures) for folder, kept in found.items()],
+        sweeps=[_sweep_status(folder, kept, records, failures) for folder, kept in sweeps.items()],
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
@@ -137,7 +148,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
 
 
 def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
-    """Who holds the lease, unless it is known to have ended; and why that cannot be said, if so (path: reason)."""
+    """Who holds the lease, unless that process has ended; and why that is unknown, if it is (path: reason)."""
     try:
         owner = read_owner(store.files)
     except OSError as error:
@@ -145,7 +156,7 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     if owner is None or owner.is_gone:
         return None, {}
     if not owner.is_known:
-        return None, {PATH: f"{PATH}: is damaged; who drives the store cannot be read; {SET_ASIDE}"}
+        return None, {PATH: f"{PATH}: is damaged and does not say who drives the store; {SET_ASIDE}"}
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 

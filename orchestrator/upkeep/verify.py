@@ -1,4 +1,4 @@
-"""`prunesweep verify`: read every file of a store, recompute its checksum, and name what is not as it should be."""
+"""`prunesweep verify`: read every file of a store, recompute its checksum, and name every problem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.driver.lease import Lease
-from orchestrator.upkeep.store_check import Finding, findings, lease_finding
+from orchestrator.upkeep.store_check import StoreProblem, lease_problem, store_problems
+from workers.errors import hint_line
 from workers.store import lease
 from workers.store.marker import MARKER, write_marker
 from workers.store.store import Store
@@ -20,79 +21,87 @@ _LEFT_IN_PLACE = ("newer", "missing")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """What was found in how many files; `repaired` says whether it was moved to the quarantine."""
+    """What is wrong in a store, and how many files were read; `repaired` says whether it was moved to quarantine."""
 
     store: str
     files: int
     bytes: int
-    findings: list[Finding]
+    problems: list[StoreProblem]
     repaired: bool
 
     def to_json(self) -> dict[str, Any]:
-        findings = [finding._asdict() for finding in self.findings]
         rest = ("store", "files", "bytes", "repaired")
-        return {name: getattr(self, name) for name in rest} | {"findings": findings}
+        return {name: getattr(self, name) for name in rest} | {
+            "findings": [problem._asdict() for problem in self.problems]
+        }
 
     def __str__(self) -> str:
         head = f"Store {self.store}: {plural(self.files, 'file')} read ({size(self.bytes)})"
-        if not self.findings:
-            return f"{head}, all as they should be"
-        counts = Counter(finding.kind for finding in self.findings)
+        if not self.problems:
+            return f"{head}, no problems found"
+        counts = Counter(problem.kind for problem in self.problems)
         lines = [f"{head}, {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}"]
-        lines += [printable(f"  ✘ {finding.kind}  {finding.path}: {finding.reason}") for finding in self.findings]
-        if any(finding.kind not in _LEFT_IN_PLACE for finding in self.findings):
-            lines.append(
-                "moved to quarantine/ (all but what a newer version wrote); the next run makes it anew"
-                if self.repaired
-                else "hint: `prunesweep verify --repair` moves it to quarantine/, so that the next run makes it anew"
-            )
-        if any(finding.path == MARKER for finding in self.findings):
-            lines.append(
-                f"wrote `{MARKER}` anew"
-                if self.repaired
-                else f"hint: `prunesweep verify --repair` writes `{MARKER}` anew"
-            )
-        return "\n".join(lines)
+        lines += [printable(f"  ✘ {problem.kind}  {problem.path}: {problem.reason}") for problem in self.problems]
+        return "\n".join(lines + (self._repairs() if self.repaired else self._hints()))
+
+    @property
+    def _movable(self) -> bool:
+        return any(problem.kind not in _LEFT_IN_PLACE for problem in self.problems)
+
+    @property
+    def _lacks_marker(self) -> bool:
+        return any(problem.path == MARKER for problem in self.problems)
+
+    def _repairs(self) -> list[str]:
+        moved = "moved to quarantine/ (except files of a newer version); the next run makes them again"
+        restored = f"restored `{MARKER}`"
+        return ([moved] if self._movable else []) + ([restored] if self._lacks_marker else [])
+
+    def _hints(self) -> list[str]:
+        move = "`prunesweep verify --repair` moves them to quarantine/, so that the next run makes them again"
+        restore = f"`prunesweep verify --repair` restores `{MARKER}`"
+        hints = ([move] if self._movable else []) + ([restore] if self._lacks_marker else [])
+        return [hint_line(hint) for hint in hints]
 
 
 def verify(store: Store, *, repair: bool = False) -> Verification:
-    """Look at every file of a store; with `repair`, move what is found to `quarantine/`. Deletes nothing.
+    """Read every file of a store; with `repair`, move those with a problem to `quarantine/`. Deletes nothing.
 
-    Raises StoreError while a driver is at work where something is to be moved, OSError where the store cannot be read.
+    Raises StoreError if something is to be moved while a driver is at work, OSError if the store cannot be read.
     """
-    unclear = lease_finding(store)
+    unclear = lease_problem(store)
     if repair and unclear:
         _set_aside(store, lease.PATH)
     with Lease(store) if repair else nullcontext():
         sizes = store.files.sizes("")
-        found = {finding.path: finding for finding in findings(store)}
+        problems = {problem.path: problem for problem in store_problems(store)}
         if repair:
-            _repair(store, list(found.values()))
+            _repair(store, list(problems.values()))
     return Verification(
         store=store.location,
         files=len(sizes),
         bytes=sum(sizes.values()),
-        findings=sorted([*([unclear] if unclear else []), *found.values()]),
+        problems=sorted([*([unclear] if unclear else []), *problems.values()]),
         repaired=repair,
     )
 
 
-def _repair(store: Store, found: list[Finding]) -> None:
-    for finding in found:
-        if finding.kind not in _LEFT_IN_PLACE:
-            _set_aside(store, finding.path)
+def _repair(store: Store, problems: list[StoreProblem]) -> None:
+    for problem in problems:
+        if problem.kind not in _LEFT_IN_PLACE:
+            _set_aside(store, problem.path)
     if store.marker_problem is not None:
         write_marker(store.files)
 
 
 def _set_aside(store: Store, path: str) -> None:
-    """Move to the quarantine, under its own path; where that is taken, in a numbered folder there."""
+    """Move to the quarantine, under the same path; if that is taken, in a numbered folder there."""
     for number in itertools.count(1):
-        place = f"quarantine/{path}" if number == 1 else f"quarantine/{number}/{path}"
+        target = f"quarantine/{path}" if number == 1 else f"quarantine/{number}/{path}"
         try:
-            store.files.move(path, place)
+            store.files.move(path, target)
         except (FileExistsError, NotADirectoryError):
             continue
         except FileNotFoundError:
-            pass  # gone meanwhile
+            pass  # deleted meanwhile
         return

@@ -183,9 +183,7 @@ def test_resume_finishes_a_search(main, folder, undisturbed):
     assert (code, stdout) == (130, "")
     assert f"Continue with:  prunesweep prune {folder / 'tiny.yaml'} {' '.join(map(str, asked))}\n" in stderr
     found = "search: prune 60% per round until validation accuracy falls by more than 20 points"
-    assert f"unfinished {found}\n  hint: `prunesweep resume` goes on with the search" in str(
-        ps.status(folder / "store")
-    )
+    assert f"unfinished {found}\n  hint: `prunesweep resume` continues the search" in str(ps.status(folder / "store"))
     resume = ["resume", folder / "store", "--in-process"]
     code, stdout, stderr = main(*resume, "-q", "--stop-after", "0s")
     assert (code, f"Continue with:  prunesweep resume {folder / 'store'}\n" in stderr) == (130, True)

@@ -23,7 +23,7 @@ def test_the_latest_attempt_is_shown_and_any_other_on_request(store):
         write(store, "abc", number, f"attempt {number}".encode())
     assert read_log(store, "abc") == "attempt 10"
     assert read_log(store, "a", attempt=2) == "attempt 2"
-    with pytest.raises(InputError, match="it has 1, 2, 10"):
+    with pytest.raises(InputError, match="it has logs of 1, 2, 10"):
         read_log(store, "abc", attempt=3)
 
 
@@ -33,7 +33,7 @@ def test_a_trial_is_named_by_the_beginning_of_its_id_if_that_is_enough(store):
     with pytest.raises(InputError, match="2 trials begin with `ab`"):
         read_log(store, "ab")
     for unknown in ("x", "", "../logs/abc"):
-        with pytest.raises(InputError, match="no log of a trial"):
+        with pytest.raises(InputError, match="has no log of trial"):
             read_log(store, unknown)
 
 

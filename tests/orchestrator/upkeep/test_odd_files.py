@@ -49,7 +49,7 @@ def put(store, path, what, elsewhere):
 
 
 def kinds(store, **options):
-    return {finding.path: finding.kind for finding in verify(store, **options).findings}
+    return {problem.path: problem.kind for problem in verify(store, **options).problems}
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_a_repair_finds_a_place_for_everything(store, elsewhere):
     put(store, "mine", "full folder", elsewhere)
     verify(store, repair=True)
     assert set(store.files.kinds("quarantine")) == {"mine", "2", "3", "4", "5", "6"}
-    given_up = collect(store, quarantine=True).files["quarantine"]
-    assert given_up.keys() == {
+    deleted = collect(store, quarantine=True).files["quarantine"]
+    assert deleted.keys() == {
         "quarantine/mine",
         "quarantine/3/mine",
         "quarantine/4/mine/file",
@@ -137,7 +137,7 @@ def test_a_linked_folder_is_refused_by_every_command(store, main, tmp_path, comm
 
 
 @pytest.mark.parametrize("what", [None, "damaged", "folder", "link", "pipe"])
-def test_a_lost_marker_is_named_and_written_anew(store, elsewhere, main, what):
+def test_a_lost_marker_is_named_and_restored(store, elsewhere, main, what):
     store.files.delete("store.json")
     if what:
         put(store, "store.json", what, elsewhere)
@@ -148,9 +148,9 @@ def test_a_lost_marker_is_named_and_written_anew(store, elsewhere, main, what):
     code, stdout, _ = main("verify", store.location)
     assert code == 3
     assert f"{'corrupt' if what else 'missing'}  store.json" in stdout
-    assert "hint: `prunesweep verify --repair` writes `store.json` anew" in stdout
+    assert "hint: `prunesweep verify --repair` restores `store.json`" in stdout
     code, stdout, _ = main("verify", store.location, "--repair")
-    assert (code, "wrote `store.json` anew" in stdout, "moved to" in stdout) == (3, True, bool(what))
+    assert (code, "restored `store.json`" in stdout, "moved to" in stdout) == (3, True, bool(what))
     assert main("verify", store.location)[0] == main("status", store.location)[0] == 0
     assert os.path.lexists(store.files.root / "quarantine/store.json") == bool(what)
 

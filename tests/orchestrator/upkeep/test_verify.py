@@ -57,14 +57,14 @@ def damage(store, path, how):
 
 
 def kinds(store, **options):
-    return {finding.path: finding.kind for finding in verify(store, **options).findings}
+    return {problem.path: problem.kind for problem in verify(store, **options).problems}
 
 
 def test_a_sound_store_is_clean(store):
-    found = verify(store)
-    assert found.findings == []
-    assert found.files == len(store.files.sizes(""))
-    assert "all as they should be" in str(found)
+    verification = verify(store)
+    assert verification.problems == []
+    assert verification.files == len(store.files.sizes(""))
+    assert "no problems found" in str(verification)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_sound_store_is_clean(store):
         ("sweeps", "sweep.json", "empty"),
     ],
 )
-def test_damage_is_found_set_aside_and_made_anew(store, made, folder, ending, how):
+def test_damage_is_found_set_aside_and_made_again(store, made, folder, ending, how):
     path = first(store, folder, ending)
     damage(store, path, how)
     assert kinds(store)[path] == "corrupt"
@@ -91,7 +91,7 @@ def test_damage_is_found_set_aside_and_made_anew(store, made, folder, ending, ho
     verify(store, repair=True)
     assert store.files.read(f"quarantine/{path}") == damaged
     assert ps.run(a_sweep(), store.location, options=OPTIONS).exit_code == 0
-    assert verify(store).findings == []
+    assert verify(store).problems == []
     assert results(store) == results(Store(made))
 
 
@@ -183,7 +183,7 @@ def test_a_plan_survives_damaged_facts(main, store, tmp_path):
     assert (code, f"skipped {path}" in stderr, "3 of 3 cells" in stdout) == (3, True, True)
 
 
-def test_what_a_sweep_keeps_is_never_given_up(store):
+def test_what_a_sweep_keeps_is_never_deleted(store):
     before = store.files.sizes("")
     assert collect(store).bytes == 0
     assert store.files.sizes("") == before
@@ -196,25 +196,25 @@ def test_results_only_keeps_what_a_missing_cell_begins_with(tmp_path):
     assert store.checkpoint_sizes()
 
 
-def test_results_only_gives_up_states_once_all_is_done(store):
+def test_results_only_deletes_states_once_all_is_done(store):
     shutil.rmtree(store.files.root / "sweeps")  # the one that keeps all
     ps.run(a_sweep(keep="results_only"), store.location, options=OPTIONS)
     before, expected = results(store), store.checkpoint_sizes()
     assert collect(store, dry_run=True).bytes == sum(expected.values()) > 0
     assert store.checkpoint_sizes() == expected
-    assert "Gave up" in str(collect(store))
+    assert "Deleted" in str(collect(store))
     assert store.checkpoint_sizes() == {}
     assert results(store) == before
 
 
-def test_a_sweep_that_keeps_all_protects_what_another_would_give_up(store):
+def test_a_sweep_that_keeps_all_protects_what_another_would_delete(store):
     ps.run(a_sweep(keep="results_only", name="other"), store.location, options=OPTIONS)
     assert collect(store, dry_run=True).bytes == 0
 
 
-def test_nothing_is_given_up_while_a_sweep_cannot_be_read(store):
+def test_nothing_is_deleted_while_a_sweep_cannot_be_read(store):
     damage(store, first(store, "sweeps", "sweep.json"), "half")
-    with pytest.raises(StoreError, match=r"needs is unknown(.|\n)*verify --repair"):
+    with pytest.raises(StoreError, match=r"needs are unknown(.|\n)*verify --repair"):
         collect(store)
 
 
