@@ -12,6 +12,7 @@ from orchestrator.sweep.recipe import SCHEDULE_KEYS
 from orchestrator.sweep.values import Duration
 from workers.data import TRAIN_IMAGES
 from workers.registry import is_own
+from workers.text import plural
 
 
 def train_images(dataset: object) -> int | None:
@@ -26,7 +27,7 @@ def train_images(dataset: object) -> int | None:
 
 
 def parsed(value: object) -> Duration | None:
-    """A duration, or None for what is malformed or not above 0."""
+    """The duration of a value, or None if it is malformed or not above 0."""
     try:
         duration = Duration.parse(value)
     except ValueError:
@@ -59,15 +60,15 @@ class TrainingLength:
 
 
 def check_budget(path: KeyPath, value: object, training: TrainingLength, recipe: str) -> Iterator[Problem]:
-    """A budget that is longer than the dense training cannot be rewound to."""
+    """A budget must not be longer than the dense training."""
     budget = parsed(value)
     if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
         length = f"`{training.duration}`, the dense training of recipe `{recipe}`"
-        yield Problem(path, f"is longer than {length}", "`100%` is the longest budget there is")
+        yield Problem(path, f"is longer than {length}", "use at most `100%`")
 
 
 def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Problem]:
-    """The schedule of a recipe: only keys that mean something, a factor for each boundary, all within the training."""
+    """A schedule has only keys that it uses, a factor for each boundary, and every boundary within the training."""
     schedule = recipe.get("schedule")
     if not isinstance(schedule, dict):
         return
@@ -76,7 +77,7 @@ def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int])
     if isinstance(name, str) and name in SCHEDULE_KEYS:
         for key in schedule:
             if key not in SCHEDULE_KEYS[name] and any(key in useful for useful in SCHEDULE_KEYS.values()):
-                yield Problem((*path, key), f"has no effect in a {name} schedule", "remove it", at_key=True)
+                yield Problem((*path, key), f"has no effect in a `{name}` schedule", "remove it", at_key=True)
     if name == "piecewise":
         yield from _check_factors(path, schedule)
     training = TrainingLength.of(recipe, images)
@@ -88,13 +89,13 @@ def _check_factors(path: KeyPath, schedule: dict[str, Any]) -> Iterator[Problem]
     boundaries = _count(schedule.get("boundaries"))
     factors = _count(schedule.get("factors"))
     if not boundaries:
-        hint = "for example `boundaries: [10ep, 15ep]`, or a constant schedule"
+        hint = "add it, for example `boundaries: [10ep, 15ep]`, or use a constant schedule"
         yield Problem(path, "`boundaries` is missing", hint, show=False)
     elif not factors and "factor" not in schedule:
-        hint = "for example `factor: 0.1`, or `factors` with one for each boundary"
+        hint = "add one factor for each boundary, or `factor: 0.1`"
         yield Problem(path, "`factors` is missing", hint, show=False)
     elif factors and factors != boundaries:
-        hint = f"number of boundaries: {boundaries}, of factors: {factors}"
+        hint = f"list {plural(boundaries, 'factor')}"
         yield Problem((*path, "factors"), "must have one factor for each boundary", hint)
 
 
@@ -105,12 +106,12 @@ def _count(value: object) -> int:
 
 
 def _check_moments(path: KeyPath, schedule: dict[str, Any], training: TrainingLength) -> Iterator[Problem]:
-    """Boundaries must increase within the training, after the warm-up."""
+    """Boundaries must increase, and lie after the warm-up and before the end of the training."""
     lasts = f"the training lasts `{training.duration}`"
     warmup = parsed(schedule.get("warmup"))
     begin = training.shares(warmup) if warmup else ()
     if any(share >= 1 for share in begin):
-        yield Problem((*path, "warmup"), "leaves nothing of the training after it", f"{lasts}; shorten the warm-up")
+        yield Problem((*path, "warmup"), "must end before the training does", f"shorten the warm-up: {lasts}")
         return
     boundaries = schedule.get("boundaries")
     for index, item in enumerate(boundaries if isinstance(boundaries, list) else [boundaries]):
@@ -121,7 +122,9 @@ def _check_moments(path: KeyPath, schedule: dict[str, Any], training: TrainingLe
         shares = training.shares(boundary)
         pairs = list(zip(shares, begin, strict=False))
         if any(share >= 1 for share in shares):
-            yield Problem(here, "is not before the end of training", lasts)
+            yield Problem(here, "must be before the end of the training", f"move it forward: {lasts}")
         elif any(share < before or (share == before and index) for share, before in pairs):
-            yield Problem(here, "is not after what comes before it", "boundaries increase, after the warm-up")
+            yield Problem(
+                here, "must be after the warm-up and earlier boundaries", "list boundaries in increasing order"
+            )
         begin = shares or begin

@@ -14,7 +14,7 @@ from workers import trial
 
 
 class Holdout(FixedKeys):
-    """Validation images that are taken from the training set."""
+    """A number of validation images to take from the training set."""
 
     holdout: Annotated[int, whole(1)]
 
@@ -27,24 +27,24 @@ def _validation(value: object) -> Fraction | Holdout:
     except ValueError:
         share = Fraction(0)
     if not 0 < share < 1:
-        message = "must be a share of the test set between 0% and 100%, or images held out from training"
-        raise refuse(message, "for example `20%` or `{holdout: 5000}`")
+        message = "must be a share of the test set between 0% and 100%, or a number of images to hold out from training"
+        raise refuse(message, "write it as `20%` or `{holdout: 5000}`")
     return share
 
 
 class EvaluationSpec(FixedKeys):
-    """How stops are evaluated. `validation` is a share of the test set, or images held out from training."""
+    """How to evaluate stops. `validation` is a share of the test set, or a number of images held out from training."""
 
     validation: Annotated[Fraction | Holdout, PlainValidator(_validation)] = Fraction(1, 5)
     batch_norm_batches: Annotated[int, whole(0)] = 0
 
     @property
     def holdout(self) -> int:
-        """How many images are held out from training."""
+        """The number of images held out from training."""
         return self.validation.holdout if isinstance(self.validation, Holdout) else 0
 
     @property
     def for_worker(self) -> trial.Evaluation:
-        """What a worker is told of it."""
+        """The evaluation as workers get it."""
         share = None if isinstance(self.validation, Holdout) else self.validation
         return trial.Evaluation(validation_share=share, batch_norm_batches=self.batch_norm_batches)

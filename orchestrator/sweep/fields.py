@@ -1,6 +1,6 @@
-"""The kinds of values that a sweep file holds, each with one message for anything else.
+"""The kinds of values in a sweep file, each with one message for values of another kind.
 
-They replace pydantic's own checks: one mistake gives one problem, in the words of the file.
+They replace pydantic's own checks, so that a mistake makes one problem, in the words of the file.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ MOST_LEVELS = 100
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
-_UNITS = {"ep": "epochs", "it": "optimiser steps", "%": "share of the dense training"}
+_UNITS = {"ep": "epochs", "it": "optimizer steps", "%": "share of the dense training"}
 
 
 def refuse(message: str, hint: str, at: KeyPath = ()) -> PydanticCustomError:
-    """To be raised by a validator; `at` leads from its own value to the part that is wrong."""
+    """The error for a validator to raise; `at` is the key path from its value to the part that is wrong."""
     return PydanticCustomError("refused", "{message}", {"message": message, "hint": hint, "at": at})
 
 
@@ -42,19 +42,19 @@ def _as_tuple(value: object) -> tuple[Any, ...]:
     if not isinstance(value, list):
         return (value,)
     if not value:
-        raise refuse("must not be empty", "name at least one")
+        raise refuse("must not be empty", "list at least one value")
     return tuple(value)
 
 
 Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
-"""One, or a list of at least one."""
+"""A value, or a list of at least one, as a tuple."""
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise refuse("must be text", f'write it in quotes: `"{shown(value)}"`')
     if not value.strip():
-        raise refuse("must not be empty", "write some text, or leave the key out")
+        raise refuse("must not be empty", "write some text, or remove the key")
     return value
 
 
@@ -65,16 +65,18 @@ def _name(value: object) -> str:
     name = _text(value)
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise refuse(
-            "must be at most 64 of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit",
-            "it becomes the name of a folder; put the rest into `description`",
+            "must be at most 64 characters from a-z, 0-9, `.`, `_` and `-`, and begin with a letter or digit",
+            "shorten it, because it names a folder, and put the rest into `description`",
         )
     if _DEVICES.fullmatch(name):
-        raise refuse("is the name of a device on Windows", f"for example `{name.partition('.')[0]}-sweep`")
+        raise refuse(
+            "cannot be a device name of Windows", f"use another name, for example `{name.partition('.')[0]}-sweep`"
+        )
     return name
 
 
 Name = Annotated[str, PlainValidator(_name)]
-"""A name that is a safe file name on every system."""
+"""A name that is a valid file name on every system."""
 
 
 def _time_limit(value: object) -> str:
@@ -88,7 +90,7 @@ def _time_limit(value: object) -> str:
 
 
 TimeLimit = Annotated[str, PlainValidator(_time_limit)]
-"""A length of time as `parse_duration` reads it."""
+"""A length of time that `parse_duration` reads."""
 
 
 def _truth(value: object) -> bool:
@@ -100,13 +102,13 @@ def _truth(value: object) -> bool:
 Truth = Annotated[bool, PlainValidator(_truth)]
 
 
-def one_of(*known: str, kind: str) -> PlainValidator:
-    """One of some words."""
+def one_of(*words: str, kind: str) -> PlainValidator:
+    """One of some words. `kind` is what errors call it."""
 
     def check(value: object) -> str:
-        if value not in known:
+        if value not in words:
             word = value if isinstance(value, str) else ""
-            raise refuse(f"unknown {kind}", closest(word, known))
+            raise refuse(f"unknown {kind}", closest(word, words))
         return str(value)
 
     return PlainValidator(check)
@@ -118,7 +120,7 @@ def whole(lowest: int, highest: int = LARGEST) -> PlainValidator:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             raise refuse(
-                f"must be a whole number from {lowest} to {highest:,}", "digits only, without quotes or a unit"
+                f"must be a whole number from {lowest} to {highest:,}", "write digits only, without quotes or a unit"
             )
         return value
 
@@ -126,24 +128,24 @@ def whole(lowest: int, highest: int = LARGEST) -> PlainValidator:
 
 
 def number(expected: str, accept: Callable[[float], bool], example: str) -> PlainValidator:
-    """A finite number that is `accept`ed; `expected` says which are."""
+    """A finite number that `accept` takes; `expected` says which those are."""
 
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not accept(value):
-            raise refuse(f"must be {expected}", f"for example `{example}`")
+            raise refuse(f"must be {expected}", f"write a value such as `{example}`")
         try:
             converted = float(value)
         except OverflowError:
             converted = math.inf
         if not math.isfinite(converted):
-            raise refuse("is not a finite number", f"for example `{example}`")
+            raise refuse("must be a finite number", f"write a value such as `{example}`")
         return converted
 
     return PlainValidator(check)
 
 
 def ratio(expected: str, accept: Callable[[Fraction], bool], hint: str) -> PlainValidator:
-    """An exact number (see `parse_ratio`) that is `accept`ed."""
+    """An exact number (see `parse_ratio`) that `accept` takes; `expected` says which those are."""
 
     def check(value: object) -> Fraction:
         exact = _ratio(value, expected, hint)
@@ -162,26 +164,26 @@ def _ratio(value: object, expected: str, hint: str) -> Fraction:
 
 
 def _compression(value: object) -> Fraction:
-    exact = _ratio(value, "a compression ratio", "for example `4`, `9.31` or `0.8^-5`")
+    exact = _ratio(value, "a compression ratio", "write it as `4`, `9.31` or `0.8^-5`")
     if exact >= 1:
         return exact
-    hint = "it is 1 / density: `4` keeps a quarter of the weights"
+    hint = "write 1 / density: `4` keeps a quarter of the weights"
     if exact > 0:
-        hint = f"it is 1 / density; write `density: {shown(value)}` to keep that share of the weights"
-    raise refuse("a compression ratio is at least 1", hint)
+        hint = f"write `density: {shown(value)}` to keep that share of the weights"
+    raise refuse("a compression ratio must be at least 1", hint)
 
 
 Compression = Annotated[Fraction, PlainValidator(_compression)]
 
 
 def _density(value: object) -> Fraction:
-    exact = _ratio(value, "a density", "for example `25%`, `1/4` or `0.8^5`")
+    exact = _ratio(value, "a density", "write it as `25%`, `1/4` or `0.8^5`")
     if 0 < exact <= 1:
         return exact
-    hint = "it is the share of the weights that is kept, such as `25%`"
+    hint = "write the share of the weights to keep, such as `25%`"
     if exact > 1:
-        hint += f"; write `compression: {shown(value)}` for a ratio"
-    raise refuse("a density is above 0 and at most 1", hint)
+        hint += f", or `compression: {shown(value)}` for a ratio"
+    raise refuse("a density must be above 0 and at most 1", hint)
 
 
 Density = Annotated[Fraction, PlainValidator(_density)]
@@ -189,24 +191,26 @@ Density = Annotated[Fraction, PlainValidator(_density)]
 
 def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
     """A positive length of training in one of some units."""
-    known = ", ".join(f"`{unit}` ({_UNITS[unit]})" for unit in units)
+    allowed = "units are " + ", ".join(f"`{unit}` ({_UNITS[unit]})" for unit in units)
 
     def check(value: object) -> Duration:
         try:
             parsed = Duration.parse(value)
         except ValueError as error:
-            hint = f"units are {known}"
+            hint = allowed
             if isinstance(value, int | float) and not isinstance(value, bool):
-                hint = f"give it a unit, such as `{shown(value)}{units[0]}`; {hint}"
+                hint = f"add a unit, such as `{shown(value)}{units[0]}`; {hint}"
             raise refuse(f"is {error}", hint) from None
         if parsed.unit not in units:
-            raise refuse(f"cannot be given in `{parsed.unit}`", f"units are {known}")
+            raise refuse(f"cannot be given in `{parsed.unit}`", allowed)
         if parsed.value < 0 or (parsed.value == 0 and not or_zero):
-            raise refuse("must not be negative" if or_zero else "must be above 0", f"for example `1{units[0]}`")
+            raise refuse(
+                "must not be negative" if or_zero else "must be above 0", f"use a length such as `1{units[0]}`"
+            )
         if parsed.unit == "%" and parsed.value > 100:
-            raise refuse("is longer than the dense training", "`100%` is all of it")
+            raise refuse("is longer than the dense training", "use at most `100%`")
         if parsed.value > LARGEST:
-            raise refuse("is too long", f"at most `{LARGEST}{parsed.unit}`")
+            raise refuse("is too long", f"use at most `{LARGEST}{parsed.unit}`")
         return parsed
 
     return PlainValidator(check)
@@ -216,13 +220,13 @@ def _replicates(value: object) -> Any:
     if isinstance(value, bool) or not isinstance(value, int):
         return value
     if not 1 <= value <= MOST_REPLICATES:
-        hint = "a number is how many (`3` means 0, 1, 2), a list says which (`[3]` is only replicate 3)"
+        hint = "write how many (`3` means 0, 1, 2), or list which ones (`[3]` means only replicate 3)"
         raise refuse(f"must be from 1 to {MOST_REPLICATES:,}", hint)
     return list(range(value))
 
 
 Replicates = Annotated[Many[Annotated[int, whole(0)]], BeforeValidator(_replicates)]
-"""How many replicates, or a list of which."""
+"""A number of replicates, or a list of their numbers."""
 
 
 def _gpus(value: object) -> Fraction:
@@ -230,7 +234,7 @@ def _gpus(value: object) -> Fraction:
     exact = _ratio(value, "a number of GPUs", hint)
     shares = exact.numerator == 1 and exact.denominator <= 100
     if exact < 0 or exact > 1000 or not (shares or exact.denominator == 1):
-        raise refuse("must be whole, or one GPU shared evenly (1/k, k at most 100)", hint)
+        raise refuse("must be a whole number of GPUs, or 1/k of a GPU with k at most 100", hint)
     return exact
 
 
@@ -238,12 +242,14 @@ Gpus = Annotated[Fraction, PlainValidator(_gpus)]
 
 
 def _argument(value: object) -> Any:
-    """A scalar or a list of them, as JSON can keep it."""
+    """A scalar or a list of scalars, which JSON can hold."""
     items = value if isinstance(value, list) else [value]
     if not all(item is None or isinstance(item, bool | int | float | str) for item in items):
-        raise refuse("must be a number, text, true, false, or a list of these", "nothing deeper is possible here")
+        raise refuse(
+            "must be a number, text, true, false, or a list of these", "write it without nested lists or mappings"
+        )
     if any(isinstance(item, float) and not math.isfinite(item) for item in items):
-        raise refuse("is not a finite number", "write a number such as `0.1`")
+        raise refuse("must be a finite number", "write a value such as `0.1`")
     return value
 
 

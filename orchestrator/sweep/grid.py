@@ -1,4 +1,4 @@
-"""What a sweep file asks for in a grid: data sets, networks, ways to prune, and how far and how long."""
+"""The axes of a grid: data sets, networks, ways to prune, techniques, how far to prune, and budgets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ from workers.pruning.filters import LAYERS
 from workers.techniques import DENSE, TECHNIQUES
 
 Budget = Annotated[Duration, duration("%", "ep", "it")]
-Share = Annotated[Fraction, ratio("a share between 0% and 100%", lambda value: 0 < value < 1, "for example `20%`")]
+Share = Annotated[
+    Fraction, ratio("a share between 0% and 100%", lambda value: 0 < value < 1, "write a value such as `20%`")
+]
 
 
 def _by_name(value: object) -> object:
@@ -36,11 +38,11 @@ def _by_name(value: object) -> object:
 
 
 class DatasetSpec(NamedSpec):
-    """A data set by its registered name, with its arguments."""
+    """A data set by its name, with its arguments."""
 
 
 class NetworkSpec(NamedSpec):
-    """A network by its registered name, with its arguments."""
+    """A network by its name, with its arguments."""
 
 
 Datasets = Many[Annotated[DatasetSpec, BeforeValidator(_by_name)]]
@@ -48,7 +50,7 @@ Networks = Many[Annotated[NetworkSpec, BeforeValidator(_by_name)]]
 
 
 class PruningSpec(FixedKeys):
-    """Which weights may go, and how they are chosen. `layers` is for structure `filters`, and only for that."""
+    """Which weights may be pruned, and how they are chosen. `layers` is the rule for structure `filters` only."""
 
     score: Annotated[str, one_of(*SCORES, kind="score")] = "magnitude"
     distribution: Annotated[str, one_of(*DISTRIBUTIONS, kind="distribution")] = "global"
@@ -59,21 +61,21 @@ class PruningSpec(FixedKeys):
 
     @property
     def for_worker(self) -> trial.Pruning:
-        """What a worker is told of it."""
+        """The way to prune as workers get it."""
         return trial.Pruning(**dict(self))
 
     @property
     def label(self) -> str:
-        """`magnitude` when all is default, else with what differs: `magnitude(exclude=[classifier.*])`."""
+        """The score, with what differs from the defaults: `magnitude`, `magnitude(exclude=[classifier.*])`."""
         defaults = type(self).model_fields
         special = [(key, value) for key, value in self if key != "score" and value != defaults[key].default]
         return call_text(self.score, special)
 
 
 class IterativeSpec(FixedKeys):
-    """`rate` of the remaining weights goes in each of `rounds` rounds; every round is a cell.
+    """Each of `rounds` rounds prunes the share `rate` of the remaining weights; every round is a cell.
 
-    The budget is for each round (`per_round`), or one for all of them together (`total`), split evenly.
+    The budget is that of each round (`per_round`), or of all rounds together (`total`), divided evenly.
     """
 
     rounds: Annotated[int, whole(1, MOST_ROUNDS)]
@@ -82,11 +84,10 @@ class IterativeSpec(FixedKeys):
 
 
 class GridSpec(FixedKeys):
-    """One full product. Axes that are not given here (None) are those of the whole sweep.
+    """One entry of a grid: the product of its axes. Axes that are None are those of the whole sweep.
 
-    Exactly one of `compression`, `density`, `iterative` and `levels` is given, or none in an entry of dense networks
-    only. `levels` say how often the rule of `layers` is applied where filters are pruned.
-    `recipe` are names of recipes.
+    Exactly one of `compression`, `density`, `iterative` and `levels` is given, or none if the only technique is
+    `dense`. `levels` says how often to apply the rule `layers` where filters are pruned. `recipe` has names of recipes.
     """
 
     techniques: Many[Annotated[str, one_of(*TECHNIQUES, DENSE, kind="technique")]] = Field(alias="technique")
@@ -103,5 +104,5 @@ class GridSpec(FixedKeys):
 
     @property
     def densities(self) -> tuple[Fraction, ...]:
-        """The densities of one-shot pruning, in the order of the file; empty for iterative pruning and levels."""
+        """The densities of one-shot pruning, in the order of the file; empty with `iterative` or `levels`."""
         return self.density or tuple(1 / ratio for ratio in self.compression or ())

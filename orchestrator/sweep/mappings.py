@@ -1,4 +1,4 @@
-"""The two kinds of mappings in a sweep file: a fixed set of keys, or a name with arguments next to it."""
+"""The two kinds of mappings in a sweep file: fixed keys, or a name with its arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FixedKeys(BaseModel):
 
 
 class NamedSpec(BaseModel):
-    """Something by its name, with the arguments that stand beside the name."""
+    """A name, with its arguments under the other keys."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
     __pydantic_extra__: dict[str, Argument] = Field(init=False)
@@ -38,7 +38,7 @@ class NamedSpec(BaseModel):
 
 
 def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
-    """`resnet8(width=8)`: a name with what is special about it."""
+    """A name with its arguments: `resnet8(width=8)`."""
     inside = ", ".join(f"{key}={_argument_text(value)}" for key, value in arguments)
     return f"{name}({inside})" if inside else name
 

@@ -1,6 +1,6 @@
-"""Data sets, networks and optimisers in a sweep file: whether their names are known and their arguments fit.
+"""Checks of the names and arguments of data sets, networks and optimizers in a sweep file.
 
-A name with a colon is a function of the user's own, which only `workers.describe` looks at.
+A name with a colon is a function of the user's, which only `workers.describe` can check.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from workers.registry import Entry, closest, is_own, misspelt
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
-_IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimiser that is text
+_IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimizer that is text
 _EXAMPLES = {int: "8", float: "0.1", str: '"text"', bool: "true", list: "[300, 100]"}
 
 
 def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Problem]:
-    """What is wrong with a name, or with a mapping of a name and its arguments. `kind` is what the name is of."""
-    settings = value if isinstance(value, dict) else {"name": value}
-    name = settings.get("name")
+    """Problems with a name, or with a mapping of a name and its arguments. `kind` is what errors call the name."""
+    named = value if isinstance(value, dict) else {"name": value}
+    name = named.get("name")
     if not isinstance(name, str) or not name.strip():
         return
     if ":" in name:
@@ -31,24 +31,24 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
     if entry is None:
         yield Problem((*path, "name"), f"unknown {kind}", closest(name, entries))
         return
-    arguments = {key: item for key, item in settings.items() if key != "name"}
+    arguments = {key: item for key, item in named.items() if key != "name"}
     for key, item in arguments.items():
         if key not in entry.arguments:
             if entry.open:
                 continue
-            known = closest(key, entry.arguments) if entry.arguments else "it takes none; remove it"
-            yield Problem((*path, key), f"`{name}` has no such argument", known, at_key=True)
+            hint = closest(key, entry.arguments) if entry.arguments else f"remove it: `{name}` takes no arguments"
+            yield Problem((*path, key), f"unknown argument of `{name}`", hint, at_key=True)
         elif not _fits(item, expected := entry.arguments[key]):
-            hint = f"for example `{key}: {_example(expected)}`"
+            hint = f"write a value such as `{key}: {_example(expected)}`"
             yield Problem((*path, key), f"must be {_words(expected)}", hint)
     for key in entry.required:
         if key not in arguments:
-            hint = f"for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
+            hint = f"add it, for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
             yield Problem(path, f"`{name}` needs `{key}`", hint, show=False)
 
 
 def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
-    """A misspelt name or argument of an optimiser; what is not like a known one may be of a newer torch."""
+    """Misspelled names and arguments of an optimizer. Names unlike any known one may belong to a newer torch."""
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
         return
@@ -61,15 +61,17 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     for key, item in value.items():
         if key in ("name", "lr", *arguments):
             if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
-                yield Problem((*path, key), "must not be text", f"a number is written without quotes: `{key}: 0.9`")
+                yield Problem((*path, key), "must not be text", f"write a number without quotes: `{key}: 0.9`")
         elif difflib.get_close_matches(key, arguments, n=1):
-            yield Problem((*path, key), f"`{name}` has no such argument", closest(key, arguments), at_key=True)
+            yield Problem((*path, key), f"unknown argument of `{name}`", closest(key, arguments), at_key=True)
 
 
 def check_own(path: KeyPath, name: str) -> Iterator[Problem]:
-    """Whether a name with a colon can be a function of the user's own; whether it is there, a worker finds out."""
+    """A name with a colon must be a valid function name; whether the function exists, `workers.describe` finds out."""
     if not is_own(name):
-        yield Problem(path, "is no name of a function", "write `module:function`, such as `my_package.models:build`")
+        yield Problem(
+            path, "is not a valid function name", "write `module:function`, such as `my_package.models:build`"
+        )
 
 
 def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a sweep, in the words of the file."""
+"""Pydantic's errors in the words of a sweep file."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _EXAMPLES = {
     "mean": "mean: [0.5]",
     "std": "std: [0.25]",
 }
-"""How what may not be missing is written."""
+"""An example of each required key."""
 
 
 def problems_of(
     error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: KeyPath = ()
 ) -> Iterator[Problem]:
-    """One problem for each error. `models` says what the mapping under each key is made into, `""` the whole."""
+    """One problem for each error. `models` has the model of the mapping under each key; `""` is the whole file."""
     for fault in error.errors(include_url=False):
         path = (*prefix, *fault["loc"])
         context = fault.get("ctx", {})
-        if isinstance(context.get("error"), ValidationError):  # of a mapping that is one choice among others
+        if isinstance(context.get("error"), ValidationError):  # of a mapping where another kind of value is allowed too
             yield from problems_of(context["error"], models, path)
         elif fault["type"] == "extra_forbidden":
-            yield Problem(path, "unknown key", closest(str(path[-1]), _keys_beside(path, models)), at_key=True)
+            yield Problem(path, "unknown key", closest(str(path[-1]), _sibling_keys(path, models)), at_key=True)
         elif fault["type"] == "missing":
             hint = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
             yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False)
@@ -50,6 +50,6 @@ def problems_of(
             yield Problem(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
 
 
-def _keys_beside(path: KeyPath, models: Mapping[str, type[BaseModel]]) -> list[str]:
+def _sibling_keys(path: KeyPath, models: Mapping[str, type[BaseModel]]) -> list[str]:
     parent = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
     return [field.alias or key for key, field in models[parent].model_fields.items()]

@@ -1,4 +1,4 @@
-"""How a sweep file says to train: optimiser, schedule, augmentation, precision."""
+"""How a sweep file says to train: optimizer, schedule, augmentation, precision."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCHEDULE_KEYS = {
     "cosine": ("final_rate", "warmup"),
     "linear": ("final_rate", "warmup"),
 }
-"""The schedules, and the keys that mean something in each."""
+"""The schedules, and the keys that each of them uses."""
 
 
 class OptimizerSpec(NamedSpec):
@@ -49,16 +49,16 @@ class OptimizerSpec(NamedSpec):
 
 def _schedule_name(value: object) -> str:
     if not isinstance(value, str) or value not in SCHEDULE_KEYS:
-        known = closest(value if isinstance(value, str) else "", SCHEDULE_KEYS)
-        raise refuse("unknown schedule", f"{known}; others are not possible, the rate must depend on the step alone")
+        hint = closest(value if isinstance(value, str) else "", SCHEDULE_KEYS)
+        raise refuse("unknown schedule", f"{hint}; a learning rate can depend only on the step")
     return value
 
 
 class ScheduleSpec(FixedKeys):
     """The learning rate over the dense training, after a linear warm-up from 0.
 
-    `piecewise`: `lr` times `factors[i]` after `boundaries[i]` (a single `factor` in a file stands for its powers).
-    `cosine`, `linear`: from `lr` to `final_rate`, a rate, at the end. `constant`: `lr` all along.
+    `piecewise`: `lr` times `factors[i]` after `boundaries[i]` (a single `factor` in a file means its powers).
+    `cosine`, `linear`: from `lr` down to the rate `final_rate` at the end. `constant`: always `lr`.
     """
 
     name: Annotated[Literal["constant", "piecewise", "cosine", "linear"], PlainValidator(_schedule_name)] = "constant"
@@ -73,7 +73,7 @@ class ScheduleSpec(FixedKeys):
         if not isinstance(data, dict) or "factor" not in data:
             return data
         if "factors" in data:
-            raise refuse("cannot be given beside `factors`", "keep one of the two", at=("factor",))
+            raise refuse("cannot be combined with `factors`", "keep one of the two", at=("factor",))
         boundaries = data.get("boundaries")
         count = len(boundaries) if isinstance(boundaries, list) else 1
         try:
@@ -81,13 +81,13 @@ class ScheduleSpec(FixedKeys):
         except ValueError:
             factor = Fraction(0)
         if factor <= 0 or digits(factor) * count > MOST_DIGITS:
-            raise refuse("must be a number above 0", "for example `0.1`", at=("factor",))
+            raise refuse("must be a number above 0", "write a value such as `0.1`", at=("factor",))
         powers = [float(factor ** (index + 1)) for index in range(count)]
         return {key: value for key, value in data.items() if key != "factor"} | {"factors": powers}
 
 
 class ChannelStatistics(FixedKeys):
-    """Mean and standard deviation of each channel, of pixels over 255."""
+    """Mean and standard deviation of each channel, for pixel values divided by 255."""
 
     mean: Many[Finite]
     std: Many[Positive]
@@ -95,7 +95,7 @@ class ChannelStatistics(FixedKeys):
     @model_validator(mode="after")
     def _same_channels(self) -> ChannelStatistics:
         if len(self.mean) != len(self.std):
-            raise refuse("must have one number for each channel, as `mean` has", "for example three", at=("std",))
+            raise refuse("must have as many numbers as `mean`", "list one number for each channel", at=("std",))
         return self
 
 
@@ -110,15 +110,14 @@ def _normalization(value: object) -> str | ChannelStatistics:
 def _loss(value: object) -> str:
     if value == trial.CROSS_ENTROPY or (isinstance(value, str) and is_own(value)):
         return str(value)
-    raise refuse("unknown loss", f"write `{trial.CROSS_ENTROPY}`, or `module:function` for one of your own")
+    raise refuse("unknown loss", f"write `{trial.CROSS_ENTROPY}`, or `module:function` for your own")
 
 
 class RecipeSpec(FixedKeys):
-    """How dense networks are trained, and so how they are retrained.
+    """How dense networks are trained, on which retraining is based.
 
-    `fine_tuning_rate` is what techniques that hold the last learning rate use. It must be given where the schedule
-    does not end constant and such a technique is asked for; elsewhere it may be, and then replaces the last rate.
-    The other fields are those of `workers.trial.Recipe`.
+    `fine_tuning_rate` replaces the last learning rate in the techniques that hold it. Those techniques need it if the
+    schedule does not end with a constant rate. The other fields are those of `workers.trial.Recipe`.
     """
 
     name: Name = "default"
@@ -142,14 +141,14 @@ class RecipeSpec(FixedKeys):
     loss: Annotated[str, PlainValidator(_loss)] = trial.CROSS_ENTROPY
 
     @model_validator(mode="after")
-    def _smooths_its_own_loss(self) -> RecipeSpec:
+    def _smooths_only_cross_entropy(self) -> RecipeSpec:
         if self.label_smoothing and self.loss != trial.CROSS_ENTROPY:
-            raise refuse("has no effect on a loss of your own", "remove one of the two", at=("label_smoothing",))
+            raise refuse("has no effect on your own loss", "remove one of the two", at=("label_smoothing",))
         return self
 
     @property
     def for_worker(self) -> trial.Recipe:
-        """What a worker is told of it."""
+        """The recipe as workers get it."""
         same = {key: value for key, value in self if key in _SAME}
         statistics = self.normalization
         if isinstance(statistics, ChannelStatistics):
@@ -158,3 +157,4 @@ class RecipeSpec(FixedKeys):
 
 
 _SAME = RecipeSpec.model_fields.keys() & trial.Recipe.__dataclass_fields__.keys() - {"optimizer"}
+"""The fields that workers get as they are in the file."""

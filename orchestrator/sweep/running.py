@@ -10,21 +10,21 @@ from orchestrator.sweep.mappings import FixedKeys
 
 
 class ResourcesSpec(FixedKeys):
-    """What one trial gets. `gpus` is a whole number, or 1/k: k trials share one."""
+    """The CPUs and GPUs of one trial. `gpus` is a whole number, or 1/k: k trials share a GPU."""
 
     cpus: Annotated[int, whole(1, 10_000)] = 1
     gpus: Gpus = Fraction(0)
 
 
 class LimitsSpec(FixedKeys):
-    """Guards against typing errors, and against trials that do not end."""
+    """Limits that catch typing errors and trials that do not end."""
 
     max_cells: Annotated[int, whole(1)] = MOST_CELLS
     trial_timeout: TimeLimit | None = None
 
 
 class RetriesSpec(FixedKeys):
-    """How often a trial is tried again after a failure of each class that trying again may mend."""
+    """How many times a trial is tried again after failures of each class that may not recur."""
 
     lost_worker: Annotated[int, whole(0, 1000)] = 2
     io: Annotated[int, whole(0, 1000)] = 3

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, PlainValidator, PrivateAttr, ValidationEr
 
 from orchestrator.sweep.checks import check
 from orchestrator.sweep.dense import DenseSpec
+from orchestrator.sweep.document import Document
 from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
 from orchestrator.sweep.fields import Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
@@ -26,7 +27,7 @@ from orchestrator.sweep.pydantic_problems import problems_of
 from orchestrator.sweep.recipe import SCHEDULE_KEYS, ChannelStatistics, RecipeSpec, ScheduleSpec
 from orchestrator.sweep.running import FailuresSpec, LimitsSpec, ResourcesSpec, RetriesSpec
 from orchestrator.sweep.values import Duration, exact_text
-from orchestrator.sweep.yaml_source import Document, read_yaml
+from orchestrator.sweep.yaml_source import read_yaml
 from workers.errors import InputError
 
 FORMAT_VERSION = 1

@@ -1,21 +1,20 @@
-"""YAML text as plain data, with the place of every value, so that a mistake can be shown where it was made.
+"""YAML text as plain data, with the place of every value.
 
-Strict on purpose: one UTF-8 document of at most 1 MB, no tags (nothing is ever built from a file), no repeated
-keys, bounded nesting and aliases. Scalars follow YAML 1.2's core schema: `1e-4` is a number, `no` and `on` are text,
+Strict on purpose: one UTF-8 document of at most 1 MB, no tags (a file never makes objects), no repeated keys,
+limits on nesting and aliases. Scalars follow YAML 1.2's core schema: `1e-4` is a number, `no` and `on` are text,
 and there are no dates, base-60 numbers or octals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError, dotted, shown
+from orchestrator.sweep.document import Document, Mark
+from orchestrator.sweep.problems import KeyPath, Problem
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 20_000
@@ -28,81 +27,6 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_EXCERPT = 100
-
-
-class Mark(NamedTuple):
-    """A place in a file, counted from 0."""
-
-    line: int
-    column: int
-    width: int = 1
-
-
-@dataclass(slots=True)
-class Document:
-    """Plain data and where they are written. `marks` and `key_marks` are empty for data that come from no file.
-
-    `problems` are those that reading found and could skip.
-    """
-
-    data: Any
-    name: str = "sweep"
-    lines: list[str] = field(default_factory=list)
-    marks: dict[KeyPath, Mark] = field(default_factory=dict)
-    key_marks: dict[KeyPath, Mark] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def locate(self, problems: Iterable[Problem]) -> list[LocatedProblem]:
-        """The problems with their places, in the order of the file, each once."""
-        located = {self._locate(problem): None for problem in problems}
-        return [problem for _, problem in sorted(located, key=lambda pair: pair[0])]
-
-    def _locate(self, problem: Problem) -> tuple[Mark, LocatedProblem]:
-        path, value = self._written(problem.path)
-        mark = self.marks.get(path, Mark(0, 0))
-        if problem.at_key:
-            path = problem.path if problem.path in self.key_marks else path
-            mark = self.key_marks.get(path, mark)
-        located = LocatedProblem(
-            where=self._where(mark) if self.lines else dotted(path) or self.name,
-            field=dotted(path),
-            value=shown(value) if problem.show and not problem.at_key else None,
-            message=problem.message,
-            hint=problem.hint,
-            excerpt=self._excerpt(mark),
-        )
-        return mark, located
-
-    def _written(self, path: KeyPath) -> tuple[KeyPath, Any]:
-        """The part of a path that the data have, and the value there; `[0]` of a single value is the value itself."""
-        written: KeyPath = ()
-        value = self.data
-        for part in path:
-            within = part in value if isinstance(value, dict) else part in range(_length(value))
-            if within:
-                value = value[part]
-                written += (part,)
-            elif part != 0:
-                break
-        return written, value
-
-    def _where(self, mark: Mark) -> str:
-        return f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-
-    def _excerpt(self, mark: Mark) -> str:
-        if mark.line >= len(self.lines):
-            return ""
-        first = max(0, mark.column - _EXCERPT // 2)
-        line = self.lines[mark.line].replace("\t", " ")[first : first + _EXCERPT].rstrip()
-        carets = "^" * max(1, min(mark.width, len(line) - (mark.column - first)))
-        margin = f"  {mark.line + 1} | "
-        return f"{margin}{line}\n{' ' * (len(margin) - 2)}| {' ' * (mark.column - first)}{carets}"
-
-    def error(self, line: int, column: int, message: str, hint: str) -> SpecError:
-        """The error for a file that cannot be read past this place."""
-        mark = Mark(line, column)
-        return SpecError([LocatedProblem(self._where(mark), "", None, message, hint, self._excerpt(mark))])
 
 
 def read_yaml(content: bytes | str, name: str) -> Document:
@@ -121,11 +45,11 @@ def read_yaml(content: bytes | str, name: str) -> Document:
         raise document.error(*place, f"cannot be read as YAML: {message}", hint) from None
     except yaml.reader.ReaderError as error:
         before = _LINE_END.split(text[: error.position])
-        message = f"the character U+{error.character:04X} is not allowed in YAML"
+        message = f"cannot be read as YAML: character U+{error.character:04X} is not allowed"
         raise document.error(len(before) - 1, len(before[-1]), message, "remove it, or write it as an escape") from None
     except (ValueError, OverflowError):
         mark = loader.get_mark()
-        message = "cannot be read as YAML: a number or an escape has no meaning"
+        message = "cannot be read as YAML: an escape or a number is not valid"
         raise document.error(mark.line, mark.column, message, "check the escapes in quoted text just before") from None
     if root is not None:
         document.data = _Construction(document, loader.tagged).value(root, ())
@@ -135,7 +59,7 @@ def read_yaml(content: bytes | str, name: str) -> Document:
 def _decode(content: bytes | str, name: str) -> str:
     unread = Document(None, name)
     if len(content) > MOST_BYTES:
-        raise unread.error(0, 0, "is larger than 1 MB", "a sweep file is a few kB; is this the right file?")
+        raise unread.error(0, 0, "is larger than 1 MB", "check the path: a sweep file takes a few kB")
     if isinstance(content, str):
         return content.removeprefix("\ufeff")
     try:
@@ -159,7 +83,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if self._depth > MOST_DEPTH:
-            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MOST_DEPTH} levels", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, f"nested more than {MOST_DEPTH} deep", event.start_mark)
         self._nodes += 1
         if self._nodes > MOST_VALUES:
             raise yaml.composer.ComposerError(None, None, f"more than {MOST_VALUES:,} values", event.start_mark)
@@ -182,20 +106,18 @@ class _Construction:
     def value(self, node: Node, path: KeyPath) -> Any:
         self.values += 1
         if self.values > MOST_VALUES or len(path) > MOST_DEPTH:
-            message = f"aliases make more than {MOST_VALUES:,} values, or {MOST_DEPTH} levels, of this file"
+            message = f"aliases expand to more than {MOST_VALUES:,} values or {MOST_DEPTH} in depth"
             raise self.document.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
         self.document.marks[path] = _mark(node)
         if id(node) in self.tagged:
-            self._add_problem(
-                path, "tags are not possible", "remove the `!…`; to make text of a number, write it in quotes"
-            )
+            self._add_problem(path, "tags are not allowed", "remove the `!…`; write a number in quotes to make it text")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, ScalarNode)
         if _UNPRINTABLE.search(node.value):
-            self._add_problem(path, "holds a control character", "remove it")
+            self._add_problem(path, "contains a control character", "remove it")
         return _scalar(node)
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
@@ -205,7 +127,7 @@ class _Construction:
             here = (*path, key if isinstance(key, str) else str(key_node.value)[:60])
             self.document.key_marks[here] = _mark(key_node)
             if not isinstance(key, str):
-                self._add_problem(here, "a key must be text", "write it in quotes", at_key=True)
+                self._add_problem(here, "keys must be text", "write it in quotes", at_key=True)
             elif key in data:
                 self._add_problem(here, "is given twice", "keep one of them", at_key=True)
             else:
@@ -214,10 +136,6 @@ class _Construction:
 
     def _add_problem(self, path: KeyPath, message: str, hint: str, at_key: bool = False) -> None:
         self.document.problems.append(Problem(path, message, hint, show=False, at_key=at_key))
-
-
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, list) else 0
 
 
 def _mark(node: Node) -> Mark:

@@ -109,7 +109,7 @@ def test_the_last_rate_must_be_given_where_there_is_none(technique):
     ramp = recipe(schedule={"name": "cosine"})
     data = sweep(recipe=ramp, grid=grid(technique=["lr_rewinding", technique]))
     (message,) = messages_of(data).values()
-    assert message == f"`{technique}` holds the last learning rate, and a cosine schedule does not end with one"
+    assert message == f"`{technique}` holds the last learning rate, but a `cosine` schedule does not end with one"
     assert spec_from_dict(data | {"recipe": ramp | {"fine_tuning_rate": 1e-3}})
     assert spec_from_dict(data | {"grid": grid(technique=["lr_rewinding", "weight_rewinding"])})
     assert spec_from_dict(data | {"recipe": recipe(fine_tuning_rate=1e-3)})
@@ -142,7 +142,7 @@ def test_recipe_names():
     assert list(messages_of(sweep(recipe=[recipe(name="a"), recipe(name="a")]))) == ["recipe[1].name"]
     assert list(messages_of(sweep(recipe=[recipe(name="a"), recipe()]))) == ["recipe[1]"]
     (problem,) = problems_of(sweep(grid=grid(recipe="defaults")))
-    assert (problem.field, problem.message) == ("grid.recipe", "no recipe has this name")
+    assert (problem.field, problem.message) == ("grid.recipe", "unknown recipe")
     assert problem.hint == "did you mean `default`? Known: default"
 
 
@@ -188,8 +188,8 @@ def test_filters_are_pruned_by_levels():
         ({"grid": levels()}, "grid.levels", "prunes single weights"),
         ({"pruning": FILTERS}, "grid", "`levels` is missing"),
         ({"pruning": FILTERS, "grid": levels(levels=None, iterative={"rounds": 2, "rate": "20%"})}, "grid", "`levels`"),
-        ({"pruning": FILTERS, "grid": levels(density=0.5)}, "grid.levels", "cannot be given beside `density`"),
-        ({"pruning": [FILTERS, {}], "grid": levels()}, "grid", "as well as filters"),
+        ({"pruning": FILTERS, "grid": levels(density=0.5)}, "grid.levels", "cannot be combined with `density`"),
+        ({"pruning": [FILTERS, {}], "grid": levels()}, "grid", "cannot prune both single weights and filters"),
         ({"pruning": FILTERS, "grid": levels(levels=[1, 1])}, "grid.levels[1]", "twice"),
         ({"pruning": FILTERS, "grid": levels(levels=0)}, "grid.levels", "whole number"),
         ({"pruning": {"structure": "filters"}, "grid": levels()}, "pruning", "`layers` is missing"),
@@ -225,12 +225,12 @@ def test_dense_networks_have_an_entry_of_their_own():
         ({"dataset": {"name": "my_package.data:", "size": 3}}, "dataset.name", "write `module:function`"),
         ({"network": {"name": "resnet8", "widht": 8}}, "network.widht", "did you mean `width`?"),
         ({"network": {"name": "resnet8", "depth": 8}}, "network.depth", "did you mean `width`?"),
-        ({"network": {"name": "resnet8", "width": "8"}}, "network.width", "for example `width: 8`"),
-        ({"network": {"name": "resnet8", "width": True}}, "network.width", "for example `width: 8`"),
-        ({"network": {"name": "mlp", "dropout": "a"}}, "network.dropout", "for example `dropout: 0.1`"),
-        ({"network": {"name": "mlp", "hidden": 300}}, "network.hidden", "for example `hidden: [300, 100]`"),
-        ({"network": "cifar_resnet"}, "network", "for example `{name: cifar_resnet, depth: 8}`"),
-        ({"dataset": {"name": "digits", "root": "x"}}, "dataset.root", "it takes none"),
+        ({"network": {"name": "resnet8", "width": "8"}}, "network.width", "write a value such as `width: 8`"),
+        ({"network": {"name": "resnet8", "width": True}}, "network.width", "write a value such as `width: 8`"),
+        ({"network": {"name": "mlp", "dropout": "a"}}, "network.dropout", "write a value such as `dropout: 0.1`"),
+        ({"network": {"name": "mlp", "hidden": 300}}, "network.hidden", "write a value such as `hidden: [300, 100]`"),
+        ({"network": "cifar_resnet"}, "network", "add it, for example `{name: cifar_resnet, depth: 8}`"),
+        ({"dataset": {"name": "digits", "root": "x"}}, "dataset.root", "remove it: `digits` takes no arguments"),
         ({"dataset": {"root": "x"}}, "dataset", "add it, for example `name: "),
         ({"grid": grid(network=["mlp", "lenet"])}, "grid.network[1]", "did you mean `resnet8`?"),
     ],
@@ -257,7 +257,7 @@ def test_a_loss_of_ones_own():
     assert spec_from_dict(sweep(recipe=recipe(loss="losses:focal"))).recipes[0].for_worker.loss == "losses:focal"
     assert messages_of(sweep(recipe=recipe(loss="focal"))) == {"recipe.loss": "unknown loss"}
     both = recipe(loss="losses:focal", label_smoothing=0.1)
-    assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on a loss of your own"}
+    assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on your own loss"}
 
 
 def test_holding_out_everything_is_refused():
@@ -273,8 +273,8 @@ def test_a_typing_error_does_not_make_a_million_cells():
     (problem,) = problems_of(sweep(grid=entries))
     assert problem.message == "asks for 400,006 cells, more than 100,000"
     assert problem.hint == (
-        "they are 2 techniques × 2 ratios × 100,000 replicates + 2 ratios × 3 replicates; "
-        "ask for fewer, or raise `limits.max_cells`"
+        "ask for fewer than 2 techniques × 2 ratios × 100,000 replicates + 2 ratios × 3 replicates, "
+        "or raise `limits.max_cells`"
     )
     assert spec_from_dict(sweep(grid=entries[1], limits={"max_cells": 6}))
     assert problems_of(sweep(grid=entries[1], limits={"max_cells": 5}))

@@ -69,10 +69,10 @@ def test_techniques_that_need_a_rewind_point(technique):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("dense.pt", "is a pickle, which could run code and is never opened"),
+        ("dense.pt", "cannot be a pickle, which could run code when it is opened"),
         ("dense.npz", "must be a `.safetensors` file"),
-        ("dense-{seed}.safetensors", "can hold no other field than `{replicate}`"),
-        ("dense-{.safetensors", "can hold no other field than `{replicate}`"),
+        ("dense-{seed}.safetensors", "can have no field other than `{replicate}`"),
+        ("dense-{.safetensors", "can have no field other than `{replicate}`"),
         (3, "must be the path of a safetensors file"),
     ],
 )

@@ -187,10 +187,10 @@ def test_a_mistake_is_shown_where_it_is():
     with pytest.raises(SpecError) as caught:
         parse_spec(text, "a.yaml")
     assert str(caught.value) == (
-        "error: a.yaml:33:19: `grid[0].compression[0]`: a compression ratio is at least 1: 0.5\n"
+        "error: a.yaml:33:19: `grid[0].compression[0]`: a compression ratio must be at least 1: 0.5\n"
         '  33 |     compression: [0.5, 9.31, "0.8^-5"]\n'
         "     |                   ^^^\n"
-        "hint: it is 1 / density; write `density: 0.5` to keep that share of the weights"
+        "hint: write `density: 0.5` to keep that share of the weights"
     )
 
 
@@ -228,7 +228,9 @@ grid:
 def test_without_a_file_mistakes_are_shown_by_path():
     (problem,) = problems_of(sweep(grid=[grid(compression=[4, 0.5])]))
     assert problem.where == problem.field == "grid[0].compression[1]"
-    assert str(problem).startswith("error: `grid[0].compression[1]`: a compression ratio is at least 1: 0.5\nhint: ")
+    assert str(problem).startswith(
+        "error: `grid[0].compression[1]`: a compression ratio must be at least 1: 0.5\nhint: "
+    )
 
 
 def test_a_newer_version_is_the_only_problem():

@@ -78,12 +78,12 @@ def test_aliases_are_written_out():
         ("a: 1\nb: [1, 2", "expected ',' or ']'", "sweep.yaml:2:9"),
         ("a: 1\n---\nb: 2\n", "expected a single document", "sweep.yaml:2:1"),
         ("a: *b", "undefined alias", "sweep.yaml:1:4"),
-        ("a: &a [*a]", "aliases make more than", "sweep.yaml:1:4"),
+        ("a: &a [*a]", "aliases expand to more than", "sweep.yaml:1:4"),
         ("a: 1\nb: \x01", "U+0001", "sweep.yaml:2:4"),
         (b"a: 1\nb: \xe9", "not UTF-8: byte 0xE9", "sweep.yaml:2:4"),
         ("a: é".encode("utf-16"), "UTF-16", "sweep.yaml:1:1"),
         ("#" * 1_000_001, "larger than 1 MB", "sweep.yaml:1:1"),
-        ("[" * 1000, "nested deeper than 32 levels", "sweep.yaml:1:34"),
+        ("[" * 1000, "nested more than 32 deep", "sweep.yaml:1:34"),
         ("- 1\n" * 20_001, "more than 20,000 values", "sweep.yaml:20000:3"),
         ('a: "\\UFFFFFFFF"', "escape", "sweep.yaml:1:7"),
     ],
@@ -97,17 +97,17 @@ def test_what_cannot_be_read(content, message, where):
 
 def test_a_billion_laughs_are_not_laughed():
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
-    assert "aliases make more than 20,000 values" in fault("\n".join(lines)).message
+    assert "aliases expand to more than 20,000 values" in fault("\n".join(lines)).message
 
 
 @pytest.mark.parametrize(
     ("text", "message", "where"),
     [
         ("name: a\nname: b", "is given twice", "f:2:1"),
-        ("name: !!python/object/apply:os.getcwd []", "tags are not possible", "f:1:7"),
-        ("name: !!str 4", "tags are not possible", "f:1:7"),
-        ("1: a", "a key must be text", "f:1:1"),
-        ("? [a]\n: b", "a key must be text", "f:1:3"),
+        ("name: !!python/object/apply:os.getcwd []", "tags are not allowed", "f:1:7"),
+        ("name: !!str 4", "tags are not allowed", "f:1:7"),
+        ("1: a", "keys must be text", "f:1:1"),
+        ("? [a]\n: b", "keys must be text", "f:1:3"),
         ('name: "a\\0"', "control character", "f:1:7"),
         ('name: "\\ud800"', "control character", "f:1:7"),
     ],
