@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
+    from orchestrator.presets.choice import Choice as PresetChoice
     from orchestrator.results.export import export
     from orchestrator.results.figure import accuracy_vs_compression as figure
     from orchestrator.results.figure import save as save_figure
@@ -61,6 +62,7 @@ _HOMES = {
     "Pruned": "orchestrator.search.search",
     "Summary": "orchestrator.driver.summary",
     "Plan": "orchestrator.planning.plan",
+    "PresetChoice": "orchestrator.presets.choice:Choice",
     "SweepSpec": "orchestrator.sweep.spec",
     "SpecError": "orchestrator.sweep.problems",
     "InputError": "workers.errors",
@@ -74,6 +76,7 @@ __all__ = [
     "Images",
     "InputError",
     "Plan",
+    "PresetChoice",
     "Pruned",
     "PrunesweepError",
     "RunOptions",

@@ -176,7 +176,7 @@ def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
     entry = lookup(DATASETS, name, "data set")
     images = call(entry, "data set", name, json.loads(key))
     if not isinstance(images, Source):
-        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not workers.data.images.Images")
+        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not prunesweep.Images")
     facts = images.facts()
     if known := _known_facts(name, json.loads(key)):  # the factory has verified the data, in a form of its own
         facts = dataclasses.replace(facts, fingerprint=known["fingerprint"])

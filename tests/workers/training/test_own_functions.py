@@ -153,7 +153,7 @@ def test_data_of_ones_own(module: Write) -> None:
     ("code", "arguments", "error", "message"),
     [
         (DATA, {"size": 3}, InputError, "unexpected keyword argument 'size'\n\nhint: it is called with .* size"),
-        ("def load(): return [1]", {}, BadInput, "returned list, not workers.data.images.Images"),
+        ("def load(): return [1]", {}, BadInput, "returned list, not prunesweep.Images"),
         ("def load(): raise OSError('no disk')", {}, BadInput, "failed: OSError: no disk"),
         ("def load(): raise SystemExit(5)", {}, BadInput, "failed: SystemExit: 5"),
     ],
