@@ -1,4 +1,4 @@
-"""The Python API; the command line is a thin shell over it."""
+"""The Python API: one function for each command. The command line is a thin shell over it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def load(path: Location) -> SweepSpec:
 
 
 def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
-    """What a sweep comes to. Facts that an existing store has pinned are used; nothing is written."""
+    """The cells, stops and trials of a sweep, from the facts that `store` has pinned, if there is one. Writes nothing.
+
+    Raises SpecError (an InputError) for problems that show only with the data or the network at hand.
+    """
     from orchestrator.planning import expand
     from orchestrator.planning.crossing import find_out
 
@@ -57,12 +60,17 @@ def run(
     accept_changes: bool = False,
     options: RunOptions | None = None,
 ) -> Summary:
-    """Do what is missing of a sweep; can be repeated. `store` defaults to the sweep file's own.
+    """Run whatever is missing from a sweep. Can be repeated, interrupted and extended.
 
-    `only` picks cells (`technique=lr_rewinding,compression=8`). What is in the store under other data, user code
-    or numerics is not trained again unless `accept_changes`.
-    Raises InputError or StoreError before any work starts, StoreError also when another driver has the store, takes
-    it over, or there is no room in it.
+    sweep: what to run, as `load` returns it.
+    store: the folder or bucket for the results; default the `store` of the sweep file.
+    only: which cells to run, such as `technique=lr_rewinding,compression=8`; default all.
+    accept_changes: retrain results that were made with different data, user code or numerics. Otherwise a store with
+        such results is refused.
+    options: where and how to run; default on a local Ray.
+
+    Raises InputError or StoreError before any work starts, for example if another driver has the store. Raises
+    StoreError later if another driver takes the store over, or its disk stays full.
     """
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.session import driving
@@ -71,14 +79,14 @@ def run(
     from orchestrator.planning.select import check_picked, selector
 
     location = store_location(sweep, store)
-    wanted = selector(only) if only is not None else None
-    known = find_out(sweep, store_to_write(location))
-    whole = expand.make_plan(sweep, known)
-    part = whole if wanted is None else whole.only(wanted)
+    picks = selector(only) if only is not None else None
+    facts = find_out(sweep, store_to_write(location))
+    whole = expand.make_plan(sweep, facts)
+    part = whole if picks is None else whole.only(picks)
     check_picked(bool(part.cells), only or "")
     options = options or RunOptions()
     resolved = changes.resolved(whole)
-    with driving(resolved, known, location, accept_changes=accept_changes) as session:
+    with driving(resolved, facts, location, accept_changes=accept_changes) as session:
         session.store.add_sweep(sweep.name, resolved, whole.table())
         crash_point("session.added")
         summary = session.run(iter([part]), options)
@@ -108,9 +116,15 @@ def resume(
     options: RunOptions | None = None,
     on_round: Callable[[Round], None] | None = None,
 ) -> Summary | Pruned:
-    """Do what is missing of the newest sweep of a store (or the newest named `sweep`).
+    """Continue the newest sweep of a store, or the search that made it.
 
-    If that is a search, go on with it as `prune` does, for what was asked of it then; `on_round` is that of `prune`.
+    store: the folder or bucket with the sweep.
+    sweep: the name of the sweep to continue; default the newest.
+    only: which cells to run, as in `run`. A search cannot be limited to some of its cells.
+    options: where and how to run; default on a local Ray.
+    on_round: called with each round of a search, as in `prune`.
+
+    Returns a Pruned for a search, which continues with its original settings. Raises what `run` raises.
     """
     from orchestrator.sweep.spec import spec_from_dict
 
@@ -120,13 +134,13 @@ def resume(
     if search is None:
         return run(spec, store, only=only, options=options)
     if only is not None:
-        raise InputError("a search for the smallest network cannot be done in part", hint="leave `--only` out")
+        raise InputError("a search for the smallest network cannot be limited to some cells", hint="omit `only`")
     asked = {name: value for name, value in search.to_json().items() if name != "name"}
     return prune(spec.model_copy(update={"name": search.name}), store, **asked, options=options, on_round=on_round)
 
 
 def search_to_resume(store: Location, sweep: str | None = None) -> SearchSettings | None:
-    """What was asked of the search that `resume` would go on with; None where that is no search."""
+    """The settings of the search that `resume` would continue; None if it would continue a sweep of another kind."""
     return SearchSettings.of(_newest_sweep(store, sweep))
 
 
@@ -154,14 +168,23 @@ def prune(
     options: RunOptions | None = None,
     on_round: Callable[[Round], None] | None = None,
 ) -> Pruned:
-    """Prune the network of a sweep (or of a sweep file, which needs no grid) as far as a tolerance allows; write it.
+    """Prune the network of a sweep as far as a tolerance allows, and write the smallest one within it.
 
-    Prunes `rate` of the weights that are left and retrains with learning-rate rewinding for the whole training time,
-    round after round, until validation accuracy has fallen by more than `tolerance` (points, against the dense
-    network; with several replicates the median of their changes), or `max_rounds` are done. The last network
-    before that is written to the folder `to` (default: the store's name and `-pruned`). `on_round` is told of every
-    round, the dense network first. Does only what is missing in the store. Raises as `run` does.
+    Each round prunes a share of the remaining weights and retrains for the whole training time with learning-rate
+    rewinding. The search ends after the first round beyond the tolerance. Only what is missing from the store runs.
     Source: Renda, Frankle, Carbin (ICLR 2020), Algorithm 1.
+
+    sweep: one data set, network and recipe, as a sweep or a sweep file. Its grid is not used; a file may omit it.
+    store: the folder or bucket for the results; default the `store` of the sweep file.
+    tolerance: points of validation accuracy that may be lost against the dense network (the median over replicates).
+    rate: the share of the remaining weights that each round prunes.
+    replicates: the number of networks pruned at once.
+    max_rounds: the maximum number of rounds; default as many as leave a weight.
+    to: the folder for the network; default the store's name and `-pruned`.
+    accept_changes, options: as in `run`.
+    on_round: called with each round, the dense network first.
+
+    Raises what `run` raises.
     """
     from orchestrator.driver.options import RunOptions
     from orchestrator.search.search import search
@@ -185,15 +208,19 @@ def prune(
         asked,
         accept_changes=accept_changes,
         options=options or RunOptions(),
-        on_round=on_round or (lambda made: None),
+        on_round=on_round or (lambda _: None),
     )
 
 
 def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:
-    """Write the network of a cell to the folder `to` (default: the store's name and `-models`).
+    """Write the network of a cell, as safetensors with a JSON card.
 
-    `cell` picks exactly one, as `technique=lr_rewinding,compression=16,replicate=0`, or is its trial (or how that
-    begins), or `TRIAL@STEP`. Raises InputError where it does not, or where there is no network to be had.
+    store: the folder or bucket with the cell.
+    cell: exactly one cell, such as `technique=lr_rewinding,compression=16,replicate=0`; or its trial (the first
+        characters of the id suffice); or `TRIAL@STEP`.
+    to: the folder to write to; default the store's name and `-models`.
+
+    Raises InputError if `cell` does not pick exactly one, or if its network is not in the store.
     """
     from orchestrator.results.model_export import export_cell
 
@@ -202,16 +229,17 @@ def export_model(store: Location, cell: str, to: Location | None = None) -> Expo
 
 
 def status(store: Location, sweep: str | None = None) -> Status:
-    """How far the sweeps of a store are, and what failed."""
+    """How far the sweeps of a store (or those named `sweep`) are, and what failed."""
     from orchestrator.upkeep.status import read_status
 
     return read_status(Store(store), sweep)
 
 
 def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
-    """The results: one row a cell of all sweeps in a store (or of those named `sweep`).
+    """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
 
-    `renda2020` is the published study (`orchestrator.results.reference`); a store of that name is `./renda2020`.
+    The store `renda2020` is the published study (see `orchestrator.results.reference`); write `./renda2020` for a
+    folder of that name.
     """
     from orchestrator.results.frame import to_frame
     from orchestrator.results.load import read
@@ -222,9 +250,12 @@ def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
 def compare(
     ours: Location, theirs: Location, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
 ) -> Comparison:
-    """Two stores beside each other, or a store and the published study (`renda2020`), cell by cell.
+    """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
 
-    `budget` and `filters` are those of `table`, for both. Raises InputError where they have no cell in common.
+    ours, theirs: the stores.
+    budget, filters: as in `table`, for both.
+
+    Raises InputError if the two have no cell in common.
     """
     from orchestrator.results.comparison_report import compare
 
@@ -232,9 +263,11 @@ def compare(
 
 
 def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
-    """The largest compression at which each technique still matches the dense network within `tolerance` points.
+    """The largest compression at which each technique still matches the dense network.
 
-    `store` can be the published study, `renda2020`; `filters` are those of `table`.
+    store: the folder or bucket with the results, or `renda2020`, the published study.
+    tolerance: points of accuracy that may be lost.
+    filters: as in `table`.
     """
     from orchestrator.results.headline import headline
     from orchestrator.results.load import read
@@ -258,10 +291,10 @@ def _folder(to: Location | None, default: str) -> str:
 
 
 def store_location(sweep: SweepSpec, store: Location | None) -> str:
-    """The store that was named, or the sweep file's own. Raises InputError where there is neither."""
+    """The store that was named, or that of the sweep file. Raises InputError if there is neither."""
     location = os.fspath(store if store is not None else sweep.store or "")
     if not location:
-        raise InputError("no store: the sweep file has none", hint="add `store:` to it, or give `--store`")
+        raise InputError("no store given, and the sweep file has none", hint="add `store:` to it, or use `--store`")
     return location
 
 

@@ -1,4 +1,4 @@
-"""The command line: a thin shell over `orchestrator.api`. stdout carries data, stderr everything else.
+"""The command line: a thin shell over `orchestrator.api`. Data go to stdout, the rest to stderr.
 
 Commands import what they need inside their functions, so that `--help` and tables start quickly. Nothing else imports
 this package.

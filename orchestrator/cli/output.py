@@ -1,4 +1,4 @@
-"""What commands print beside their data, and how they end. stdout carries data, stderr everything else."""
+"""What commands print, and how they end. Data go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.options import Format
-from workers.text import printable
+from workers.text import plural, printable
 
 if TYPE_CHECKING:
+    from orchestrator.driver.summary import Summary
     from orchestrator.results.report import Report
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal; tables that go elsewhere are not folded."""
+    """Columns of the terminal; None for a pipe or a file, for which tables are not folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -34,14 +35,14 @@ def show(report: Report, format_: Format, as_json: bool) -> None:
 
 
 def note_published(locations: Sequence[str]) -> None:
-    """Say so where the name of the published study hides a store."""
+    """Say so if the name of the published study hides a store."""
     for location in locations:
         if location == "renda2020" and Path(location, "store.json").exists():
             say(f"note: `{location}` is the published study; the store in this folder is `./{location}`")
 
 
 def name_unreadable(unreadable: Mapping[str, str]) -> None:
-    """Say which files were skipped, and exit with 3 if any were."""
+    """Say which files were skipped, and exit with code 3 if there are any."""
     for reason in unreadable.values():
         say(f"warning: skipped {printable(reason)}")
     if unreadable:
@@ -49,15 +50,16 @@ def name_unreadable(unreadable: Mapping[str, str]) -> None:
 
 
 def say(message: str) -> None:
+    """Print a message for people."""
     print(message, file=sys.stderr)
 
 
 def finish(work: Callable[[], Any], store: str | None) -> None:
-    """Run, say how it went and how to go on, and exit with the summary's code."""
+    """Run, say how it went and how to continue, and exit with the code of the summary."""
     summary = work()
-    say(f"{summary.cells_done:,} of {summary.cells:,} cells done")
+    say(f"{summary.cells_done:,} of {plural(summary.cells, 'cell')} done")
     if summary.failed:
-        say(f"{summary.failed:,} trials failed ({summary.classes}) and block {summary.blocked:,} more")
+        say(failed_trials(summary))
         say(f"\nSee why:    prunesweep status {store}\nTry again:  prunesweep resume {store} --retry-failed")
     elif summary.cells_done < summary.cells:
         say(f"\nContinue with:  prunesweep resume {store}")
@@ -65,3 +67,9 @@ def finish(work: Callable[[], Any], store: str | None) -> None:
         say(f"\nNext:  prunesweep table {store}\n       prunesweep export {store}")
     name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)
+
+
+def failed_trials(summary: Summary) -> str:
+    """The failed trials of a run by outcome, and how many they block: `1 trial failed (1 io), blocking 2 more`."""
+    failed = f"{plural(summary.failed, 'trial')} failed ({summary.classes})"
+    return f"{failed}, blocking {summary.blocked:,} more" if summary.blocked else failed

@@ -1,4 +1,4 @@
-"""What a search for the smallest network prints, round by round and at its end, and the files of a network."""
+"""What a search for the smallest network prints after each round and at its end, and the files of a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.output import say
+from orchestrator.cli.output import failed_trials, say
 from workers.text import plural, size
 
 if TYPE_CHECKING:
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from orchestrator.search.search import Pruned
 
 
-def finish_search(found: Pruned, tolerance: float, store: str | None, again: str, as_json: bool = False) -> None:
-    """Say how a search went, and exit with its code if it did not come to its end. `again` goes on with it."""
-    if found.kept is None or found.model is None:
-        _say_unfinished(found, store, again)
-        sys.exit(found.exit_code)
-    say(f"\n{_why(found, tolerance)}")
-    say(_kept(found.kept, found.model))
-    print_files(found.model, as_json)
+def finish_search(pruned: Pruned, tolerance: float, store: str | None, again: str, as_json: bool = False) -> None:
+    """Say how a search went; exit with its code if it did not reach its end. The command `again` continues it."""
+    if pruned.kept is None or pruned.model is None:
+        _say_unfinished(pruned, store, again)
+        sys.exit(pruned.exit_code)
+    say(f"\n{_why(pruned, tolerance)}")
+    say(_kept(pruned.kept, pruned.model))
+    print_files(pruned.model, as_json)
 
 
 def say_round(made: Round, tolerance: float) -> None:
-    """One line of the curve; medians where there are several replicates."""
+    """Print a round as a line; the numbers are medians over replicates."""
     if made.number == 0:
         say("round  compression  validation  change      test  change")
     validation, test = median(made.validation_accuracy), median(made.test_accuracy)
-    changes = [f"{median(each):+.2f}" if made.number else "" for each in (made.validation_change, made.test_change)]
+    changes = [f"{median(change):+.2f}" if made.number else "" for change in (made.validation_change, made.test_change)]
     note = "" if made.is_within(tolerance) else f"more than {tolerance:g}"
     line = (
         f"{made.number or 'dense':>5}  {made.compression:>10.2f}×  {100 * validation:>9.2f}%  {changes[0]:>6}  "
@@ -40,22 +40,22 @@ def say_round(made: Round, tolerance: float) -> None:
     say(line.rstrip())
 
 
-def _why(found: Pruned, tolerance: float) -> str:
-    last = found.rounds[-1]
+def _why(pruned: Pruned, tolerance: float) -> str:
+    last = pruned.rounds[-1]
     fallen = f"validation accuracy fell by {-median(last.validation_change):.2f} points, more than {tolerance:g}"
     reasons = {
         "tolerance": f"Stopped: in round {last.number} {fallen}",
-        "max_rounds": f"Stopped: {plural(last.number, 'round')} asked for, and still within {tolerance:g} points",
-        "nothing_left": f"Stopped: another round would leave no weight, and still within {tolerance:g} points",
+        "max_rounds": f"Stopped after {plural(last.number, 'round')} (the maximum), still within {tolerance:g} points",
+        "nothing_left": f"Stopped, still within {tolerance:g} points: another round would leave no weight",
     }
-    assert found.reason is not None
-    return reasons[found.reason]
+    assert pruned.reason is not None
+    return reasons[pruned.reason]
 
 
 def _kept(kept: Round, model: ExportedModel) -> str:
     card = model.card
     if kept.number == 0:
-        return "No pruned network is within the tolerance: the dense one was kept"
+        return "No pruned network is within the tolerance: kept the dense network"
     return (
         f"Kept round {kept.number}, replicate {card['replicate']}: {kept.compression:.2f}× "
         f"({card['kept_weights']:,} of {plural(card['prunable_weights'], 'weight')}), "
@@ -64,9 +64,9 @@ def _kept(kept: Round, model: ExportedModel) -> str:
 
 
 def print_files(model: ExportedModel, as_json: bool) -> None:
-    """Where a network is, or its card; which one it replaced, and how it is loaded."""
+    """Print where a network is, or its card; also say which network it replaced, and how to load it."""
     if model.replaced is not None:
-        say(f"It replaces {_described(model.replaced)}")
+        say(f"Replaced {_described(model.replaced)}")
     print(json.dumps(model.card, indent=1) if as_json else f"{model.model}\n{model.card_file}")
     say(
         f"\n{size(model.bytes)}. Load it with\n\n"
@@ -78,23 +78,25 @@ def print_files(model: ExportedModel, as_json: bool) -> None:
 
 
 def _described(card: dict[str, Any]) -> str:
-    """The network of a card; nothing is known of one that could not be read."""
+    """The network of a card in words, even if the card is damaged."""
     try:
         search = card.get("search")
-        within = f", found within {search['tolerance']:g} points at {100 * search['rate']:g}% a round" if search else ""
+        within = (
+            f", found within {search['tolerance']:g} points at {100 * search['rate']:g}% per round" if search else ""
+        )
         network = f"{card['network']} on {card['dataset']}, {card['technique']} {card['compression']:.2f}×"
         return f"{network}, test {100 * card['accuracy']['test']:.2f}%{within}"
     except (AttributeError, KeyError, TypeError, ValueError):
-        return "files whose card says nothing of a network"
+        return "files whose card does not describe a network"
 
 
-def _say_unfinished(found: Pruned, store: str | None, again: str) -> None:
-    summary = found.summary
+def _say_unfinished(pruned: Pruned, store: str | None, again: str) -> None:
+    summary = pruned.summary
     if summary.failed:
-        done = max(len(found.rounds) - 1, 0)
-        say(f"\n{plural(summary.failed, 'trial')} failed ({summary.classes}), and {plural(done, 'round')} are done")
+        done = max(len(pruned.rounds) - 1, 0)
+        say(f"\n{failed_trials(summary)}; {plural(done, 'round')} done")
         say(f"\nSee why:    prunesweep status {store}\nTry again:  {again} --retry-failed")
         if done > 0:
-            say(f"Keep what there is:  `prunesweep prune` with --max-rounds {done}")
+            say(f"Keep what is done:  `prunesweep prune` with --max-rounds {done}")
     else:
         say(f"\nContinue with:  {again}")

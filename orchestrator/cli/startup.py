@@ -9,9 +9,9 @@ import pyarrow as pa
 
 
 def spare_pandas() -> None:
-    """Keep pyarrow from importing pandas (0.3 s) when it first makes an array of a list, to see if it is a Series.
+    """Keep pyarrow from importing pandas (0.3 s), which it does once, to check whether a list is a Series.
 
-    It tries once; what asks for pandas by name gets it all the same.
+    Code that imports pandas by name gets it.
     """
     sys.meta_path.insert(0, _WithoutPandas)
     try:
@@ -21,7 +21,7 @@ def spare_pandas() -> None:
 
 
 class _WithoutPandas:
-    """Finds no module, and lets nobody else find pandas."""
+    """A finder of modules that hides pandas."""
 
     @staticmethod
     def find_spec(name: str, *_: Any) -> None:

@@ -10,7 +10,7 @@ from workers.errors import InputError
 from workers.text import plural
 
 DEFAULT_RATE = "20%"
-"""The share of the remaining weights that a round prunes, as in the paper (section 3)."""
+"""The share of the remaining weights that a round prunes, as in Algorithm 1 of Renda, Frankle, Carbin (ICLR 2020)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
-"""The sweep behind `prunesweep prune`: one network, pruned and retrained by learning-rate rewinding, round after round.
+"""The sweep behind `prunesweep prune`: one network, pruned and retrained with learning-rate rewinding in rounds.
 
-Renda, Frankle, Carbin (ICLR 2020), Algorithm 1: prune a share of the weights that are left, retrain for the whole
-training time T, repeat.
+Renda, Frankle, Carbin (ICLR 2020), Algorithm 1: prune a share of the remaining weights, retrain for the whole training
+time T, repeat.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from workers.pruning import kept_weights
 from workers.techniques import DENSE
 
 NO_GRID: dict[str, Any] = {"technique": DENSE}
-"""Stands in for the grid of a sweep file, which `prune` makes itself."""
+"""Stands in for the grid of a sweep file, because `prune` makes its own."""
 
 _ONE_OF = {"dataset": "datasets", "network": "networks", "pruning": "prunings", "recipe": "recipes"}
 
 
 def load_without_grid(path: str | os.PathLike[str]) -> SweepSpec:
-    """Read a sweep file, of which `prune` needs no grid. Raises SpecError with every problem in it."""
+    """Read a sweep file, with or without a grid. Raises SpecError with every problem in it."""
     return load_spec(path, NO_GRID)
 
 
@@ -37,9 +37,9 @@ def has_grid(spec: SweepSpec) -> bool:
 
 
 def chain_sweep(spec: SweepSpec, rate: Fraction, replicates: int) -> SweepSpec:
-    """The sweep of the first round of Algorithm 1 on a sweep's network, in place of its grid, with all states kept.
+    """The first round of Algorithm 1 on the network of a sweep, as a sweep that keeps all states.
 
-    Raises SpecError for a sweep that does not name one data set, network, recipe and way to prune single weights.
+    Raises SpecError unless the sweep names one data set, network and recipe, and one way to prune single weights.
     """
     if problems := list(_problems(spec)):
         raise spec.refusal(problems)
@@ -54,7 +54,7 @@ def chain_sweep(spec: SweepSpec, rate: Fraction, replicates: int) -> SweepSpec:
 
 
 def with_rounds(chain: SweepSpec, rounds: int) -> SweepSpec:
-    """A chain of so many rounds."""
+    """The sweep `chain` with another number of rounds."""
     [grid] = chain.grids
     assert grid.iterative is not None
     iterative = grid.iterative.model_copy(update={"rounds": rounds})
@@ -62,20 +62,20 @@ def with_rounds(chain: SweepSpec, rounds: int) -> SweepSpec:
 
 
 def parse_rate(text: str) -> Fraction:
-    """The share of the weights that goes in each round. Raises InputError for none between 0% and 100%."""
+    """The share of the weights that each round prunes. Raises InputError unless it is between 0% and 100%."""
     try:
         rate = parse_ratio(text)
     except ValueError:
         rate = Fraction(0)
     if not 0 < rate < 1:
-        raise InputError(f"the rate is a share between 0% and 100% of the weights, not `{text}`", hint="`20%`")
+        raise InputError(f"the rate must be a share of the weights between 0% and 100%: {text}", hint="write `20%`")
     return rate
 
 
 def most_rounds(weights: int, rate: Fraction) -> int:
-    """How many rounds leave at least one of so many weights (and fit into a sweep file).
+    """How many rounds leave at least one of `weights` weights (and fit into a sweep file).
 
-    Raises InputError if the first one leaves none.
+    Raises InputError if the first round leaves none.
     """
     rounds = 0
     while rounds < min(MOST_ROUNDS, 4 * MOST_DIGITS // digits(rate)):
@@ -83,15 +83,17 @@ def most_rounds(weights: int, rate: Fraction) -> int:
             break
         rounds += 1
     if rounds == 0:
-        raise InputError(f"the first round would leave none of the {weights:,} prunable weights", hint="a lower rate")
+        raise InputError(
+            f"the first round would leave none of the {weights:,} prunable weights", hint="choose a lower rate"
+        )
     return rounds
 
 
 def _problems(spec: SweepSpec) -> Iterator[Problem]:
     for key, field in _ONE_OF.items():
         if len(getattr(spec, field)) > 1:
-            yield Problem((key, 1), f"is a second {key}, and `prune` prunes one network in one way", "keep one")
+            yield Problem((key, 1), f"is a second {key}, but `prune` prunes one network in one way", "keep one")
     for number, pruning in enumerate(spec.prunings):
         if pruning.structure != "unstructured":
-            message = "has levels instead of rounds, and `prune` goes on round by round"
+            message = "has levels instead of rounds, but `prune` needs rounds"
             yield Problem(("pruning", number, "structure"), message, "remove it to prune single weights")

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import prunesweep as ps
 from orchestrator import cli
+from orchestrator.cli.output import failed_trials
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
 from workers.text import duration, parse_duration, size
@@ -79,6 +80,19 @@ def test_list_names_what_a_sweep_can_ask_for(main, what, expected):
     code, stdout, _ = main("list", what, "--json")
     assert code == 0
     assert expected in json.loads(stdout)
+
+
+@pytest.mark.parametrize(
+    ("failed", "blocked", "said"),
+    [
+        (1, 1, "1 trial failed (1 lost_worker), blocking 1 more"),
+        (1200, 0, "1,200 trials failed (1200 lost_worker)"),
+    ],
+)
+def test_counts_of_failed_trials_agree(failed, blocked, said):
+    outcomes = {"lost_worker": failed}
+    summary = ps.Summary(cells_done=0, cells=1, failed=failed, blocked=blocked, outcomes=outcomes)
+    assert failed_trials(summary) == said
 
 
 def test_every_command_has_a_help_text():

@@ -188,7 +188,7 @@ def test_resume_finishes_a_search(main, folder, undisturbed):
     code, stdout, stderr = main(*resume, "-q", "--stop-after", "0s")
     assert (code, f"Continue with:  prunesweep resume {folder / 'store'}\n" in stderr) == (130, True)
     code, _, stderr = main(*resume, "--only", "technique=dense")
-    assert (code, "cannot be done in part" in stderr) == (2, True)
+    assert (code, "cannot be limited to some cells" in stderr) == (2, True)
     code, stdout, stderr = main(*resume)
     rounds = undisturbed[1].rounds
     assert code == 0
@@ -218,8 +218,8 @@ def test_another_network_in_the_place_of_one_is_named(main, folder, undisturbed)
     _, _, stderr = main("prune", folder / "tiny.yaml", *asked)
     card = first.model.card
     was = f"{card['network']} on {card['dataset']}, lr_rewinding {card['compression']:.2f}×, test "
-    assert f"It replaces {was}" in stderr
-    assert "found within 20 points at 60% a round" in stderr
+    assert f"Replaced {was}" in stderr
+    assert "found within 20 points at 60% per round" in stderr
     path = folder / "store-pruned" / "tiny.json"
     path.write_bytes(path.read_bytes()[:40])
     assert prune(folder).model.replaced == {}
@@ -272,7 +272,7 @@ def test_where_no_round_is_within_the_tolerance_the_dense_network_is_kept(main, 
         "--tolerance", "0", "--rate", "99%", "--in-process", "--replicates", "2",
     )  # fmt: skip
     assert code == 0
-    assert "No pruned network is within the tolerance: the dense one was kept" in stderr
+    assert "No pruned network is within the tolerance: kept the dense network" in stderr
     card = json.loads(Path(stdout.splitlines()[1]).read_text())
     assert (card["technique"], card["compression"], card["masks"]) == ("dense", 1.0, {})
     assert load_file(stdout.splitlines()[0]).keys() == load_file(folder / "store-pruned" / card["model"]).keys()
@@ -305,7 +305,7 @@ def test_the_command_tells_of_each_round_and_what_came_out(main, folder, undistu
     [
         ({"tolerance": -1}, "the tolerance must be between 0 and 100"),
         ({"tolerance": float("nan")}, "the tolerance must be between 0 and 100"),
-        ({"rate": "120%"}, "a share between 0% and 100%"),
+        ({"rate": "120%"}, "must be a share of the weights between 0% and 100%"),
         ({"rate": "99.99%"}, "would leave none of the 816 prunable weights"),
         ({"max_rounds": 0}, "`max_rounds` must be at least 1: 0"),
         ({"to": README}, "cannot write to folder"),

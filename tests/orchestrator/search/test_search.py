@@ -175,7 +175,7 @@ def test_rates_that_leave_nothing_are_refused():
     with pytest.raises(InputError, match="none of the 10 prunable weights"):
         most_rounds(10, parse_rate("97%"))
     for text in ("0%", "100%", "20", "a fifth", "-0.2"):
-        with pytest.raises(InputError, match="a share between 0% and 100%"):
+        with pytest.raises(InputError, match="must be a share of the weights between 0% and 100%"):
             parse_rate(text)
 
 
