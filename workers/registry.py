@@ -62,7 +62,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     return (f"did you mean `{near[0]}`? " if near else "") + f"Known: {', '.join(known)}"
 
 
-def misspelt(name: str, known: Iterable[str]) -> str | None:
+def misspelled(name: str, known: Iterable[str]) -> str | None:
     """The known name that is nearest to another one, upper or lower case; None where none is near."""
     lower = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower()[:100], lower, n=1)

@@ -1,6 +1,6 @@
 """Learning rates as pure functions of the step.
 
-A program is a tuple of segments, one after the other, counted from step 0 (the first optimiser step). A rate
+A program is a tuple of segments, one after the other, counted from step 0 (the first optimizer step). A rate
 changes *after* its boundary: step i still has the old rate if i ≤ boundary, as with the piecewise constants of the
 paper's code (so at boundary 35,546 step 35,546 trains at 0.1 and step 35,547 at 0.01).
 """
@@ -164,7 +164,7 @@ def constant_end(program: Sequence[Segment]) -> float | None:
 
 
 def _merged(segments: Sequence[Segment]) -> Program:
-    """Neighbouring stretches of one constant rate as one, so that equal programs are written equally."""
+    """Neighboring stretches of one constant rate as one, so that equal programs are written equally."""
     merged: list[Segment] = []
     for segment in segments:
         previous = merged[-1] if merged else None

@@ -1,6 +1,6 @@
 """How to retrain: where the weights start × which learning rates they see.
 
-Renda, Frankle, Carbin (ICLR 2020), section 2, and the authors' code for reinitialisation (T + t epochs); the
+Renda, Frankle, Carbin (ICLR 2020), section 2, and the authors' code for reinitialization (T + t epochs); the
 restarting techniques are of later papers, named below.
 T is the length of the dense training, k the rewind point, t = T − k the retraining time of a round.
 """
@@ -33,7 +33,7 @@ class DenseTraining:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Technique:
     """`start` is the state at the end of the previous round (`final`), the dense training's at the rewind point
-    (`rewind`; weights, optimiser state and buffers), or a new initialisation (`fresh`).
+    (`rewind`; weights, optimizer state and buffers), or a new initialization (`fresh`).
 
     `rates` makes the learning-rate program from the dense training and the rewind point, `steps` its length. If
     `adaptive`, the worker lowers all rates by what the pruning takes away, at most to t / T.
@@ -148,7 +148,7 @@ TECHNIQUES = {
         steps=_whole_and_remaining,
         iterative=False,
         needs_last_rate=True,
-        summary="train the pruned network from a new initialisation for T, then at the last rate for t",
+        summary="train the pruned network from a new initialization for T, then at the last rate for t",
     ),
     "scaled_lr_restarting": Technique(
         start="final",

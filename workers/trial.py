@@ -27,7 +27,7 @@ CROSS_ENTROPY = "cross_entropy"
 
 
 class Stop(NamedTuple):
-    """A point on a trial's trajectory: the state after `step` optimiser steps."""
+    """A point on a trial's trajectory: the state after `step` optimizer steps."""
 
     trial: str
     step: int
@@ -157,7 +157,7 @@ class Pretrained:
 class Trial:
     """One training trajectory.
 
-    `start` is the stop whose weights, optimiser state and buffers it begins with (None: freshly initialised, from
+    `start` is the stop whose weights, optimizer state and buffers it begins with (None: freshly initialized, from
     the seed of (replicate, stage)). `mask` is None for a dense training. `stage` names the data stream: `dense`,
     `reinit`, or the round of retraining (`1` for one-shot). With a `rate_floor` all rates are multiplied by a factor
     from it to 1 that depends on what the pruning takes away (see `workers.pruning.adaptive`). A `pretrained` network

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.sweep.problems import KeyPath, Problem
-from workers.registry import Entry, closest, is_own, misspelt
+from workers.registry import Entry, closest, is_own, misspelled
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
@@ -54,7 +54,7 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
         return
     arguments = OPTIMIZER_ARGUMENTS.get(name)
     if arguments is None:
-        if near := misspelt(name, OPTIMIZER_ARGUMENTS):
+        if near := misspelled(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
             yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
         return

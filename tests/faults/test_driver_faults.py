@@ -68,7 +68,7 @@ def run(store, **changes):
 
 
 def fail_in_step(monkeypatch, error, times):
-    """Have the first `times` optimiser steps of this process raise."""
+    """Have the first `times` optimizer steps of this process raise."""
     calls, advance = itertools.count(), trainer.Trainer.advance
 
     def failing(self):
@@ -255,7 +255,7 @@ def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_pa
     begun = time.monotonic()
     ending = orphan.advance(seconds=30)
     assert ending.outcome == "interrupted"
-    assert "its driver is gone" in read_log(store, orphan.name)
+    assert "the driver is gone" in read_log(store, orphan.name)
     assert time.monotonic() - begun < 10
     assert saved_steps(store, tiny_job())[-1] == ending.step
 
@@ -373,7 +373,7 @@ def test_a_trial_that_takes_too_long_saves_its_state_and_is_tried_once_more(tmp_
     bounds = Bounds(lease="token", timeout=0.0)
     ending = Attempt(job, store, OFTEN, bounds).advance(seconds=30)
     assert ending.outcome == "timeout"
-    assert "`limits: trial_timeout`" in ending.failure.hint
+    assert "`limits.trial_timeout`" in ending.failure.hint
     assert saved_steps(store, job) == [ending.step]
     assert Attempt(job, store, OFTEN, bounds).advance(seconds=30).step > ending.step
     assert spec_from_dict(SWEEP).failures.retries.timeout == 1

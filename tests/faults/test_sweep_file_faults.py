@@ -18,7 +18,7 @@ from tests.support.sweeps import grid, messages_of, sweep
     [
         b"name: [1, 2",
         b"name: a\nname: b",
-        b"version: 1\ncolour: red",
+        b"version: 1\ncolor: red",
         b"name: a\n\tb: 1",
         b"name: !!python/object/apply:os.mkdir [executed]",
         b"a0: &a0 [x, x]\n"

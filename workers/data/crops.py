@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workers.data.decode import Pixels, grey_or_color
+from workers.data.decode import Pixels, gray_or_color
 from workers.errors import BadInput
 
 Box = tuple[int, int, int, int]
@@ -20,28 +20,28 @@ DRAWS = 4
 
 _AREA = (0.08, 1.0)
 _ASPECT = (3 / 4, 4 / 3)
-_CENTRE = 224 / 256
+_CENTER = 224 / 256
 
 
 def read(path: str, size: int, draws: Sequence[Sequence[float]] | None) -> Pixels:
-    """A file's image as RGB (size, size, 3): a random crop where there are `draws` (TRIES × DRAWS), else the centre.
+    """A file's image as RGB (size, size, 3): a random crop where there are `draws` (TRIES × DRAWS), else the center.
 
     Resampled bicubically. Raises BadInput for a file that is missing or no image.
     """
     try:
         with Image.open(path) as image:
-            plain = grey_or_color(image).convert("RGB")
+            plain = gray_or_color(image).convert("RGB")
     except UnidentifiedImageError as error:
         raise BadInput(f"{path}: not an image of a known format") from error
     except Exception as error:  # Pillow raises nearly anything for damaged files
         raise BadInput(f"{path}: the image cannot be read: {error}") from error
-    box = centre_box(*plain.size) if draws is None else random_box(*plain.size, draws)
+    box = center_box(*plain.size) if draws is None else random_box(*plain.size, draws)
     return np.asarray(plain.crop(box).resize((size, size), Image.Resampling.BICUBIC))
 
 
-def centre_box(width: int, height: int) -> Box:
-    """The centred square of 224/256 of the shorter side, which is resized to 224 pixels from 256 in the study."""
-    side = max(1, int(_CENTRE * min(width, height)))
+def center_box(width: int, height: int) -> Box:
+    """The centerd square of 224/256 of the shorter side, which is resized to 224 pixels from 256 in the study."""
+    side = max(1, int(_CENTER * min(width, height)))
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
     return (left, top, left + side, top + side)
 
@@ -49,7 +49,7 @@ def centre_box(width: int, height: int) -> Box:
 def random_box(width: int, height: int, draws: Sequence[Sequence[float]]) -> Box:
     """A box of 8 % to 100 % of the area and an aspect ratio of 3/4 to 4/3 (Szegedy et al. 2015, section 6).
 
-    The first try that fits counts; if none does, it is the centre.
+    The first try that fits counts; if none does, it is the center.
     """
     low, high = (math.log(bound) for bound in _ASPECT)
     for area_draw, aspect_draw, left_draw, top_draw in draws:
@@ -60,4 +60,4 @@ def random_box(width: int, height: int, draws: Sequence[Sequence[float]]) -> Box
             left = int(left_draw * (width - box_width + 1))
             top = int(top_draw * (height - box_height + 1))
             return (left, top, left + box_width, top + box_height)
-    return centre_box(width, height)
+    return center_box(width, height)

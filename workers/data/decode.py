@@ -14,7 +14,7 @@ from workers.errors import BadInput, InputError
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-_GREY = ("1", "L", "LA", "La")
+_GRAY = ("1", "L", "LA", "La")
 _CHUNK = 256
 
 
@@ -27,7 +27,7 @@ class Encoded(NamedTuple):
 
 
 def decode(images: Sequence[Encoded], image_size: int | None) -> list[Pixels]:
-    """Grey (H, W) or colour (H, W, 3) arrays; with `image_size`, squares of that many pixels (see `_square`).
+    """Gray (H, W) or color (H, W, 3) arrays; with `image_size`, squares of that many pixels (see `_square`).
 
     Transparency is dropped, 16 bits become 8. Raises BadInput for an image that cannot be decoded.
     """
@@ -58,7 +58,7 @@ def _decode(encoded: Encoded, image_size: int | None) -> Pixels:
         raise BadInput(f"{encoded.file}, row {encoded.row}: there are no image bytes")
     try:
         with Image.open(io.BytesIO(encoded.data)) as image:
-            plain = grey_or_color(image)
+            plain = gray_or_color(image)
     except UnidentifiedImageError as error:
         raise BadInput(f"{encoded.file}, row {encoded.row}: not an image of a known format") from error
     except Exception as error:  # Pillow raises nearly anything for damaged files
@@ -66,9 +66,9 @@ def _decode(encoded: Encoded, image_size: int | None) -> Pixels:
     return np.asarray(_square(plain, image_size) if image_size else plain)
 
 
-def grey_or_color(image: Image.Image) -> Image.Image:
+def gray_or_color(image: Image.Image) -> Image.Image:
     """The image in mode L or RGB."""
-    if image.mode in _GREY:
+    if image.mode in _GRAY:
         return image.convert("L")
     if image.mode.startswith("I"):
         values = np.asarray(image)
@@ -78,12 +78,12 @@ def grey_or_color(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ValueError("its values are floating-point numbers of no known range")
     if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")  # straight to RGB, Pillow warns where the palette has transparent colours
+        image = image.convert("RGBA")  # straight to RGB, Pillow warns where the palette has transparent colors
     return image.convert("RGB")
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side resized to `size` (bicubic), then the centre cut out."""
+    """The shorter side resized to `size` (bicubic), then the center cut out."""
     if image.size == (size, size):
         return image
     scale = size / min(image.size)

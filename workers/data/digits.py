@@ -12,7 +12,7 @@ from workers.data.split import shuffled
 
 
 def digits() -> Images:
-    """1,797 grey images of 1×8×8 pixels in 10 classes, 1,000 to train on and 797 to test, in a fixed order.
+    """1,797 gray images of 1×8×8 pixels in 10 classes, 1,000 to train on and 797 to test, in a fixed order.
 
     Source: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998); 0 to 16 becomes 0 to 255.
     """

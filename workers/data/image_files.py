@@ -169,7 +169,7 @@ class FileStream:
     """Training batches from files, as pure functions of (replicate, stage, i).
 
     Batches that are asked for one after the other are decoded ahead; any other costs the start of new workers.
-    Raises InputError for a batch size below 1 or augmentation or normalisation that does not fit.
+    Raises InputError for a batch size below 1 or augmentation or normalization that does not fit.
     """
 
     def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:

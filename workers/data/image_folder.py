@@ -25,7 +25,7 @@ def image_folder(
 ) -> ImageFiles:
     """The images under `path`/train/<class>/ and `path`/val/<class>/, as torchvision's ImageFolder finds them.
 
-    Evaluated on the centre square (224/256 of the shorter side), resized to `image_size`; `val` is the test set.
+    Evaluated on the center square (224/256 of the shorter side), resized to `image_size`; `val` is the test set.
     `train_images` and `test_images` take that many, evenly spaced in the order of paths, so of every class its share.
     Raises InputError for folders that are missing, empty or of different classes.
     """

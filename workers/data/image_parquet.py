@@ -38,7 +38,7 @@ def image_parquet(
     where there is no test set), their shards in the order of names. The image column holds encoded images (binary, or
     a struct with binary `bytes`), the label column whole numbers from 0; both are found by type and usual names where
     that is unambiguous. Images of one size stay as they are; `image_size` makes squares (shorter side, bicubic,
-    centre). Sets with any colour image are RGB, others grey. `train_images` and `test_images` take the first rows.
+    center). Sets with any color image are RGB, others gray. `train_images` and `test_images` take the first rows.
     Raises InputError for files, columns, labels or sizes that do not fit, BadInput for damaged files and images.
     """
     if image_size is not None and image_size < 1:

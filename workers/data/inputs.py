@@ -1,4 +1,4 @@
-"""From stored pixels to what a network sees: crop, flip and normalise whole batches on the device.
+"""From stored pixels to what a network sees: crop, flip and normalize whole batches on the device.
 
 Images are uint8 (N, H, W, C) in here, so that a pixel is one stretch of memory and the result needs no copy to be
 channels_last.

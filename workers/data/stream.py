@@ -23,7 +23,7 @@ class Stream:
     """Training batches of images in memory, as pure functions of (replicate, stage, i), made where the images lie.
 
     `images` are uint8 (N, C, H, W), best in channels_last (any other layout is copied once), `labels` int64 (N,) on
-    the same device. Raises InputError for a batch size below 1 or augmentation or normalisation that does not fit.
+    the same device. Raises InputError for a batch size below 1 or augmentation or normalization that does not fit.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, recipe: Recipe, replicate: int, stage: str) -> None:
@@ -48,9 +48,9 @@ class Stream:
 
 
 class Augmentation:
-    """Crops within padding, mirrors and normalises batches, the random part a pure function of (replicate, stage, i).
+    """Crops within padding, mirrors and normalizes batches, the random part a pure function of (replicate, stage, i).
 
-    Raises InputError for a padding below 0 or a normalisation that does not fit.
+    Raises InputError for a padding below 0 or a normalization that does not fit.
     """
 
     def __init__(self, recipe: Recipe, replicate: int, stage: str, channels: int, device: torch.device) -> None:
@@ -77,6 +77,6 @@ class Augmentation:
 
 
 def eval_inputs(images: Tensor, recipe: Recipe) -> Tensor:
-    """What a network sees of uint8 images (N, C, H, W) when it is evaluated: normalised, not augmented."""
+    """What a network sees of uint8 images (N, C, H, W) when it is evaluated: normalized, not augmented."""
     normalize = normalizer(recipe.normalization, images.shape[1], images.device)
     return normalize(images.permute(0, 2, 3, 1).contiguous())

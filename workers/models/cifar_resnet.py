@@ -6,13 +6,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workers.errors import InputError
-from workers.models.layers import batch_norm, conv, conv_norm, initialise
+from workers.models.layers import batch_norm, conv, conv_norm, initialize
 
 BATCH_NORM_MOMENTUM = 0.003
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions around a shortcut, normalised before and rectified after the sum."""
+    """Two 3×3 convolutions around a shortcut, normalized before and rectified after the sum."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int, project: bool) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def cifar_resnet(*, depth: int, width: int = 16, input_shape: tuple[int, int, in
     """A post-activation ResNet of depth 6n+2 (Renda et al. 2020 and its code; He et al. 2016, section 4.2).
 
     It departs from He et al. in a 1×1 projection shortcut in the first block of every stage, BatchNorm momentum
-    0.003, and convolutions initialised by LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 of the
+    0.003, and convolutions initialized by LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 of the
     underlying normal's). Raises InputError for another depth or a width below 1.
     """
     if depth < 8 or depth % 6 != 2:
@@ -68,7 +68,7 @@ def cifar_resnet(*, depth: int, width: int = 16, input_shape: tuple[int, int, in
     if width < 1:
         raise InputError(f"`width` of a CIFAR ResNet must be at least 1, not {width}")
     network = CifarResNet((depth - 2) // 6, width, input_shape[0], classes)
-    initialise(network, network.classifier)
+    initialize(network, network.classifier)
     return network
 
 

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from workers.errors import InputError
-from workers.models.layers import batch_norm, conv, conv_norm, initialise
+from workers.models.layers import batch_norm, conv, conv_norm, initialize
 
 BATCH_NORM_MOMENTUM = 0.1
 BLOCKS = (3, 4, 6, 3)
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions around a shortcut, normalised before and rectified after the sum."""
+    """Two 3×3 convolutions around a shortcut, normalized before and rectified after the sum."""
 
     expansion = 1
 
@@ -95,14 +95,14 @@ def imagenet_resnet(*, depth: int, input_shape: tuple[int, int, int], classes: i
     """ResNet-34 or -50, version 1.5 (Renda et al. 2020, from its code; He et al. 2016, table 1).
 
     The first block of every stage projects its shortcut; the scale of the last BatchNorm of each block begins at 0;
-    convolutions are initialised by LeCun's truncated normal. 21,783,744 and 25,502,912 prunable weights for 1,000
+    convolutions are initialized by LeCun's truncated normal. 21,783,744 and 25,502,912 prunable weights for 1,000
     classes. Raises InputError for another depth.
     """
     blocks: dict[int, type[BasicBlock] | type[Bottleneck]] = {34: BasicBlock, 50: Bottleneck}
     if depth not in blocks:
         raise InputError(f"`depth` of an ImageNet ResNet must be 34 or 50, not {depth}")
     network = ImageNetResNet(blocks[depth], input_shape[0], classes)
-    initialise(network, network.classifier)
+    initialize(network, network.classifier)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, BasicBlock | Bottleneck):

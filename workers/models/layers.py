@@ -1,4 +1,4 @@
-"""Layers and initialisation that the networks of the rewinding study share."""
+"""Layers and initialization that the networks of the rewinding study share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int, stride: int, mom
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, classifier: nn.Linear) -> None:
+def initialize(network: nn.Module, classifier: nn.Linear) -> None:
     """Draw the weights as the study does (Renda et al. 2020, from its code).
 
     Convolutions from LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 of the underlying normal's),

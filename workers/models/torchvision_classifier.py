@@ -16,9 +16,9 @@ from workers.torchvision_import import torchvision
 def torchvision_classifier(
     *, model: str, input_shape: tuple[int, int, int], classes: int, **arguments: Any
 ) -> nn.Module:
-    """`torchvision.models.<model>` with its keyword arguments, freshly initialised: weights are never downloaded.
+    """`torchvision.models.<model>` with its keyword arguments, freshly initialized: weights are never downloaded.
 
-    Grey images are given to it on all three channels. Raises InputError for a name that is no classifier, for
+    Gray images are given to it on all three channels. Raises InputError for a name that is no classifier, for
     arguments that it does not take, and for images of neither one nor three channels.
     """
     models = torchvision("models")
@@ -45,7 +45,7 @@ def torchvision_classifier(
         if name not in known:  # some of torchvision's classes take and ignore whatever they are given
             raise InputError(f"torchvision's `{model}` has no argument `{name}`", hint=closest(name, known))
     if channels == 1:
-        network.register_forward_pre_hook(_repeat_grey)
+        network.register_forward_pre_hook(_repeat_gray)
     return network
 
 
@@ -58,5 +58,5 @@ def _arguments(network: type[nn.Module]) -> list[str]:
     return sorted(names - {"weights", "progress", "num_classes", "args", "kwargs"})
 
 
-def _repeat_grey(network: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+def _repeat_gray(network: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
     return (inputs[0].expand(-1, 3, -1, -1),)

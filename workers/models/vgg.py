@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from workers.models.layers import conv_norm, initialise
+from workers.models.layers import conv_norm, initialize
 
 BATCH_NORM_MOMENTUM = 0.003
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -12,7 +12,7 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 class VGG(nn.Module):
-    """Convolutions, each normalised and rectified, in stages that halve the image; then one linear layer.
+    """Convolutions, each normalized and rectified, in stages that halve the image; then one linear layer.
 
     Maps float (N, channels, H, W), H and W at least 32 pixels, to logits (N, classes).
     """
@@ -36,8 +36,8 @@ class VGG(nn.Module):
 def vgg16(*, input_shape: tuple[int, int, int], classes: int) -> VGG:
     """VGG-16 with BatchNorm and a single linear layer instead of three (Renda et al. 2020, from its code: `16_nofc`).
 
-    14,715,584 prunable weights for 10 classes. Initialised like the study's ResNets.
+    14,715,584 prunable weights for 10 classes. Initialized like the study's ResNets.
     """
     network = VGG(input_shape[0], classes)
-    initialise(network, network.classifier)
+    initialize(network, network.classifier)
     return network

@@ -1,4 +1,4 @@
-"""One execution of a trial: chunk by chunk, with its log, its time limit, and an end that says how it went."""
+"""One execution of a trial: in chunks, with a log and a time limit. Says how it ended."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ from workers.training.outcomes import failure_of, is_disk_full
 from workers.trial import Job, trial_id
 
 LONGEST_GRACE = 30.0
-"""How long (at most; at most its time limit again) a chunk may take to come back once a trial's time is up."""
+"""The most seconds that a chunk may take to return once the time limit is reached (and no more than that limit)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """What ends an attempt early: `timeout` seconds of it, or a driver that is gone (see `workers.store.lease`)."""
+    """What ends an attempt early: `timeout` seconds, or a driver that has lost its `lease` (its token).
+
+    `period` is how often (seconds) the lease is checked: see `workers.store.lease`.
+    """
 
     lease: str
     period: float = PERIOD
@@ -73,14 +76,14 @@ class Attempt:
         self._ended = False
 
     def interrupt(self, reason: str) -> None:
-        """Have the state saved and the attempt ended at the end of the chunk; safe in a signal handler."""
+        """Save the state and end the attempt at the end of this chunk. Safe in a signal handler."""
         self._interrupted = reason
 
     @contextlib.contextmanager
     def ended_if_hung(self) -> Iterator[None]:
-        """End this process if the block does not come back in time: `timeout`, looked at between chunks, and a grace.
+        """End this process if the block takes longer than what is left of `timeout`, plus a grace period.
 
-        The log then says where it hung. For workers that are processes of their own.
+        The log then says where it hung. Only for workers that have a process to themselves.
         """
         if self._bounds.timeout is None:
             yield
@@ -115,12 +118,12 @@ class Attempt:
         return ending
 
     def close(self) -> None:
-        """End the attempt here, if it has not ended, and save its state, if that can be done."""
+        """Save the state if possible, and end the attempt if it has not ended."""
         with self._log.recording(), contextlib.suppress(OSError):
             self._chunks.close()
         if not self._ended:
             self._ended = True
-            self._log.end("interrupted", self.step, self._interrupted or "its driver stops")
+            self._log.end("interrupted", self.step, self._interrupted or "the driver stops")
 
     def _log_end(self, ending: Ending) -> None:
         if ending.failure is not None:
@@ -142,7 +145,7 @@ class Attempt:
                     return Ending("interrupted", step)
                 if time.monotonic() >= deadline:
                     return None
-        except (Exception, SystemExit) as error:  # code of the user's own may exit
+        except (Exception, SystemExit) as error:  # the user's code may exit
             failure = failure_of(error, self.step, self._log.path)
             return Ending("disk_full" if is_disk_full(error) else failure.outcome, self.step, failure)
         return Ending("done", self._job.last_step)
@@ -151,6 +154,6 @@ class Attempt:
         timeout = self._bounds.timeout
         if timeout is not None and time.monotonic() - self._begun > timeout:
             self._chunks.close()
-            raise TimedOut(f"it was not done after {timeout:,.0f} s", hint="`limits: trial_timeout` says how long")
+            raise TimedOut(f"timed out after {timeout:,.0f} s", hint="raise `limits.trial_timeout` in the sweep file")
         if self._watch.orphaned:
-            self.interrupt("its driver is gone")
+            self.interrupt("the driver is gone")

@@ -1,4 +1,4 @@
-"""What a network costs for one image: multiply-adds, and the FLOPs that the rewinding study counts."""
+"""What a network costs for one image: multiply-adds, and FLOPs as the rewinding study counts them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from workers.models.modes import inference
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """Of the dense network, for one image.
+    """The costs of a dense network for one image.
 
-    `multiply_adds` is of the whole network, `per_layer` of each weight that is multiplied with, by its name.
-    `paper_flops` is the study's own count; `paper_per_layer` is the part of it that a layer's weights are responsible
-    for.
+    `multiply_adds` is for the whole network, `per_layer` for each weight that is a factor, by name. `paper_flops` is
+    the study's count, `paper_per_layer` the part of it that each weight is responsible for.
     """
 
     multiply_adds: float
@@ -32,15 +31,15 @@ class Costs:
 
 
 def costs(network: nn.Module, input_shape: tuple[int, int, int]) -> Costs:
-    """Count one forward pass of an image of `input_shape` (channels, height, width). The network is left as it was.
+    """Count one forward pass of an image of `input_shape` (channels, height, width). Does not change the network.
 
-    Multiply-adds are half of what torch's FLOP formulas give. The study's FLOPs (its counter is not released, the
-    rule is inferred from its data and gives them exactly) are a convolution's multiply-adds plus 2 for each of its
-    outputs if it is 1×1, else 4; and for a linear layer two for each multiply-add plus one for each output.
+    Multiply-adds are half of what torch's FLOP formulas give. The study's counter is not released; this rule is
+    inferred from its data and reproduces them exactly. A convolution counts its multiply-adds, plus 2 for each output
+    if it is 1×1 and 4 otherwise; a linear layer counts 2 for each multiply-add, plus 1 for each output.
     """
     device = next(network.parameters()).device
     fast_attention = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # one kernel for it all, that nobody can look into
+    torch.backends.mha.set_fastpath_enabled(False)  # a fused kernel that hides its operations
     try:
         with inference(network), _Counter(network) as counter:
             network(torch.zeros((1, *input_shape), device=device))
@@ -55,7 +54,7 @@ def costs(network: nn.Module, input_shape: tuple[int, int, int]) -> Costs:
 
 
 class _Counter(TorchDispatchMode):
-    """Adds up what matrix products and convolutions cost, by the parameter that is a factor in them."""
+    """Adds up the costs of matrix products and convolutions, by the parameter that is a factor in them."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -88,9 +87,9 @@ class _Counter(TorchDispatchMode):
 
 
 def sparse(dense: Costs, densities: Mapping[str, float]) -> tuple[float, float]:
-    """Multiply-adds and paper FLOPs if absent weights cost nothing (theoretical: no hardware skips them all).
+    """Multiply-adds and paper FLOPs if pruned weights cost nothing (theoretical: no hardware skips them all).
 
-    `densities` are shares of 1 by weight name; layers that it lacks, and everything that is no weight, count in full.
+    `densities` are fractions of 1 by weight name; weights without one, and whatever is not a weight, count in full.
     """
     spared = math.fsum((1 - density) * dense.per_layer.get(name, 0) for name, density in densities.items())
     paper_spared = math.fsum((1 - density) * dense.paper_per_layer.get(name, 0) for name, density in densities.items())
@@ -98,7 +97,7 @@ def sparse(dense: Costs, densities: Mapping[str, float]) -> tuple[float, float]:
 
 
 def _paper_flops(weight: Tensor, multiply_adds: float, outputs: int) -> tuple[float, float]:
-    """What a layer's weights cost, and what its outputs cost beside."""
+    """What a layer's weights cost, and what its outputs cost in addition."""
     if weight.ndim == 2:
         return 2 * multiply_adds, outputs
     pointwise = all(size == 1 for size in weight.shape[2:])

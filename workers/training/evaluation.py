@@ -1,4 +1,4 @@
-"""Accuracy and loss of a network, on validation and on test images."""
+"""Accuracy and loss of a network on validation and test images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.trial import Evaluation, Recipe
 
 
 class Scores(NamedTuple):
-    """Accuracies are correct images over images; losses are mean cross-entropies, never label-smoothed."""
+    """Accuracies are fractions of 1; losses are mean cross-entropies, never label-smoothed."""
 
     validation_accuracy: float
     validation_loss: float
@@ -30,13 +30,14 @@ class Scores(NamedTuple):
 
 
 def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluation, stream: Batches) -> Scores:
-    """Score a network as it stands; it is left as it was.
+    """Score a network without changing it.
 
-    Validation images are a share of the test set, or those held out from training if the share is None; InputError if
-    then none are. `stream` gives the training batches where BatchNorm statistics are to be estimated anew (on a copy).
+    Validation images are a share of the test set, or those held out from training if the share is None. `stream` has
+    the training batches from which BatchNorm statistics are estimated again, if asked for, on a copy.
+    Raises InputError if there are no validation images.
     """
     if evaluation.batch_norm_batches:
-        network = reestimated(network, stream, recipe, evaluation.batch_norm_batches)
+        network = with_new_statistics(network, stream, recipe, evaluation.batch_norm_batches)
     if evaluation.validation_share is not None:
         validation = data.test.select(validation_indices(len(data.test), evaluation.validation_share))
         test = data.test.select(test_indices(len(data.test), evaluation.validation_share))
@@ -44,8 +45,8 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
         validation, test = data.heldout, data.test
     else:
         raise InputError(
-            "there are no images to validate on",
-            hint="hold some out of training, or validate on a share of the test set",
+            "no validation images: none are held out of training, and no share of the test set is used",
+            hint="hold images out of training with `holdout`, or validate on a share of the test set",
         )
     return Scores(*score(network, validation, recipe), *score(network, test, recipe))
 
@@ -66,8 +67,8 @@ def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float,
     return correct.item() / len(part), loss.item() / len(part), len(part)
 
 
-def reestimated(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> nn.Module:
-    """A copy whose BatchNorm statistics are averages over the first `batches` batches of a stream, equally weighted."""
+def with_new_statistics(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> nn.Module:
+    """A copy whose BatchNorm statistics are averages over a stream's first `batches` batches, weighted equally."""
     network = copy.deepcopy(network)
     with inference(network):
         for module in network.modules():

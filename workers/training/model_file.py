@@ -1,4 +1,4 @@
-"""A trained network to take away: its weights and masks as a plain safetensors file."""
+"""A trained network for use elsewhere: its weights and masks as a plain safetensors file."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from workers.training.state import parse_state
 from workers.trial import Stop
 
 MASK = ".mask"
-"""Follows the name of a parameter in the name of its mask."""
+"""The name of a mask is that of its parameter, followed by this."""
 
 
 class ModelFile(NamedTuple):
-    """The bytes of a file, and the parameter that each mask in it is of."""
+    """The bytes of a file, and the parameter of each mask in it."""
 
     data: bytes
     masks: dict[str, str]
 
 
 def model_file(checkpoint_bytes: bytes, path: str, stop: Stop) -> ModelFile:
-    """The network in a stop's checkpoint: its whole `state_dict()`, pruned weights exactly zero, and beside it a
-    boolean mask of each pruned parameter (True: kept).
+    """The network in a stop's checkpoint: its whole `state_dict()`, pruned weights exactly zero, and a boolean mask of
+    each pruned parameter (True: kept).
 
-    Raises CorruptFile for bytes that are no such checkpoint (`path` is what it calls them), InputError for a network
-    that has something of the name of a mask.
+    Raises CorruptFile (which names `path`) for anything but that checkpoint, InputError if the network has a tensor
+    with the name of a mask.
     """
     state = parse_state(checkpoint_bytes, path, stop)
     masks = {f"{name}{MASK}": mask for name, mask in state.masks.items()}
     if taken := sorted(masks.keys() & state.model.keys()):
         raise InputError(
-            f"the network has a tensor `{taken[0]}`, which is what its file calls a mask", hint="name it otherwise"
+            f"the network has a tensor with the name of a mask: `{taken[0]}`", hint="rename it in the network"
         )
-    data = save({**state.model, **masks}, {"format": "pt"})  # a second entry would be written in any order
+    data = save({**state.model, **masks}, {"format": "pt"})  # with two entries, their order in the file would vary
     return ModelFile(data, {mask: mask.removesuffix(MASK) for mask in sorted(masks)})

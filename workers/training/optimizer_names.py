@@ -1,6 +1,6 @@
-"""What torch.optim has, known without importing torch: enough to mend a misspelt name before anything starts.
+"""The names in torch.optim, without importing torch: enough to correct a misspelled one before anything starts.
 
-What is not listed is not refused for it: a newer torch may have it, and `workers.training.optimizers` looks.
+A name that is not listed is not refused: a newer torch may have it, and `workers.training.optimizers` checks.
 """
 
 _OF_ALL = ("maximize", "foreach", "capturable", "differentiable", "fused", "weight_decay", "eps")
@@ -20,4 +20,4 @@ OPTIMIZER_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "Rprop": ("etas", "step_sizes", *_OF_ALL),
     "SGD": ("momentum", "dampening", "nesterov", *_OF_ALL),
 }
-"""The optimisers that can be used, and their arguments besides `lr`."""
+"""The optimizers that can be used, and their arguments besides `lr`."""

@@ -1,4 +1,4 @@
-"""Any optimiser of torch.optim that steps on dense gradients, as a recipe asks for it."""
+"""The optimizers of torch.optim that work on dense gradients, as a recipe sets them up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.errors import InputError
-from workers.registry import misspelt
+from workers.registry import misspelled
 from workers.trial import Recipe
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -22,12 +22,12 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 
 def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimiser over all parameters of a network, at learning rate 0: the schedule sets it every step.
+    """The recipe's optimizer over all parameters of a network, at learning rate 0: the schedule sets it at every step.
 
-    Parameters keep the network's order, in one group; without `decay_batch_norm`, the weights and biases of
-    BatchNorm are in a second one that does not decay (biases of other layers do, as in the paper's ImageNet recipe).
-    Raises InputError for an unknown optimiser or argument, a value that it refuses, and optimisers that need a
-    closure or sparse gradients.
+    Parameters keep the network's order, in one group; without `decay_batch_norm`, the weights and biases of BatchNorm
+    are in a second group that does not decay (biases of other layers do, as in the paper's ImageNet recipe). Raises
+    InputError for an unknown optimizer or argument, a refused value, and optimizers that need a closure or sparse
+    gradients.
     """
     optimizer = _optimizer_class(recipe.optimizer)
     _check_arguments(recipe, optimizer)
@@ -39,15 +39,15 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     try:
         return optimizer(groups, lr=0.0, **(_quickest(optimizer) | recipe.optimizer_arguments))  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:
-        given = ", ".join(f"{key}: {value!r}" for key, value in recipe.optimizer_arguments.items())
+        arguments = ", ".join(f"{key}: {value!r}" for key, value in recipe.optimizer_arguments.items())
         raise InputError(
-            f"optimizer `{recipe.optimizer}` cannot be used with {given or 'no arguments'}: {error}",
-            hint="`torch.optim` says what each argument can be",
+            f"optimizer `{recipe.optimizer}` cannot be used with {arguments or 'no arguments'}: {error}",
+            hint="see the documentation of `torch.optim` for what each argument can be",
         ) from error
 
 
 def _quickest(optimizer: type[torch.optim.Optimizer]) -> dict[str, Any]:
-    """One kernel for all parameters, where torch has it: a third of the time of small networks' steps."""
+    """One kernel for all parameters, where torch has one: it takes a third of the time in steps of small networks."""
     return {"fused": True} if "fused" in inspect.signature(optimizer).parameters else {}
 
 
@@ -60,31 +60,30 @@ def _spare_batch_norm(network: nn.Module) -> list[dict[str, Any]]:
 
 def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if name not in OPTIMIZERS:
-        near = misspelt(name, OPTIMIZERS)
+        near = misspelled(name, OPTIMIZERS)
         meant = f"did you mean `{near}`? " if near else ""
         raise InputError(f"unknown optimizer `{name}`", hint=f"{meant}torch.optim has {', '.join(OPTIMIZERS)}")
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise InputError(
-            f"optimizer `{name}` evaluates the loss several times a step, and trials evaluate it once",
-            hint="take another one, such as `SGD` or `AdamW`",
+            f"optimizer `{name}` cannot be used: it evaluates the loss several times a step",
+            hint="choose another one, such as `SGD` or `AdamW`",
         )
     if optimizer is torch.optim.SparseAdam:
-        raise InputError(
-            f"optimizer `{name}` needs sparse gradients, and these networks have dense ones", hint="take `Adam`"
-        )
+        raise InputError(f"optimizer `{name}` cannot be used: it needs sparse gradients", hint="choose `Adam`")
     return optimizer
 
 
 def _check_arguments(recipe: Recipe, optimizer: type[torch.optim.Optimizer]) -> None:
-    known = [name for name in inspect.signature(optimizer).parameters if name not in ("params", "lr")]
+    arguments = [name for name in inspect.signature(optimizer).parameters if name not in ("params", "lr")]
     for name in recipe.optimizer_arguments:
         if name == "lr":
-            raise InputError(f"`lr` is no argument of optimizer `{recipe.optimizer}` here: the schedule sets it")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            raise InputError(f"`lr` cannot be given to optimizer `{recipe.optimizer}`: the schedule sets it")
+        if name not in arguments:
+            near = difflib.get_close_matches(name, arguments, n=1)
             meant = f"did you mean `{near[0]}`? " if near else ""
             raise InputError(
-                f"optimizer `{recipe.optimizer}` has no argument `{name}`", hint=f"{meant}It has {', '.join(known)}"
+                f"optimizer `{recipe.optimizer}` has no argument `{name}`",
+                hint=f"{meant}its arguments are {', '.join(arguments)}",
             )

@@ -15,7 +15,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """The class of a failure."""
+    """The class of the failure that an exception stands for."""
     if isinstance(error, TrialError):
         return error.outcome
     if isinstance(error, InputError):
@@ -28,14 +28,14 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether a failure says nothing about the trial: there was no room to write its results."""
+    """Whether an attempt ended because the store is full, which says nothing about its trial."""
     return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 def failure_of(error: BaseException, step: int | None, log: str | None = None) -> Failure:
-    """The failure of an attempt that an exception ended, at a step (unless the exception knows better).
+    """The failure of an attempt that an exception ended, at the exception's step or else at `step`.
 
-    `log` is the path of the attempt's log. Exceptions that prunesweep does not raise on purpose keep their traceback.
+    `log` is the path of the attempt's log. Unexpected exceptions keep their traceback.
     """
     step_of_error = getattr(error, "step", None)
     failure = Failure(
@@ -52,8 +52,8 @@ def failure_of(error: BaseException, step: int | None, log: str | None = None) -
 
 
 def lost_worker(step: int | None) -> Failure:
-    """The failure of a trial whose worker process or machine went away."""
-    reason = "its worker was lost (killed, crashed, or its machine went away)"
+    """The failure of a trial whose worker process or machine is gone."""
+    reason = "the worker was lost: it was killed, it crashed, or its machine is gone"
     return Failure(outcome="lost_worker", reason=reason, step=step, at=_now())
 
 

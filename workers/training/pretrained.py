@@ -1,4 +1,4 @@
-"""Dense networks that were trained elsewhere, as safetensors files. Pickles are never opened: they can run code."""
+"""Dense networks that were trained elsewhere, as safetensors files. Never opens pickles: they can run code."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from torch import nn
 from workers.errors import BadInput, InputError
 from workers.trial import Pretrained
 
-_COUNTERS = "num_batches_tracked"  # BatchNorm counts for nothing but averages without momentum; often left out
+_COUNTERS = "num_batches_tracked"  # of BatchNorm, used only without momentum; files often lack it
 
 
 def describe_weights(path: str, network: nn.Module) -> str:
     """The checksum of a file that fits a network: `sha256:` and 32 hexadecimal digits.
 
-    Raises InputError for a file that is missing, no safetensors file, or has other tensors than the network.
+    Raises InputError for a file that is missing, is not a safetensors file, or has other tensors than the network.
     """
     data = _bytes(path)
     try:
         with safe_open(path, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise InputError(f"`{path}` is no safetensors file: {error}") from error
+        raise InputError(f"`{path}` is not a safetensors file: {error}") from error
     _check_fits(path, shapes, network)
     return _checksum(data)
 
 
 def read_weights(pretrained: Pretrained, network: nn.Module) -> dict[str, torch.Tensor]:
-    """A network's whole state from the file that a trial names. Raises BadInput if it is not what was planned with."""
+    """A network's whole state from the file that a trial names. Raises BadInput if the file has changed since."""
     try:
         data = _bytes(pretrained.path)
         if _checksum(data) != pretrained.checksum:
             raise BadInput(
-                f"`{pretrained.path}` changed since the sweep was planned: its checksum is `{_checksum(data)}`, "
+                f"`{pretrained.path}` has changed since the sweep was planned: its checksum is `{_checksum(data)}`, "
                 f"not `{pretrained.checksum}`",
-                hint="bring the old file back, or plan the sweep in another store",
+                hint="restore the old file, or use another store",
             )
         tensors = load(data)
         _check_fits(pretrained.path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, network)
@@ -53,7 +53,7 @@ def _bytes(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise InputError(f"cannot read `{path}`: {error.strerror}", hint="`dense.from` names it") from error
+        raise InputError(f"cannot read `{path}`: {error.strerror}", hint="check the path in `dense.from`") from error
 
 
 def _checksum(data: bytes) -> str:
@@ -61,18 +61,22 @@ def _checksum(data: bytes) -> str:
 
 
 def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Module) -> None:
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    missing = [name for name in wanted if name not in shapes and not name.endswith(_COUNTERS)]
-    unknown = [name for name in shapes if name not in wanted]
-    if missing or unknown:
-        parts = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it also has {_some(unknown)}"] * bool(unknown)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    missing = [name for name in expected if name not in shapes and not name.endswith(_COUNTERS)]
+    unknown = [name for name in shapes if name not in expected]
+    differences = []
+    if missing:
+        differences.append(f"it lacks {_some(missing)}")
+    if unknown:
+        differences.append(f"it also has {_some(unknown)}")
+    if differences:
         raise InputError(
-            f"`{path}` does not fit the network: {'; '.join(parts)}",
+            f"`{path}` does not fit the network: {'; '.join(differences)}",
             hint="its names must be those of the network's `state_dict()`",
         )
     for name, shape in shapes.items():
-        if shape != wanted[name]:
-            raise InputError(f"`{path}` does not fit the network: `{name}` has the shape {shape}, not {wanted[name]}")
+        if shape != expected[name]:
+            raise InputError(f"`{path}` does not fit the network: `{name}` has shape {shape}, not {expected[name]}")
 
 
 def _some(names: list[str]) -> str:

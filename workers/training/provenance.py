@@ -1,4 +1,4 @@
-"""Where and with what a record was made."""
+"""Where a record was made, and with which hardware and versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """The record's columns that say where it was made. `commit` is None outside a git checkout of prunesweep."""
+    """The columns of a record that say where it was made. `commit` is None outside a git checkout of prunesweep."""
     return {
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
@@ -41,7 +41,7 @@ def _commit() -> str | None:
     try:
         command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=12", "--dirty=+"]
         environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, env=environment, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=5, env=environment, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    return (process.stdout.strip() or None) if process.returncode == 0 else None

@@ -1,7 +1,8 @@
-"""The training loop's body: one optimiser step of a trial, exactly repeatable.
+"""The body of the training loop: one optimizer step of a trial, exactly repeatable.
 
-Everything random is a pure function of (replicate, stage, step), so a training that is stopped at any step and
-continued, in any process, ends in the same bits as one that was not (same kind of hardware, threads, versions).
+Everything random is a pure function of (replicate, stage, step). So a trial that is stopped at any step and continued
+in any process ends with the same bits as one that never stopped (on the same kind of hardware, with the same number
+of threads and the same versions).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from workers.trial import Pruning, Recipe, Stop, Trial, trial_id
 
 
 def configure(recipe: Recipe) -> None:
-    """Set this process up for repeatable numbers. Cheap, and called before every trial."""
+    """Set this process up for repeatable numbers. It is cheap, and called before every trial."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
@@ -39,9 +40,9 @@ def configure(recipe: Recipe) -> None:
 
 
 class Trainer:
-    """A trial on its way: network, optimiser, masks and data stream on one device.
+    """A trial in training: network, optimizer, masks and data stream on one device.
 
-    Begins freshly initialised at step 0; `begin` and `restore` put it where the trial starts or was interrupted.
+    It is freshly initialized at step 0; `begin` sets the trial's start state, `restore` a state where it stopped.
     """
 
     def __init__(self, trial: Trial, data: Data, device: torch.device) -> None:
@@ -64,16 +65,16 @@ class Trainer:
 
     @property
     def epochs(self) -> float:
-        """Epochs trained in this trial."""
+        """Epochs of this trial so far."""
         return float(self.step / self.stream.steps_per_epoch)
 
     @property
     def learning_rate(self) -> float | None:
-        """The rate of the last step, None before the first."""
+        """The learning rate of the last step, None before the first."""
         return self._rate(self.step - 1) if self.step else None
 
     def begin(self, parents: Mapping[Stop, State]) -> None:
-        """Take over the start state and make the mask. `parents` holds the state of each of the trial's parents."""
+        """Copy the start state and make the mask. `parents` has the state of each parent of the trial."""
         if self.trial.pretrained is not None:
             self._load(read_weights(self.trial.pretrained, self.model), {})
         if self.trial.start is not None:
@@ -82,27 +83,27 @@ class Trainer:
             self.history.start_digest = start.digest()
         if self.trial.mask is not None:
             rule = self.trial.mask
-            source = parents[rule.source]
-            weights = {name: source.model[name] for name in self.weights}
+            parent = parents[rule.source]
+            weights = {name: parent.model[name] for name in self.weights}
             random = torch.Generator().manual_seed(seed(self.trial.replicate, self.trial.pruning_round, "mask"))
-            masks = prune(weights, source.masks, rule, random)
+            masks = prune(weights, parent.masks, rule, random)
             if self.trial.rate_floor is not None:
                 lowest = float(self.trial.rate_floor)
-                self.history.rate_factor = rate_factor(weights, source.masks, masks, lowest)
+                self.history.rate_factor = rate_factor(weights, parent.masks, masks, lowest)
             self._use_masks(masks)
             self._apply_masks()
-            self.history.mask_digest = source.digest()
+            self.history.mask_digest = parent.digest()
         self.step = 0
 
     def restore(self, state: State) -> None:
-        """Go on from a state of this very trial."""
+        """Continue from a state of the same trial."""
         self._load(state.model, state.optimizer)
         self._use_masks(state.masks)
         self.step = state.step
         self.history = copy.deepcopy(state.history)
 
     def advance(self) -> None:
-        """One optimiser step. Raises Diverged before a loss that is not finite can touch the weights (CPU)."""
+        """Take one optimizer step. On a CPU, raises Diverged before a loss that is not finite reaches the weights."""
         inputs, labels = self.stream.batch(self.step)
         learning_rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
@@ -129,13 +130,13 @@ class Trainer:
 
     def _seed(self, number: int) -> None:
         torch.default_generator.manual_seed(number)
-        if self.device.type == "cuda":  # asked first: without CUDA, torch formats a stack trace for later (0.5 ms)
+        if self.device.type == "cuda":  # without CUDA, the call would format a stack trace (0.5 ms)
             torch.cuda.manual_seed(number)
 
     def settle(self) -> None:
-        """Read the losses of the steps since the last call: on a GPU that waits for it, so once a chunk.
+        """Read the losses of the steps since the last call: once a chunk, because it waits for the GPU.
 
-        Raises Diverged at the first that is not finite; nothing of a chunk that held one is ever saved.
+        Raises Diverged at the first loss that is not finite; no state of a chunk with one is ever saved.
         """
         pending, self._pending = self._pending, []
         if not pending:
@@ -146,51 +147,55 @@ class Trainer:
         for index, (loss, count, (_, _, images)) in enumerate(zip(losses, counts, pending, strict=True)):
             if not math.isfinite(loss):
                 before = self.history.last_loss
-                last = f"last finite loss {before:.6g}" if before is not None else "no finite loss yet"
-                raise Diverged(f"loss is {loss} at step {first + index:,}; {last}", first + index)
+                last = f"last finite loss {before:.6g}" if before is not None else "no finite loss before"
+                raise Diverged(f"the loss at step {first + index:,} is not finite ({last}): {loss}", first + index)
             self.history.last_loss = loss
             self.history.losses += loss * images
             self.history.correct += count
             self.history.images += images
 
     def state(self) -> State:
-        """A copy of the whole state. Raises Diverged if a weight is not finite."""
+        """A copy of the whole state. Raises Diverged if a parameter or buffer is not finite."""
         self.settle()
-        model = {name: _own(tensor) for name, tensor in self.model.state_dict().items()}
+        model = {name: _copy(tensor) for name, tensor in self.model.state_dict().items()}
         for name, tensor in model.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise Diverged(f"`{name}` is not finite after step {self.step:,}", self.step)
+                raise Diverged(f"parameter `{name}` is not finite after step {self.step:,}", self.step)
         optimizer = {
             int(index): {
-                key: _own(value) if isinstance(value, torch.Tensor) else value
+                key: _copy(value) if isinstance(value, torch.Tensor) else value
                 for key, value in slots.items()
                 if value is not None
             }
             for index, slots in self.optimizer.state_dict()["state"].items()
         }
-        masks = {name: _own(mask) for name, mask in self.masks.items()}
+        masks = {name: _copy(mask) for name, mask in self.masks.items()}
         return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.history))
 
     def _rate(self, step: int) -> float:
         return schedules.rate(self.trial.rates, step) * self.history.rate_factor
 
     def _load(self, model: Mapping[str, torch.Tensor], optimizer: Mapping[int, Mapping]) -> None:
-        """Copy a state in: `Optimizer.load_state_dict` would otherwise alias the tensors it is given."""
+        """Load a copy of a state: `Optimizer.load_state_dict` alone would share its tensors."""
         try:
             self.model.load_state_dict(dict(model))
         except RuntimeError as error:
-            raise BadInput(f"the parent's state does not fit this network: {error}") from error
-        slots = {index: {key: _as(value, self.parameters[index]) for key, value in entries.items()}
-                 for index, entries in optimizer.items()}  # fmt: skip
+            raise BadInput(f"the state of the parent does not fit this network: {error}") from error
+        slots = {
+            index: {key: _like(value, self.parameters[index]) for key, value in entries.items()}
+            for index, entries in optimizer.items()
+        }
         self.optimizer.load_state_dict({"state": slots, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def _use_masks(self, masks: Mapping[str, torch.Tensor]) -> None:
         self.masks = {name: mask.to(self.device) for name, mask in masks.items()}
-        self._masked_weights = [self.weights[name] for name in self.masks]
-        self._factors = [_as(self.masks[name].to(self.weights[name].dtype), self.weights[name]) for name in self.masks]
+        masked = {name: self.weights[name] for name in self.masks}
+        self._masked_weights = list(masked.values())
+        self._factors = [_like(self.masks[name].to(weight.dtype), weight) for name, weight in masked.items()]
 
     def _mask_gradients(self) -> None:
-        used = [(w.grad, f) for w, f in zip(self._masked_weights, self._factors, strict=True) if w.grad is not None]
+        masked = zip(self._masked_weights, self._factors, strict=True)
+        used = [(weight.grad, factor) for weight, factor in masked if weight.grad is not None]
         torch._foreach_mul_([gradient for gradient, _ in used], [factor for _, factor in used])
 
     @torch.no_grad()
@@ -211,13 +216,13 @@ class Trainer:
         history.losses, history.correct, history.images = 0.0, 0, 0
 
 
-def _own(tensor: torch.Tensor) -> torch.Tensor:
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
     """A contiguous copy on the CPU that shares no memory."""
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _as(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """A copy; tensors of a parameter's shape get its device and memory layout."""
+def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A copy; a tensor of the parameter's shape gets its device and memory layout."""
     if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
         return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
     return value.clone() if isinstance(value, torch.Tensor) else value

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from workers.data.crops import centre_box, random_box, read
+from workers.data.crops import center_box, random_box, read
 from workers.data.image_files import EVALUATION_BATCH, ImageFiles
 from workers.data.image_folder import image_folder
 from workers.data.images import load_facts, open_data
@@ -46,7 +46,7 @@ PLAIN = Recipe(batch_size=16, optimizer="SGD", normalization="none")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 training and 130 test images of three digits, PNG or JPEG, grey or colour, wider or higher than long."""
+    """40 training and 130 test images of three digits, PNG or JPEG, gray or color, wider or higher than long."""
     path = tmp_path_factory.mktemp("digits")
     digits = load_digits(n_class=3)
     for index in range(170):
@@ -161,8 +161,8 @@ def test_labels_must_fit() -> None:
     ("size", "box"),
     [((256, 256), (16, 16, 240, 240)), ((500, 375), (86, 24, 414, 352)), ((1, 9), (0, 4, 1, 5))],
 )
-def test_the_centre_is_seven_eighths_of_the_shorter_side(size: tuple[int, int], box: tuple[int, ...]) -> None:
-    assert centre_box(*size) == box
+def test_the_center_is_seven_eighths_of_the_shorter_side(size: tuple[int, int], box: tuple[int, ...]) -> None:
+    assert center_box(*size) == box
 
 
 def test_random_boxes_by_hand() -> None:
@@ -171,7 +171,7 @@ def test_random_boxes_by_hand() -> None:
     assert random_box(100, 100, [[area, whole, 0.0, 0.999]]) == (0, 50, 50, 100)
     too_wide = [0.9999, 1.0, 0.0, 0.0]
     assert random_box(100, 100, [too_wide, [area, whole, 0.5, 0.5]]) == (25, 25, 75, 75)
-    assert random_box(100, 100, [too_wide] * 10) == centre_box(100, 100)
+    assert random_box(100, 100, [too_wide] * 10) == center_box(100, 100)
 
 
 def test_random_boxes_stay_inside_and_cover_all_areas() -> None:

@@ -28,7 +28,7 @@ def encode(pixels: Any, mode: str | None = None, kind: str = "PNG", **options: A
     return data.getvalue()
 
 
-def grey(value: int, height: int = 4, width: int = 4) -> np.ndarray:
+def gray(value: int, height: int = 4, width: int = 4) -> np.ndarray:
     return np.full((height, width), value, np.uint8)
 
 
@@ -51,11 +51,11 @@ def write_pair(folder: Path, train: list, test: list | None = None, **more: Any)
     return str(folder)
 
 
-PAIR = [encode(grey(10)), encode(grey(20))]
+PAIR = [encode(gray(10)), encode(gray(20))]
 
 
 def test_pixels_and_labels_arrive(tmp_path: Path) -> None:
-    images = image_parquet(path=write_pair(tmp_path, PAIR, [encode(grey(30))]))
+    images = image_parquet(path=write_pair(tmp_path, PAIR, [encode(gray(30))]))
     assert images.train_images.shape == (2, 1, 4, 4)
     assert images.train_images[:, 0, 0, 0].tolist() == [10, 20]
     assert images.test_images[0].unique().tolist() == [30]
@@ -85,14 +85,14 @@ def test_layouts_of_folders(tmp_path: Path, layout: tuple[str, str]) -> None:
 
 
 def test_test_goes_before_validation(tmp_path: Path) -> None:
-    write_pair(tmp_path, PAIR, [encode(grey(1))])
-    write(tmp_path / "validation.parquet", [encode(grey(2))])
+    write_pair(tmp_path, PAIR, [encode(gray(1))])
+    write(tmp_path / "validation.parquet", [encode(gray(2))])
     assert image_parquet(path=str(tmp_path)).test_images.unique().tolist() == [1]
 
 
 def test_shards_come_in_order_and_complete(tmp_path: Path) -> None:
     for shard in (2, 0, 1):
-        write(tmp_path / f"train-0000{shard}-of-00003.parquet", [encode(grey(shard))], [shard])
+        write(tmp_path / f"train-0000{shard}-of-00003.parquet", [encode(gray(shard))], [shard])
     write(tmp_path / "test.parquet", PAIR)
     images = image_parquet(path=str(tmp_path), train_images=2)
     assert images.train_images[:, 0, 0, 0].tolist() == [0, 1]
@@ -103,7 +103,7 @@ def test_shards_come_in_order_and_complete(tmp_path: Path) -> None:
 
 
 def test_first_rows_can_be_taken(tmp_path: Path) -> None:
-    path = write_pair(tmp_path, [encode(grey(value)) for value in range(6)])
+    path = write_pair(tmp_path, [encode(gray(value)) for value in range(6)])
     images = image_parquet(path=path, train_images=3, test_images=1)
     assert images.train_images[:, 0, 0, 0].tolist() == [0, 1, 2]
     assert len(images.test_labels) == 1
@@ -134,16 +134,16 @@ def test_several_data_sets_in_a_folder_are_ambiguous(tmp_path: Path) -> None:
     ("image", "expected"),
     [
         (encode(color(10, 20, 30)), [10, 20, 30]),
-        (encode(np.dstack((color(10, 20, 30), grey(128)))), [10, 20, 30]),  # transparency is dropped
+        (encode(np.dstack((color(10, 20, 30), gray(128)))), [10, 20, 30]),  # transparency is dropped
         (encode(Image.fromarray(color(10, 20, 30)).quantize(2)), [10, 20, 30]),
         (encode(Image.fromarray(color(0, 0, 0)).quantize(2), transparency=b"\x00\xff"), [0, 0, 0]),
         (encode(color(200, 200, 200), "CMYK", "JPEG"), [200, 200, 200]),
-        (encode(grey(77)), [77]),
-        (encode(np.dstack((grey(77), grey(0)))), [77]),
-        (encode(grey(255), "1"), [255]),
+        (encode(gray(77)), [77]),
+        (encode(np.dstack((gray(77), gray(0)))), [77]),
+        (encode(gray(255), "1"), [255]),
         (encode(Image.fromarray(np.full((4, 4), 256 * 33 + 255, np.uint16))), [33]),
-        (encode(grey(77), kind="BMP"), [77]),
-        (encode(grey(77), kind="WEBP", lossless=True), [77, 77, 77]),
+        (encode(gray(77), kind="BMP"), [77]),
+        (encode(gray(77), kind="WEBP", lossless=True), [77, 77, 77]),
     ],
 )
 def test_any_format_and_mode_is_decoded(tmp_path: Path, image: bytes, expected: list[int]) -> None:
@@ -152,7 +152,7 @@ def test_any_format_and_mode_is_decoded(tmp_path: Path, image: bytes, expected: 
     assert images.train_images[0, :, 1, 2].tolist() == expected
 
 
-def test_one_colour_image_makes_all_of_them_rgb(tmp_path: Path) -> None:
+def test_one_color_image_makes_all_of_them_rgb(tmp_path: Path) -> None:
     images = image_parquet(path=write_pair(tmp_path, PAIR, [encode(color(1, 2, 3))]))
     assert images.train_images[1].unique().tolist() == [20]
     assert images.train_images.shape == (2, 3, 4, 4)
@@ -160,7 +160,7 @@ def test_one_colour_image_makes_all_of_them_rgb(tmp_path: Path) -> None:
 
 
 def test_differing_sizes_need_a_size(tmp_path: Path) -> None:
-    path = write_pair(tmp_path, [encode(grey(1, 4, 6)), encode(grey(2, 8, 4))])
+    path = write_pair(tmp_path, [encode(gray(1, 4, 6)), encode(gray(2, 8, 4))])
     message = r"6×4 pixels \(.*train\.parquet, row 0\), 4×8 \(.*row 1\)\n\nhint: `image_size: 4`"
     with pytest.raises(InputError, match=message):
         image_parquet(path=path)
@@ -169,7 +169,7 @@ def test_differing_sizes_need_a_size(tmp_path: Path) -> None:
     assert images.train_images.shape == (2, 1, 4, 4)
 
 
-def test_resizing_keeps_the_centre(tmp_path: Path) -> None:
+def test_resizing_keeps_the_center(tmp_path: Path) -> None:
     pixels = np.repeat(np.array([[0, 0, 100, 100, 0, 0]], np.uint8), 2, axis=0)
     images = image_parquet(path=write_pair(tmp_path, [encode(pixels), encode(pixels)]), image_size=2)
     assert images.train_images[0, 0].tolist() == [[100, 100], [100, 100]]

@@ -108,11 +108,11 @@ def test_torchvisions_classifiers_by_name() -> None:
     assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.5]
 
 
-def test_grey_images_fill_three_channels() -> None:
+def test_gray_images_fill_three_channels() -> None:
     network = classifier("shufflenet_v2_x0_5", images(1, 32)).eval()
-    grey = torch.rand(2, 1, 32, 32)
+    gray = torch.rand(2, 1, 32, 32)
     with torch.no_grad():
-        assert torch.equal(network(grey), network(grey.repeat(1, 3, 1, 1)))
+        assert torch.equal(network(gray), network(gray.repeat(1, 3, 1, 1)))
 
 
 @pytest.mark.parametrize(

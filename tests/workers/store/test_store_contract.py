@@ -173,7 +173,7 @@ class TestContract:
         assert store.progress_sizes() == {}
 
     def test_states_later_than_one_written_do_not_push_it_out(self, store):
-        """Two damaged states were skipped: those made in their place must not be deleted in favour of them."""
+        """Two damaged states were skipped: those made in their place must not be deleted in favor of them."""
         store.write_progress(Stop("a", 20), b"damaged")
         store.write_progress(Stop("a", 22), b"damaged")
         for step in (2, 4, 6):

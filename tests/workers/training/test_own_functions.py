@@ -185,7 +185,7 @@ def test_descriptions_of_ones_own_code(module: Write) -> None:
     facts = answer(asked)["facts"]["network"]
     assert facts["layers"] == [{"name": "1.weight", "shape": [3, 36], "weights": 108, "multiply_adds": 108.0}]
     asked["recipe"] |= {"loss": f"{name}:lose"}
-    assert "did you mean `loss`" in answer(asked)["error"]
+    assert "did you mean `loss`" in answer(asked)["hint"]
 
 
 def test_a_loss_of_ones_own(module: Write) -> None:
@@ -198,9 +198,12 @@ def test_a_loss_of_ones_own(module: Write) -> None:
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("def f(logits, labels): return logits", r"returned a tensor of shape \(2, 3\), not a scalar"),
+        (
+            "def f(logits, labels): return logits",
+            r"must return a scalar tensor .* not a tensor of shape \(2, 3\)",
+        ),
         ("def f(logits, labels): return logits.detach().sum()", r"of shape \(\) without gradient"),
-        ("def f(logits, labels): return 1.0", "returned float"),
+        ("def f(logits, labels): return 1.0", "not float"),
         ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError"),
     ],
 )

@@ -110,7 +110,7 @@ def test_other_networks_files_are_refused(file: Path) -> None:
     for changed, message in (
         ({key: value for key, value in state.items() if key != name}, f"it lacks `{name}`"),
         (state | {"extra": torch.zeros(1)}, "it also has `extra`"),
-        (state | {name: torch.zeros(2, 3)}, rf"`{name}` has the shape \(2, 3\), not"),
+        (state | {name: torch.zeros(2, 3)}, rf"`{name}` has shape \(2, 3\), not"),
         ({"a": torch.zeros(1)}, r"it lacks .* and \d+ more; it also has `a`\n\nhint: its names"),
     ):
         save_file(changed, file)
@@ -120,7 +120,7 @@ def test_other_networks_files_are_refused(file: Path) -> None:
 
 def test_files_that_are_none(file: Path) -> None:
     file.write_bytes(b"\x80\x04 a pickle, for all we know")
-    with pytest.raises(InputError, match="is no safetensors file"):
+    with pytest.raises(InputError, match="is not a safetensors file"):
         describe_weights(str(file), network())
     with pytest.raises(InputError, match=r"cannot read `.*none.safetensors`: No such file"):
         describe_weights(str(file.with_name("none.safetensors")), network())
@@ -129,7 +129,7 @@ def test_files_that_are_none(file: Path) -> None:
 def test_a_file_that_changed_since_is_refused(file: Path) -> None:
     trial = pretrained(file)
     save_file(network(6).state_dict(), file)
-    with pytest.raises(BadInput, match="changed since the sweep was planned"):
+    with pytest.raises(BadInput, match="has changed since the sweep was planned"):
         read_weights(trial.pretrained, network())
     file.unlink()
     with pytest.raises(BadInput, match="cannot read"):

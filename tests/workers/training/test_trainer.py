@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_is_caught_before_the_step():
     with torch.no_grad():
         begun.weights[FIRST].fill_(float("inf"))
     before = {name: tensor.clone() for name, tensor in begun.model.named_parameters()}
-    with pytest.raises(Diverged, match=r"loss is nan at step 1; last finite loss [0-9.]+"):
+    with pytest.raises(Diverged, match=r"loss at step 1 is not finite \(last finite loss [0-9.]+\): nan"):
         begun.advance()
     for name, tensor in begun.model.named_parameters():
         assert torch.equal(tensor, before[name])
