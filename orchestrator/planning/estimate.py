@@ -1,4 +1,4 @@
-"""How long a plan will take, judged by past trials of the same task."""
+"""How long a plan will take, estimated from past trials of the same tasks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from orchestrator.planning.plan import Plan, steps_left
 from workers.store.store import Store
 from workers.trial import Job, Stop, canonical, digest
 
-_ENOUGH = 500  # records looked at: the newest are as good as all
+_ENOUGH = 500  # the newest records are as good as all
 
 
 def seconds_per_step(store: Store) -> dict[str, float]:
-    """Median seconds a step, evaluations included, by the digest of a task. Empty without records."""
+    """Median seconds per step, evaluations included, by the digest of a task. Empty without records."""
     table = store.records().table.select(["settings", "step", "wall_seconds"])
     samples: dict[str, list[float]] = defaultdict(list)
     for row in table.slice(max(0, table.num_rows - _ENOUGH)).to_pylist():
@@ -27,16 +27,16 @@ def seconds_per_step(store: Store) -> dict[str, float]:
 
 
 def seconds_left(plan: Plan, jobs: Mapping[str, Job], checkpoints: set[Stop], store: Store) -> float | None:
-    """Trial-seconds that jobs will take (divide by the slots); None where some task was never run."""
-    known = seconds_per_step(store)
+    """Trial-seconds that jobs will take (divide by the slots); None if a task has no past trials."""
+    per_step = seconds_per_step(store)
     total = 0.0
     tasks: dict[int, str] = {}
     for name, job in jobs.items():
         task = job.trial.task
         key = tasks.setdefault(id(task), _task(canonical(task)))
-        if key not in known:
+        if key not in per_step:
             return None
-        total += known[key] * steps_left(job, name, checkpoints)
+        total += per_step[key] * steps_left(job, name, checkpoints)
     return total
 
 

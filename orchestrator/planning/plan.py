@@ -1,4 +1,4 @@
-"""A plan: cells → stops → trials with parents, and what is missing of it. Pure: no clock, no files, no torch."""
+"""A plan: cells, their stops, the trials with their parents, and what is missing. Pure: no clock, files or torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workers.trial import Evaluation, Job, Stop, Trial
 
 
 class Cell(NamedTuple):
-    """A named point of the grid; the columns of `CELLS`, with exact numbers, and the steps of its whole lineage."""
+    """A named point of the grid: the columns of `CELLS` with exact numbers, and the steps of the whole lineage."""
 
     dataset: str
     network: str
@@ -50,7 +50,7 @@ class Cell(NamedTuple):
 
 @dataclass(slots=True)
 class PlannedTrial:
-    """A trial and its stops: the steps that yield records, and those whose state other trials begin with."""
+    """A trial and its stops: the steps that yield records, and those at which other trials start."""
 
     trial: Trial
     steps_per_epoch: Fraction
@@ -61,7 +61,7 @@ class PlannedTrial:
 
 @dataclass(slots=True)
 class Plan:
-    """What a sweep comes to. `trials` has parents before their children."""
+    """The cells and trials of a sweep. `trials` has parents before their children."""
 
     spec: SweepSpec
     evaluation: Evaluation
@@ -69,7 +69,7 @@ class Plan:
     trials: dict[str, PlannedTrial]
 
     def only(self, wanted: Callable[[dict[str, Any]], bool]) -> Plan:
-        """The part of the plan for the cells that a predicate (on rows of `CELLS`) picks, and their dense networks."""
+        """The part of the plan with the cells that a predicate on rows of `CELLS` picks, and their dense networks."""
         picked = [cell for cell, row in zip(self.cells, self.rows(), strict=True) if wanted(row)]
         dense = {cell.dense for cell in picked}
         picked += [cell for cell in self.cells if cell.technique == DENSE and cell.stop in dense - set(picked)]
@@ -82,9 +82,9 @@ class Plan:
         return Plan(self.spec, self.evaluation, cells, trials)
 
     def missing(self, records: Set[RecordKey], checkpoints: Set[Stop]) -> dict[str, Job]:
-        """The jobs that are left, parents before children, given what a store has.
+        """The jobs that remain, parents before children, given the records and checkpoints of a store.
 
-        A checkpoint without a record is only missing if a trial that is left to do begins with it.
+        A checkpoint without a record is missing only if a remaining trial starts from it.
         """
         key = self.evaluation.key
         demanded: dict[str, set[int]] = defaultdict(set)
@@ -107,27 +107,27 @@ class Plan:
         return dict(reversed(jobs.items()))
 
     def shared_steps(self) -> int:
-        """Steps to train for the whole plan from nothing, each trajectory once."""
+        """Steps to train the whole plan from nothing, each trajectory once."""
         return sum(job.last_step for job in self.missing(set(), set()).values())
 
     def shared_epochs(self) -> float:
-        """`shared_steps`, in epochs."""
+        """`shared_steps` in epochs."""
         jobs = self.missing(set(), set())
         return sum(float(job.last_step / self.trials[name].steps_per_epoch) for name, job in jobs.items())
 
     def unshared_steps(self) -> int:
-        """Steps if every pruned cell were trained alone, its own dense network included."""
+        """Steps to train every pruned cell alone, including a dense network for each."""
         return sum(cell.lineage_steps for cell in self._alone())
 
     def unshared_epochs(self) -> float:
-        """`unshared_steps`, in epochs."""
+        """`unshared_steps` in epochs."""
         return sum(float(cell.lineage_steps / self.trials[cell.stop.trial].steps_per_epoch) for cell in self._alone())
 
     def _alone(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.technique != DENSE] or self.cells
 
     def checkpoint_bytes(self) -> int:
-        """Room that the checkpoints of all stops take once the sweep is done."""
+        """The size of the checkpoints that remain once the sweep is done."""
         if self.spec.keep == "results_only":
             return 0
         jobs = self.missing(set(), set())
@@ -144,7 +144,7 @@ class Plan:
 
 
 def steps_left(job: Job, name: str, checkpoints: Set[Stop]) -> int:
-    """Steps that a job still has to train, given the states in the store that it can go on from."""
+    """Steps that a job still has to train, given the states in the store that it can continue from."""
     first = min(job.records + job.checkpoints)
     begin = max((stop.step for stop in checkpoints if stop.trial == name and stop.step <= first), default=0)
     return job.last_step - begin

@@ -1,4 +1,4 @@
-"""What `prunesweep plan` shows."""
+"""What `prunesweep plan` shows: a plan in numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.text import duration, plural, size
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """A plan in numbers. Epochs are of each trial's own task; `seconds` is trial-seconds, to be shared by slots."""
+    """A plan in numbers. Epochs are those of each trial's task; `seconds` is trial-seconds (divide by the slots)."""
 
     sweep: str
     cells: int
@@ -61,21 +61,25 @@ class Preview:
             f"  Checkpoints: {size(self.checkpoint_bytes)} once all is done",
         ]
         if self.steps_missing:
-            time = "unknown until the first trials are in the store" if self.seconds is None else duration(self.seconds)
-            lines.append(f"  Time: {time}" + (" of one slot, by past trials" if self.seconds is not None else ""))
+            lines.append(f"  Time: {self._time()}")
         return "\n".join(lines)
+
+    def _time(self) -> str:
+        if self.seconds is None:
+            return "unknown until the first trials are in the store"
+        return f"{duration(self.seconds)} of one slot, by past trials"
 
 
 def preview(
     spec: SweepSpec, store: str | None = None, only: str | None = None, known_before: Facts | None = None
 ) -> Preview:
-    """Plan a sweep against a store (default: the sweep file's own, where it exists) and count.
+    """Plan a sweep, and count what a store (by default the sweep file's) already has.
 
-    Facts that are `known_before` need no look at data and networks.
+    Data sets and networks whose facts are `known_before` are not inspected.
     """
     existing = existing_store(store or spec.store)
-    known = find_out(spec, existing, known_before)
-    plan = expand.make_plan(spec, known)
+    facts = find_out(spec, existing, known_before)
+    plan = expand.make_plan(spec, facts)
     if only is not None:
         plan = plan.only(selector(only))
         check_picked(bool(plan.cells), only)
@@ -102,5 +106,5 @@ def preview(
         epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=seconds_left(plan, jobs, states, existing) if existing else None,
-        unreadable=known.unreadable | unsound,
+        unreadable=facts.unreadable | unsound,
     )

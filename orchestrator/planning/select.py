@@ -1,4 +1,4 @@
-"""Cells picked by a small expression: `technique=lr_rewinding,compression>=8`."""
+"""Expressions that pick cells: `technique=lr_rewinding,compression>=8`."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ _COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "linea
 
 
 def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A predicate on rows of `CELLS`: every comma-separated term must hold.
+    """A predicate on rows of `CELLS`, true if every comma-separated term is.
 
-    `=` accepts alternatives (`technique=fine_tuning|lr_rewinding`), and numbers as tables show them: with the decimals
-    that were typed, else to six digits. Raises InputError for an unknown column, operator or value.
+    `=` takes alternatives (`technique=fine_tuning|lr_rewinding`), and compares numbers as tables show them: to the
+    decimals that are given, else to six digits. Raises InputError for an unknown column, operator or value.
     """
     terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
     return lambda row: all(term(row) for term in terms)
 
 
 def check_picked(picked: bool, expression: str) -> None:
-    """Raise InputError for a selection that picked nothing: most likely a typing error."""
+    """Raise InputError for a selection that picked nothing, which is most likely a typing error."""
     if not picked:
-        raise InputError(f"no cell has `{expression}`", hint="`prunesweep table --format csv` shows what cells have")
+        raise InputError(f"no cell matches `{expression}`", hint="see the values with `prunesweep table --format csv`")
 
 
 def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
     match = _TERM.fullmatch(text)
     if not match:
         raise InputError(
-            f"`{text}` selects nothing", hint="write terms such as `technique=lr_rewinding,compression>=8`"
+            f"cannot read the term `{text}`", hint="write terms such as `technique=lr_rewinding,compression>=8`"
         )
     column, symbol, wanted = match.groups()
     if column not in _COLUMNS:
@@ -54,7 +54,7 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
     compare = _OPERATORS[symbol]
     if pa.types.is_string(CELLS.field(column).type):
         if symbol not in ("=", "!="):
-            raise InputError(f"`{text}`: `{column}` is text, so only `=` and `!=` apply to it")
+            raise InputError(f"cannot compare text with `{symbol}`: `{text}`", hint=f"use `=` or `!=` for `{column}`")
         alternatives = wanted.split("|")
         return lambda row: (row[column] in alternatives) == (symbol == "=")
     numbers = [_number(part, text) for part in wanted.split("|")]
@@ -71,15 +71,15 @@ def _number(text: str, term: str) -> float:
     try:
         return _rounded(float(text))
     except ValueError:
-        raise InputError(f"`{term}`: `{text}` is not a number") from None
+        raise InputError(f"cannot read a number in `{term}`: `{text}`") from None
 
 
 def _tolerance(text: str) -> float:
-    """How far a number may be from one that was typed with decimals: `9.31` is 9.3132, and `4` only 4."""
+    """How far a number may be from one typed with decimals: `9.31` matches 9.3132, but `4` only 4."""
     decimals = len(text.strip().partition(".")[2])
     return 0.5001 * 10**-decimals if decimals else 0.0
 
 
 def _rounded(number: float) -> float:
-    """To six significant digits."""
+    """A number to six significant digits."""
     return float(f"{number:.6g}")

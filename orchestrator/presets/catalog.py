@@ -1,6 +1,6 @@
-"""Sweep files inside the package, by name: every vision experiment of the paper, and a small one on digits.
+"""The presets by name: every vision experiment of the paper, and a small one on digits.
 
-Renda, Frankle, Carbin (ICLR 2020), sections 3 and 4; the grids are those of the study's data.
+Renda, Frankle, Carbin (ICLR 2020), sections 3 and 4; the grids are those of the published data.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _TITLES = {
 }
 _IMAGENET_NETWORKS = ("resnet34", "resnet50")
 _ROUNDS = {"resnet20": 10, "resnet56": 17, "resnet110": 10, "vgg16": 10, "resnet50": 10}
-"""The networks whose single weights were pruned, and by how many rounds of 20 %."""
+"""The networks whose single weights were pruned, and the number of rounds of 20 %."""
 _STRUCTURED = ("resnet56", "resnet110", "resnet34")
 
 _RETRAINING = ("fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding")
-_DENSE_ONLY = "# (The study trained this network without pruning it; the grid is the one of its other networks.)\n"
+_DENSE_ONLY = "# (The study trained this network but did not prune it; the grid is that of its other networks.)\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preset:
-    """A sweep file, `text`, with one network, by its label, and data in `folder` (None: inside the package).
+    """A sweep file, `text`, for one network (its label), with data in `folder` (None: inside the package).
 
-    `batch_norm_momentum` is the network's own where that was chosen for the length of the training.
+    `batch_norm_momentum` is the default of the network, if it was chosen for the length of the training.
     """
 
     summary: str
@@ -50,13 +50,13 @@ class Preset:
 
     @property
     def images(self) -> dict[str, Any]:
-        """The facts of its data set (`workers.data.source.ImageFacts`), without having it."""
+        """The facts of the data set (`workers.data.source.ImageFacts`), known without loading it."""
         facts: dict[str, Any] = shipped_facts()[self.network]["dataset"]
         return facts
 
 
 def preset(name: str) -> Preset:
-    """A preset. Raises InputError for an unknown name."""
+    """The preset of a name. Raises InputError for an unknown name."""
     if name not in presets():
         raise InputError(f"unknown preset `{name}`", hint=closest(name, presets()))
     return presets()[name]
@@ -64,15 +64,15 @@ def preset(name: str) -> Preset:
 
 @functools.cache
 def presets() -> dict[str, Preset]:
-    """All of them, by name."""
+    """All presets by name."""
     digits = TEMPLATES.joinpath("digits.yaml").read_text("utf-8")
-    small = Preset(summary=digits.partition(":")[0].lstrip("# "), text=digits, network="resnet8(width=8)")
-    return {"digits": small} | dict(_of_the_paper())
+    on_digits = Preset(summary=digits.partition(":")[0].lstrip("# "), text=digits, network="resnet8(width=8)")
+    return {"digits": on_digits} | dict(_of_the_paper())
 
 
 @functools.cache
 def shipped_facts() -> dict[str, dict[str, Any]]:
-    """The answers of `workers.describe` to what plans of presets ask, by network (tests compare them to it)."""
+    """The answers of `workers.describe` to the questions of presets, by network; tests compare them."""
     answers: dict[str, dict[str, Any]] = json.loads(TEMPLATES.joinpath("facts.json").read_text("utf-8"))
     return answers
 
@@ -109,7 +109,7 @@ def _of_the_paper() -> Iterator[tuple[str, Preset]]:
 def _experiment(
     name: str, network: str, title: str, *, techniques: tuple[str, ...], how_far: str, pruning: str = ""
 ) -> tuple[str, Preset]:
-    """A preset of the paper's, by name."""
+    """The name of a preset of the paper, and the preset."""
     imagenet = network in _IMAGENET_NETWORKS
     template = TEMPLATES.joinpath("imagenet.yaml" if imagenet else "cifar10.yaml").read_text("utf-8")
     text = Template(template).substitute(

@@ -1,4 +1,4 @@
-"""A preset as it is asked for: where its data are, how small, on what."""
+"""A preset as a user asks for it: with its data in a folder, scaled down, on CPUs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from workers.errors import InputError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """`data` is the folder with a preset's data, `stand_in` a data set to rehearse on instead of them.
+    """A preset by name. `data` is the folder of its data, `stand_in` a data set to rehearse on instead.
 
-    `scale` is text as on the command line. With `cpu` trials get a CPU each and no GPU.
-    Raises InputError for what does not fit together.
+    `scale` is text as on the command line. With `cpu`, each trial gets one CPU and no GPU.
+    Raises InputError for options that cannot be combined.
     """
 
     name: str
@@ -30,17 +30,17 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.stand_in is not None and self.data is not None:
-            raise InputError("`--data` and `--dataset` both say what to train on", hint="drop one of them")
+            raise InputError("`--data` cannot be combined with `--dataset`", hint="remove one of them")
         if self.stand_in is not None and self.scale is None:
             hint = "add `--scale`, for example `--scale 0.01`"
-            raise InputError(f"`--dataset {self.stand_in}` is to rehearse a preset", hint=hint)
+            raise InputError(f"`--dataset` needs `--scale`: {self.stand_in}", hint=hint)
 
     @property
     def preset(self) -> Preset:
         return preset(self.name)
 
     def text(self) -> str:
-        """The sweep file. Raises InputError for an unknown name, and if the data are not in `data`."""
+        """The sweep file. Raises InputError for an unknown preset, and if `data` does not hold its data."""
         text = self.preset.text if self.data is None else place(self.preset, self.data)
         if self.cpu:
             text = re.sub("^resources: .*$", "resources: {cpus: 1}", text, flags=re.MULTILINE)
@@ -52,18 +52,18 @@ class Choice:
         return parse_spec(self.text(), f"preset {self.name}")
 
     def notes(self) -> list[str]:
-        """What was scaled, in lines."""
+        """Lines that say what was scaled."""
         lines = self.text().splitlines() if self.scale is not None else []
         return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
     def with_data(self) -> Choice:
-        """The same with its data, for certain: InputError if they are not where the preset looks for them."""
+        """The same preset with its data in the folder that it names. Raises InputError if they are not there."""
         if self.data is not None or self.stand_in is not None or self.preset.folder is None:
             return self
         return Choice(name=self.name, scale=self.scale, data=self.preset.folder, cpu=self.cpu)
 
     def known_facts(self) -> Facts | None:
-        """What a plan must know, where it is known without a look at data: None where they are named."""
+        """The facts that planning takes, if they are known without inspecting the data; None with chosen data."""
         if self.data is not None or self.stand_in is not None:
             return None
         return known_facts(self.preset, self.spec())

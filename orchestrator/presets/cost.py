@@ -1,4 +1,4 @@
-"""What presets come to, by their plans: without the data and without torch."""
+"""The cost of presets, computed from their plans without the data and without torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from orchestrator.presets.rehearsal import PART
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 
 
-def known_facts(found: Preset, spec: SweepSpec) -> Facts:
-    """What a plan of a preset, or of a part of its data, must know, without the data and without torch."""
-    answer = shipped_facts()[found.network]
+def known_facts(preset: Preset, spec: SweepSpec) -> Facts:
+    """The facts that planning a preset takes, on all or on a part of its data."""
+    answer = shipped_facts()[preset.network]
     facts = Facts({})
     for question in questions(spec):
         part = {key: question.dataset.arguments[key] for key in PART if key in question.dataset.arguments}
@@ -25,7 +25,7 @@ def known_facts(found: Preset, spec: SweepSpec) -> Facts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What a preset comes to from nothing. Epochs are those of its data set."""
+    """The cost of a preset in an empty store. Epochs are those of its data set."""
 
     cells: int
     trials: int
@@ -33,14 +33,14 @@ class Cost:
     epochs_without_sharing: float
 
 
-def cost(found: Preset) -> Cost:
-    """What a preset comes to, by its plan. Replicates share nothing, so that one of them is planned."""
-    spec = parse_spec(found.text)
+def cost(preset: Preset) -> Cost:
+    """The cost of a preset. Replicates share nothing, so planning one of them is enough."""
+    spec = parse_spec(preset.text)
     replicates = len(spec.grids[0].replicates)
     assert all(len(grid.replicates) == replicates for grid in spec.grids)
     grids = tuple(grid.model_copy(update={"replicates": grid.replicates[:1]}) for grid in spec.grids)
     spec = spec.model_copy(update={"grids": grids})
-    plan = make_plan(spec, known_facts(found, spec))
+    plan = make_plan(spec, known_facts(preset, spec))
     return Cost(
         cells=replicates * len(plan.cells),
         trials=replicates * len(plan.trials),

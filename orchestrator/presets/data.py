@@ -1,4 +1,4 @@
-"""Where the data of a preset lie."""
+"""The folders in which presets find their data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CIFAR10 = "cifar-10-batches-py"
 
 
 def place(original: Preset, folder: str) -> str:
-    """A preset's sweep file, with its data in a folder. Raises InputError if they are not there."""
+    """A preset's sweep file with its data in a folder. Raises InputError if they are not there."""
     if original.folder is None:
-        raise InputError("`--data`: the digits are inside the package", hint="leave it out")
+        raise InputError("`--data` has no effect: the digits are inside the package", hint="remove it")
     path = Path(folder)
     dataset = _imagenet(path) if original.images["classes"] == 1000 else _cifar10(path)
     line = yaml.safe_dump(dataset, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True).strip()
@@ -27,7 +27,7 @@ def place(original: Preset, folder: str) -> str:
 def _cifar10(path: Path) -> dict[str, Any]:
     if (path / _CIFAR10).is_dir():
         return {"name": "cifar10", "root": str(path)}
-    if any(found for pattern in ("*.parquet", "*/*.parquet") for found in path.glob(pattern)):
+    if any(any(path.glob(pattern)) for pattern in ("*.parquet", "*/*.parquet")):
         return {"name": "image_parquet", "path": str(path)}
     raise _missing("CIFAR-10", path, f"`{_CIFAR10}`, or Parquet files `train...` and `test...`")
 
@@ -35,12 +35,12 @@ def _cifar10(path: Path) -> dict[str, Any]:
 def _imagenet(path: Path) -> dict[str, Any]:
     if all((path / part).is_dir() for part in ("train", "val")):
         return {"name": "image_folder", "path": str(path), "workers": 8}
-    raise _missing("ImageNet", path, "`train` and `val`, in each of them a folder for every class")
+    raise _missing("ImageNet", path, "`train` and `val`, each with a folder for every class")
 
 
 def _missing(what: str, path: Path, wanted: str) -> InputError:
     return InputError(
-        f"{what} is not in `{path}`",
-        hint=f"`--data` names the folder that holds {wanted}; "
-        "`--scale 0.001 --dataset synthetic` rehearses without data",
+        f"{what} not found in `{path}`",
+        hint=f"give `--data` the folder that holds {wanted}, "
+        "or rehearse without data: `--scale 0.001 --dataset synthetic`",
     )

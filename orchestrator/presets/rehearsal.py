@@ -1,10 +1,10 @@
-"""A preset in small: at a fraction of its training length, its data and its grid.
+"""A scaled-down preset: a fraction of its training length, its data and its grid.
 
-At scale s every training has s times as many optimiser steps, on s times the images or a few hundred, where that is
-more. So a number of epochs stays what it is where there are s times the images, and shares of the dense training stay
-anyway. Each axis of the grid keeps s of its points, or three, evenly spread and with both ends; iterative pruning
-keeps its first rounds. Techniques, batch size and learning rates stay. A BatchNorm momentum m that was chosen for the
-length of the training becomes 1 − (1 − m)^(1/s): averages over the same share of it.
+At scale s every training has s times as many optimizer steps, on s times the images or on 500, whichever is more.
+Numbers of epochs stay the same unless the minimum of 500 images applies; shares of the dense training always do. Each
+axis of the grid keeps s times its points, but at least three, evenly spread and with both ends; iterative pruning keeps
+its first rounds. Techniques, batch size and learning rates stay the same. A BatchNorm momentum m that was chosen for
+the length of the training becomes 1 − (1 − m)^(1/s), which averages over the same share of the training.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from workers.data import DATASETS
 from workers.errors import InputError
 from workers.registry import closest
 
-LEAST_SCALE = Fraction(1, 100_000)  # a step of training or so
+LEAST_SCALE = Fraction(1, 100_000)  # about one step of training
 LEAST_IMAGES = 500
 LEAST_POINTS = 3
 
 PART = ("train_images", "test_images")
-"""The arguments of data sets that ask for a part of them."""
+"""The arguments that ask for a part of a data set."""
 
 STAND_INS = ("digits", "synthetic")
-"""Data sets that need no files, to rehearse on instead of a preset's own."""
+"""Data sets without files, to rehearse on instead of a preset's data."""
 
 Sweep = dict[str, Any]
 
 
 def parse_scale(text: str) -> Fraction:
-    """A scale such as `0.05`, `5%` or `1/20`. Raises InputError for what is not from 0.00001 to 1."""
+    """A scale such as `0.05`, `5%` or `1/20`. Raises InputError unless it is from 0.00001 to 1."""
     try:
         scale = parse_ratio(text)
     except ValueError:
         scale = Fraction(0)
     if not LEAST_SCALE <= scale <= 1:
-        raise InputError(f"`--scale` must be from 0.00001 to 1, not `{text}`", hint="for example `--scale 0.05`")
+        raise InputError(f"`--scale` must be from 0.00001 to 1: `{text}`", hint="use a scale such as `--scale 0.05`")
     return scale
 
 
 def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None = None) -> str:
-    """The text of a smaller sweep file, which says what was scaled.
+    """The text of a scaled-down sweep file, with comments that say what was scaled.
 
-    `text` is the preset's, with the data where they are; `stand_in` names one of `STAND_INS` to use instead.
-    Raises InputError for another name.
+    `text` is the preset's file with its data in place; `stand_in` is one of `STAND_INS` to use instead of them.
+    Raises InputError for an unknown stand-in.
     """
     sweep: Sweep = read_yaml(text.encode(), "preset").data
     recipe = sweep["recipe"]
@@ -70,9 +70,9 @@ def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None 
 
 
 def _replace_data(sweep: Sweep, stand_in: str) -> str:
-    """Another data set, and the augmentation that images of its size in memory can have."""
+    """Use another data set, with the augmentation that suits its images; return a note of it."""
     if stand_in not in STAND_INS:
-        raise InputError(f"`{stand_in}` is no data set to rehearse on", hint=closest(stand_in, STAND_INS))
+        raise InputError(f"unknown data set to rehearse on: `{stand_in}`", hint=closest(stand_in, STAND_INS))
     recipe = sweep["recipe"]
     recipe.pop("random_resized_crop", None)
     recipe["normalization"] = "per_image"
@@ -86,18 +86,18 @@ def _replace_data(sweep: Sweep, stand_in: str) -> str:
 
 
 def _take_part(sweep: Sweep, original: Preset, scale: Fraction) -> tuple[str, Fraction]:
-    """Fewer images, where the data set can give fewer; and by how much that changes a number of epochs."""
-    given = sweep["dataset"]
-    dataset = {"name": given} if isinstance(given, str) else given
-    there = preset("digits").images if dataset["name"] == "digits" else original.images
+    """Use fewer images, if the data set can do so; return a note, and the factor for numbers of epochs."""
+    named = sweep["dataset"]
+    dataset = {"name": named} if isinstance(named, str) else named
+    whole = preset("digits").images if dataset["name"] == "digits" else original.images
     if set(PART) <= DATASETS[dataset["name"]].arguments.keys():
-        dataset |= {key: _fewer(there[key], scale) for key in PART}
+        dataset |= {key: _fewer(whole[key], scale) for key in PART}
         sweep["dataset"] = dataset
-    train, test = (dataset.get(key, there[key]) for key in PART)
+    train, test = (dataset.get(key, whole[key]) for key in PART)
     all_train = original.images["train_images"]
     stretch = Fraction(1) if train == round(scale * all_train) else scale * all_train / train
     return (
-        f"images: {train:,} of {there['train_images']:,} to train on, {test:,} of {there['test_images']:,} to test",
+        f"images: {train:,} of {whole['train_images']:,} to train on, {test:,} of {whole['test_images']:,} to test",
         stretch,
     )
 
@@ -124,8 +124,8 @@ def _shorter(text: str, scale: Fraction, stretch: Fraction) -> str:
 
 
 def _thin(grid: Sweep, scale: Fraction, stretch: Fraction) -> str:
-    """Fewer points of each axis but the techniques; says how many are left."""
-    left = []
+    """Keep fewer points of each axis except the techniques; return a note of how many."""
+    kept = []
     for axis, name in (
         ("density", "densities"),
         ("compression", "ratios"),
@@ -135,11 +135,11 @@ def _thin(grid: Sweep, scale: Fraction, stretch: Fraction) -> str:
         if isinstance(points := grid.get(axis), list):
             count = _fewer_points(len(points), scale)
             grid[axis] = [points[round(index * (len(points) - 1) / max(1, count - 1))] for index in range(count)]
-            left.append(f"{count} of {len(points)} {name}")
+            kept.append(f"{count} of {len(points)} {name}")
     if iterative := grid.get("iterative"):
         rounds = iterative["rounds"]
         grid["iterative"] = iterative | {"rounds": _fewer_points(rounds, scale)}
-        left.append(f"{grid['iterative']['rounds']} of {rounds} rounds")
+        kept.append(f"{grid['iterative']['rounds']} of {rounds} rounds")
     budgets = grid["budget"]
     grid["budget"] = (
         [_shorter(budget, scale, stretch) for budget in budgets]
@@ -148,7 +148,7 @@ def _thin(grid: Sweep, scale: Fraction, stretch: Fraction) -> str:
     )
     replicates = grid["replicates"]
     grid["replicates"] = math.ceil(replicates * scale)
-    return f"grid: {', '.join(left)}, {grid['replicates']} of {replicates} replicates"
+    return f"grid: {', '.join(kept)}, {grid['replicates']} of {replicates} replicates"
 
 
 def _fewer_points(count: int, scale: Fraction) -> int:

@@ -52,8 +52,8 @@ def test_mistakes_in_a_sweep_file_are_all_shown(main, tmp_path):
         (["run", "missing.yaml", "--preset", "digits"], 2, "cannot be combined"),
         (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),
         (["run", "missing.yaml", "--on-cpu"], 2, "`--on-cpu` is for presets"),
-        (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 is not in `data`"),
-        (["run", "--preset", "resnet34-structured-a", "--data", "x"], 2, "ImageNet is not in `x`"),
+        (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 not found in `data`"),
+        (["run", "--preset", "resnet34-structured-a", "--data", "x"], 2, "ImageNet not found in `x`"),
     ],
 )
 def test_bad_input_exits_with_its_code_and_says_why(main, monkeypatch, tmp_path, arguments, code, message):

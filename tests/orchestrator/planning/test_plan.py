@@ -143,6 +143,22 @@ def test_a_total_budget_of_fewer_steps_than_rounds_is_refused():
         plan({"technique": "lr_rewinding", "iterative": iterative, "budget": "2it"})
 
 
+@pytest.mark.parametrize(
+    ("expression", "message", "hint"),
+    [
+        ("technique", "cannot read the term `technique`", "write terms such as"),
+        ("tecnique=dense", "unknown column `tecnique`", "did you mean `technique`"),
+        ("technique>=dense", "cannot compare text with `>=`: `technique>=dense`", "use `=` or `!=` for `technique`"),
+        ("compression>=x", "cannot read a number in `compression>=x`: `x`", ""),
+    ],
+)
+def test_expressions_that_cannot_be_read(expression, message, hint):
+    with pytest.raises(InputError) as caught:
+        selector(expression)
+    assert caught.value.message == message
+    assert caught.value.hint.startswith(hint)
+
+
 def test_cells_in_words():
     chain = {"technique": "lr_rewinding", "iterative": {"rounds": 2, "rate": "20%"}, "budget": "90ep"}
     once = {"technique": "fine_tuning", "compression": 9.31, "budget": "10ep"}

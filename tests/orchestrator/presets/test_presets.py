@@ -94,7 +94,7 @@ def test_every_experiment_of_the_paper_has_as_many_runs_as_the_paper(plans):
 
 def test_cells_are_those_of_the_studys_data(plans):
     if not REFERENCE.exists():
-        pytest.skip("the study's data are not beside this checkout")
+        pytest.skip("the published data are not next to this checkout")
     columns = ["network", "structure", "schedule", "technique", "density", "budget_epochs"]
     rows = parquet.read_table(REFERENCE, columns=columns).to_pylist()
     for name in RUNS:
@@ -228,16 +228,19 @@ def test_rehearsals_without_the_data():
     ("choice", "message"),
     [
         ({"name": "resnet20"}, "unknown preset `resnet20`(.|\n)*did you mean"),
-        ({"name": "digits", "scale": "0"}, "`--scale` must be from 0.00001 to 1, not `0`"),
-        ({"name": "digits", "scale": "1e-400"}, "not `1e-400`"),
-        ({"name": "digits", "scale": "2"}, "not `2`"),
-        ({"name": "digits", "scale": "small"}, "not `small`"),
+        ({"name": "digits", "scale": "0"}, "`--scale` must be from 0.00001 to 1: `0`"),
+        ({"name": "digits", "scale": "1e-400"}, ": `1e-400`"),
+        ({"name": "digits", "scale": "2"}, ": `2`"),
+        ({"name": "digits", "scale": "small"}, ": `small`"),
         ({"name": "digits", "data": "."}, "inside the package"),
-        ({"name": "resnet20-one-shot", "stand_in": "digits"}, "(?s)is to rehearse a preset.*add `--scale`"),
+        ({"name": "resnet20-one-shot", "stand_in": "digits"}, "(?s)`--dataset` needs `--scale`: digits.*add `--scale`"),
         ({"name": "resnet20-one-shot", "stand_in": "mnist", "scale": "0.1"}, "Known: digits, synthetic"),
-        ({"name": "resnet20-one-shot", "stand_in": "digits", "data": "."}, "both say what to train on"),
-        ({"name": "resnet20-one-shot", "data": "nowhere"}, "(?s)CIFAR-10 is not in `nowhere`.*cifar-10-batches-py"),
-        ({"name": "resnet50-one-shot", "data": "nowhere"}, "(?s)ImageNet is not in `nowhere`.*`train` and `val`"),
+        (
+            {"name": "resnet20-one-shot", "stand_in": "digits", "data": "."},
+            "`--data` cannot be combined",
+        ),
+        ({"name": "resnet20-one-shot", "data": "nowhere"}, "(?s)CIFAR-10 not found in `nowhere`.*cifar-10-batches-py"),
+        ({"name": "resnet50-one-shot", "data": "nowhere"}, "(?s)ImageNet not found in `nowhere`.*`train` and `val`"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(choice, message):
@@ -265,7 +268,7 @@ def test_data_are_found_in_each_of_their_forms(tmp_path):
 
 def test_a_run_wants_the_data_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="CIFAR-10 is not in `data`"):
+    with pytest.raises(InputError, match="CIFAR-10 not found in `data`"):
         Choice(name="resnet20-one-shot").with_data().text()
     (tmp_path / "data" / "cifar-10-batches-py").mkdir(parents=True)
     assert Choice(name="resnet20-one-shot").with_data().spec().datasets[0].arguments == {"root": "data"}
@@ -275,7 +278,7 @@ def test_listing_and_planning_presets_needs_neither_torch_nor_data(tmp_path):
     for arguments in (["list", "presets", "--json"], ["plan", "--preset", "resnet34-structured-a", "--json"]):
         program = (
             "import sys; from orchestrator.cli import app\n"
-            "def refuse(*_, **__): raise AssertionError('looked at data')\n"
+            "def refuse(*_, **__): raise AssertionError('inspected data')\n"
             "import subprocess; subprocess.run = refuse\n"
             f"app({arguments!r}, standalone_mode=False)\n"
             "print([name for name in ('torch', 'ray', 'pandas') if name in sys.modules])"

@@ -251,7 +251,7 @@ def test_the_command_prints_the_format_asked_for(main, tmp_path):
     assert json.loads(stdout)["theirs"] == "renda2020"
     code, stdout, stderr = main("compare", tmp_path / "ours", "renda2020", "--network", "vgg16")
     assert (code, stdout) == (2, "")
-    assert "no cell has `network=vgg16`" in stderr
+    assert "no cell matches `network=vgg16`" in stderr
 
 
 def test_the_python_api_compares_stores_by_name(tmp_path):

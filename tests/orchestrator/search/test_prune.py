@@ -356,7 +356,7 @@ def test_export_model_names_what_tells_cells_apart(main, undisturbed):
 def test_export_model_refuses_what_is_not_there(folder, undisturbed):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
     for cell, message in {
-        "technique=fine_tuning": "no cell has `technique=fine_tuning`",
+        "technique=fine_tuning": "no cell matches `technique=fine_tuning`",
         "technik=dense": "unknown column `technik`",
         "0123abcd": "no cell at a trial `0123abcd`",
         "": "no cell at a trial",
