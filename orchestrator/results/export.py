@@ -1,4 +1,4 @@
-"""Results as one tidy file, a row for each cell."""
+"""Results as one tidy file with a row for each cell."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
-    """Write results as `.parquet` or `.csv`, replacing the file in one step; its path.
+    """Write results as `.parquet` or `.csv`, replacing the file in one step, and return its path.
 
-    A frame that went through Parquet has the dtypes it had. Raises InputError for another suffix.
+    Parquet keeps the dtypes of a frame. Raises InputError for any other suffix.
     """
     path = Path(path)
     if path.suffix not in _WRITERS:

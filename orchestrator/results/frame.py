@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS, read_kept
+from orchestrator.results.statistics import SECTION
 from workers.errors import InputError
 from workers.store.failures import Failure
 from workers.store.store import Store
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TASK = ("dataset", "network", "recipe")
-IDENTITY = (*_TASK, "pruning", "schedule", "technique", "compression", "budget", "replicate")
+IDENTITY = (*SECTION, "technique", "compression", "budget", "replicate")
 _STOP = ("trial", "step")
 _RECORD = (*_STOP, "evaluation")
 _MEASURES = ("test_accuracy", "validation_accuracy")
@@ -47,39 +48,39 @@ def to_frame(joined: Joined) -> pd.DataFrame:
 
 
 def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
-    """One row for each cell of all sweeps of a store, or of those named (by folder, or by name: all of that name).
+    """One row for each cell of all sweeps of a store, or of some: by folder, or by name, which picks all of that name.
 
-    The columns are those of a cell (without its lineage); the record's (null while there is none; its `density`,
+    The columns are those of a cell (without its lineage); the record's (null without a record; its `density`,
     measured on the mask, is `achieved_density`); and
 
     - `sweep`: the folder of the newest sweep that has the cell,
     - `done`: whether the cell has its record,
-    - `failure`: how the cell's trial failed before it reached the cell, or `blocked` by the failure of an earlier one,
-    - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`): not independent evidence,
-    - `mixed_parents`: the record's parent was made twice, with different bits, and this is not the published one,
+    - `failure`: how the cell's trial failed before it reached the cell, or `blocked` if an earlier trial failed,
+    - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`), so not independent evidence,
+    - `mixed_parents`: whether a parent was trained twice with different results, and this row used the unpublished one,
     - `dense_test_accuracy`, `dense_validation_accuracy`: fractions, of the dense network of the same replicate,
     - `dense_epochs`: how long that network was trained,
-    - `delta_test_accuracy`, `delta_validation_accuracy`: the difference to it, in points (percent).
+    - `delta_test_accuracy`, `delta_validation_accuracy`: the difference from it, in points (percent).
 
-    A cell in several sweeps appears once. Where an older sweep means something else by the same labels (its recipe
-    was edited, say), its cells keep apart under the recipe `<recipe> (<folder>)`.
+    A cell of several sweeps appears once. If its labels mean different work in an older sweep (because the recipe was
+    edited, for example), the older cells appear separately, with the recipe `<recipe> (<folder>)`.
 
     Raises InputError for a sweep that the store does not have.
     """
     kept, unreadable = read_kept(store, _folders(store, sweeps))
-    cells = _union({folder: each.cells for folder, each in kept.items()})
+    cells = _union({folder: sweep.cells for folder, sweep in kept.items()})
     records, unreadable_records = store.records()
     unreadable |= unreadable_records
     position = {key: row for row, key in enumerate(_keys(records, _RECORD))}
-    found = [position.get(key) for key in _keys(cells, _RECORD)]
+    record_rows = [position.get(key) for key in _keys(cells, _RECORD)]
     dense = records.select((*_MEASURES, "epochs")).take(
         pa.array([position.get(key) for key in _keys(cells, ("dense_trial", "dense_step", "evaluation"))], pa.int64())
     )
     columns = {name: cells.column(name) for name in cells.column_names if name != "lineage"}
-    columns |= _record_columns(records.append_column("mixed_parents", _mixed_parents(records)), found)
+    columns |= _record_columns(records.append_column("mixed_parents", _mixed_parents(records)), record_rows)
     columns |= {
-        "done": pa.array([row is not None for row in found], pa.bool_()),
-        "failure": _failures(cells, found, store.failures()),
+        "done": pa.array([row is not None for row in record_rows], pa.bool_()),
+        "failure": _failures(cells, record_rows, store.failures()),
         "same_run_as": _same_run_as(cells),
     }
     columns |= {f"dense_{name}": dense.column(name) for name in dense.column_names}
@@ -88,21 +89,21 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
 
 
 def as_arrow(results: pa.Table | pd.DataFrame) -> pa.Table:
-    """The same rows as an Arrow table, whichever of the two they come as."""
+    """Rows as an Arrow table, whether they are one already or a pandas frame."""
     return results if isinstance(results, pa.Table) else pa.Table.from_pandas(results, preserve_index=False)
 
 
 def _folders(store: Store, sweeps: Iterable[str] | None) -> list[str]:
-    """Folders of the sweeps asked for, newest first."""
-    there = store.sweeps()[::-1]
+    """Folders of the sweeps to read, newest first."""
+    folders = store.sweeps()[::-1]
     if sweeps is None:
-        return there
+        return folders
     wanted = set(sweeps)
-    unknown = sorted(wanted - set(there) - {_sweep_name(folder) for folder in there})
+    unknown = sorted(wanted - set(folders) - {_sweep_name(folder) for folder in folders})
     if unknown:
-        known = f"it has {', '.join(there[::-1])}" if there else "it has none"
-        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`", hint=known)
-    return [folder for folder in there if {folder, _sweep_name(folder)} & wanted]
+        hint = f"it has {', '.join(folders[::-1])}" if folders else "it has none"
+        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`", hint=hint)
+    return [folder for folder in folders if {folder, _sweep_name(folder)} & wanted]
 
 
 def _sweep_name(folder: str) -> str:
@@ -110,37 +111,36 @@ def _sweep_name(folder: str) -> str:
 
 
 def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:
-    """The cells of several sweeps, newest first, each once."""
-    meaning: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    seen: set[tuple[Any, ...]] = set()  # also of cells that were relabelled since
+    """The cells of several sweeps, newest first, each once.
+
+    Equal labels can mean different work in two sweeps, because a recipe was edited in between. Each row of a table
+    must mean one thing, so the newest sweep keeps its labels, and an older one gets its folder added to the recipe:
+    in all its cells of that task, because only whole grids can be read.
+    """
+    stop_of: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # what the labels in the union mean
+    seen: set[tuple[Any, ...]] = set()  # labels as the sweeps have them: a third sweep may repeat what was renamed
     parts = [CELLS.append(pa.field("sweep", pa.string())).empty_table()]
     for folder, cells in cells_of.items():
-        identities, stops = _keys(cells, IDENTITY), _keys(cells, _RECORD)
-        edited = {
-            identity[: len(_TASK)]
-            for identity, stop in zip(identities, stops, strict=True)
-            if (identity, stop) not in seen and meaning.get(identity, stop) != stop
-        }
-        kept, recipes = [], []
-        for row, (identity, stop) in enumerate(zip(identities, stops, strict=True)):
-            if (identity, stop) in seen:
-                continue
-            seen.add((identity, stop))
-            dataset, network, recipe, *rest = identity
-            if (dataset, network, recipe) in edited:
-                recipe = f"{recipe} ({folder})"
-            meaning[dataset, network, recipe, *rest] = stop
-            kept.append(row)
-            recipes.append(recipe)
-        part = cells.take(pa.array(kept, pa.int64()))
+        new: dict[tuple[Any, ...], int] = {}
+        for row, cell in enumerate(zip(_keys(cells, IDENTITY), _keys(cells, _RECORD), strict=True)):
+            if cell not in seen:
+                new.setdefault(cell, row)
+        seen |= new.keys()
+        edited = {identity[: len(_TASK)] for identity, stop in new if stop_of.get(identity, stop) != stop}
+        recipes = []
+        for (dataset, network, recipe, *rest), stop in new:
+            label = f"{recipe} ({folder})" if (dataset, network, recipe) in edited else recipe
+            stop_of[dataset, network, label, *rest] = stop
+            recipes.append(label)
+        part = cells.take(pa.array(list(new.values()), pa.int64()))
         part = part.set_column(CELLS.get_field_index("recipe"), CELLS.field("recipe"), pa.array(recipes, pa.string()))
-        parts.append(part.append_column("sweep", pa.array([folder] * len(kept), pa.string())))
+        parts.append(part.append_column("sweep", pa.array([folder] * len(new), pa.string())))
     return pa.concat_tables(part.cast(parts[0].schema) for part in parts)
 
 
-def _record_columns(records: pa.Table, found: Sequence[int | None]) -> dict[str, Any]:
-    """The columns of the cells' records that are not the cells' own already."""
-    taken = records.drop_columns([*_RECORD, "replicate"]).take(pa.array(found, pa.int64()))
+def _record_columns(records: pa.Table, record_rows: Sequence[int | None]) -> dict[str, Any]:
+    """The columns that only records have, for each cell."""
+    taken = records.drop_columns([*_RECORD, "replicate"]).take(pa.array(record_rows, pa.int64()))
     names = ["achieved_density" if name == "density" else name for name in taken.column_names]
     columns = dict(zip(names, taken.columns, strict=True))
     columns["mixed_parents"] = columns.pop("mixed_parents").fill_null(False)
@@ -148,7 +148,7 @@ def _record_columns(records: pa.Table, found: Sequence[int | None]) -> dict[str,
 
 
 def _mixed_parents(records: pa.Table) -> Any:
-    """For each record, whether a parent's record has another digest than the state that this one came from."""
+    """For each record, whether a parent's record has a different digest than the state that this record came from."""
     published = defaultdict(set)
     for stop, digest in zip(_keys(records, _STOP), records.column("state_digest").to_pylist(), strict=True):
         if digest is not None:
@@ -157,7 +157,7 @@ def _mixed_parents(records: pa.Table) -> Any:
     for kind in ("start", "mask"):
         used = records.column(f"{kind}_digest").to_pylist()
         stops = _keys(records, (f"{kind}_trial", f"{kind}_step"))
-        siblings = defaultdict(set)  # a rewind point has no record, but every trial that began there knows its digest
+        siblings = defaultdict(set)  # a rewind point has no record, but every trial that starts there knows its digest
         for stop, digest in zip(stops, used, strict=True):
             if digest is not None:
                 siblings[stop].add(digest)
@@ -167,19 +167,19 @@ def _mixed_parents(records: pa.Table) -> Any:
     return pa.array(mixed, pa.bool_())
 
 
-def _failures(cells: pa.Table, found: Sequence[int | None], failures: Mapping[str, Failure]) -> Any:
+def _failures(cells: pa.Table, record_rows: Sequence[int | None], failures: Mapping[str, Failure]) -> Any:
     outcomes: list[str | None] = [None] * cells.num_rows
     if failures:
         for row, (trial, lineage) in enumerate(_keys(cells, ("trial", "lineage"))):
-            if found[row] is None and trial in failures:
+            if record_rows[row] is None and trial in failures:
                 outcomes[row] = failures[trial].outcome
-            elif found[row] is None and not failures.keys().isdisjoint(lineage):
+            elif record_rows[row] is None and not failures.keys().isdisjoint(lineage):
                 outcomes[row] = "blocked"
     return pa.array(outcomes, pa.string())
 
 
 def _same_run_as(cells: pa.Table) -> Any:
-    """For each cell the name of the first other one with the same stop, or null."""
+    """For each cell, the label of the first other cell with the same stop, or null."""
     sharing: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for row, stop in enumerate(_keys(cells, _STOP)):
         sharing[stop].append(row)
@@ -192,9 +192,9 @@ def _same_run_as(cells: pa.Table) -> Any:
     return pa.array(labels, pa.string())
 
 
-def _label(cell: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
-    """A cell's technique and budget, and whatever else tells it from the cell beside it."""
-    differing = [str(cell[name]) for name in (*_TASK, "pruning", "schedule") if cell[name] != beside[name]]
+def _label(cell: Mapping[str, Any], twin: Mapping[str, Any]) -> str:
+    """A cell's technique and budget, and whatever else tells it from its twin."""
+    differing = [str(cell[name]) for name in SECTION if cell[name] != twin[name]]
     label = " ".join(str(part) for part in (cell["technique"], cell["budget"]) if part is not None)
     return f"{label} ({', '.join(differing)})" if differing else label
 

@@ -1,4 +1,4 @@
-"""Results from wherever they are asked for: a store, or the published study by its name."""
+"""Results of a store, or of the published study by its name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from workers.store.store import Store
 
 
 def is_published(location: str | os.PathLike[str]) -> bool:
-    """Whether a location is the name of the published study; a folder of that name is reached as `./renda2020`."""
+    """Whether a location is the name of the published study; a store of that name is `./renda2020`."""
     return location == RENDA2020
 
 
 def read(location: str | os.PathLike[str] | Store, sweeps: Iterable[str] | None = None) -> Joined:
     """The rows of a store (or of some of its sweeps), or of the published study `renda2020`.
 
-    Raises InputError for a sweep that is not there, StoreError where there is no store.
+    Raises InputError for an unknown sweep, and StoreError where the location is not a store.
     """
     if isinstance(location, Store):
         return join(location, sweeps)
@@ -27,7 +27,7 @@ def read(location: str | os.PathLike[str] | Store, sweeps: Iterable[str] | None 
         return join(Store(location), sweeps)
     if sweeps is not None:
         raise InputError(
-            f"`{RENDA2020}` has no sweeps: it is what the paper's study published",
-            hint="choose from it with `--network` and `--schedule`, or any cells with `--only`",
+            f"`{RENDA2020}` has no sweeps: it is the published study",
+            hint="select cells with `--network`, `--schedule` or `--only`",
         )
     return Joined(published(), {})

@@ -1,7 +1,7 @@
-"""Which grids and cells of two results are of the same thing.
+"""Which grids and cells of two results belong together.
 
-Grids match by network, pruning and schedule, and by their data as far as a name tells; cells by technique and
-density. Where several grids of the other side match, those of the same data set and recipe go first.
+Grids match by network, pruning and schedule, and by their data as far as its name tells; cells match by technique and
+density. If several grids of the other side match, those with the same data set and recipe take precedence.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ def matching_sections(ours: Sequence[Section], theirs: Sequence[Section]) -> lis
     """Pairs of grids, in the order of ours; a grid may be in several."""
     pairs = []
     for section in ours:
-        candidates = [other for other in theirs if _match(section, other)]
-        equal = [other for other in candidates if _task(other) == _task(section)]
-        pairs += [(section, other) for other in equal or candidates]
+        candidates = [candidate for candidate in theirs if _match(section, candidate)]
+        equal = [candidate for candidate in candidates if _data_and_recipe(candidate) == _data_and_recipe(section)]
+        pairs += [(section, candidate) for candidate in equal or candidates]
     return pairs
 
 
 def matching_cell(cell: TableCell, section: Section) -> TableCell | None:
     """The cell of another grid with the same technique and the same density, within 0.1 %."""
     near = [
-        other
-        for other in section.cells.values()
-        if other.technique == cell.technique and abs(cell.compression / other.compression - 1) <= _SAME_DENSITY
+        candidate
+        for candidate in section.cells.values()
+        if candidate.technique == cell.technique and abs(cell.compression / candidate.compression - 1) <= _SAME_DENSITY
     ]
-    return min(near, key=lambda other: abs(cell.compression - other.compression), default=None)
+    return min(near, key=lambda candidate: abs(cell.compression - candidate.compression), default=None)
 
 
-def same_named_data(one: Section, other: Section) -> bool:
+def same_named_data(ours: Section, theirs: Section) -> bool:
     """Whether two grids name the same data set, whatever its arguments."""
-    return _name(one.dataset) == _name(other.dataset)
+    return _name(ours.dataset) == _name(theirs.dataset)
 
 
-def _match(one: Section, other: Section) -> bool:
+def _match(ours: Section, theirs: Section) -> bool:
     return (
-        _network(one.network) == _network(other.network)
-        and (one.pruning, one.schedule) == (other.pruning, other.schedule)
-        and (same_named_data(one, other) or _may_be_any_data(one) or _may_be_any_data(other))
+        _network(ours.network) == _network(theirs.network)
+        and (ours.pruning, ours.schedule) == (theirs.pruning, theirs.schedule)
+        and (same_named_data(ours, theirs) or _may_be_any_data(ours) or _may_be_any_data(theirs))
     )
 
 
@@ -55,7 +55,7 @@ def _may_be_any_data(section: Section) -> bool:
     return name in _ANY_IMAGES or is_own(name)
 
 
-def _task(section: Section) -> tuple[str, str]:
+def _data_and_recipe(section: Section) -> tuple[str, str]:
     return section.dataset, section.recipe
 
 
@@ -70,7 +70,7 @@ def _network(label: str) -> str:
 
 @cache
 def _aliases() -> dict[str, str]:
-    """What a network is called by its registered name, by what it is with its arguments: `cifar_resnet(depth=20)`."""
+    """The registered names of networks, keyed by their written-out form: `cifar_resnet(depth=20)`."""
     from orchestrator.sweep.mappings import call_text
 
     return {

@@ -1,12 +1,12 @@
-"""The results of the paper's study, inside the package: what was published, as rows like those of a store.
+"""The published results of the paper's study, which come with the package, as rows like those of a store.
 
 `orchestrator/reference/renda2020.parquet` has 22,590 pruned networks and 1,180 dense ones (Renda, Frankle, Carbin 2020;
-its metadata name the source). How it differs from a store's rows:
+its metadata name the source). Its rows differ from those of a store:
 
 - `metric` is `accuracy` (fractions of 1) or `BLEU` (gnmt; not a fraction, and `delta_*` are BLEU too).
-- It is not known which dense network a pruned one came from, so `dense_trial` is null: `dense_*` are medians over all
-  dense networks of the task, and differences are to those, as in the paper's own aggregation.
-- `trial` is the row in the file; `step` is null. Nothing is known of machines, times or weights.
+- The study does not say which dense network a pruned one came from, so `dense_trial` is null: `dense_*` are medians
+  over all dense networks of the task, and differences are from those, as in the paper's own aggregation.
+- `trial` is the row in the file, and `step` is null. Columns about machines, times and weights are missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
-from orchestrator.results.statistics import group_by, summarize
+from orchestrator.results.statistics import ACCURACY, group_by, summarize
 from workers.techniques import TECHNIQUES
 
 RENDA2020 = "renda2020"
@@ -49,10 +49,10 @@ def citation() -> Citation:
 
 
 def published() -> pa.Table:
-    """The study's results in the columns of `orchestrator.results.frame.join` that it has, `metric` beside them."""
+    """The study's results: its columns of `orchestrator.results.frame.join`, and `metric`."""
     table = _read()
     rows = table.drop_columns(["pruning", "schedule", "replicate", "paper_flops", "sparse_paper_flops"]).to_pylist()
-    levels = _dense_levels(rows)
+    medians = _dense_medians(rows)
     columns: dict[str, Any] = {name: table.column(name) for name in table.column_names}
     columns |= {
         "recipe": [RENDA2020] * len(rows),
@@ -70,18 +70,18 @@ def published() -> pa.Table:
         "mixed_parents": [False] * len(rows),
     }
     for name in _SPLITS:
-        dense = [levels[row["dataset"], row["network"]][name] for row in rows]
+        dense = [medians[row["dataset"], row["network"]][name] for row in rows]
         columns[f"dense_{name}"] = dense
         columns[f"delta_{name}"] = [
-            (row[name] - level) * (100.0 if row["metric"] == "accuracy" else 1.0)
-            for row, level in zip(rows, dense, strict=True)
+            (row[name] - median) * (100.0 if row["metric"] == ACCURACY else 1.0)
+            for row, median in zip(rows, dense, strict=True)
         ]
     ordered = [name for name in CELLS.names if name in columns]
     ordered += [name for name in columns if name not in ordered]
     return pa.table({name: columns[name] for name in ordered}, metadata=table.schema.metadata)
 
 
-def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
+def _dense_medians(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
     """The median of each split over the dense networks of each task."""
     dense = group_by([row for row in rows if row["technique"] == "dense"], itemgetter(*_TASK))
     return {
@@ -91,7 +91,7 @@ def _dense_levels(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str,
 
 
 def _search_cost(row: dict[str, Any]) -> float:
-    """Epochs of retraining: every round of iterative pruning pays, and a fresh start trains T + t."""
+    """Epochs of retraining: each round of iterative pruning costs t, and a fresh start T + t."""
     if row["technique"] == "dense":
         return 0.0
     from_scratch = row["dense_epochs"] if TECHNIQUES[row["technique"]].start == "fresh" else 0.0
