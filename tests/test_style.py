@@ -44,7 +44,6 @@ STILL_TO_DO = (
     "orchestrator/api",
     "orchestrator/cli",
     "orchestrator/driver",
-    "orchestrator/results",
     "orchestrator/search",
     "orchestrator/upkeep",
     "tests",

@@ -4,7 +4,7 @@ best      the highest median validation accuracy (`best_budget`): the paper's pr
 longest   the longest that the cell has
 single    a fixed protocol: the longest; for weight rewinding at most 90 % of the dense training, because rewinding
           to its very start fails (the paper's comparison at a fixed budget)
-50%, 90ep if no budget has this name: the nearest to that length, within one percent of the dense training
+50%, 90ep if no budget has this name, the nearest to that length, within one percent of the dense training
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Rank = Callable[[Row], tuple[float, ...] | None]
 
 
 def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None]:
-    """The rows with a budget, and its name; dense rows are kept, and with `best` all, to choose from on validation.
+    """The rows with a budget, and its name. Dense rows are kept; `best` keeps all, to choose from on validation later.
 
-    Without a budget it is `best`, unless there is only one. Raises InputError where no cell has it.
+    The default is `best`, unless there is only one budget. Raises InputError if no cell has the budget.
     """
     pruned = [row for row in rows if not row.is_dense]
     lengths = {row.budget: row.budget_epochs or 0.0 for row in pruned if row.budget is not None}
@@ -43,15 +43,15 @@ def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None
         return [row for row in rows if row.is_dense or row.budget == budget], budget
     picked = _best_ranked(pruned, _rank(budget)) if budget in RULES or _is_duration(budget) else set()
     if not picked and budget not in RULES:
-        raise InputError(f"no cell has the budget `{budget}`", hint=f"known are {', '.join([*RULES, *names])}")
+        raise InputError(f"no cell has the budget `{budget}`", hint=f"choose one of {', '.join([*RULES, *names])}")
     return [row for row in rows if row.is_dense or (_place(row), row.budget) in picked], budget
 
 
 def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
     """The group with the highest median validation accuracy, of groups that differ in their budget.
 
-    Ties go to the shortest budget. Only groups whose replicates are all done are candidates; None if there are none.
-    (The paper's protocol: chosen on validation, reported on test.)
+    Ties go to the shortest budget. Only groups whose replicates are all done are candidates; None without any.
+    The paper's protocol: chosen on validation, reported on test.
     """
     candidates = []
     for rows in groups:
@@ -107,7 +107,7 @@ def _distance(row: Row, duration: Duration) -> tuple[float, ...] | None:
 
 
 def _share(row: Row) -> float | None:
-    """A budget as a share of the dense training; None where the dense network was not trained here, or not yet."""
+    """A budget as a share of the dense training; None for a dense network from elsewhere, or not yet trained."""
     return _epochs(row) / row.dense_epochs if row.dense_epochs else None
 
 

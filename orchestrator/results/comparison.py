@@ -1,4 +1,4 @@
-"""Two results cell by cell, as data: which grids and cells both have, and how far apart these are."""
+"""Two results cell by cell, as data: which grids and cells both have, and how far apart they are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Results and what they are called. `published` says by whom, where they are the study's.
+    """Results and their name. `published` cites the source of published results.
 
     `unreadable` are files of a store that could not be read (path: reason).
     """
@@ -42,7 +42,7 @@ class Side:
         return [section for section in shown.sections if section.cells]
 
     def dense_steps(self) -> dict[Task, int]:
-        """How long the dense networks of each task were trained, where they were trained on this side."""
+        """Steps of the dense training of each task, without those of networks that were trained elsewhere."""
         results = as_arrow(self.results)
         columns = [results.column(name).to_pylist() for name in ("dataset", "network", "recipe", "dense_step")]
         return {
@@ -52,7 +52,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A cell's replicates less the median of the dense networks of its side, in points (BLEU)."""
+    """A cell's replicates minus the median of its side's dense networks, in points (BLEU)."""
 
     n: int
     median: float
@@ -62,10 +62,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A cell that both sides have complete.
+    """A cell that is complete on both sides.
 
-    `inside`: our median is in `low` to `high`: their minimum to maximum, widened by the standard deviation of their
-    dense networks.
+    `low` and `high` are their minimum and maximum, widened by the standard deviation of their dense networks. `inside`
+    tells whether our median is within these.
     """
 
     ours: TableCell
@@ -83,9 +83,9 @@ class ComparedCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparedSection:
-    """One grid of each side: the cells that both have, complete or not yet, and those that one side has.
+    """One grid of each side: the cells that both have, complete or not yet, and those that only one side has.
 
-    `our_steps` and `their_steps` are the lengths of the dense trainings, where they were trained there.
+    `our_steps` and `their_steps` are the lengths of the dense trainings; None for networks trained elsewhere.
     """
 
     ours: Section
@@ -130,7 +130,7 @@ def _compared(ours: Section, theirs: Section, our_steps: int | None, their_steps
 def _compared_cell(
     ours: TableCell, theirs: TableCell, our_dense: ReplicateSummary, their_dense: ReplicateSummary
 ) -> ComparedCell | None:
-    """None while replicates of either side are missing."""
+    """None while replicates are missing on either side."""
     our_change, their_change = _change(ours.summary, our_dense), _change(theirs.summary, their_dense)
     if our_change is None or their_change is None:
         return None
@@ -149,5 +149,5 @@ def _compared_cell(
 def _change(summary: ReplicateSummary, dense: ReplicateSummary) -> Change | None:
     if summary.median is None or summary.minimum is None or summary.maximum is None or dense.median is None:
         return None
-    level = dense.median
-    return Change(summary.n, summary.median - level, summary.minimum - level, summary.maximum - level)
+    origin = dense.median
+    return Change(summary.n, summary.median - origin, summary.minimum - origin, summary.maximum - origin)

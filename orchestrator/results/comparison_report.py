@@ -16,7 +16,7 @@ from orchestrator.results.statistics import ACCURACY
 from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
-    dense_level,
+    dense_accuracy,
     labels_of,
     sign_notes,
     signs,
@@ -52,7 +52,7 @@ class Comparison(Report):
         metrics = dict.fromkeys(section.ours.metric for section in self.sections)
         unit = ", points" if ACCURACY in metrics else ""
         return Printout(
-            heading=f"Change of test {' or '.join(metrics)} against the dense networks{unit}: ours beside theirs",
+            heading=f"Change in test {' or '.join(metrics)} relative to the dense networks{unit}: ours and theirs",
             protocol=self._protocol(),
             sheets=[_sheet(pair) for pair in self.sections],
             notes=self._notes(),
@@ -63,7 +63,7 @@ class Comparison(Report):
         return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": "median", "budget": self.budget}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each cell of each pair of grids, and of grids without one.
+        """A row for each cell of each pair of grids, and of grids that only one side has.
 
         `status` is `compared`, `unfinished`, `only_ours` or `only_theirs`.
         """
@@ -77,15 +77,15 @@ class Comparison(Report):
     def _protocol(self) -> list[str]:
         published = f" ({self.theirs.published})" if self.theirs.published else ""
         return [
-            "median [min, max] of replicates, less the median of the same side's dense networks; "
+            "median [min, max] of replicates, minus the median of the same side's dense networks; "
             + budget_rule(self.budget),
             f"ours: {self.ours.name}",
             f"theirs: {self.theirs.name}{published}",
-            "inside: our median is in their [min, max], widened by the standard deviation of their dense networks",
+            "inside: our median is within their [min, max], widened by the standard deviation of their dense networks",
         ]
 
     def _notes(self) -> list[str]:
-        """What holds for all grids: how many cells are inside, signs, and grids that one side alone has."""
+        """How many cells are inside, what signs mean, and the grids that only one side has."""
         cells = [cell for pair in self.sections for cell in pair.cells]
         inside = sum(cell.inside for cell in cells)
         notes = [f"Inside: {inside} of {plural(len(cells), 'cell')} compared."]
@@ -99,10 +99,10 @@ class Comparison(Report):
 
 
 def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters | None = None) -> Comparison:
-    """Match the cells of two results (`orchestrator.results.matching`), each against its own side's dense networks.
+    """Match the cells of two results (`orchestrator.results.matching`), each relative to its side's dense networks.
 
-    The published study is always `theirs`, whichever way round the two are given. `budget` and `filters` are those of
-    `table`, for both sides. Raises InputError as `table` does, and where the two have no cell in common.
+    The published study is always `theirs`, in whichever order the two are given. `budget` and `filters` are those of
+    `table` and apply to both sides. Raises InputError as `table` does, and if the two have no cell in common.
     """
     if ours.published and not theirs.published:
         ours, theirs = theirs, ours
@@ -112,8 +112,8 @@ def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters 
         raise InputError(
             f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"
             f"`{ours.name}` has\n{_contents(our_sections)}\n`{theirs.name}` has\n{_contents(their_sections)}",
-            hint="cells match by network, pruning, schedule, technique and compression (within 0.1 %), and "
-            "data by name",
+            hint="cells match by network, pruning, schedule, technique and compression (within 0.1 %), and by the name "
+            "of their data",
         )
     return Comparison(
         ours=ours,
@@ -131,16 +131,16 @@ def _without(sections: Sequence[Section], matched: Sequence[Section]) -> tuple[S
 
 
 def _contents(sections: Iterable[Section]) -> str:
-    """What one side has, a line for each grid."""
+    """What one side has, one line for each grid."""
     lines = [
         f"  {section.title}: {', '.join(section.techniques)} at {' '.join(compression_labels(section.compressions))}"
         for section in sections
     ]
-    return "\n".join(lines) or "  no pruned network"
+    return "\n".join(lines) or "  no pruned networks"
 
 
 def _sheet(pair: ComparedSection) -> Sheet:
-    """One grid: the cells that both sides have complete, and what else to know of it."""
+    """One grid: the cells that are complete on both sides, and remarks about the others."""
     counts = {(cell.our_change.n, cell.their_change.n) for cell in pair.cells}
     labels = labels_of(pair.ours)
     same = "; cells: n = {} and {}".format(*next(iter(counts))) if len(counts) == 1 else ""
@@ -148,8 +148,8 @@ def _sheet(pair: ComparedSection) -> Sheet:
     return Sheet(
         title=_grid_name(ours),
         captions=[
-            f"ours ({ours.dataset}, recipe {ours.recipe}): {_lower(dense_level(ours, 'median'))}",
-            f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {_lower(dense_level(theirs, 'median'))}"
+            f"ours ({ours.dataset}, recipe {ours.recipe}): {_lower(dense_accuracy(ours, 'median'))}",
+            f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {_lower(dense_accuracy(theirs, 'median'))}"
             f"{_deviation(theirs)}{same}",
         ],
         header=_HEADER,
@@ -178,22 +178,22 @@ def _side(cell: TableCell, change: Change, with_counts: bool) -> Number:
 
 def _remarks(pair: ComparedSection) -> list[str]:
     ours, theirs = pair.ours, pair.theirs
-    told = []
+    remarks = []
     if pair.our_steps and pair.their_steps and pair.our_steps < _MUCH_SHORTER * pair.their_steps:
-        told.append(
+        remarks.append(
             f"Ours trains its dense network for {pair.our_steps:,} steps, theirs for {pair.their_steps:,} "
-            f"({_percent(pair.our_steps / pair.their_steps)}). After so short a training, the dense level is lower and "
-            "retraining may still gain what training left: read the order of techniques, not the differences."
+            f"({_percent(pair.our_steps / pair.their_steps)}). With training this short, the dense accuracy is lower "
+            "and retraining can make up for it: compare the ranking of techniques, not the differences."
         )
     if not same_named_data(ours, theirs):
-        told.append("The two name their data differently; whether these are the same images, their names do not tell.")
+        remarks.append("The data sets have different names; whether they hold the same images is unknown.")
     if pair.unfinished:
         named = _named(ours, [cell for cell, _ in pair.unfinished])
-        told.append(f"Replicates missing on either side, {plural(len(pair.unfinished), 'cell')}: {named}")
+        remarks.append(f"Replicates missing on either side, {plural(len(pair.unfinished), 'cell')}: {named}")
     for name, section, cells in (("ours", ours, pair.only_ours), ("theirs", theirs, pair.only_theirs)):
         if cells:
-            told.append(f"Only in {name}, {plural(len(cells), 'cell')}: {_named(section, cells)}")
-    return told
+            remarks.append(f"Only in {name}, {plural(len(cells), 'cell')}: {_named(section, cells)}")
+    return remarks
 
 
 def _named(section: Section, cells: Sequence[TableCell]) -> str:

@@ -1,7 +1,7 @@
 """Accuracy against compression as a figure for print: a line for each technique, a panel for each grid and budget.
 
-Colour is never alone: each technique has its own marker and dash too. Drawn through matplotlib's objects, so no
-global state is read or left behind.
+Color is never the only distinction: each technique also has its own marker and dash. Drawn with matplotlib's objects,
+without its global state.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.results import figure_labels
-from orchestrator.results.grid import Section
-from orchestrator.results.statistics import SECTION, Split, Value
+from orchestrator.results.grid import Section, differing
+from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import Table, table
 from orchestrator.results.wording import budget_rule, compression_labels, measure
 from workers.errors import InputError
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (4.8, 3.6)  # inches
-_AXIS = 2.6  # inches of it that the compressions take
+_AXIS = 2.6  # inches of a panel's width that the compressions take
 _SMALL, _MEDIUM, _LARGE = 8, 9, 11  # points
-_GREY, _DARK = "#8a8a8a", "#333333"
+_GRAY, _DARK = "#8a8a8a", "#333333"
 _TICK_ROOM = 0.45  # inches between two tick labels
 
 
@@ -71,19 +71,19 @@ def accuracy_vs_compression(
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
 ) -> Figure:
-    """Medians over replicates against compression, with min-max bands, every replicate, and the dense level.
+    """Medians over replicates against compression, with min-max bands, every replicate, and the dense networks.
 
     One panel for each section of `table`, and for each budget where several are given; arguments are those of
-    `table`. A group with missing replicates has only its dots, hollow; a single replicate has no band.
-    Raises InputError as `table` does, and where there is nothing to draw.
+    `table`. A cell with missing replicates has only hollow dots; a single replicate has no band.
+    Raises InputError as `table` does, and if there is nothing to draw.
     """
     from matplotlib.figure import Figure
 
     budgets = [budget] if budget is None or isinstance(budget, str) else budget
-    tables = [table(results, value=value, budget=one, split=split, filters=filters) for one in budgets]
+    tables = [table(results, value=value, budget=name, split=split, filters=filters) for name in budgets]
     panels = [_Panel(shown, section) for shown in tables for section in shown.sections if section.cells]
     if not panels:
-        raise InputError("no pruned network to draw", hint="`prunesweep status` shows what there is")
+        raise InputError("no pruned network to draw", hint="`prunesweep status` shows how far sweeps are")
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.7), layout="constrained")
@@ -116,7 +116,7 @@ def accuracy_vs_compression(
 
 
 def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
-    """Write `<stem>.png` and `<stem>.svg`, each in one step; their paths. Equal figures give equal bytes."""
+    """Write `<stem>.png` and `<stem>.svg`, each in one step, and return their paths. Equal figures give equal bytes."""
     import matplotlib
 
     stem = Path(stem)
@@ -131,7 +131,7 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
 
 
 def _looks(sections: Iterable[Section]) -> dict[str, Look]:
-    """The fixed looks, and further ones for the techniques that have none, in order of their names."""
+    """The fixed looks, and further ones for other techniques, in order of their names."""
     techniques = {technique for section in sections for technique in section.techniques}
     looks = dict(LOOKS)
     for index, technique in enumerate(sorted(techniques - LOOKS.keys())):
@@ -184,8 +184,8 @@ def _draw_dense(axes: Axes, panel: _Panel) -> None:
     if dense.median is None or dense.minimum is None or dense.maximum is None:
         return
     origin = dense.median if panel.table.value == "delta" else 0.0
-    axes.axhspan(dense.minimum - origin, dense.maximum - origin, color=_GREY, alpha=0.15, linewidth=0, zorder=0)
-    axes.axhline(dense.median - origin, color=_GREY, linewidth=1.2, zorder=1)
+    axes.axhspan(dense.minimum - origin, dense.maximum - origin, color=_GRAY, alpha=0.15, linewidth=0, zorder=0)
+    axes.axhline(dense.median - origin, color=_GRAY, linewidth=1.2, zorder=1)
 
 
 def _scales(axes: Axes, panel: _Panel, range_of: Sequence[float]) -> None:
@@ -202,12 +202,12 @@ def _scales(axes: Axes, panel: _Panel, range_of: Sequence[float]) -> None:
     ]
     axes.set_xticks(panel.section.compressions, texts)
     axes.set_xticks([], minor=True)
-    axes.tick_params(labelsize=_SMALL, color=_GREY)
+    axes.tick_params(labelsize=_SMALL, color=_GRAY)
     axes.set_xlabel("compression ratio, and share of weights kept", fontsize=_SMALL)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_GREY)
+    axes.spines[["left", "bottom"]].set_color(_GRAY)
 
 
 def _sparse(compressions: Sequence[float], inches: float) -> set[float]:
@@ -220,19 +220,18 @@ def _sparse(compressions: Sequence[float], inches: float) -> set[float]:
 
 
 def _axis_label(panel: _Panel, split: str) -> str:
-    """`change of test accuracy, points`; a metric that is its own unit is named once."""
-    change = "change of " if panel.table.value == "delta" else ""
+    """`change in test accuracy, points`; a metric that is its own unit is named once."""
+    change = "change in " if panel.table.value == "delta" else ""
     metric, unit = panel.section.metric, panel.section.unit(panel.table.value)
     return f"{change}{split} {metric}" + ("" if unit == metric else f", {unit}")
 
 
 def _title(panel: _Panel, panels: Sequence[_Panel]) -> str:
-    """Data set, network and schedule, and what else differs between panels."""
-    always = ("dataset", "network", "schedule")
-    differing = {name for name in SECTION if len({getattr(other.section, name) for other in panels}) > 1}
-    parts = [getattr(panel.section, name) for name in SECTION if name in differing or name in always]
+    """Data set, network and schedule, and whatever else differs between panels."""
+    columns = {"dataset", "network", "schedule"} | differing(shown.section for shown in panels)
+    parts = [text for name, text in panel.section.place.items() if name in columns]
     parts[-1] = parts[-1].replace("_", "-")
-    if len({other.table.budget for other in panels}) > 1:
+    if len({shown.table.budget for shown in panels}) > 1:
         parts.append(_budget(panel.table))
     return " · ".join(parts)
 
@@ -251,12 +250,12 @@ def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:
     budgets = dict.fromkeys(_budget(panel.table) for panel in panels)
     sentences = [
         f"Lines: {lines}; {panels[0].table.split} split; {', '.join(budgets)}.",
-        "Grey: the dense networks, median and min to max.",
+        "Gray: the dense networks, median and min to max.",
     ]
     if any(not cell.summary.complete for cell in cells):
         sentences.append("Hollow dots: replicates are missing.")
     if any(cell.sign for cell in cells):
-        sentences.append("Lines that coincide may be the same runs, as the table says.")
+        sentences.append("Lines that coincide may be the same runs; the table marks those.")
     text = "\n".join(textwrap.wrap(" ".join(sentences), int(figure.get_figwidth() * 17)))
     figure.supxlabel(
         text, x=0.01, horizontalalignment="left", fontsize=_SMALL, color=_DARK, linespacing=1.3, parse_math=False
@@ -264,7 +263,7 @@ def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:
 
 
 def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, _Panel]], looks: Mapping[str, Look]) -> None:
-    """At the ends of the lines where they all fit there, else in one legend."""
+    """Name lines at their ends if all names fit there, else in one legend."""
     figure.draw_without_rendering()
     named = [(axes, _ends(panel, looks)) for axes, panel in drawn]
     if len(drawn) <= 4 and all(figure_labels.fits(axes, ends, _SMALL) for axes, ends in named):

@@ -1,4 +1,4 @@
-"""Names at the ends of a panel's lines, pushed apart where they would collide."""
+"""Names at the ends of a panel's lines, pushed apart if they would overlap."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Label(NamedTuple):
 
 
 def fits(axes: Axes, labels: Sequence[Label], fontsize: float) -> bool:
-    """Whether the names can stand at the ends: all lines end together and there is height for all."""
+    """Whether names fit at the ends: all lines end at the same x, and the panel is high enough for all names."""
     height = axes.bbox.height * 72 / axes.figure.dpi
     return len({label.x for label in labels}) <= 1 and len(labels) * fontsize * _LEADING <= height
 
 
 def write(axes: Axes, labels: Sequence[Label], fontsize: float) -> None:
-    """Write names beside the ends of their lines, each with a leader. The axes' position must be final."""
+    """Write names next to the ends of their lines, each with a leader. The axes' position must be final."""
     scale = 72 / axes.figure.dpi
     ends = [float(axes.transData.transform((label.x, label.y))[1]) * scale for label in labels]
     for label, end, height in zip(labels, ends, spread(ends, fontsize * _LEADING), strict=True):
@@ -54,8 +54,9 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     for rank, index in enumerate(order):
         mean, members = positions[index] - rank * gap, 1
         while pools and pools[-1][0] > mean:
-            other, others = pools.pop()
-            mean, members = (mean * members + other * others) / (members + others), members + others
+            last_mean, last_members = pools.pop()
+            total = members + last_members
+            mean, members = (mean * members + last_mean * last_members) / total, total
         pools.append((mean, members))
     shifted = [mean for mean, members in pools for _ in range(members)]
     moved = [0.0] * len(positions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from operator import attrgetter
@@ -45,7 +45,7 @@ class TableCell:
 class Section:
     """The cells of one grid by (technique, compression), and the scores of its dense networks in percent (BLEU).
 
-    `budgets` are those that the cells were chosen from. `metric` is `accuracy`, or `BLEU` where that is published.
+    `budgets` are those that the cells were chosen from. `metric` is `accuracy`, or `BLEU` for published results.
     """
 
     dataset: str
@@ -74,10 +74,16 @@ class Section:
         return self.dataset, self.network, self.recipe
 
     def unit(self, value: Value) -> str:
-        """What its numbers count: percent of images and points of that, or BLEU."""
+        """The unit of its numbers: percent of the images and points of that, or BLEU."""
         if self.metric != ACCURACY:
             return self.metric
         return "percent" if value == "accuracy" else "points"
+
+
+def differing(grids: Iterable[Section]) -> set[str]:
+    """The columns in which grids differ from each other."""
+    places = [grid.place for grid in grids]
+    return {name for name in SECTION if len({place[name] for place in places}) > 1}
 
 
 def sections(
@@ -85,7 +91,7 @@ def sections(
 ) -> tuple[Section, ...]:
     """One section for each grid, with the best cells of each column and the same runs marked.
 
-    `dense_scores` are those of all dense networks of a task, which are its level where a row's own is unknown.
+    `dense_scores` are those of all dense networks of a task. They stand in where the dense network of a row is unknown.
     """
     grids = group_by(rows, attrgetter("section")).values()
     made = [_section(members, dense_scores.get(members[0].task, ()), statistic) for members in grids]
@@ -116,14 +122,14 @@ def _section(rows: Sequence[Row], dense_scores: Sequence[float], statistic: Stat
 
 
 def _dense_values(rows: Sequence[Row], dense_scores: Sequence[float]) -> Sequence[float | None]:
-    """The dense networks that cells are compared to: each replicate's own; or, where that is not known, all of them."""
+    """The dense networks that cells are compared to: that of each replicate, or all of them if those are unknown."""
     if all(row.has_own_dense for row in rows):
         return list({row.replicate: row.dense for row in rows}.values())
     return dense_scores or [rows[0].dense]
 
 
 def _cell(groups: Sequence[Sequence[Row]]) -> TableCell:
-    """The cell for the budget that validation chooses; while none is complete, for the one with most replicates."""
+    """The cell of the budget that validation chooses; while no budget is complete, of the one with most replicates."""
     best = best_budget(groups)
     rows = best or max(groups, key=lambda group: (_validated(group), -(group[0].budget_epochs or 0.0)))
     return TableCell(
@@ -143,10 +149,10 @@ def _validated(group: Sequence[Row]) -> int:
 
 
 def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
-    """Mark the highest of a column, ties too, where there is something to compare."""
-    levels = [getattr(cell.summary, statistic) for cell in column if cell.summary.complete]
+    """Mark the highest of a column and its ties, if the column has more than one complete cell."""
+    shown = [getattr(cell.summary, statistic) for cell in column if cell.summary.complete]
     for cell in column:
-        cell.best = len(levels) > 1 and getattr(cell.summary, statistic) == max(levels)
+        cell.best = len(shown) > 1 and getattr(cell.summary, statistic) == max(shown)
 
 
 def _mark_same_runs(made: Sequence[Section]) -> None:

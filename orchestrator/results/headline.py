@@ -1,4 +1,4 @@
-"""How far each technique compresses a network before its accuracy falls below the dense one's: one figure each."""
+"""How far each technique can compress a network before its accuracy falls below that of the dense network."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.grid import Section, TableCell, differing
 from orchestrator.results.report import Report
 from orchestrator.results.rows import Filters
 from orchestrator.results.sheets import Cell, Number, Printout, Sheet
-from orchestrator.results.statistics import ACCURACY, SECTION, summarize
+from orchestrator.results.statistics import ACCURACY, summarize
 from orchestrator.results.table import table
 from orchestrator.results.wording import budget_rule, labels_of
 from workers.errors import InputError
@@ -27,7 +27,7 @@ _BUDGETS = ("best", "single")
 
 
 class Reach(NamedTuple):
-    """The largest compression within the tolerance, and the cell there; `cell` is null where no compression is."""
+    """The largest compression within the tolerance, and its cell; `cell` is null if no compression is."""
 
     label: str
     cell: TableCell | None = None
@@ -41,8 +41,8 @@ _NOWHERE = Reach("–")
 class Limits:
     """One grid: how far each technique reaches under each budget rule, by (technique, rule).
 
-    `maximum` is the largest compression of the grid, `spread` the median over its cells of maximum − minimum of the
-    replicates, and `unfinished` how many cells lack replicates and were left out.
+    `maximum` is the largest compression of the grid, `spread` the median over its cells of the replicates' maximum −
+    minimum, and `unfinished` the number of cells that were left out because replicates are missing.
     """
 
     section: Section
@@ -54,7 +54,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Headline(Report):
-    """What `headline` gives. Prints as text. `unreadable` are files of a store that were skipped (path: reason)."""
+    """What `headline` returns. `unreadable` are files of a store that were skipped (path: reason)."""
 
     tolerance: float
     limits: tuple[Limits, ...]
@@ -62,12 +62,12 @@ class Headline(Report):
 
     @property
     def printout(self) -> Printout:
-        within = f" less {self.tolerance:g} points" if self.tolerance else ""
+        within = f", within {self.tolerance:g} points" if self.tolerance else ""
         return Printout(
-            heading=f"Largest compression at which the median accuracy still is that of the dense networks{within}",
+            heading=f"Largest compression at which the median accuracy still matches the dense networks{within}",
             protocol=[
-                "median test accuracy of replicates against the median of the dense networks; "
-                "two figures, best / single",
+                "median test accuracy of replicates, compared with the median of the dense networks; "
+                "two figures: best / single",
                 "; ".join(f"{rule}: {budget_rule(rule)}" for rule in _BUDGETS),
             ],
             sheets=[self._sheet()],
@@ -75,7 +75,7 @@ class Headline(Report):
         )
 
     def _sheet(self) -> Sheet:
-        """One list: a line for each grid, and in it two figures for each technique."""
+        """One line for each grid, with two figures for each technique."""
         techniques = in_order(technique for limits in self.limits for technique in limits.section.techniques)
         return Sheet(
             title="",
@@ -86,8 +86,8 @@ class Headline(Report):
 
     def _line(self, limits: Limits, techniques: Sequence[str]) -> list[Cell]:
         section = limits.section
-        varying = [name for name in SECTION if len({one.section.place[name] for one in self.limits}) > 1]
-        named = [text for name, text in section.place.items() if name in varying or name in ("network", "schedule")]
+        shown = {"network", "schedule"} | differing(grid.section for grid in self.limits)
+        named = [text for name, text in section.place.items() if name in shown]
         cells: list[Cell] = [f"{' · '.join(named)} [{limits.maximum}]"]
         for technique in techniques:
             reaches = [limits.reaches.get((technique, rule)) for rule in _BUDGETS]
@@ -97,14 +97,17 @@ class Headline(Report):
 
     def _notes(self) -> list[str]:
         notes = [
-            "–: at no compression of the grid; n/a: not in the grid; the grid's largest compression is a lower bound.",
-            "spread: median over the cells of maximum − minimum of the replicates, points. A median so near the dense "
-            "level falls on either side of it by chance: one step of the grid more or less is normal. "
-            "`--tolerance 0.25` forgives a quarter of a point.",
+            "–: not at any compression of the grid; n/a: not in the grid. The largest compression of a grid is a lower "
+            "bound.",
+            "spread: median over the cells of the replicates' maximum − minimum, in points. A median accuracy this "
+            "close to the dense accuracy is above or below it by chance: a difference of one step of the grid is "
+            "normal. `--tolerance 0.25` allows a loss of a quarter of a point.",
         ]
         unfinished = sum(limits.unfinished for limits in self.limits)
         if unfinished:
-            notes.append(f"Left out for missing replicates: {plural(unfinished, 'cell')}; figures may still grow.")
+            notes.append(
+                f"Left out because replicates are missing: {plural(unfinished, 'cell')}. Figures may still grow."
+            )
         return notes
 
     @property
@@ -112,7 +115,7 @@ class Headline(Report):
         return {"tolerance": self.tolerance, "statistic": "median"}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for each grid and technique; compressions are null where none is within the tolerance."""
+        """One row for each grid and technique; a compression is null if none is within the tolerance."""
         return [self._row(limits, technique) for limits in self.limits for technique in limits.section.techniques]
 
     def _row(self, limits: Limits, technique: str) -> dict[str, Any]:
@@ -130,22 +133,24 @@ class Headline(Report):
 def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filters: Filters | None = None) -> Headline:
     """The largest compression at which each technique's median accuracy is at least the dense median − `tolerance`.
 
-    `tolerance` is in points (BLEU for gnmt); `results` and `filters` are those of `table`. Once with the budget that
-    validation chooses and once with one fixed budget (`orchestrator.results.budgets`), as in the paper's comparison.
-    Raises InputError as `table` does, for a negative tolerance, and where no network was pruned.
+    `tolerance` is in points (BLEU for gnmt); `results` and `filters` are those of `table`. Each figure is
+    given with the budget that validation chooses and with one fixed budget (`orchestrator.results.budgets`), as in the
+    paper's comparison. Raises InputError as `table` does, for a negative tolerance, and if no network was pruned.
     """
     if not 0 <= tolerance < math.inf:
         raise InputError(
-            f"`tolerance` cannot be {tolerance:g}", hint="it is what accuracy may lose, in points: 0 or more"
+            f"`tolerance` must be 0 or more: {tolerance:g}", hint="it is the accuracy that may be lost, in points"
         )
     best, single = (table(results, budget=rule, filters=filters).sections for rule in _BUDGETS)
     limits = []
     for section in best:
-        fixed = [other for other in single if other.title == section.title]
+        fixed = [candidate for candidate in single if candidate.title == section.title]
         if section.cells:
             limits.append(_limits(section, [section, *fixed], tolerance))
     if not limits:
-        raise InputError("no pruned network to judge", hint="`prunesweep status` shows what there is")
+        raise InputError(
+            "no pruned network to compare with the dense network", hint="`prunesweep status` shows how far sweeps are"
+        )
     return Headline(tolerance, tuple(limits))
 
 
@@ -171,13 +176,13 @@ def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> L
 
 
 def _reach(section: Section, technique: str, labels: Mapping[float, str], tolerance: float) -> Reach:
-    level = section.dense.median
+    dense = section.dense.median
     reach = _NOWHERE
     for compression in section.compressions:
         cell = section.cells.get((technique, compression))
-        if cell is None or cell.summary.median is None or level is None:
+        if cell is None or cell.summary.median is None or dense is None:
             continue
-        change = cell.summary.median - level
+        change = cell.summary.median - dense
         if change >= -tolerance - _ROUNDING:
             reach = Reach(labels[compression].removesuffix("×"), cell, change)
     return reach

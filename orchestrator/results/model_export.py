@@ -1,4 +1,4 @@
-"""A cell's network as files to take away: weights and masks as safetensors, and a JSON card that says what they are."""
+"""Export of a cell's network: weights and masks as safetensors, and a JSON card that describes them."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExportedModel:
-    """Where the two files of a network are, and what is in its card.
+    """The two files of a network, and the content of its card.
 
-    `replaced` is the card of another network that was there, empty if it could not be read.
+    `replaced` is the card of another network that was replaced, empty if that card could not be read.
     """
 
     model: str
@@ -43,10 +43,10 @@ class ExportedModel:
 
 
 def export_cell(store: Store, cell: str, to: str) -> ExportedModel:
-    """Write the network of one cell to a folder. `cell` is an expression that picks it (see `planning.select`), a
-    trial or how its id begins, or `TRIAL@STEP`.
+    """Write the network of one cell to a folder.
 
-    Raises InputError if that picks no cell or several, and for one that has no result or whose state was given up.
+    `cell` is an expression that picks it (see `planning.select`), the id of its trial or the start of that id, or
+    `TRIAL@STEP`. Raises InputError unless that picks one cell, and if its result or state is missing.
     """
     joined = join(store)
     rows = joined.rows.to_pylist()
@@ -64,7 +64,7 @@ def export_stop(store: Store, sweep: str, stop: Stop, to: str, name: str, more: 
 
 
 def check_folder(to: str) -> None:
-    """Raise InputError unless files can be written to a folder, which is made if it is not there."""
+    """Raise InputError unless files can be written to a folder, which is created if necessary."""
     probe = f"probe-{secrets.token_hex(8)}"
     try:
         files = open_files(to)
@@ -72,11 +72,11 @@ def check_folder(to: str) -> None:
         files.delete(probe)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="name another one with `--to`") from None
+        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="choose another folder with `--to`") from None
 
 
 def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
-    """The one row that is meant. Of several with the same network, the newest."""
+    """The one row that `cell` picks. Of several rows with the same network, the newest."""
     if re.search("[=<>]", cell):
         wanted = selector(cell)
         picked = [row for row in rows if wanted(row)]
@@ -85,26 +85,28 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
         trial, _, step = cell.partition("@")
         picked = [row for row in rows if trial and row["trial"].startswith(trial) and step in ("", str(row["step"]))]
         if not picked:
-            hint = "`prunesweep export` lists all cells with their trials; or write `technique=…,replicate=…`"
-            raise InputError(f"store `{store.location}` has no cell at a trial `{cell}`", hint=hint)
+            hint = "`prunesweep export` lists all cells with their trials; or select with `technique=…,replicate=…`"
+            raise InputError(f"store `{store.location}` has no cell of trial `{cell}`", hint=hint)
     networks = {(row["trial"], row["step"]): row for row in reversed(picked)}
     if len(networks) > 1:
         raise _ambiguous(cell, list(networks.values())[::-1])
     [row] = networks.values()
     if not row["done"]:
-        why = f"it failed: {row['failure']}" if row["failure"] else "it has not been trained to its end"
-        hint = f"`prunesweep resume {store.location}` does what is missing, `--retry-failed` tries again"
+        why = f"it failed: {row['failure']}" if row["failure"] else "it has not finished training"
+        hint = f"`prunesweep resume {store.location}` runs what is missing; `--retry-failed` repeats failed trials"
         raise InputError(f"cell `{cell}` has no result: {why}", hint=hint)
     return row
 
 
 def _ambiguous(cell: str, rows: Sequence[Row]) -> InputError:
     values = {name: list(dict.fromkeys(_shown(row[name]) for row in rows)) for name in IDENTITY}
-    apart = {name: each for name, each in values.items() if len(each) > 1}
-    lists = ", ".join(f"`{name}` ({_some(each)})" for name, each in apart.items())
-    first = ",".join(f"{name}={_shown(rows[0][name])}" for name in apart if rows[0][name] is not None)
-    hint = f"give one of each, for example `{first}`, or `{rows[0]['trial']}@{rows[0]['step']}`"
-    return InputError(f"`{cell}` picks {len(rows):,} cells, and one is needed; they differ in {lists}", hint=hint)
+    differing = {name: texts for name, texts in values.items() if len(texts) > 1}
+    lists = ", ".join(f"`{name}` ({_some(texts)})" for name, texts in differing.items())
+    first = ",".join(f"{name}={_shown(rows[0][name])}" for name in differing if rows[0][name] is not None)
+    return InputError(
+        f"`{cell}` must pick one cell, but picks {len(rows):,}; they differ in {lists}",
+        hint=f"name one of each, for example `{first}`, or `{rows[0]['trial']}@{rows[0]['step']}`",
+    )
 
 
 def _shown(value: Any) -> str:
@@ -116,55 +118,58 @@ def _some(values: Sequence[str]) -> str:
 
 
 def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
-    """Write the two files. The card goes first and comes last: weights are never beside a card of others."""
     from workers.training.model_file import model_file
 
     stop = Stop(row["trial"], row["step"])
-    try:
-        checkpoint = store.read_checkpoint(stop)
-    except FileNotFoundError:
-        raise InputError(
-            f"the state of trial `{stop.trial}` at step {stop.step:,} is not in store `{store.location}`: it was given "
-            "up (`keep: results_only` in a sweep file, or `prunesweep gc`)",
-            hint="run the sweep with `keep: all` in another store; the same trial gives the same network",
-        ) from None
-    data, masks = model_file(checkpoint, f"checkpoint of trial {stop.trial} at step {stop.step:,}", stop)
-    dense = next((each for each in rows if each["trial"] == row["dense_trial"] and each["technique"] == "dense"), None)
-    file = f"{name}.safetensors"
+    where = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
+    data, masks = model_file(_checkpoint(store, stop), where, stop)
+    dense = next((cell for cell in rows if cell["trial"] == row["dense_trial"] and cell["technique"] == "dense"), None)
     card = {
         "format": CARD_FORMAT,
-        "model": file,
+        "model": f"{name}.safetensors",
         "sha256": hashlib.sha256(data).hexdigest(),
         "masks": masks,
         **_identity(store, row),
-        **{name: row[name] for name in _SIZES},
+        **{column: row[column] for column in _SIZES},
         "accuracy": _accuracy(row),
         "cost": _cost(row, dense),
-        "layers": [
-            {key: layer[key] for key in ("layer", "weights", "kept")}
-            | {"density": layer["kept"] / layer["weights"], "multiply_adds": layer["multiply_adds"]}
-            for layer in store.detail(RecordKey(*stop, row["evaluation"]))["layers"]
-        ],
+        "layers": _layers(store, row),
         **more,
         "made_with": {key: row[key] for key in ("device", "torch_version", "prunesweep_version")},
     }
+    return _write(to, name, data, card)
+
+
+def _checkpoint(store: Store, stop: Stop) -> bytes:
+    try:
+        return store.read_checkpoint(stop)
+    except FileNotFoundError:
+        raise InputError(
+            f"the state of trial `{stop.trial}` at step {stop.step:,} is not in store `{store.location}`: it was "
+            "deleted (`keep: results_only` in a sweep file, or `prunesweep gc`)",
+            hint="run the sweep with `keep: all` in another store; the same trial gives the same network",
+        ) from None
+
+
+def _write(to: str, name: str, data: bytes, card: dict[str, Any]) -> ExportedModel:
+    """Remove the old card first and write the new one last: weights never sit next to another network's card."""
+    model, card_file = f"{name}.safetensors", f"{name}.json"
     files = open_files(to)
-    card_file = f"{name}.json"
-    before = _card_before(files, card_file)
+    old = _old_card(files, card_file)
     files.delete(card_file)
-    files.write(file, data)
+    files.write(model, data)
     files.write(card_file, json.dumps(card, indent=1).encode())
     return ExportedModel(
-        model=f"{to}/{file}",
+        model=f"{to}/{model}",
         card_file=f"{to}/{card_file}",
         bytes=len(data),
         card=card,
-        replaced=None if before == card else before,
+        replaced=None if old == card else old,
     )
 
 
-def _card_before(files: Files, path: str) -> dict[str, Any] | None:
-    """The card that is there, or None; empty if it could not be read."""
+def _old_card(files: Files, path: str) -> dict[str, Any] | None:
+    """The card that a file has, or None without a file; empty if it cannot be read."""
     try:
         card = json.loads(files.read(path))
     except FileNotFoundError:
@@ -175,7 +180,7 @@ def _card_before(files: Files, path: str) -> dict[str, Any] | None:
 
 
 def _identity(store: Store, row: Row) -> dict[str, Any]:
-    """Which network it is, how it was trained, and what it must be given."""
+    """Which network it is, how it was trained, and which input it takes."""
     task = json.loads(row["settings"])["task"]
     sweep = store.read_sweep(row["sweep"])["spec"]
     names = ("dataset", "network", "recipe", "pruning", "schedule", "technique", "budget", "round", "replicate")
@@ -189,23 +194,32 @@ def _identity(store: Store, row: Row) -> dict[str, Any]:
 
 def _recipe(sweep: dict[str, Any], row: Row) -> dict[str, Any]:
     """The recipe as the sweep file has it, with every default written out."""
-    name = row["recipe"].removesuffix(f" ({row['sweep']})")  # which tells apart what was edited
+    name = row["recipe"].removesuffix(f" ({row['sweep']})")  # added by `frame.join` to a recipe that was edited later
     return next(recipe for recipe in sweep["recipe"] if recipe["name"] == name)
 
 
 def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """The shape of an image and the number of classes, as the sweep found them."""
-    asked = questions(spec_from_dict(sweep))
-    known = facts.pinned(asked, store)
-    for question in asked:
-        data = known[question].facts["dataset"]
+    """The shape of an image and the number of classes, as pinned when the sweep was planned."""
+    needed = questions(spec_from_dict(sweep))
+    answers = facts.pinned(needed, store)
+    for question in needed:
+        data = answers[question].facts["dataset"]
         if data["fingerprint"] == task["dataset"]["fingerprint"] and canonical(question.network) == task["network"]:
             return {"shape": [data[name] for name in ("channels", "height", "width")], "classes": data["classes"]}
     raise StoreError(f"sweep `{folder}` does not describe the data of trial settings {task['dataset']}")
 
 
+def _layers(store: Store, row: Row) -> list[dict[str, Any]]:
+    """How much of each layer was kept, and its multiply-adds for one image."""
+    return [
+        {key: layer[key] for key in ("layer", "weights", "kept")}
+        | {"density": layer["kept"] / layer["weights"], "multiply_adds": layer["multiply_adds"]}
+        for layer in store.detail(RecordKey(row["trial"], row["step"], row["evaluation"]))["layers"]
+    ]
+
+
 def _accuracy(row: Row) -> dict[str, Any]:
-    """Fractions; the changes are points (percent) against the dense network of the same replicate."""
+    """Fractions; the changes are points (percent) relative to the dense network of the same replicate."""
     return {
         "validation": row["validation_accuracy"],
         "test": row["test_accuracy"],
@@ -219,7 +233,7 @@ def _accuracy(row: Row) -> dict[str, Any]:
 
 
 def _cost(row: Row, dense: Row | None) -> dict[str, Any]:
-    """Of one image, dense and sparse (theoretical: absent weights cost nothing), and the epochs of training."""
+    """Cost of one image, dense and sparse (theoretical: pruned weights cost nothing), and the epochs of training."""
     names = ("multiply_adds", "sparse_multiply_adds", "paper_flops", "sparse_paper_flops")
     dense_epochs = None if dense is None else dense["epochs"]
     return {name: row[name] for name in names} | {

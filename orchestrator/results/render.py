@@ -33,6 +33,7 @@ _LATEX = {
     "±": r"$\pm$",
     "·": r"\textperiodcentered{}",
     "–": "--",
+    "−": "$-$",
     "†": r"\dag{}",
     "‡": r"\ddag{}",
     "§": r"\S{}",

@@ -76,7 +76,7 @@ def read_rows(
 ) -> tuple[list[Row], dict[Task, list[float]]]:
     """The rows that pass the filters, and the scores of all dense networks of each task in percent (BLEU).
 
-    A dense network is shown by the cells that are compared to it. It has a row only where there are no such cells.
+    The cells of a task show its dense networks, so rows of dense networks are kept only in tasks without other cells.
     """
     score, dense = f"{split}_accuracy", f"dense_{split}_accuracy"
     shown = score if value == "accuracy" else f"delta_{score}"

@@ -13,7 +13,7 @@ from orchestrator.results.report import Report
 from orchestrator.results.rows import read_rows
 from orchestrator.results.sheets import Cell, Printout, Sheet
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
-from orchestrator.results.wording import dense_level, labels_of, measure, notes, number, protocol, replicates
+from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
 from workers.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Table(Report):
-    """What `table` returns. Prints as text, and as HTML in a notebook."""
+    """What `table` returns."""
 
     value: Value
     statistic: Statistic
@@ -81,13 +81,13 @@ class Table(Report):
         return [technique, *(number(cell, section, self.value, self.statistic) for cell in cells)]
 
     def _caption(self, section: Section) -> str:
-        """The dense level, and what the cells have in common (`; cells: n = 3, budget 90%`)."""
+        """The dense accuracy, and what the cells have in common (`; cells: n = 3, budget 90%`)."""
         common = []
         if (n := replicates(section)) is not None:
             common.append(f"n = {n}")
         if self.budget in RULES and len(section.budgets) == 1:
             common.append(f"budget {section.budgets[0]}")
-        return dense_level(section, self.statistic) + (f"; cells: {', '.join(common)}" if common else "")
+        return dense_accuracy(section, self.statistic) + (f"; cells: {', '.join(common)}" if common else "")
 
     def _dense_row(self, section: Section) -> dict[str, Any]:
         return (
@@ -121,8 +121,8 @@ def table(
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
     `results` are the rows of `orchestrator.results.frame` or `.reference` (Arrow or pandas). `value` is the accuracy,
-    or its difference to the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
-    of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` keeps cells: an
+    or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
+    of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
     which numbers match as tables show them, to half a percent.
 
@@ -130,7 +130,7 @@ def table(
     """
     for name, given, choices in (("value", value, Value), ("statistic", statistic, Statistic), ("split", split, Split)):
         if given not in get_args(choices):
-            raise InputError(f"`{name}` cannot be `{given}`", hint=f"known are {', '.join(get_args(choices))}")
+            raise InputError(f"`{name}` cannot be `{given}`", hint=f"choose one of {', '.join(get_args(choices))}")
     rows, dense_scores = read_rows(as_arrow(results), value, split, filters or {})
     picked, budget = pick(rows, budget)
     return Table(value, statistic, split, budget, sections(picked, dense_scores, statistic))

@@ -21,7 +21,7 @@ def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
     unit = {"accuracy": ", percent", "delta": ", points"}[value] if ACCURACY in metrics else ""
     if value == "accuracy":
         return f"{split.capitalize()} {metrics}{unit}"
-    return f"Change of {split} {metrics} against the dense network{unit}"
+    return f"Change in {split} {metrics} relative to the dense network{unit}"
 
 
 def protocol(statistic: Statistic, budget: str | None) -> str:
@@ -35,7 +35,7 @@ def budget_rule(budget: str) -> str:
     return _BUDGET_RULES.get(budget, f"budget {budget}")
 
 
-def dense_level(section: Section, statistic: Statistic) -> str:
+def dense_accuracy(section: Section, statistic: Statistic) -> str:
     """`Dense network: 91.73 [91.50, 91.90] percent, n = 3`."""
     dense = section.dense
     if not dense.complete:
@@ -51,7 +51,7 @@ def replicates(section: Section) -> int | None:
 
 
 def number(cell: TableCell | None, section: Section, value: Value, statistic: Statistic) -> Number:
-    """A cell as text; `–` where the grid has none, `2/3` where replicates are missing."""
+    """A cell as text: `–` where the grid does not have it, `2/3` where replicates are missing."""
     if cell is None:
         return Number("–")
     if not cell.summary.complete:
@@ -71,39 +71,39 @@ def signs(cell: TableCell) -> str:
 
 
 def notes(sections: Sequence[Section]) -> list[str]:
-    """What the signs in a table mean, those that occur."""
+    """What the signs and counts that occur in a table mean."""
     cells = [cell for section in sections for cell in section.cells.values()]
     complete = [cell for cell in cells if cell.summary.complete]
-    found = sign_notes(complete)
+    texts = sign_notes(complete)
     if any("structure=filters" in section.pruning for section in sections):
-        found.append(
-            "filters: compression also counts what a removed filter leaves without input; masks alone leave more "
-            "(`achieved_density`)"
+        texts.append(
+            "filters: compression also counts the weights that a removed filter leaves without input; the masks alone "
+            "keep more weights (`achieved_density`)"
         )
     if len(complete) < len(cells):
-        found.append("2/3: replicates done of those expected; statistics need all of them")
-    return found
+        texts.append("2/3: replicates done of those expected; statistics need all of them")
+    return texts
 
 
 def sign_notes(cells: Sequence[TableCell]) -> list[str]:
-    """What the signs of cells mean, those that occur."""
+    """What the signs that occur in cells mean."""
     shared = sorted({cell.sign for cell in cells if cell.sign}, key=lambda sign: (len(sign), sign))
-    found = []
+    texts = []
     if shared:
-        found.append(
+        texts.append(
             f"{' '.join(shared)} the same run as the cell with this sign at this compression: not independent evidence"
         )
     if any(cell.provisional for cell in cells):
-        found.append("* chosen among the budgets that are complete; others are not yet")
+        texts.append("* chosen among the budgets that are complete; others are not complete yet")
     if any(cell.mixed_parents for cell in cells):
-        found.append(
-            "! a parent was trained twice and gave different bits; not all replicates stand on the published one"
+        texts.append(
+            "! a parent trial was trained twice with different results; some replicates use the unpublished one"
         )
-    return found
+    return texts
 
 
 def compression_labels(compressions: Sequence[float]) -> list[str]:
-    """`4×`, `9.31×`: two decimals, or as many as it takes to tell them apart."""
+    """`4×`, `9.31×`: two decimals, or as many as it takes to tell the compressions apart."""
     for decimals in range(2, 12):
         labels = [_trimmed(compression, decimals) for compression in compressions]
         if len(set(labels)) == len(set(compressions)):
@@ -122,7 +122,7 @@ def _trimmed(value: float, decimals: int) -> str:
 
 
 def _statistic(summary: ReplicateSummary, statistic: Statistic, *, signed: bool) -> tuple[str, str]:
-    """The number and its spread, as text; one value alone has no spread."""
+    """The number and its spread as text; a single value does not have a spread."""
     sign = "+z" if signed else "z"
     if statistic == "mean":
         return f"{summary.mean:{sign}.2f}", "" if summary.sd is None else f"± {summary.sd:.2f}"

@@ -237,6 +237,7 @@ def test_every_format_shows_the_cells(tmp_path, study):
     assert line.split()[:5] == ["lr_rewinding", "3.05×", "+0.00", "[-1.00,", "+1.00]"]
     assert "| lr_rewinding | 3.05× | +0.00 [-1.00, +1.00] 4ep |" in shown["markdown"]
     assert r"lr\_rewinding & 3.05$\times$ & $+$0.00 [$-$1.00, $+$1.00] 4ep &" in shown["latex"]
+    assert "ours $-$ theirs" in shown["latex"]  # pdflatex refuses the Unicode minus
     [row] = [row for row in csv.DictReader(io.StringIO(shown["csv"])) if row["status"] == "compared"]
     [same] = [row for row in json.loads(shown["json"])["cells"] if row["status"] == "compared"]
     assert float(row["difference"]) == same["difference"]

@@ -114,7 +114,7 @@ def test_bleu_is_no_fraction(rows):
     assert one_shot.dense.median == iterative.dense.median == pytest.approx(26.82)
     shown = table(rows, value="delta", filters="network=gnmt,schedule=iterative")
     text = shown.to_text()
-    assert text.startswith("Change of test BLEU against the dense network\n")
+    assert text.startswith("Change in test BLEU relative to the dense network\n")
     assert "Dense network: 26.82 [26.54, 27.31] BLEU, n = 10" in text
     assert {row["unit"] for row in shown.rows()} == {"BLEU"}
 
@@ -158,7 +158,7 @@ def test_the_python_api_takes_the_name_for_a_store(tmp_path):
 def test_the_study_is_drawn(rows):
     figure = ps.figure(rows, filters="network=gnmt|resnet20,schedule=iterative")
     axes = [one for one in figure.axes if one.get_visible()]
-    assert [one.get_ylabel() for one in axes] == ["change of test accuracy, points", "change of test BLEU"]
+    assert [one.get_ylabel() for one in axes] == ["change in test accuracy, points", "change in test BLEU"]
 
 
 def test_the_study_is_exported(main, tmp_path):

@@ -169,7 +169,7 @@ def test_rows_whose_parents_differ_in_bits_are_marked(tmp_path):
     records = [record_of(dense, state_digest="aa"), record_of(pruned, start_digest="bb")]
     text = table(join(make_store(tmp_path, [dense, pruned], records)).rows).to_text()
     assert "90.00 !" in text
-    assert "! a parent was trained twice" in text
+    assert "! a parent trial was trained twice" in text
 
 
 def test_a_dense_network_alone_is_a_section_without_rows(tmp_path):
@@ -222,7 +222,7 @@ def test_a_frame_gives_the_same_table_as_arrow(tmp_path):
 
 def test_text(two_budgets):
     assert str(table(two_budgets, value="delta")) == (
-        "Change of test accuracy against the dense network, points\n"
+        "Change in test accuracy relative to the dense network, points\n"
         "median [min, max] of replicates; budget chosen on validation\n"
         "\n"
         "digits · resnet8 · default · magnitude · one_shot\n"
@@ -286,7 +286,7 @@ def test_tables_of_pruned_filters_say_what_compression_counts(tmp_path):
     pruned = cell(pruning="magnitude(structure=filters, layers=resnet56_a)")
     dense = dense_cell()
     found = table(join(make_store(tmp_path, [dense, pruned], [record_of(dense), record_of(pruned)])).rows)
-    assert "compression also counts what a removed filter leaves without input" in found.to_text(80)
+    assert "compression also counts the weights that a removed filter leaves without input" in found.to_text(80)
 
 
 def test_markdown_escapes_and_marks_the_best(tmp_path):

@@ -349,8 +349,8 @@ def test_export_model_names_what_tells_cells_apart(main, undisturbed):
     folder, found = undisturbed
     code, stdout, stderr = main("export-model", folder / "store", "technique=lr_rewinding")
     assert (code, stdout) == (2, "")
-    assert f"picks {len(found.rounds) - 1} cells, and one is needed; they differ in `compression` (2.5, " in stderr
-    assert "hint: give one of each, for example `compression=2.5`, or `" in stderr
+    assert f"must pick one cell, but picks {len(found.rounds) - 1}; they differ in `compression` (2.5, " in stderr
+    assert "hint: name one of each, for example `compression=2.5`, or `" in stderr
 
 
 def test_export_model_refuses_what_is_not_there(folder, undisturbed):
@@ -358,18 +358,18 @@ def test_export_model_refuses_what_is_not_there(folder, undisturbed):
     for cell, message in {
         "technique=fine_tuning": "no cell matches `technique=fine_tuning`",
         "technik=dense": "unknown column `technik`",
-        "0123abcd": "no cell at a trial `0123abcd`",
-        "": "no cell at a trial",
+        "0123abcd": "no cell of trial `0123abcd`",
+        "": "no cell of trial",
     }.items():
         with pytest.raises(InputError, match=message):
             export(folder, cell)
     for path in (folder / "store" / "checkpoints").glob("*/*"):
         path.unlink()
-    with pytest.raises(InputError, match=r"it was given up .*\n\nhint: run the sweep with `keep: all`"):
+    with pytest.raises(InputError, match=r"it was deleted .*\n\nhint: run the sweep with `keep: all`"):
         export(folder, "technique=dense")
     for path in (folder / "store" / "results").iterdir():
         path.unlink()
     (folder / "store" / "cache" / "records.parquet").unlink()
-    with pytest.raises(InputError, match="has no result: it has not been trained to its end"):
+    with pytest.raises(InputError, match="has no result: it has not finished training"):
         export(folder, "technique=dense")
     assert not (folder / "models").exists() or not list((folder / "models").iterdir())
