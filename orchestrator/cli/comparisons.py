@@ -1,4 +1,4 @@
-"""Commands that lay results beside others: compare, headline."""
+"""Commands that compare results: compare, headline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def compare(
     theirs: Annotated[str, typer.Argument(metavar="OTHER", help="Another store, or `renda2020`: the published study.")],
     budget: Annotated[
         str,
-        typer.Option("--budget", help="`best`, `longest`, `single`, or a length: a share of the training, or epochs."),
+        typer.Option(
+            "--budget", help="`best`, `longest`, `single`, or a length: a share of the dense training, or epochs."
+        ),
     ] = "best",
     only: Only = None,
     network: NetworkName = None,
@@ -35,17 +37,17 @@ def compare(
     format_: FormatName = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Lay two stores, or a store and the published study, beside each other, cell by cell."""
+    """Compare two stores, or a store and the published study, cell by cell."""
     note_published([ours, theirs])
-    found = api.compare(ours, theirs, budget=budget, filters=only_of(only, network, schedule))
-    show(found, format_, as_json)
-    name_unreadable(found.unreadable)
+    report = api.compare(ours, theirs, budget=budget, filters=only_of(only, network, schedule))
+    show(report, format_, as_json)
+    name_unreadable(report.unreadable)
 
 
 @app.command()
 def headline(
     store: ResultsArgument = None,
-    tolerance: Annotated[float, typer.Option("--tolerance", help="What accuracy may lose, in points.", min=0)] = 0.0,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="Accuracy that may be lost, in points.", min=0)] = 0.0,
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
@@ -55,6 +57,6 @@ def headline(
     """Print the largest compression at which each technique still matches the dense network."""
     location = store_of(store)
     note_published([location])
-    found = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
-    show(found, format_, as_json)
-    name_unreadable(found.unreadable)
+    report = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
+    show(report, format_, as_json)
+    name_unreadable(report.unreadable)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.options import Format
+from workers.store.marker import MARKER
 from workers.text import plural, printable
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def show(report: Report, format_: Format, as_json: bool) -> None:
 
 def note_published(locations: Sequence[str]) -> None:
     """Say so if the name of the published study hides a store."""
+    from orchestrator.results.load import is_published
+
     for location in locations:
-        if location == "renda2020" and Path(location, "store.json").exists():
+        if is_published(location) and Path(location, MARKER).exists():
             say(f"note: `{location}` is the published study; the store in this folder is `./{location}`")
 
 

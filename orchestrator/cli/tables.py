@@ -1,10 +1,10 @@
-"""Commands that show what came out: status, table, export."""
+"""Commands that show results: status, table, export."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -23,9 +23,9 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published, say, show
+from orchestrator.results.statistics import Split, Statistic, Value
 from workers.errors import InputError
 
-Value = Literal["accuracy", "delta"]
 Budget = Annotated[
     str | None,
     typer.Option(
@@ -38,37 +38,39 @@ Budget = Annotated[
 
 @app.command()
 def status(store: StoreArgument = None, sweep: SweepName = None, as_json: AsJson = False) -> None:
-    """Show how far sweeps are, and what failed and why."""
-    found = api.status(store_of(store), sweep)
-    print(json.dumps(found.to_json(), indent=1) if as_json else found)
-    name_unreadable(found.unreadable)
+    """Show the progress of sweeps, and what failed and why."""
+    shown = api.status(store_of(store), sweep)
+    print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
+    name_unreadable(shown.unreadable)
 
 
 @app.command()
 def table(
     store: ResultsArgument = None,
     sweep: SweepName = None,
-    value: Annotated[Value, typer.Option("--value", help="`delta` is points to the dense network.")] = "accuracy",
+    value: Annotated[
+        Value, typer.Option("--value", help="`delta`: difference from the dense network, in points.")
+    ] = "accuracy",
     budget: Budget = None,
     statistic: Annotated[
-        Literal["median", "mean"], typer.Option("--statistic", help="Median [min, max], or mean ± sd.")
+        Statistic, typer.Option("--statistic", help="Report median [min, max] or mean ± sd.")
     ] = "median",
-    split: Annotated[Literal["test", "validation"], typer.Option("--split", help="Of which images.")] = "test",
+    split: Annotated[Split, typer.Option("--split", help="Report test or validation accuracy.")] = "test",
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
     format_: FormatName = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Print accuracy by technique and compression, of a store or of the published study (renda2020)."""
+    """Print accuracy by technique and compression, for a store or the published study (renda2020)."""
     from orchestrator.results.load import read
     from orchestrator.results.table import table as make_table
 
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = read(location, None if sweep is None else [sweep])
-    found = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
-    show(found, format_, as_json)
+    report = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
+    show(report, format_, as_json)
     name_unreadable(joined.unreadable)
 
 
@@ -83,7 +85,7 @@ def export(
     value: Annotated[Value, typer.Option("--value", help="What the figure shows.")] = "delta",
     budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
-    """Write one tidy table (Parquet and CSV, one row a cell) and the accuracy-vs-compression figure (PNG and SVG)."""
+    """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG and SVG)."""
     from orchestrator.planning.select import check_picked, selector
     from orchestrator.results.export import export as write
     from orchestrator.results.figure import accuracy_vs_compression, save
