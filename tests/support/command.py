@@ -7,6 +7,8 @@ import io
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -57,7 +59,7 @@ class Command:
     def __call__(self, *arguments: object, code: int = 0) -> str:
         """What a command prints; fails unless it exits with `code`. stderr is in `self.stderr`."""
         process = self.start(*arguments)
-        stdout, self.stderr = process.communicate(timeout=110)
+        stdout, self.stderr = process.communicate()
         assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{self.stderr}"
         return stdout
 
@@ -66,6 +68,7 @@ class Command:
         stdout, stderr = io.StringIO(), io.StringIO()
         with (
             contextlib.chdir(self.folder),
+            modules_forgotten(self.folder),
             contextlib.redirect_stdout(stdout),
             contextlib.redirect_stderr(stderr),
             mock.patch.object(sys, "argv", ["prunesweep", *map(str, arguments)]),
@@ -78,6 +81,16 @@ class Command:
         self.stderr = stderr.getvalue()
         assert ended == code, f"exit code {ended}\n{stdout.getvalue()}\n{self.stderr}"
         return stdout.getvalue()
+
+
+@contextlib.contextmanager
+def modules_forgotten(folder: Path) -> Iterator[None]:
+    """What is imported from a folder in the block is unknown after it, as at the end of a process."""
+    with mock.patch.object(sys, "path", [*sys.path]):
+        yield
+    for name, module in [*sys.modules.items()]:
+        if folder in Path(getattr(module, "__file__", None) or "/").parents:
+            del sys.modules[name]
 
 
 def is_ray_worker(pid: int) -> bool:
@@ -100,3 +113,9 @@ def running_in(folder: Path) -> list[int]:
             if entry.name.isdecimal() and (entry / "cwd").resolve() == folder.resolve():
                 found.append(int(entry.name))
     return found
+
+
+def wait_for_workers_to_end(folder: Path) -> None:
+    """Ray's workers notice by themselves that their driver is gone."""
+    while any(is_ray_worker(pid) for pid in running_in(folder)):
+        time.sleep(0.1)
