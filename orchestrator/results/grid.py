@@ -94,9 +94,9 @@ def sections(
     `dense_scores` are those of all dense networks of a task. They stand in where the dense network of a row is unknown.
     """
     grids = group_by(rows, attrgetter("section")).values()
-    made = [_section(members, dense_scores.get(members[0].task, ()), statistic) for members in grids]
-    _mark_same_runs(made)
-    return tuple(made)
+    new = [_section(members, dense_scores.get(members[0].task, ()), statistic) for members in grids]
+    _mark_same_runs(new)
+    return tuple(new)
 
 
 def _section(rows: Sequence[Row], dense_scores: Sequence[float], statistic: Statistic) -> Section:
@@ -155,14 +155,14 @@ def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
         cell.best = len(shown) > 1 and getattr(cell.summary, statistic) == max(shown)
 
 
-def _mark_same_runs(made: Sequence[Section]) -> None:
+def _mark_same_runs(grids: Sequence[Section]) -> None:
     """Give cells that share a stop a sign, unique among those of their data set, network and compression.
 
     Techniques that do the same work share one trial (learning-rate rewinding within the last constant phase is
     fine-tuning), so their cells are not independent evidence: the signs tell a reader to count them once.
     """
     used: Counter[tuple[str, str, float]] = Counter()
-    for members in _same_runs(made):
+    for members in _same_runs(grids):
         section, cell = members[0]
         scope = (section.dataset, section.network, cell.compression)
         # A sign applies to one compression, so each column starts again; a fifth in one column is doubled: ††.
@@ -173,13 +173,13 @@ def _mark_same_runs(made: Sequence[Section]) -> None:
             cell.same_run_as += tuple(_label(twin, at, home) for at, twin in members if twin is not cell)
 
 
-def _same_runs(made: Sequence[Section]) -> list[list[tuple[Section, TableCell]]]:
+def _same_runs(grids: Sequence[Section]) -> list[list[tuple[Section, TableCell]]]:
     """Groups of cells that share a stop, each with its section.
 
     Cells of several replicates share as many stops, so a group is found by its members and counts once.
     """
     owners: dict[tuple[str, int | None], list[tuple[Section, TableCell]]] = {}
-    for section in made:
+    for section in grids:
         for cell in section.cells.values():
             for stop in cell.stops:
                 owners.setdefault(stop, []).append((section, cell))

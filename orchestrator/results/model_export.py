@@ -19,6 +19,7 @@ from workers.errors import InputError, StoreError
 from workers.store.files import Files
 from workers.store.opening import open_files
 from workers.store.store import RecordKey, Store
+from workers.techniques import DENSE
 from workers.trial import Stop, canonical
 
 CARD_FORMAT = 1
@@ -123,7 +124,7 @@ def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, mor
     stop = Stop(row["trial"], row["step"])
     where = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
     data, masks = model_file(_checkpoint(store, stop), where, stop)
-    dense = next((cell for cell in rows if cell["trial"] == row["dense_trial"] and cell["technique"] == "dense"), None)
+    dense = next((cell for cell in rows if cell["trial"] == row["dense_trial"] and cell["technique"] == DENSE), None)
     card = {
         "format": CARD_FORMAT,
         "model": f"{name}.safetensors",

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
 from orchestrator.results.statistics import ACCURACY, group_by, summarize
-from workers.techniques import TECHNIQUES
+from workers.techniques import DENSE, TECHNIQUES
 
 RENDA2020 = "renda2020"
 _TASK = ("dataset", "network")
@@ -83,7 +83,7 @@ def published() -> pa.Table:
 
 def _dense_medians(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
     """The median of each split over the dense networks of each task."""
-    dense = group_by([row for row in rows if row["technique"] == "dense"], itemgetter(*_TASK))
+    dense = group_by([row for row in rows if row["technique"] == DENSE], itemgetter(*_TASK))
     return {
         task: {name: summarize([row[name] for row in members]).median for name in _SPLITS}
         for task, members in dense.items()
@@ -92,7 +92,7 @@ def _dense_medians(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str
 
 def _search_cost(row: dict[str, Any]) -> float:
     """Epochs of retraining: each round of iterative pruning costs t, and a fresh start T + t."""
-    if row["technique"] == "dense":
+    if row["technique"] == DENSE:
         return 0.0
     from_scratch = row["dense_epochs"] if TECHNIQUES[row["technique"]].start == "fresh" else 0.0
     return float(row["round"] * row["budget_epochs"] + from_scratch)

@@ -12,6 +12,7 @@ from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.statistics import ACCURACY, SECTION, Split, Value
 from workers.errors import InputError
 from workers.registry import closest
+from workers.techniques import DENSE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,7 +61,7 @@ class Row:
 
     @property
     def is_dense(self) -> bool:
-        return self.technique == "dense"
+        return self.technique == DENSE
 
     @property
     def task(self) -> Task:
@@ -107,7 +108,7 @@ def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row
 def _dense_scores(records: Iterable[Mapping[str, Any]], score: str) -> dict[Task, list[float]]:
     scores: dict[Task, list[float]] = {}
     for record in records:
-        if record["technique"] == "dense" and record[score] is not None:
+        if record["technique"] == DENSE and record[score] is not None:
             task = record["dataset"], record["network"], record["recipe"]
             scores.setdefault(task, []).append(record[score] * _scale(record))
     return scores

@@ -15,6 +15,7 @@ from orchestrator.results.sheets import Cell, Printout, Sheet
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
 from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
 from workers.errors import InputError
+from workers.techniques import DENSE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ class Table(Report):
     def _dense_row(self, section: Section) -> dict[str, Any]:
         return (
             section.place
-            | {"technique": "dense", "compression": 1.0, "budget": None}
+            | {"technique": DENSE, "compression": 1.0, "budget": None}
             | {"value": "accuracy", "unit": section.unit("accuracy"), "split": self.split}
             | asdict(section.dense)
             | {"best": False, "provisional": False, "mixed_parents": False, "same_run_as": None}
