@@ -290,7 +290,7 @@ def test_fault_22_other_data_than_planned_are_refused_where_they_are_read(store)
     task = DENSE.trial.task
     planned = dataclasses.replace(task, dataset=dataclasses.replace(task.dataset, fingerprint="0123"))
     job = dataclasses.replace(DENSE, trial=dataclasses.replace(DENSE.trial, task=planned))
-    with pytest.raises(BadInput, match="the data changed since the sweep was planned"):
+    with pytest.raises(BadInput, match="the data have changed since the sweep was planned"):
         execute(job, store)
     assert contents(store, "").keys() == {"store.json"}
 

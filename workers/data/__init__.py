@@ -10,7 +10,7 @@ from workers.registry import Entry
 
 
 def _cifar(classes: int, archive_md5: str) -> Entry:
-    """torchvision checks each file's MD5 whenever it reads them."""
+    """The facts hold without reading the data: torchvision checks the MD5 of each file when it loads it."""
     return Entry(
         factory=f"workers.data.cifar:cifar{classes}",
         summary=f"CIFAR-{classes} through torchvision, from `root`; `download: true` fetches it",
@@ -30,7 +30,7 @@ def _cifar(classes: int, archive_md5: str) -> Entry:
 DATASETS = {
     "digits": Entry(
         factory="workers.data.digits:digits",
-        summary="scikit-learn's handwritten digits, 8×8, inside the package: 1,000 to train on, 797 to test",
+        summary="scikit-learn's handwritten digits, 8×8, from its package: 1,000 to train on, 797 to test",
     ),
     "cifar10": _cifar(10, "c58f30108f718f92721af3b95e74349a"),
     "cifar100": _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85"),
@@ -49,14 +49,14 @@ DATASETS = {
     ),
     "image_folder": Entry(
         factory="workers.data.image_folder:image_folder",
-        summary="files in a folder for each class under `path`/train and `path`/val (ImageNet), streamed by `workers`",
+        summary="a folder per class under `path`/train and `path`/val (ImageNet), streamed by `workers` processes",
         arguments={"path": str, "image_size": int, "workers": int, "train_images": int, "test_images": int},
         required=("path",),
         streams=True,
     ),
     "synthetic": Entry(
         factory="workers.data.synthetic:synthetic",
-        summary="made-up images of any size, learnable, for tests and benchmarks",
+        summary="random but learnable images of any size, for tests and benchmarks",
         arguments={
             "train_images": int,
             "test_images": int,

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, as torchvision keeps them."""
+"""CIFAR-10 and CIFAR-100 through torchvision."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def cifar10(
 ) -> Images:
     """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 3×32×32 pixels in 10 classes.
 
-    `train_images` and `test_images` take the first ones, which are in random order.
-    Raises InputError if it is not under `root` and not to be downloaded, or if torchvision does not work.
+    `train_images` and `test_images` take the first ones, which are in random order. Raises InputError if the data are
+    not under `root` and `download` is false, or if torchvision does not work.
     """
     return _load("CIFAR10", 10, root, download, {"train_images": train_images, "test_images": test_images})
 
@@ -27,25 +27,25 @@ def cifar10(
 def cifar100(
     *, root: str = "data", download: bool = False, train_images: int | None = None, test_images: int | None = None
 ) -> Images:
-    """CIFAR-100 (Krizhevsky 2009): as `cifar10`, in 100 classes."""
+    """CIFAR-100 (Krizhevsky 2009): like `cifar10`, in 100 classes."""
     return _load("CIFAR100", 100, root, download, {"train_images": train_images, "test_images": test_images})
 
 
-def _load(name: str, classes: int, root: str, download: bool, wanted: dict[str, int | None]) -> Images:
+def _load(name: str, classes: int, root: str, download: bool, counts: dict[str, int | None]) -> Images:
     factory = getattr(torchvision("datasets"), name)
     try:
         train, test = (factory(root=root, train=part, download=download) for part in (True, False))
     except (RuntimeError, OSError) as error:
-        remedy = f"name the folder that has it as `root`, or let `download: true` fetch it into `{root}`"
+        hint = f"set `root` to the folder that has it, or `download: true` to fetch it into `{root}`"
         if download:
-            remedy = f"check the network and that `{root}` can be written, or name a folder that has it as `root`"
-        raise InputError(f"{name} cannot be read from `{root}`: {error}", hint=remedy) from error
-    counts = [
+            hint = f"check the network and that `{root}` is writable, or set `root` to a folder that has it"
+        raise InputError(f"{name} cannot be read from `{root}`: {error}", hint=hint) from error
+    sizes = [
         subset_size(argument, count, len(part.targets), root)
-        for (argument, count), part in zip(wanted.items(), (train, test), strict=True)
+        for (argument, count), part in zip(counts.items(), (train, test), strict=True)
     ]
-    train_images, train_labels = _tensors(train, counts[0])
-    test_images, test_labels = _tensors(test, counts[1])
+    train_images, train_labels = _tensors(train, sizes[0])
+    test_images, test_labels = _tensors(test, sizes[1])
     return Images(
         train_images=train_images,
         train_labels=train_labels,
@@ -56,6 +56,6 @@ def _load(name: str, classes: int, root: str, download: bool, wanted: dict[str, 
 
 
 def _tensors(part: Any, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first of (N, H, W, C) in NumPy and a list of labels, as tensors (count, C, H, W) and (count,)."""
+    """The first `count` images (N, H, W, C) and labels as tensors (count, C, H, W) and (count,)."""
     images = torch.from_numpy(np.ascontiguousarray(part.data[:count].transpose(0, 3, 1, 2)))
     return images, torch.tensor(part.targets[:count], dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Image files to squares of pixels, as the rewinding study cut ImageNet's."""
+"""Image files as squares of pixels, cropped as the rewinding study crops ImageNet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 
 TRIES = 10
 DRAWS = 4
-"""Random numbers in [0, 1) that a try takes: area, aspect ratio, left, top."""
+"""Random numbers in [0, 1) per try: area, aspect ratio, left, top."""
 
 _AREA = (0.08, 1.0)
 _ASPECT = (3 / 4, 4 / 3)
@@ -24,9 +24,10 @@ _CENTER = 224 / 256
 
 
 def read(path: str, size: int, draws: Sequence[Sequence[float]] | None) -> Pixels:
-    """A file's image as RGB (size, size, 3): a random crop where there are `draws` (TRIES × DRAWS), else the center.
+    """A file's image as RGB (size, size, 3), resampled bicubically.
 
-    Resampled bicubically. Raises BadInput for a file that is missing or no image.
+    A random crop if there are `draws` (TRIES × DRAWS), else the center. Raises BadInput for a file that is missing or
+    not an image.
     """
     try:
         with Image.open(path) as image:
@@ -40,7 +41,7 @@ def read(path: str, size: int, draws: Sequence[Sequence[float]] | None) -> Pixel
 
 
 def center_box(width: int, height: int) -> Box:
-    """The centerd square of 224/256 of the shorter side, which is resized to 224 pixels from 256 in the study."""
+    """The center square of 224/256 of the shorter side (the study resizes that side to 256 pixels and cuts 224)."""
     side = max(1, int(_CENTER * min(width, height)))
     left, top = (width - side + 1) // 2, (height - side + 1) // 2
     return (left, top, left + side, top + side)
@@ -49,7 +50,7 @@ def center_box(width: int, height: int) -> Box:
 def random_box(width: int, height: int, draws: Sequence[Sequence[float]]) -> Box:
     """A box of 8 % to 100 % of the area and an aspect ratio of 3/4 to 4/3 (Szegedy et al. 2015, section 6).
 
-    The first try that fits counts; if none does, it is the center.
+    The first of the tries that fits, else the center.
     """
     low, high = (math.log(bound) for bound in _ASPECT)
     for area_draw, aspect_draw, left_draw, top_draw in draws:

@@ -1,4 +1,4 @@
-"""Encoded images (JPEG, PNG, anything that Pillow reads) to arrays of one size and one number of channels."""
+"""Encoded images (JPEG, PNG, anything that Pillow reads) as arrays of one size and one number of channels."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Encoded(NamedTuple):
 
 
 def decode(images: Sequence[Encoded], image_size: int | None) -> list[Pixels]:
-    """Gray (H, W) or color (H, W, 3) arrays; with `image_size`, squares of that many pixels (see `_square`).
+    """Gray (H, W) or color (H, W, 3) arrays; with `image_size`, center squares of that many pixels.
 
-    Transparency is dropped, 16 bits become 8. Raises BadInput for an image that cannot be decoded.
+    Drops transparency and reduces 16 bits to 8. Raises BadInput for an image that cannot be decoded.
     """
     chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
     with ThreadPoolExecutor(8) as pool:
@@ -38,14 +38,14 @@ def decode(images: Sequence[Encoded], image_size: int | None) -> list[Pixels]:
 
 
 def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> Pixels:
-    """Images of one size as one array (N, C, H, W), C = 3 if `color`, else 1. Raises InputError for several sizes."""
+    """Images of one size as one array (N, C, H, W), C = 3 if `color`, else 1. Raises InputError if sizes differ."""
     height, width = images[0].shape[:2]
     for pixels, source in zip(images, sources, strict=True):
         if pixels.shape[:2] != (height, width):
             raise InputError(
                 f"images differ in size: {width}×{height} pixels ({sources[0].file}, row {sources[0].row}), "
                 f"{pixels.shape[1]}×{pixels.shape[0]} ({source.file}, row {source.row})",
-                hint=f"`image_size: {min(height, width)}` makes squares of all of them",
+                hint=f"set `image_size: {min(height, width)}` to make them all squares",
             )
     stacked = np.empty((len(images), 3 if color else 1, height, width), np.uint8)
     for index, pixels in enumerate(images):
@@ -55,7 +55,7 @@ def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> 
 
 def _decode(encoded: Encoded, image_size: int | None) -> Pixels:
     if encoded.data is None:
-        raise BadInput(f"{encoded.file}, row {encoded.row}: there are no image bytes")
+        raise BadInput(f"{encoded.file}, row {encoded.row}: the image has no bytes")
     try:
         with Image.open(io.BytesIO(encoded.data)) as image:
             plain = gray_or_color(image)
@@ -73,17 +73,17 @@ def gray_or_color(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() >= 2**16:
-            raise ValueError("its values do not fit 16 bits")
+            raise ValueError("values do not fit 16 bits")
         return Image.fromarray((values >> 8).astype(np.uint8))
     if image.mode == "F":
-        raise ValueError("its values are floating-point numbers of no known range")
+        raise ValueError("floating-point values of unknown range")
     if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")  # straight to RGB, Pillow warns where the palette has transparent colors
+        image = image.convert("RGBA")  # converted directly to RGB, transparent colors of a palette raise a warning
     return image.convert("RGB")
 
 
 def _square(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side resized to `size` (bicubic), then the center cut out."""
+    """Resize the shorter side to `size` (bicubic), then cut out the center."""
     if image.size == (size, size):
         return image
     scale = size / min(image.size)

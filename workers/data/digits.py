@@ -1,4 +1,4 @@
-"""Handwritten digits: real images inside scikit-learn."""
+"""Handwritten digits: real images from the package scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that stay in files: sets too large for memory, decoded by DataLoader workers when a batch needs them."""
+"""Images that stay in files: sets too large for memory, decoded by DataLoader workers batch by batch."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from workers.data.split import Indices, holdout_indices, training_indices
 from workers.data.stream import Augmentation
 from workers.errors import BadInput, PrunesweepError
 from workers.seeds import seed
+from workers.text import plural
 from workers.trial import Recipe
 
 EVALUATION_BATCH = 100
@@ -33,10 +34,10 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFiles:
-    """Files with images of any size, to be cut to squares of `image_size` pixels, and labels 0 to classes − 1.
+    """Files with images of any size, cropped to squares of `image_size` pixels, and their labels, 0 to classes − 1.
 
-    Paths are relative to `root`. `workers` processes decode (0: the training itself does); they change no result.
-    Raises BadInput where labels and files do not fit, or there are none.
+    Paths are relative to `root`. `workers` is the number of processes that decode (0: the training process does); it
+    changes no result. Raises BadInput if there are no files, or if labels do not fit them.
     """
 
     root: str
@@ -51,11 +52,12 @@ class ImageFiles:
     def __post_init__(self) -> None:
         for part, paths, labels in self._given():
             if not paths or len(paths) != len(labels):
-                raise BadInput(f"there are {len(paths):,} {part} files and {len(labels):,} labels")
+                counts = f"{plural(len(paths), 'file')}, {plural(len(labels), 'label')}"
+                raise BadInput(f"every {part} file must have a label, and there must be files: {counts}")
             if min(labels) < 0 or max(labels) >= self.classes:
                 raise BadInput(
-                    f"{part} labels must be 0 to {self.classes - 1} ({self.classes} classes), "
-                    f"and run from {min(labels)} to {max(labels)}"
+                    f"{part} labels must be from 0 to {self.classes - 1} ({self.classes} classes), "
+                    f"not {min(labels)} to {max(labels)}"
                 )
 
     def facts(self) -> ImageFacts:
@@ -70,10 +72,10 @@ class ImageFiles:
         )
 
     def fingerprint(self) -> str:
-        """`sha256:` and 32 hexadecimal digits over the sizes of images and files, relative paths and labels.
+        """`sha256:` and 32 hexadecimal digits over image size, classes, relative paths, labels and file sizes.
 
-        Files of equal size and path count as equal: to read all of ImageNet takes an hour. Raises BadInput for a
-        file that is missing.
+        Files of equal path and size count as equal: reading all of ImageNet takes an hour. Raises BadInput for a
+        missing file.
         """
         summary = hashlib.sha256(f"files|{self.image_size}|{self.classes}".encode())
         for part, paths, labels in self._parts():
@@ -97,7 +99,7 @@ class ImageFiles:
         )
 
     def _parts(self) -> list[tuple[str, Sequence[str], Sequence[int]]]:
-        """Both parts in the order of their paths: the order in which files are listed differs between machines."""
+        """Both parts in the order of their paths, since machines list files in different orders."""
         parts: list[tuple[str, Sequence[str], Sequence[int]]] = []
         for part, paths, labels in self._given():
             order = sorted(range(len(paths)), key=lambda index: (paths[index], labels[index]))
@@ -113,7 +115,10 @@ class ImageFiles:
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """Some files of a set and their labels. `paths` are encoded: a million strings would be copied to each worker."""
+    """Some files of a data set and their labels.
+
+    `paths` is one array of bytes: a million Python strings would be slow to copy to every worker.
+    """
 
     paths: np.ndarray[Any, Any]
     labels: Tensor
@@ -132,28 +137,28 @@ class FilePart:
         return len(self.labels)
 
     def select(self, which: Indices) -> FilePart:
-        """The images of some indices, in that order."""
+        """The images at some indices, in that order."""
         labels = self.labels[torch.from_numpy(which)]
         return FilePart(self.paths[which], labels, self.root, self.image_size, self.workers, self.device)
 
     def read(self, which: Tensor, draws: Tensor | None = None) -> Batch:
-        """Images of some indices, uint8 (N, H, W, C), and their labels, on the CPU: see `crops.read` for `draws`."""
+        """The images at some indices, uint8 (N, H, W, C), and their labels, on the CPU (`draws`: see `crops.read`)."""
         names = [os.path.join(self.root, os.fsdecode(path)) for path in self.paths[which.numpy()]]
         choices = [None] * len(names) if draws is None else draws.tolist()
         images = [read(name, self.image_size, choice) for name, choice in zip(names, choices, strict=True)]
         return torch.from_numpy(np.stack(images)), self.labels[which]
 
     def batches(self) -> Iterator[Batch]:
-        """All of it, in order: uint8 (N, C, H, W) and labels on the device, 100 images at a time."""
+        """All images in order: uint8 (N, C, H, W) and labels on the device, 100 at a time."""
         number = -(-len(self) // EVALUATION_BATCH)
-        helpers = min(self.workers, number - 1)  # to start one takes longer than a batch
+        helpers = min(self.workers, number - 1)  # starting one takes longer than decoding a batch
         for images, labels in _loaded(_InOrder(self), range(number), helpers, self.device):
             yield images.permute(0, 3, 1, 2), labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Streamed:
-    """A data set in files. `heldout` are training images that validate instead of training; not in `train`."""
+    """A data set in files. `heldout` are training images used for validation only; they are not in `train`."""
 
     facts: ImageFacts
     train: FilePart
@@ -161,15 +166,15 @@ class Streamed:
     test: FilePart
 
     def stream(self, recipe: Recipe, replicate: int, stage: str) -> FileStream:
-        """The training batches. Raises InputError for a recipe that does not fit these images."""
+        """The training batches. Raises InputError if the recipe does not fit these images."""
         return FileStream(self.train, recipe, replicate, stage)
 
 
 class FileStream:
     """Training batches from files, as pure functions of (replicate, stage, i).
 
-    Batches that are asked for one after the other are decoded ahead; any other costs the start of new workers.
-    Raises InputError for a batch size below 1 or augmentation or normalization that does not fit.
+    Consecutive batches are decoded ahead; any other batch starts new workers. Raises InputError for a batch size below
+    1, and for augmentation or normalization that does not fit.
     """
 
     def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
@@ -204,7 +209,7 @@ class _InOrder(Dataset[Batch]):
 
 
 class _Shuffled(Dataset[Batch]):
-    """Training batches by number, cropped at random where the recipe says so."""
+    """Training batches by number, randomly cropped if the recipe says so."""
 
     def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
         self.order = Order(len(files), recipe.batch_size, replicate, stage)
@@ -221,7 +226,7 @@ class _Shuffled(Dataset[Batch]):
 
 
 class _Caught(Dataset[Any]):
-    """Errors as items, so that they reach the training as they are and not inside another's text."""
+    """Errors as items, so that they reach the training process unchanged, not as text in another error."""
 
     def __init__(self, batches: Dataset[Batch]) -> None:
         self._batches = batches
@@ -234,17 +239,17 @@ class _Caught(Dataset[Any]):
 
 
 def _loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, device: torch.device) -> Iterator[Batch]:
-    """Batches of some indices, in that order, decoded ahead by `workers` processes, on a device."""
+    """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device."""
     loader: DataLoader[Any] = DataLoader(
         _Caught(batches),
         batch_size=None,
         sampler=indices,
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=_unchanged,
         pin_memory=device.type == "cuda",
-        multiprocessing_context="spawn" if workers else None,  # a fork of a process with threads may hang
+        multiprocessing_context="spawn" if workers else None,  # forking a process with threads may hang
         worker_init_fn=_leave_quietly if workers else None,
-        generator=torch.Generator(),  # leaves torch's own alone
+        generator=torch.Generator(),  # so that torch's default generator is not used
     )
     for item in loader:
         if isinstance(item, PrunesweepError):
@@ -254,9 +259,9 @@ def _loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, devic
 
 
 def _leave_quietly(worker: int) -> None:
-    """At its end, skip what C++ does then: a thread of its that still runs would abort the process now and then."""
+    """Exit without C++ cleanup, which occasionally aborts the process while one of its threads still runs."""
     atexit.register(os._exit, 0)
 
 
-def _as_it_is(item: Any) -> Any:
+def _unchanged(item: Any) -> Any:
     return item

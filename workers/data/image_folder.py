@@ -1,4 +1,4 @@
-"""Folders of image files, one folder a class: ImageNet's usual layout."""
+"""Image files in one folder per class: the usual layout of ImageNet."""
 
 from __future__ import annotations
 
@@ -25,20 +25,17 @@ def image_folder(
 ) -> ImageFiles:
     """The images under `path`/train/<class>/ and `path`/val/<class>/, as torchvision's ImageFolder finds them.
 
-    Evaluated on the center square (224/256 of the shorter side), resized to `image_size`; `val` is the test set.
-    `train_images` and `test_images` take that many, evenly spaced in the order of paths, so of every class its share.
-    Raises InputError for folders that are missing, empty or of different classes.
+    `val` is the test set. Evaluation uses the center square (224/256 of the shorter side), resized to `image_size`.
+    `train_images` and `test_images` take that many, evenly spaced in the order of paths, so that classes keep their
+    shares. Raises InputError if a folder is missing or empty, or if the classes differ.
     """
     if image_size < 1 or workers < 0:
         raise InputError(f"`image_size` must be at least 1 and `workers` at least 0, not {image_size} and {workers}")
     train, test = (_folder(Path(path) / part) for part in ("train", "val"))
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
-        raise InputError(
-            f"`{path}`: train and val have different classes: {', '.join(differing[:5])} "
-            f"{'is' if len(differing) == 1 else 'are'} only in one of them"
-        )
-    root = os.path.join(str(Path(path)), "")  # `./images` is `images` in the names
+        raise InputError(f"the classes in `{path}`/train and /val differ: only one has {', '.join(differing[:5])}")
+    root = os.path.join(str(Path(path)), "")  # torchvision names `./images` as `images`
     train_files = _spaced(train.samples, "train_images", train_images, path)
     test_files = _spaced(test.samples, "test_images", test_images, path)
     return ImageFiles(
@@ -53,9 +50,9 @@ def image_folder(
     )
 
 
-def _spaced(samples: Sequence[Sample], argument: str, wanted: int | None, path: str) -> list[Sample]:
-    count = subset_size(argument, wanted, len(samples), path)
-    return [samples[index * len(samples) // count] for index in range(count)]
+def _spaced(samples: Sequence[Sample], argument: str, count: int | None, path: str) -> list[Sample]:
+    size = subset_size(argument, count, len(samples), path)
+    return [samples[index * len(samples) // size] for index in range(size)]
 
 
 def _folder(path: Path) -> Any:
@@ -64,7 +61,6 @@ def _folder(path: Path) -> Any:
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"no images in `{path}`: {reason}",
-            hint="`path` is the folder that holds `train` and `val`, "
-            "and each of those a folder of images for every class",
+            f"cannot read images in `{path}`: {reason}",
+            hint="set `path` to the folder with `train` and `val`, which hold one folder of images per class",
         ) from error

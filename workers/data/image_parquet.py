@@ -1,4 +1,4 @@
-"""Image data sets in Parquet files, in the layout that Hugging Face uses."""
+"""Image data sets in Parquet files, in the layout of Hugging Face."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from workers.data.decode import Encoded, decode, stack
 from workers.data.images import Images
 from workers.data.split import subset_size
 from workers.errors import BadInput, InputError
+from workers.text import plural
 
 _TRAIN = "train"
-_TEST = ("test", "validation", "valid", "val")  # the first that is there
+_TEST = ("test", "validation", "valid", "val")  # the first of these that exists
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels")
 
@@ -34,12 +35,13 @@ def image_parquet(
 ) -> Images:
     """Training and test images from the Parquet files under the folder `path`.
 
-    Files count by the beginning of their name, else of their folder's (`train…`; `test…`, or `validation…` and `val…`
-    where there is no test set), their shards in the order of names. The image column holds encoded images (binary, or
-    a struct with binary `bytes`), the label column whole numbers from 0; both are found by type and usual names where
-    that is unambiguous. Images of one size stay as they are; `image_size` makes squares (shorter side, bicubic,
-    center). Sets with any color image are RGB, others gray. `train_images` and `test_images` take the first rows.
-    Raises InputError for files, columns, labels or sizes that do not fit, BadInput for damaged files and images.
+    The beginning of a file's name, or else of its folder's, says which part it belongs to: `train…`; `test…`, or
+    `validation…` and `val…` if there is no test set. Shards are read in the order of their names. The image column
+    holds encoded images (binary, or a struct with binary `bytes`), the label column whole numbers from 0; both are
+    found by type and usual name if that is unambiguous. Images must have one size, unless `image_size` makes them
+    squares (shorter side, bicubic, center). A set with any color image is RGB, any other gray. `train_images` and
+    `test_images` take the first rows. Raises InputError for files, columns, labels or sizes that do not fit, BadInput
+    for damaged files and images.
     """
     if image_size is not None and image_size < 1:
         raise InputError(f"`image_size` must be at least 1, not {image_size}")
@@ -68,15 +70,16 @@ def image_parquet(
 
 def _find_files(folder: Path) -> tuple[list[Path], list[Path]]:
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise InputError(f"`path` `{folder}` {what}", hint="name the folder that holds `train*.parquet` and others")
+        what = "must be a folder, not a file" if folder.exists() else "not found"
+        raise InputError(f"`path` {what}: `{folder}`", hint="give the folder that holds `train*.parquet` and others")
     files = sorted(folder.rglob("*.parquet"))
     train = _part(folder, files, _TRAIN)
     test = next((part for prefix in _TEST if (part := _part(folder, files, prefix))), [])
     if not train or not test:
-        found = ", ".join(str(file.relative_to(folder)) for file in files[:10]) or "none"
+        listed = ", ".join(str(file.relative_to(folder)) for file in files[:10]) or "none"
         raise InputError(
-            f"`path` `{folder}` has no {'test' if train else 'training'} images; its Parquet files: {found}",
+            f"no {'test' if train else 'training'} images found in `path` `{folder}`, which has these Parquet files: "
+            f"{listed}",
             hint="names must begin with `train` and with `test`, `validation` or `val`",
         )
     for part in (train, test):
@@ -85,7 +88,7 @@ def _find_files(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _part(folder: Path, files: Sequence[Path], prefix: str) -> list[Path]:
-    """Files whose name, or else the name of whose folder below this one, begins with a prefix."""
+    """Files whose name begins with a prefix, or else that of their folder below this one."""
     part = []
     for file in files:
         names = (file.name, *(() if file.parent == folder else (file.parent.name,)))
@@ -99,13 +102,13 @@ def _check_part(folder: Path, files: Sequence[Path]) -> None:
     folders = sorted({str(file.parent) for file in files})
     if len(folders) > 1:
         raise InputError(
-            f"`path` `{folder}` has several data sets: {', '.join(folders)}", hint="name one of these folders"
+            f"`path` `{folder}` holds several data sets: {', '.join(folders)}", hint="give one of these folders"
         )
     shards = {int(match[1]) for file in files if (match := re.search(r"-of-(\d+)\.parquet$", file.name))}
     if shards and shards != {len(files)}:
         names = ", ".join(file.name for file in files[:10])
         raise InputError(
-            f"`{folders[0]}` has {len(files)} of {max(shards)} shards: {names}", hint="fetch the others as well"
+            f"`{folders[0]}` has only {len(files)} of {max(shards)} shards: {names}", hint="fetch the others"
         )
 
 
@@ -126,7 +129,7 @@ def _read(file: Path, column: str) -> pa.ChunkedArray:
 def _column(
     schema: pa.Schema, given: str | None, argument: str, fits: Callable[[pa.DataType], bool], usual: tuple[str, ...]
 ) -> str:
-    """The name of the one column of a kind."""
+    """The name of the only column that fits, or of the given one."""
     fitting = [field.name for field in schema if fits(field.type)]
     if given is not None and given in fitting:
         return given
@@ -134,11 +137,11 @@ def _column(
     if given is None and len(likely) == 1:
         return likely[0]
     if given is not None:
-        wrong = f"`{argument}` `{given}` is no column of the right type"
+        problem = f"`{argument}` must be a column of the right type, not `{given}`"
     else:
-        wrong = f"{len(likely)} columns could be the `{argument}`"
+        problem = f"`{argument}` must be given: {plural(len(likely), 'column')} could be it"
     columns = ", ".join(f"`{field.name}` ({field.type})" for field in schema)
-    raise InputError(wrong, hint=f"name one as `{argument}`; the columns are {columns}")
+    raise InputError(problem, hint=f"set `{argument}`; the columns are {columns}")
 
 
 def _is_binary(kind: pa.DataType) -> bool:
@@ -160,24 +163,24 @@ def _labels(files: Sequence[Path], column: str) -> np.ndarray:
     for file in files:
         labels = _read(file, column)
         if labels.null_count:
-            raise InputError(f"column `{column}` of {file} lacks {labels.null_count:,} labels")
+            raise InputError(f"column `{column}` of {file} has rows without a label: {labels.null_count:,}")
         parts.append(labels.to_numpy().astype(np.int64))
     return np.concatenate(parts)
 
 
 def _classes(schema: pa.Schema, column: str, labels: np.ndarray) -> int:
-    """As many as the data set's own description names; without one, as many as its training labels."""
+    """The number of classes in the data set's description; without one, the number of different training labels."""
     names = _class_names(schema, column)
     if names:
         return len(names)
-    found = np.unique(labels)
-    if not np.array_equal(found, np.arange(len(found))):
+    classes = np.unique(labels)
+    if not np.array_equal(classes, np.arange(len(classes))):
         raise InputError(
-            f"column `{column}` must hold labels from 0 without a gap, and holds {len(found):,} from {found[0]} to "
-            f"{found[-1]}",
-            hint="number the classes anew, or choose another `label_column`",
+            f"column `{column}` must hold labels from 0 without gaps, not {len(classes):,} different ones from "
+            f"{classes[0]} to {classes[-1]}",
+            hint="renumber the classes, or set another `label_column`",
         )
-    return len(found)
+    return len(classes)
 
 
 def _class_names(schema: pa.Schema, column: str) -> list[str]:

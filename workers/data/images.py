@@ -1,4 +1,4 @@
-"""Data sets by name, and those that lie in memory: their fingerprint, and where training finds them."""
+"""Data sets by name, and those that are in memory: their facts, and their images on a device."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from workers.data.split import Indices, holdout_indices, training_indices
 from workers.data.stream import Stream
 from workers.errors import BadInput, InputError
 from workers.registry import call, lookup
+from workers.text import plural
 from workers.trial import Dataset, Recipe
 
 EVALUATION_BATCH = 1000
@@ -29,7 +30,7 @@ EVALUATION_BATCH = 1000
 class Images:
     """Decoded images (uint8, (N, C, H, W)) and their labels (int64, (N,), 0 to classes − 1), in main memory.
 
-    Raises BadInput where they are anything else.
+    Raises BadInput for tensors of other types, shapes or values.
     """
 
     train_images: Tensor
@@ -43,7 +44,7 @@ class Images:
         _check_part("test", self.test_images, self.test_labels, self.classes)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             train, test = (tuple(images.shape[1:]) for images in (self.train_images, self.test_images))
-            raise BadInput(f"training images have the shape {train} and test images {test}")
+            raise BadInput(f"training and test images must have the same shape, not {train} and {test}")
 
     def fingerprint(self) -> str:
         """`sha256:` and 32 hexadecimal digits over the number of classes and every shape, type and byte."""
@@ -92,20 +93,20 @@ class ResidentPart:
         return len(self.labels)
 
     def select(self, which: Indices) -> ResidentPart:
-        """The images of some indices, in that order."""
+        """The images at some indices, in that order."""
         indices = torch.from_numpy(which).to(self.labels.device)
         return ResidentPart(self.images[indices], self.labels[indices])
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All of it, in order, 1,000 images at a time."""
+        """All images in order, 1,000 at a time."""
         return zip(self.images.split(EVALUATION_BATCH), self.labels.split(EVALUATION_BATCH), strict=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resident:
-    """A data set on a device, shared by all trials of a process: nobody writes to it.
+    """A data set on a device, shared by all trials of a process: nothing may write to it.
 
-    `heldout` are training images that validate instead of training; they are not in `train`.
+    `heldout` are training images used for validation only; they are not in `train`.
     """
 
     facts: ImageFacts
@@ -114,29 +115,29 @@ class Resident:
     test: ResidentPart
 
     def stream(self, recipe: Recipe, replicate: int, stage: str) -> Stream:
-        """The training batches. Raises InputError for a recipe that does not fit these images."""
+        """The training batches. Raises InputError if the recipe does not fit these images."""
         return Stream(self.train.images, self.train.labels, recipe, replicate, stage)
 
 
 def load_images(dataset: Dataset) -> Source:
-    """The images of a data set; the last few sets stay in memory.
+    """The images of a data set; the last two sets stay in memory.
 
-    Raises InputError for an unknown data set, missing files or arguments that do not fit. Once a fingerprint is
-    known, that is BadInput: the data are not what the trial was planned with.
+    Raises InputError for an unknown data set, missing files, and arguments that do not fit. If the data set has a
+    fingerprint, raises BadInput instead, and for any other data: a trial was planned with it.
     """
     return _load_checked(dataset)[0]
 
 
 def load_facts(dataset: Dataset) -> ImageFacts:
-    """The facts of a data set: those that are known of it, or by loading it. Raises what `load_images` raises."""
-    known = _known_facts(dataset.name, dataset.arguments)
-    facts = ImageFacts(**known) if known else _load_checked(dataset)[1]
+    """The facts of a data set, registered or found by loading it. Raises the errors of `load_images`."""
+    registered = _registered_facts(dataset.name, dataset.arguments)
+    facts = ImageFacts(**registered) if registered else _load_checked(dataset)[1]
     _check_holdout(dataset, facts)
     return facts
 
 
 def open_data(dataset: Dataset, device: torch.device) -> Data:
-    """A data set for trials on a device; the last few stay there. Raises what `load_images` raises."""
+    """A data set for trials on a device; the last two stay there. Raises the errors of `load_images`."""
     _load_checked(dataset)
     return _open(dataset.name, _key(dataset), dataset.holdout, device)
 
@@ -151,16 +152,16 @@ def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
     if dataset.fingerprint not in ("", facts.fingerprint):
         where = ", ".join(f"{key} `{value}`" for key, value in dataset.arguments.items()) or "no arguments"
         raise BadInput(
-            f"the data changed since the sweep was planned: data set `{dataset.name}` ({where}) has the fingerprint "
+            f"the data have changed since the sweep was planned: data set `{dataset.name}` ({where}) has fingerprint "
             f"`{facts.fingerprint}`, not `{dataset.fingerprint}`",
-            hint="bring the old data back, or plan the sweep anew in a store of its own",
+            hint="restore the old data, or use another store",
         )
     _check_holdout(dataset, facts)
     return images, facts
 
 
-def _known_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What is registered of a data set, unless only a part of it is asked for."""
+def _registered_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The registered facts of a data set, unless only a part of it is asked for."""
     if arguments.keys() & {"train_images", "test_images"}:
         return {}
     return lookup(DATASETS, name, "data set").facts
@@ -168,7 +169,8 @@ def _known_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
     if not 0 <= dataset.holdout < facts.train_images:
-        raise InputError(f"`holdout` is {dataset.holdout:,}, and there are {facts.train_images:,} training images")
+        limit = f"at least 0 and below the {plural(facts.train_images, 'training image')}"
+        raise InputError(f"`holdout` must be {limit}, not {dataset.holdout:,}")
 
 
 @functools.lru_cache(maxsize=2)
@@ -178,8 +180,8 @@ def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
     if not isinstance(images, Source):
         raise BadInput(f"data set `{name}` returned {type(images).__name__}, not prunesweep.Images")
     facts = images.facts()
-    if known := _known_facts(name, json.loads(key)):  # the factory has verified the data, in a form of its own
-        facts = dataclasses.replace(facts, fingerprint=known["fingerprint"])
+    if registered := _registered_facts(name, json.loads(key)):  # the factory has verified the data by other means
+        facts = dataclasses.replace(facts, fingerprint=registered["fingerprint"])
     return images, facts
 
 
@@ -202,4 +204,4 @@ def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
-        raise BadInput(f"{part} labels must be 0 to {classes - 1} ({classes} classes), and run from {low} to {high}")
+        raise BadInput(f"{part} labels must be from 0 to {classes - 1} ({classes} classes), not {low} to {high}")

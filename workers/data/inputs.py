@@ -1,7 +1,7 @@
-"""From stored pixels to what a network sees: crop, flip and normalize whole batches on the device.
+"""From stored pixels to the inputs of a network: crop, flip and normalize whole batches on the device.
 
-Images are uint8 (N, H, W, C) in here, so that a pixel is one stretch of memory and the result needs no copy to be
-channels_last.
+Images are uint8 (N, H, W, C) here, so that the values of a pixel are adjacent in memory and the result is
+channels_last without a copy.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Normalize = Callable[[Tensor], Tensor]
 
 
 def crop_and_flip(images: Tensor, padding: int, top: Tensor, left: Tensor, flip: Tensor) -> Tensor:
-    """Zero-pad by `padding` pixels, cut windows of the old size at (top, left), mirror those where `flip` is 1.
+    """Zero-pad by `padding` pixels, cut windows of the old size at (top, left), mirror them where `flip` is 1.
 
-    `images` are (N, H, W, C), the others int64 (N,) with 0 ≤ top, left ≤ 2 · padding; everything on one device.
+    `images` are (N, H, W, C), the others int64 (N,) with 0 ≤ top, left ≤ 2 · padding, all on one device.
     """
     count, height, width, channels = images.shape
     padded = F.pad(images, (0, 0, padding, padding, padding, padding))
@@ -35,7 +35,7 @@ def crop_and_flip(images: Tensor, padding: int, top: Tensor, left: Tensor, flip:
 
 
 def normalizer(normalization: Any, channels: int, device: torch.device) -> Normalize:
-    """The function that turns uint8 (N, H, W, C) into the float32 (N, C, H, W), channels_last, that a network sees.
+    """The function that turns uint8 (N, H, W, C) into a network's inputs, float32 (N, C, H, W) in channels_last.
 
     `per_image`: (x − mean) / max(std, 1/√n) over the n values of an image, std of the population (the paper's,
     TensorFlow's per_image_standardization); `none`: x / 255; a (mean, std) pair: (x / 255 − mean) / std, each a list
@@ -49,7 +49,7 @@ def normalizer(normalization: Any, channels: int, device: torch.device) -> Norma
         raise InputError(f"`normalization` must be `per_image`, `none` or a (mean, std) pair, not {normalization!r}")
     for name, values in zip(("mean", "std"), normalization, strict=True):
         if len(values) != channels:
-            raise InputError(f"`normalization.{name}` has {len(values)} values, and images have {channels} channels")
+            raise InputError(f"`normalization.{name}` must have a value per channel ({channels}), not {len(values)}")
     mean, std = torch.tensor(normalization, dtype=torch.float32, device=device)
     if bool((std <= 0).any()):
         raise InputError(f"`normalization.std` must be above 0, not {normalization[1]}")

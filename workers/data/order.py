@@ -1,4 +1,4 @@
-"""Which images a batch holds."""
+"""Which images are in a batch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CPU = torch.device("cpu")
 
 
 class Order:
-    """One endless stream of shuffled epochs, cut into batches that may cross the epochs' borders.
+    """One endless stream of shuffled epochs, cut into batches that may cross the borders of epochs.
 
-    Epoch e is a permutation of its own, a pure function of (replicate, stage, e); any batch can be had at once.
+    Epoch e is a permutation that is a pure function of (replicate, stage, e), so any batch is available directly.
     Raises InputError for a batch size below 1.
     """
 

@@ -1,4 +1,4 @@
-"""What training and evaluation see of a data set, whether it lies in memory or streams from files."""
+"""What training and evaluation see of a data set, whether it is in memory or streams from files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ImageFacts:
 
 
 class Batches(Protocol):
-    """The training batches of a trial: pure functions of (replicate, stage, i), any of which can be had at once."""
+    """The training batches of a trial: pure functions of (replicate, stage, i), each available directly."""
 
     @property
     def steps_per_epoch(self) -> Fraction: ...
@@ -48,16 +48,16 @@ class Part(Protocol):
     def __len__(self) -> int: ...
 
     def select(self, which: Indices) -> Part:
-        """The images of some indices, in that order."""
+        """The images at some indices, in that order."""
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All of it, in order: uint8 (N, C, H, W) and int64 labels on the device, N fixed but for the last."""
+        """All images in order: uint8 (N, C, H, W) and int64 labels on the device, N fixed except for the last batch."""
 
 
 class Data(Protocol):
-    """A data set on a device, shared by all trials of a process: nobody writes to it.
+    """A data set on a device, shared by all trials of a process: nothing may write to it.
 
-    `heldout` are training images that validate instead of training.
+    `heldout` are training images used for validation only.
     """
 
     @property
@@ -70,7 +70,7 @@ class Data(Protocol):
     def test(self) -> Part: ...
 
     def stream(self, recipe: Recipe, replicate: int, stage: str) -> Batches:
-        """The training batches. Raises InputError for a recipe that does not fit these images."""
+        """The training batches. Raises InputError if the recipe does not fit these images."""
 
 
 @runtime_checkable
@@ -80,4 +80,4 @@ class Source(Protocol):
     def facts(self) -> ImageFacts: ...
 
     def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Data:
-        """The data set for trials on a device, `holdout` of its training images held out. `facts` are its own."""
+        """The data set on a device, with `holdout` of its training images held out. `facts` are those of `facts()`."""

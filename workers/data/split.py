@@ -1,4 +1,4 @@
-"""Which images validate: fixed for a data set, the same for every replicate, machine and library version."""
+"""Which images are used for validation: the same for every replicate, machine and library version."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 
 from workers.errors import InputError
 from workers.seeds import seed
+from workers.text import plural
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 def holdout_indices(images: int, holdout: int) -> Indices:
-    """Ascending indices of the `holdout` training images that validate instead of training."""
+    """Ascending indices of the `holdout` training images used for validation only."""
     return np.sort(shuffled(images, "holdout")[:holdout])
 
 
@@ -23,36 +24,37 @@ def training_indices(images: int, holdout: int) -> Indices:
 
 
 def validation_indices(images: int, share: Fraction) -> Indices:
-    """Ascending indices of the ⌊images · share⌋ test images that validate (paper: 2,000 of CIFAR-10's 10,000)."""
+    """Ascending indices of the ⌊images · share⌋ test images used for validation (paper: 2,000 of CIFAR-10's 10,000)."""
     return np.sort(shuffled(images, "validation")[: _validating(images, share)])
 
 
 def test_indices(images: int, share: Fraction) -> Indices:
-    """Ascending indices of the test images that do not validate."""
+    """Ascending indices of the test images that are not used for validation."""
     return np.sort(shuffled(images, "validation")[_validating(images, share) :])
 
 
-def subset_size(argument: str, wanted: int | None, there: int, where: str) -> int:
-    """How many images to take of those that are `there`: all, or what a data set's argument says.
+def subset_size(argument: str, count: int | None, available: int, where: str) -> int:
+    """How many of the `available` images to take: all, or the `count` that a data set's argument gives.
 
-    Raises InputError for none, and for more.
+    Raises InputError for fewer than one, and for more than are available.
     """
-    if wanted is None:
-        return there
-    if wanted < 1:
-        raise InputError(f"`{argument}` must be at least 1, not {wanted}")
-    if wanted > there:
-        raise InputError(f"`{argument}` is {wanted:,}, and `{where}` has {there:,} such images")
-    return wanted
+    if count is None:
+        return available
+    if not 1 <= count <= available:
+        raise InputError(f"`{argument}` must be from 1 to {available:,} (all of `{where}`), not {count:,}")
+    return count
 
 
 def shuffled(count: int, purpose: str) -> Indices:
-    """0 to count − 1 in an order of this purpose. NumPy keeps the stream of RandomState for ever (NEP 19)."""
+    """0 to count − 1 in a random order for a purpose. NumPy never changes the stream of RandomState (NEP 19)."""
     return np.random.RandomState(seed("split", purpose) % 2**32).permutation(count).astype(np.int64)
 
 
 def _validating(images: int, share: Fraction) -> int:
     count = int(images * share)
     if not 0 < count < images:
-        raise InputError(f"a validation share of {share} leaves {count:,} of {images:,} test images to validate on")
+        raise InputError(
+            f"the validation share {share} of {plural(images, 'test image')} must leave images for validation and "
+            f"test: {count:,} for validation"
+        )
     return count

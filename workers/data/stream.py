@@ -1,4 +1,4 @@
-"""The batches of a trial: one endless stream of shuffled epochs, any batch of which can be had at once."""
+"""The training batches of images in memory: one endless stream of shuffled epochs."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from workers.trial import Recipe
 
 
 def steps_per_epoch(train_images: int, batch_size: int) -> Fraction:
-    """Exact: batches run across the borders of epochs (CIFAR-10 in batches of 128: 390.625)."""
+    """Exact, since batches cross the borders of epochs (CIFAR-10 in batches of 128: 390.625)."""
     return Fraction(train_images, batch_size)
 
 
 class Stream:
-    """Training batches of images in memory, as pure functions of (replicate, stage, i), made where the images lie.
+    """Training batches of images in memory, as pure functions of (replicate, stage, i), on the device of the images.
 
     `images` are uint8 (N, C, H, W), best in channels_last (any other layout is copied once), `labels` int64 (N,) on
-    the same device. Raises InputError for a batch size below 1 or augmentation or normalization that does not fit.
+    the same device. Raises InputError for a batch size below 1, and for augmentation or normalization that does not
+    fit.
     """
 
     def __init__(self, images: Tensor, labels: Tensor, recipe: Recipe, replicate: int, stage: str) -> None:
         if recipe.random_resized_crop:
             raise InputError(
                 "`random_resized_crop` needs images that stream from files, such as those of `image_folder`",
-                hint="`crop_padding` crops images in memory",
+                hint="use `crop_padding` for images in memory",
             )
         self._order = Order(len(images), recipe.batch_size, replicate, stage, images.device)
         self._finish = Augmentation(recipe, replicate, stage, images.shape[1], images.device)
@@ -48,9 +49,9 @@ class Stream:
 
 
 class Augmentation:
-    """Crops within padding, mirrors and normalizes batches, the random part a pure function of (replicate, stage, i).
+    """Crops within padding, mirrors and normalizes batches; all that is random depends on (replicate, stage, i) only.
 
-    Raises InputError for a padding below 0 or a normalization that does not fit.
+    Raises InputError for a padding below 0, and for a normalization that does not fit.
     """
 
     def __init__(self, recipe: Recipe, replicate: int, stage: str, channels: int, device: torch.device) -> None:
@@ -71,12 +72,12 @@ class Augmentation:
         generator = torch.Generator().manual_seed(seed(*self._purpose, "augment", index))
         offsets = torch.randint(2 * recipe.crop_padding + 1, (2, len(images)), generator=generator)
         flips = torch.randint(2 if recipe.horizontal_flip else 1, (1, len(images)), generator=generator)
-        # one small copy that no queued work of a GPU has to wait for
+        # one small copy, which does not wait for queued work on a GPU
         top, left, flip = torch.cat((offsets, flips)).to(images.device, non_blocking=True)
         return crop_and_flip(images, recipe.crop_padding, top, left, flip)
 
 
 def eval_inputs(images: Tensor, recipe: Recipe) -> Tensor:
-    """What a network sees of uint8 images (N, C, H, W) when it is evaluated: normalized, not augmented."""
+    """The inputs of a network for uint8 images (N, C, H, W) in evaluation: normalized, not augmented."""
     normalize = normalizer(recipe.normalization, images.shape[1], images.device)
     return normalize(images.permute(0, 2, 3, 1).contiguous())

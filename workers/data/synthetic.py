@@ -1,4 +1,4 @@
-"""Made-up images that a network can learn, for tests and benchmarks."""
+"""Random images that a network can learn to classify, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def synthetic(
     size: int = 8,
     seed: int = 0,
 ) -> Images:
-    """Square images: a random prototype for each class, a quarter, and noise, three quarters.
+    """Square images: one quarter a random prototype of the class, three quarters noise.
 
-    All integers of NumPy's frozen generator, so the same on every machine. Raises InputError for a count below 1.
+    All are integers of NumPy's frozen generator, so the same on every machine. Raises InputError for a count below 1.
     """
     counts = {
         "train_images": train_images,

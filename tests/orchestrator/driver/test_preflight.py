@@ -101,7 +101,7 @@ def test_data_that_changed_since_they_were_planned_are_refused(tmp_path, monkeyp
         " classes=2)\n"
     )
     dataset = Dataset(name="changing_data:load", arguments={"bright": 1}, fingerprint="sha256:before")
-    assert "the data changed since the sweep was planned" in str(data_problem([dataset], str(tmp_path)))
+    assert "the data have changed since the sweep was planned" in str(data_problem([dataset], str(tmp_path)))
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ def tiny(**changes: object) -> Images:
         ({"test_images": torch.zeros(0, 1, 2, 2, dtype=torch.uint8)}, "test images must be"),
         ({"train_labels": torch.tensor([0, 1])}, r"train labels must be int64 of shape \(3,\)"),
         ({"train_labels": torch.tensor([0.0, 1, 0])}, "train labels must be int64"),
-        ({"train_labels": torch.tensor([0, 2, 0])}, r"train labels must be 0 to 1 \(2 classes\), and run from 0 to 2"),
-        ({"test_labels": torch.tensor([-1, 0])}, "test labels must be 0 to 1 .* from -1 to 0"),
-        ({"test_images": torch.zeros(2, 3, 2, 2, dtype=torch.uint8)}, r"shape \(1, 2, 2\) and test images \(3, 2, 2\)"),
+        ({"train_labels": torch.tensor([0, 2, 0])}, r"train labels must be from 0 to 1 \(2 classes\), not 0 to 2"),
+        ({"test_labels": torch.tensor([-1, 0])}, "test labels must be from 0 to 1 .* not -1 to 0"),
+        ({"test_images": torch.zeros(2, 3, 2, 2, dtype=torch.uint8)}, r"same shape, not \(1, 2, 2\) and \(3, 2, 2\)"),
     ],
 )
 def test_images_of_another_form_are_refused(changes: dict, message: str) -> None:
@@ -132,14 +132,14 @@ def test_resident_images_leave_out_the_holdout() -> None:
 
 @pytest.mark.parametrize("holdout", [1000, -1])
 def test_holdout_must_leave_training_images(holdout: int) -> None:
-    with pytest.raises(InputError, match=f"`holdout` is {holdout:,}, and there are 1,000 training images"):
+    with pytest.raises(InputError, match=f"`holdout` must be .* below the 1,000 training images, not {holdout:,}"):
         load_images(Dataset(name="digits", holdout=holdout))
 
 
 def test_changed_data_are_refused() -> None:
     planned = load_facts(Dataset(name="synthetic", arguments={"seed": 1})).fingerprint
     assert load_images(Dataset(name="synthetic", arguments={"seed": 1}, fingerprint=planned))
-    with pytest.raises(BadInput, match=r"the data changed .*`synthetic` \(seed `2`\)") as raised:
+    with pytest.raises(BadInput, match=r"the data have changed .*`synthetic` \(seed `2`\)") as raised:
         load_images(Dataset(name="synthetic", arguments={"seed": 2}, fingerprint=planned))
     assert f"not `{planned}`\n\nhint:" in str(raised.value)
 
@@ -153,9 +153,9 @@ def test_unknown_data_and_arguments_are_named() -> None:
 
 def test_missing_data_are_bad_input_once_planned(tmp_path: Path) -> None:
     dataset = Dataset(name="image_parquet", arguments={"path": str(tmp_path / "gone")})
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="`path` not found"):
         load_images(dataset)
-    with pytest.raises(BadInput, match="does not exist"):
+    with pytest.raises(BadInput, match="`path` not found"):
         load_images(dataclasses.replace(dataset, fingerprint="sha256:0"))
 
 
@@ -189,7 +189,7 @@ def test_cifar_is_transposed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.classes == 100
     first = cifar100(train_images=1)
     assert (first.train_labels.tolist(), len(first.train_images), len(first.test_images)) == ([3], 1, 1)
-    with pytest.raises(InputError, match="`train_images` is 3, and `data` has 2 such images"):
+    with pytest.raises(InputError, match=r"`train_images` must be from 1 to 2 \(all of `data`\), not 3"):
         cifar100(train_images=3)
     part = Dataset(name="cifar100", arguments={"train_images": 1})
     assert load_facts(part).train_images == 1

@@ -161,8 +161,8 @@ def test_given_mean_and_std_are_per_channel() -> None:
     [
         ("standard", "`normalization` must be"),
         (([0.5], [0.5], [0.5]), "`normalization` must be"),
-        (([0.5], [0.5, 0.5]), "`normalization.mean` has 1 values, and images have 2 channels"),
-        (([0.5, 0.5], [0.5]), "`normalization.std` has 1 values"),
+        (([0.5], [0.5, 0.5]), r"`normalization.mean` must have a value per channel \(2\), not 1"),
+        (([0.5, 0.5], [0.5]), "`normalization.std` must have a value per channel"),
         (([0.5, 0.5], [0.5, 0.0]), "`normalization.std` must be above 0"),
     ],
 )
