@@ -51,7 +51,9 @@ def test_an_owner_reads_as_it_was_written(files):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"pid": 1}', b"\xff", b"[" * 100_000, b'{"begun": 1, "pid": "x"}', FORGED]
+    "data",
+    [b"", b"[]", b"{}", b'{"pid": 1}', b"\xff", b"[" * 100_000, b'{"begun": 1, "pid": "x"}', FORGED],
+    ids=["empty", "list", "object", "pid", "binary", "deep", "types", "forged"],
 )
 def test_a_lease_that_cannot_be_read_has_an_unknown_owner(files, data):
     files.write(lease.PATH, data)
