@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from workers.store.store import Store
+from workers.store import Store
 from workers.training.device import HUGE_PAGES
 
 
@@ -93,7 +93,7 @@ class Work(NamedTuple):
 
 
 def work_in(*stores: Path) -> Work:
-    records = [row for store in stores for row in Store(store).records().table.to_pylist()]
+    records = [row for store in stores for row in Store(store).records.read_all().table.to_pylist()]
     return Work(
         begin=min(row["started_at"] for row in records).timestamp(),
         end=max(row["finished_at"] for row in records).timestamp(),

@@ -13,7 +13,7 @@ import prunesweep as ps
 from orchestrator.presets import presets
 from orchestrator.sweep.spec import SweepSpec
 from tests.support.tiny_presets import tiny
-from workers.store.store import Store
+from workers.store import Store
 
 QUICK = ("digits", "resnet20-one-shot", "resnet20-iterative", "resnet56-structured-b")
 
@@ -33,7 +33,7 @@ def main() -> None:
             options = ps.RunOptions(in_process=True, quiet=True)
             spec = tiny(name)
             summary = ps.run(spec, f"{store}/store", only=two_budgets(spec), options=options)
-            trials = len({record.trial for record in Store(f"{store}/store").record_keys()})
+            trials = len({record.trial for record in Store(f"{store}/store").records.all_keys()})
         seconds = time.perf_counter() - begin
         failed |= summary.exit_code != 0
         verdict = f"NO: {summary.cells_done} cells, {summary.outcomes}" if summary.exit_code else "yes"

@@ -17,9 +17,10 @@ import prunesweep as ps
 from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import find_out
 from orchestrator.planning.plan import Cell
+from workers.store import Store
 from workers.store.checksummed import to_parquet
-from workers.store.record import SCHEMA_VERSION, record_name, table_of
-from workers.store.store import Store
+from workers.store.layout import RecordKey, record_file
+from workers.store.record import SCHEMA_VERSION, table_of
 
 TECHNIQUES = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]
 
@@ -75,10 +76,10 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
     spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
     plan = expand.make_plan(spec, find_out(spec, None))
     store = Store(folder / "large", create=True)
-    store.add_sweep(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
+    store.sweeps.add(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
     publish_all(folder / "large", {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values())
     commands = {"status": [], "table": [], "export": ["--to", folder / "export"]}
-    return [Figure("records read", len(store.record_keys()), "records")] + [
+    return [Figure("records read", len(store.records.all_keys()), "records")] + [
         Figure(f"{name} of them", timed(name, folder / "large", *words), "s", at_most=3)
         for name, words in commands.items()
     ]
@@ -89,12 +90,12 @@ def publish_all(folder: Path, records: Iterable[dict[str, Any]]) -> None:
     for place in ("results", "details", "logs"):
         (folder / place).mkdir()
     for record in records:
-        name = f"{record_name(record['trial'], record['step'], record['evaluation'])}.parquet"
+        name = record_file(RecordKey(record["trial"], record["step"], record["evaluation"]))
         (folder / "results" / name).write_bytes(to_parquet(table_of([record])))
         (folder / "details" / name).touch()
         (folder / "logs" / record["trial"]).mkdir(exist_ok=True)
         (folder / "logs" / record["trial"] / "0001.log").touch()
-    Store(folder).consolidate()
+    Store(folder).records.consolidate()
 
 
 def trivial_sweep(replicates: int) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
+from workers.store import Store
 from workers.store.opening import absolute
-from workers.store.store import Store, existing_store, store_to_write
+from workers.store.store import existing_store, store_to_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ def run(
     options = options or RunOptions()
     resolved = changes.resolved(whole)
     with driving(resolved, facts, location, accept_changes=accept_changes) as session:
-        session.store.add_sweep(sweep.name, resolved, whole.table())
+        session.store.sweeps.add(sweep.name, resolved, whole.table())
         crash_point("session.added")
         summary = session.run(iter([part]), options)
         if sweep.keep == "results_only" and summary.trained and not summary.interrupted:
@@ -146,11 +147,11 @@ def search_to_resume(store: Location, sweep: str | None = None) -> SearchSetting
 
 def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     opened = Store(store)
-    folders = [name for name in opened.sweeps() if sweep in (None, name, name.partition("-")[2])]
+    folders = opened.sweeps.named(sweep)
     if not folders:
         raise InputError(f"store `{opened.location}` has no sweep{f' `{sweep}`' if sweep else ''}")
     try:
-        return opened.read_sweep(folders[-1])
+        return opened.sweeps.read(folders[-1])
     except CorruptFile as error:
         raise StoreError(error.message, hint=f"{SET_ASIDE}; then `prunesweep run` its sweep file again") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.options import Format
-from workers.store.marker import MARKER
+from workers.store.layout import MARKER
 from workers.text import plural, printable
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def logs(
 ) -> None:
     """Print the log of a trial: where and when it ran, warnings, and how it ended."""
     from orchestrator.upkeep.logs import read_log
-    from workers.store.store import Store
+    from workers.store import Store
 
     location, name = (store_of(None), store) if trial is None else (store, trial)
     print(read_log(Store(location), name, attempt, tail))
@@ -43,7 +43,7 @@ def verify(
 ) -> None:
     """Read every file of a store and name what is damaged, half-written, orphaned, foreign or conflicting."""
     from orchestrator.upkeep.verify import verify as verify_store
-    from workers.store.store import Store
+    from workers.store import Store
 
     verification = verify_store(Store(store_of(store), unmarked=True), repair=repair)
     print(json.dumps(verification.to_json(), indent=1) if as_json else verification)
@@ -59,7 +59,7 @@ def gc(
 ) -> None:
     """Delete states that no sweep needs any longer. Records are never deleted."""
     from orchestrator.upkeep.gc import collect
-    from workers.store.store import Store
+    from workers.store import Store
 
     garbage = collect(Store(store_of(store)), dry_run=dry_run, quarantine=quarantine)
     print(json.dumps(garbage.to_json(), indent=1) if as_json else garbage)

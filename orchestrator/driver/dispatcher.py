@@ -15,9 +15,9 @@ from orchestrator.driver.progress import Progress
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
+from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.logs import latest
-from workers.store.store import Store
 from workers.training.attempt import Ending
 from workers.trial import Job, trial_id
 
@@ -57,7 +57,7 @@ class Dispatcher:
         self._retries = retries
         self._first_delay = first_delay
         self._failures: dict[str, Counter[str]] = {}
-        self._noted = {name.removesuffix(".json") for name in store.files.names("losses")}
+        self._noted = store.failures.trials_with_failed_attempts()
 
     @property
     def problem(self) -> StoreError | None:
@@ -104,7 +104,7 @@ class Dispatcher:
             self.reached(name, self.agenda.jobs[name].last_step)
             self.agenda.finish(name)
             if name in self._noted:
-                self._store.forget_failure(name)
+                self._store.failures.delete(name)
             self.progress.finished(name)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
@@ -128,10 +128,10 @@ class Dispatcher:
             self.stalled = StoreError(str(error), hint=CONTINUE)
 
     def _failed(self, name: str, failure: Failure) -> None:
-        counts = self._failures.setdefault(name, Counter(self._store.losses(name)))
+        counts = self._failures.setdefault(name, Counter(self._store.failures.failed_attempts(name)))
         count = counts[failure.outcome] = counts[failure.outcome] + 1
         with contextlib.suppress(OSError):  # a full disk, say: then only this driver knows
-            self._store.write_losses(name, counts)
+            self._store.failures.write_failed_attempts(name, counts)
             self._noted.add(name)
         failure = replace(failure, attempts=dict(counts))
         if count <= self._retries.get(failure.outcome, 0):
@@ -142,7 +142,7 @@ class Dispatcher:
         failure = replace(failure, log=failure.log or latest(self._store.files, name))
         crash_point("dispatcher.failed")
         try:
-            self._store.write_failure(name, failure)
+            self._store.failures.write(name, failure)
         except OSError as error:  # not noted, so that the next run finds out again
             self.agenda.give_back(name)
             self._room.full(str(error))

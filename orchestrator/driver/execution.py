@@ -17,7 +17,7 @@ from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress import Progress
 from orchestrator.driver.work import Work
 from workers.errors import StoreError
-from workers.store.store import Store
+from workers.store import Store
 from workers.text import parse_duration
 from workers.training.attempt import Bounds
 from workers.training.device import Device

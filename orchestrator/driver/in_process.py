@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from orchestrator.driver.dispatcher import Dispatcher
-from workers.store.store import Store
+from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
 from workers.training.device import Device
 

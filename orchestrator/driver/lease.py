@@ -10,9 +10,10 @@ from types import TracebackType
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
+from workers.store import Store
 from workers.store.files import NotAFile
-from workers.store.lease import MISSED_PERIODS, PATH, PERIOD, Owner, read_owner
-from workers.store.store import Store
+from workers.store.layout import LEASE
+from workers.store.lease import MISSED_PERIODS, PERIOD, Owner, read_owner
 from workers.text import duration, printable
 
 
@@ -47,7 +48,7 @@ class Lease:
             self._acquire()
         except NotAFile as error:
             raise StoreError(
-                f"store `{self._store.location}`: its `{PATH}` {error}, so that nobody can drive it",
+                f"store `{self._store.location}`: its `{LEASE}` {error}, so that nobody can drive it",
                 hint=SET_ASIDE,
             ) from error
         except OSError as error:
@@ -65,13 +66,13 @@ class Lease:
         try:
             owner = read_owner(self._files)
             if owner is not None and owner.token == self.token:
-                self._files.delete(PATH)
+                self._files.delete(LEASE)
         except OSError:
             pass  # it expires
 
     def _acquire(self) -> None:
         since, first = time.monotonic(), None
-        while not self._files.publish(PATH, self._owner.to_bytes()):
+        while not self._files.publish(LEASE, self._owner.to_bytes()):
             owner = read_owner(self._files)
             if owner is None:  # given back meanwhile
                 continue
@@ -89,7 +90,7 @@ class Lease:
 
     def _replace(self) -> None:
         """Take over. Of several that do so at once the last one wins, and the others see that."""
-        self._files.write(PATH, self._owner.to_bytes())
+        self._files.write(LEASE, self._owner.to_bytes())
         time.sleep(self.period / 30)
         owner = read_owner(self._files)
         if owner is not None and owner.token != self.token:
@@ -103,13 +104,13 @@ class Lease:
                     self.successor = owner
                     return
                 self._owner = replace(self._owner, counter=self._owner.counter + 1)
-                self._files.write(PATH, self._owner.to_bytes())
+                self._files.write(LEASE, self._owner.to_bytes())
             except OSError:
                 continue  # the next renewal may succeed; else the lease expires
 
     def _in_use_by(self, owner: Owner) -> str:
         if not owner.is_known:
-            return f"store `{self._store.location}` has a damaged `{PATH}`: who drives it cannot be read"
+            return f"store `{self._store.location}` has a damaged `{LEASE}`: who drives it cannot be read"
         return (
             f"store `{self._store.location}` is in use by another driver: host {printable(owner.host)}, "
             f"process {owner.pid}, user {printable(owner.user)}, since {printable(owner.begun)} "
@@ -119,7 +120,7 @@ class Lease:
     def _refusal(self, owner: Owner) -> StoreError:
         stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves what it is doing)"
         if not owner.is_known:
-            stop = f"set `{PATH}` aside with `prunesweep verify --repair`"
+            stop = f"set `{LEASE}` aside with `prunesweep verify --repair`"
         return StoreError(
             f"{self._in_use_by(owner)}", hint=f"wait until it is done, or {stop}; another store can be used at any time"
         )

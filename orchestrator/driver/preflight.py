@@ -5,8 +5,6 @@ Ray is imported only to ask other nodes: a run in this process does without it.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -16,7 +14,7 @@ from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
 from workers.own_modules import add_import_folder
 from workers.registry import is_own, load_own, lookup
-from workers.store.store import Store
+from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset, Job
 
@@ -50,7 +48,7 @@ def check_shared(store: Store, nodes: Sequence[dict[str, Any]]) -> None:
     """Raise InputError unless every node sees the same store."""
     if len(nodes) < 2:
         return
-    token = f"cache/shared-{os.getpid()}-{time.time_ns()}"
+    token = layout.probe_path()
     store.files.write(token, b"")
     try:
         blind = [address for address, seen in _ask(nodes, _sees, store.location, token).items() if not seen]

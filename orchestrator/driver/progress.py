@@ -13,8 +13,9 @@ from rich.progress import Progress as RichProgress
 from orchestrator.driver.agenda import Agenda
 from orchestrator.planning.cells import in_words
 from orchestrator.planning.plan import Cell, Plan
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import RecordKey, Store
+from workers.store.layout import RecordKey
 from workers.text import duration
 
 _PLAIN_SECONDS = 15.0
@@ -144,7 +145,7 @@ class Progress:
         cell = self._latest
         if cell is None:
             return ""
-        accuracy = self._store.accuracy(RecordKey(cell.stop.trial, cell.stop.step, self._evaluation))
+        accuracy = self._store.records.accuracy(RecordKey(cell.stop.trial, cell.stop.step, self._evaluation))
         return f"{in_words(cell.row())}: {accuracy:.2%}" if accuracy is not None else ""
 
     def _live_display(self) -> RichProgress:

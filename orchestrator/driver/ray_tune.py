@@ -32,9 +32,9 @@ from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.errors import StoreError
 from workers.own_modules import add_import_folder
+from workers.store import Store
 from workers.store.files import Files
 from workers.store.logs import HUNG, latest_outcome
-from workers.store.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
 from workers.training.device import Device
 from workers.training.outcomes import failure_of, lost_worker

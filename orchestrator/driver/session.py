@@ -17,8 +17,8 @@ from orchestrator.planning import changes, facts
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
+from workers.store import Store
 from workers.store.opening import absolute
-from workers.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Session:
         if problem is not None:
             raise problem
         crash_point("session.driven")
-        self.store.consolidate()
+        self.store.records.consolidate()
         crash_point("session.consolidated")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.work import Work
 from workers.errors import Outcome
-from workers.store.store import Store
+from workers.store import Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class Summary:
 def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
     """Count what the store has of the newest plan, and what became of the trials."""
     plan, agenda = work.plan, work.agenda
-    records, unreadable = store.sound_records()
+    records, unreadable = store.records.sound()
     key = plan.evaluation.key
     return Summary(
         cells=len(plan.cells),
@@ -68,5 +68,5 @@ def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
 
 
 def _outcome(store: Store, trial: str) -> Outcome:
-    failure = store.failure(trial)
+    failure = store.failures.read(trial)
     return "bug" if failure is None else failure.outcome

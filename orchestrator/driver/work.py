@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from orchestrator.driver.agenda import Agenda
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import Store
 from workers.trial import Job
 
 
@@ -38,8 +38,8 @@ class Work:
         return extended
 
     def _add(self, plan: Plan) -> None:
-        checkpoints = set(self._store.checkpoint_sizes())
-        jobs = plan.missing(self._store.record_keys(), checkpoints)
+        checkpoints = set(self._store.states.checkpoint_sizes())
+        jobs = plan.missing(self._store.records.all_keys(), checkpoints)
         failures = self._failures(jobs)
         crash_point("session.planned")
         self.plan = plan
@@ -49,10 +49,10 @@ class Work:
     def _failures(self, jobs: Collection[str]) -> list[str]:
         """The trials among `jobs` that failed before and do not run again; the failures of the others are deleted."""
         failed = []
-        for trial, failure in self._store.failures().items():
+        for trial, failure in self._store.failures.read_all().items():
             if trial in jobs and _runs_again(failure, self._retry):
                 crash_point("session.forgetting")
-                self._store.forget_failure(trial)
+                self._store.failures.delete(trial)
             elif trial in jobs:
                 failed.append(trial)
         return failed

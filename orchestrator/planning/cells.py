@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from workers.errors import CorruptFile
-from workers.store.store import Store
+from workers.store import Store, layout
 from workers.techniques import DENSE
 
 CELLS = pa.schema(
@@ -56,10 +56,10 @@ def read_kept(store: Store, folders: Iterable[str]) -> tuple[dict[str, Kept], di
     sweeps, unreadable = {}, {}
     for folder in folders:
         try:
-            sweep = store.read_sweep(folder)
-            cells = store.read_cells(folder)
+            sweep = store.sweeps.read(folder)
+            cells = store.sweeps.read_cells(folder)
             if missing := set(CELLS.names) - set(cells.column_names):
-                raise CorruptFile(f"sweeps/{folder}/cells.parquet", f"has no column `{min(missing)}`")
+                raise CorruptFile(layout.cells_path(folder), f"has no column `{min(missing)}`")
         except CorruptFile as error:
             unreadable[error.path] = str(error)
         else:

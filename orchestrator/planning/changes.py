@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.planning.plan import Plan
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
-from workers.store.store import Store
+from workers.store import Store
 from workers.trial import NUMERICS_VERSION, Task, canonical, digest
 
 
@@ -51,9 +51,9 @@ def check_unchanged(sweep: dict[str, Any], store: Store) -> None:
     StoreError if one of its sweeps cannot be read.
     """
     now = sweep["tasks"]
-    for folder in reversed(store.sweeps()):
+    for folder in reversed(store.sweeps.folders()):
         try:
-            before = store.read_sweep(folder).get("tasks", {})
+            before = store.sweeps.read(folder).get("tasks", {})
         except CorruptFile as error:
             raise StoreError(str(error), hint=SET_ASIDE) from error
         for key in now.keys() & before.keys():

@@ -13,7 +13,7 @@ from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.spec import SweepSpec
 from workers.models import NETWORKS
 from workers.registry import lookup
-from workers.store.store import Store
+from workers.store import Store
 from workers.trial import Dataset, Network
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from orchestrator.planning.plan import Plan, steps_left
-from workers.store.store import Store
+from workers.store import Store
 from workers.trial import Job, Stop, canonical, digest
 
 _ENOUGH = 500  # the newest records are as good as all
@@ -17,7 +17,7 @@ _ENOUGH = 500  # the newest records are as good as all
 
 def seconds_per_step(store: Store) -> dict[str, float]:
     """Median seconds per step, evaluations included, by the digest of a task. Empty without records."""
-    table = store.records().table.select(["settings", "step", "wall_seconds"])
+    table = store.records.read_all().table.select(["settings", "step", "wall_seconds"])
     samples: dict[str, list[float]] = defaultdict(list)
     for row in table.slice(max(0, table.num_rows - _ENOUGH)).to_pylist():
         if row["settings"] and row["step"] and row["wall_seconds"]:

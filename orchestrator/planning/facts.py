@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from workers.errors import CorruptFile, InputError
-from workers.store.store import Store
+from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical, digest
 
 _DESCRIBE = "import prunesweep; from workers.describe import main; main()"
@@ -142,7 +142,7 @@ def pinned(questions: Iterable[Question], store: Store) -> Facts:
     facts = _pinned(keys, store)
     for key in keys:
         if key not in facts._answers:
-            path = f"facts/{key}.json"
+            path = layout.facts_path(key)
             raise CorruptFile(path, facts.unreadable.get(path, "not found"))
     return facts
 
@@ -151,14 +151,14 @@ def pin(facts: Facts, store: Store) -> None:
     """Keep the answers in the store that were not read from it, in place of damaged ones."""
     for key, answer in facts._answers.items():
         if key not in facts.in_store:
-            store.pin_facts(key, answer)
+            store.sweeps.pin_facts(key, answer)
 
 
 def _pinned(keys: Iterable[str], store: Store) -> Facts:
     facts = Facts({})
     for key in keys:
         try:
-            answer = store.facts(key)
+            answer = store.sweeps.facts(key)
         except CorruptFile as error:
             facts.unreadable[error.path] = str(error)
             continue

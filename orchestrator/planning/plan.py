@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
 from orchestrator.sweep.spec import SweepSpec
-from workers.store.store import RecordKey
+from workers.store.layout import RecordKey
 from workers.techniques import DENSE
 from workers.trial import Evaluation, Job, Stop, Trial
 

@@ -83,10 +83,10 @@ def preview(
     if only is not None:
         plan = plan.only(selector(only))
         check_picked(bool(plan.cells), only)
-    records, unsound = existing.sound_records() if existing else (set(), {})
-    checkpoints = set(existing.checkpoint_sizes()) if existing else set()
+    records, unsound = existing.records.sound() if existing else (set(), {})
+    checkpoints = set(existing.states.checkpoint_sizes()) if existing else set()
     jobs = plan.missing(records, checkpoints)
-    states = checkpoints | set(existing.progress_sizes()) if existing else set()
+    states = checkpoints | set(existing.states.partial_sizes()) if existing else set()
     left = {name: steps_left(job, name, states) for name, job in jobs.items()}
     whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}

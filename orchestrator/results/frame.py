@@ -14,8 +14,9 @@ import pyarrow as pa
 from orchestrator.planning.cells import CELLS, read_kept
 from orchestrator.results.statistics import SECTION
 from workers.errors import InputError
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import Store
+from workers.store.layout import sweep_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     """
     kept, unreadable = read_kept(store, _folders(store, sweeps))
     cells = _union({folder: sweep.cells for folder, sweep in kept.items()})
-    records, unreadable_records = store.records()
+    records, unreadable_records = store.records.read_all()
     unreadable |= unreadable_records
     position = {key: row for row, key in enumerate(_keys(records, _RECORD))}
     record_rows = [position.get(key) for key in _keys(cells, _RECORD)]
@@ -80,7 +81,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     columns |= _record_columns(records.append_column("mixed_parents", _mixed_parents(records)), record_rows)
     columns |= {
         "done": pa.array([row is not None for row in record_rows], pa.bool_()),
-        "failure": _failures(cells, record_rows, store.failures()),
+        "failure": _failures(cells, record_rows, store.failures.read_all()),
         "same_run_as": _same_run_as(cells),
     }
     columns |= {f"dense_{name}": dense.column(name) for name in dense.column_names}
@@ -95,19 +96,15 @@ def as_arrow(results: pa.Table | pd.DataFrame) -> pa.Table:
 
 def _folders(store: Store, sweeps: Iterable[str] | None) -> list[str]:
     """Folders of the sweeps to read, newest first."""
-    folders = store.sweeps()[::-1]
+    folders = store.sweeps.folders()[::-1]
     if sweeps is None:
         return folders
     wanted = set(sweeps)
-    unknown = sorted(wanted - set(folders) - {_sweep_name(folder) for folder in folders})
+    unknown = sorted(wanted - set(folders) - {sweep_name(folder) for folder in folders})
     if unknown:
         hint = f"it has {', '.join(folders[::-1])}" if folders else "it has none"
         raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`", hint=hint)
-    return [folder for folder in folders if {folder, _sweep_name(folder)} & wanted]
-
-
-def _sweep_name(folder: str) -> str:
-    return folder.partition("-")[2]
+    return [folder for folder in folders if {folder, sweep_name(folder)} & wanted]
 
 
 def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:

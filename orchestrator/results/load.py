@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from orchestrator.results.frame import Joined, join
 from orchestrator.results.reference import RENDA2020, published
 from workers.errors import InputError
-from workers.store.store import Store
+from workers.store import Store
 
 
 def is_published(location: str | os.PathLike[str]) -> bool:

@@ -16,9 +16,10 @@ from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
+from workers.store import Store
 from workers.store.files import Files
+from workers.store.layout import RecordKey
 from workers.store.opening import open_files
-from workers.store.store import RecordKey, Store
 from workers.techniques import DENSE
 from workers.trial import Stop, canonical
 
@@ -143,7 +144,7 @@ def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, mor
 
 def _checkpoint(store: Store, stop: Stop) -> bytes:
     try:
-        return store.read_checkpoint(stop)
+        return store.states.read_checkpoint(stop)
     except FileNotFoundError:
         raise InputError(
             f"the state of trial `{stop.trial}` at step {stop.step:,} is not in store `{store.location}`: it was "
@@ -183,7 +184,7 @@ def _old_card(files: Files, path: str) -> dict[str, Any] | None:
 def _identity(store: Store, row: Row) -> dict[str, Any]:
     """Which network it is, how it was trained, and which input it takes."""
     task = json.loads(row["settings"])["task"]
-    sweep = store.read_sweep(row["sweep"])["spec"]
+    sweep = store.sweeps.read(row["sweep"])["spec"]
     names = ("dataset", "network", "recipe", "pruning", "schedule", "technique", "budget", "round", "replicate")
     return {name: row[name] for name in (*names, "trial", "step", "state_digest")} | {
         "build": task["network"],
@@ -215,7 +216,7 @@ def _layers(store: Store, row: Row) -> list[dict[str, Any]]:
     return [
         {key: layer[key] for key in ("layer", "weights", "kept")}
         | {"density": layer["kept"] / layer["weights"], "multiply_adds": layer["multiply_adds"]}
-        for layer in store.detail(RecordKey(row["trial"], row["step"], row["evaluation"]))["layers"]
+        for layer in store.records.detail(RecordKey(row["trial"], row["step"], row["evaluation"]))["layers"]
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.planning import changes
 from orchestrator.planning.plan import Plan
-from workers.store.store import Store
+from workers.store import Store
 
 
 def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> None:
@@ -16,17 +16,17 @@ def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> None:
     earlier search went further, its rounds stay and only what was asked is replaced.
     """
     sweep, cells = changes.resolved(plan), plan.table()
-    sweeps = store.sweeps()
+    sweeps = store.sweeps.folders()
     newest = sweeps[-1] if sweeps else None
-    kept = store.read_sweep(newest) if newest else {}
+    kept = store.sweeps.read(newest) if newest else {}
     if newest is None or not _differs_in_rounds_only(kept, sweep):
-        store.add_sweep(plan.spec.name, sweep | {"search": search}, cells)
+        store.sweeps.add(plan.spec.name, sweep | {"search": search}, cells)
         return
     if _rounds(kept) >= _rounds(sweep):
         if kept.get("search") == search:
             return
-        sweep, cells = kept, store.read_cells(newest)
-    store.add_sweep(plan.spec.name, sweep | {"search": search}, cells, grown_from=newest)
+        sweep, cells = kept, store.sweeps.read_cells(newest)
+    store.sweeps.add(plan.spec.name, sweep | {"search": search}, cells, grown_from=newest)
 
 
 def _differs_in_rounds_only(kept: dict[str, Any], sweep: dict[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from orchestrator.planning.plan import Cell, Plan
 from workers.errors import StoreError
-from workers.store.store import RecordKey, Store
+from workers.store import Store
+from workers.store.layout import RecordKey
 from workers.trial import Stop
 
 _REPAIR = "`prunesweep verify --repair` sets aside what is damaged; then continue with `prunesweep resume`"
@@ -65,7 +66,7 @@ def kept_round(rounds: Sequence[Round], tolerance: float) -> Round:
 
 def read_rounds(plan: Plan, store: Store) -> list[Round]:
     """The rounds of a plan whose records are all in the store. Raises StoreError for a damaged record."""
-    table, unreadable = store.records()
+    table, unreadable = store.records.read_all()
     key = plan.evaluation.key
     records = {RecordKey(row["trial"], row["step"], row["evaluation"]): row for row in table.to_pylist()}
     rounds = defaultdict(list)

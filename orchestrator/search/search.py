@@ -22,7 +22,8 @@ from orchestrator.search.rounds import Round, kept_round, read_rounds
 from orchestrator.search.settings import SearchSettings
 from orchestrator.search.sweep import chain_sweep, most_rounds, parse_rate, with_rounds
 from orchestrator.sweep.spec import SweepSpec
-from workers.store.store import Store, store_to_write
+from workers.store import Store
+from workers.store.store import store_to_write
 
 Reason = Literal["tolerance", "max_rounds", "nothing_left"]
 

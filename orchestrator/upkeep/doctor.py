@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from workers.errors import InputError, PrunesweepError, hint_line
-from workers.store.store import Store
+from workers.store import Store
 from workers.text import plural, size
 
 _FROM_ONE_RELEASE = "install torch and torchvision with uv: they must be released together"

@@ -9,9 +9,8 @@ from typing import Any
 from orchestrator.driver.lease import Lease
 from orchestrator.upkeep.retention import needs_of
 from workers.errors import StoreError
+from workers.store import Store, layout
 from workers.store.files import walk
-from workers.store.states import state_path
-from workers.store.store import Store
 from workers.text import plural, size
 
 ABANDONED = 600.0
@@ -82,19 +81,19 @@ def _garbage(store: Store, quarantine: bool) -> dict[str, dict[str, int]]:
         )
     return {
         "checkpoints": {
-            state_path("checkpoints", stop): count
-            for stop, count in store.checkpoint_sizes().items()
+            layout.checkpoint_path(stop): count
+            for stop, count in store.states.checkpoint_sizes().items()
             if stop.trial in needs.trials and stop not in needs.stops
         },
         "progress": {
-            state_path("progress", stop): count
-            for stop, count in store.progress_sizes().items()
+            layout.partial_state_path(stop): count
+            for stop, count in store.states.partial_sizes().items()
             if stop.trial in needs.trials - needs.unfinished
         },
         "temporaries": {
             path: 0
             for path, age in store.files.temporaries().items()
-            if age > ABANDONED and not path.startswith("quarantine/")
+            if age > ABANDONED and layout.folder_of(path) != layout.QUARANTINE
         },
         "quarantine": _quarantine(store) if quarantine else {},
     }
@@ -102,5 +101,5 @@ def _garbage(store: Store, quarantine: bool) -> dict[str, dict[str, int]]:
 
 def _quarantine(store: Store) -> dict[str, int]:
     """Everything in the quarantine except folders, with its size (links and the like: 0)."""
-    sizes = store.files.sizes("quarantine")
-    return {path: sizes.get(path, 0) for path, kind in walk(store.files, "quarantine") if kind != "folder"}
+    sizes = store.files.sizes(layout.QUARANTINE)
+    return {path: sizes.get(path, 0) for path, kind in walk(store.files, layout.QUARANTINE) if kind != "folder"}

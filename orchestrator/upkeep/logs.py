@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from workers.errors import InputError
+from workers.store import Store, layout
 from workers.store.logs import attempts
-from workers.store.store import Store
 from workers.text import printable
 
 _MOST_BYTES = 1_000_000  # only the end of a longer log is read
@@ -23,14 +23,14 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
     if attempt is not None and attempt not in numbers:
         listed = ", ".join(map(str, numbers))
         raise InputError(f"trial `{name}` has no log of attempt {attempt}", hint=f"it has logs of {listed}")
-    data = store.files.tail(f"logs/{name}/{attempt or numbers[-1]:04d}.log", _MOST_BYTES)
+    data = store.files.tail(layout.log_path(name, attempt or numbers[-1]), _MOST_BYTES)
     lines = printable(data.decode("utf-8", "replace"), kept="\n\t").splitlines()
     return "\n".join(lines if tail is None else lines[max(0, len(lines) - tail) :])
 
 
 def _trial_id(store: Store, beginning: str) -> str:
     """The one trial with a log whose id begins so. Raises InputError if there are none or several."""
-    trials = [name for name in store.files.names("logs") if name.startswith(beginning)] if beginning else []
+    trials = [name for name in store.files.names(layout.LOGS) if name.startswith(beginning)] if beginning else []
     if beginning in trials:
         return beginning
     if len(trials) == 1:

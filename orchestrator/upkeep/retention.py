@@ -10,7 +10,8 @@ from orchestrator.planning.crossing import questions
 from orchestrator.planning.plan import Plan
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import CorruptFile, InputError
-from workers.store.store import RecordKey, Store
+from workers.store import Store, layout
+from workers.store.layout import RecordKey
 from workers.trial import Stop
 
 
@@ -42,17 +43,17 @@ class Needs:
 def needs_of(store: Store) -> Needs:
     """What the sweeps of a store need of its states. Trains, writes and describes nothing."""
     needs = Needs()
-    records, checkpoints = store.record_keys(), set(store.checkpoint_sizes())
-    for folder in store.sweeps():
+    records, checkpoints = store.records.all_keys(), set(store.states.checkpoint_sizes())
+    for folder in store.sweeps.folders():
         try:
             plan = _plan(store, folder)
         except (CorruptFile, InputError) as error:
-            needs.unreadable[f"sweeps/{folder}"] = error.message
+            needs.unreadable[layout.sweep_folder_path(folder)] = error.message
         else:
             needs.add(plan, records, checkpoints)
     return needs
 
 
 def _plan(store: Store, folder: str) -> Plan:
-    spec = spec_from_dict(store.read_sweep(folder).get("spec", {}))
+    spec = spec_from_dict(store.sweeps.read(folder).get("spec", {}))
     return expand.make_plan(spec, facts.pinned(questions(spec), store))

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from orchestrator.planning.cells import Kept, in_words, read_kept
 from orchestrator.search.settings import SearchSettings
 from workers.errors import SET_ASIDE, InputError, hint_line
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.lease import PATH, read_owner
-from workers.store.store import RecordKey, Store
+from workers.store.layout import LEASE, RecordKey
+from workers.store.lease import read_owner
 from workers.text import plural, printable, size
 
 
@@ -127,12 +128,14 @@ class Status:
 
 def read_status(store: Store, sweep: str | None = None) -> Status:
     """The status of all sweeps of a store, or of those named `sweep`."""
-    folders = [name for name in store.sweeps() if sweep in (None, name, name.partition("-")[2])]
+    folders = store.sweeps.named(sweep)
     if sweep is not None and not folders:
-        raise InputError(f"store `{store.location}` has no sweep `{sweep}`", hint=f"it has {', '.join(store.sweeps())}")
+        raise InputError(
+            f"store `{store.location}` has no sweep `{sweep}`", hint=f"it has {', '.join(store.sweeps.folders())}"
+        )
     sweeps, unreadable = read_kept(store, folders)
-    records, unsound = store.sound_records()
-    failures, sizes = store.failures(), store.checkpoint_sizes()
+    records, unsound = store.records.sound()
+    failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes()
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
@@ -140,7 +143,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
-        conflicts=store.conflicts(),
+        conflicts=store.records.conflicts(),
         bytes=sum(store.files.sizes("").values()),
         unreadable=unreadable | unsound | unreadable_lease,
         driver=driver,
@@ -152,11 +155,11 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     try:
         owner = read_owner(store.files)
     except OSError as error:
-        return None, {PATH: f"{PATH}: {error}; {SET_ASIDE}"}
+        return None, {LEASE: f"{LEASE}: {error}; {SET_ASIDE}"}
     if owner is None or owner.is_gone:
         return None, {}
     if not owner.is_known:
-        return None, {PATH: f"{PATH}: is damaged and does not say who drives the store; {SET_ASIDE}"}
+        return None, {LEASE: f"{LEASE}: is damaged and does not say who drives the store; {SET_ASIDE}"}
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 

@@ -9,13 +9,10 @@ from typing import Literal, NamedTuple
 from orchestrator.upkeep.gc import ABANDONED
 from orchestrator.upkeep.retention import Needs, needs_of
 from workers.errors import CorruptFile, NewerFile
-from workers.store import lease
+from workers.store import Store, layout, lease
 from workers.store.checksummed import from_json, from_parquet
 from workers.store.files import NotAFile, is_temporary, walk
-from workers.store.marker import FOLDERS, MARKER, NESTED
 from workers.store.record import SCHEMA
-from workers.store.states import parse_state_path
-from workers.store.store import Store, parse_record_name
 
 Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "missing"]
 
@@ -31,12 +28,13 @@ class StoreProblem(NamedTuple):
 def store_problems(store: Store) -> Iterator[StoreProblem]:
     """Everything that is wrong in a store except its lease; the same path may come twice."""
     if store.marker_problem is not None:
-        yield StoreProblem(MARKER, "corrupt" if MARKER in store.files.kinds("") else "missing", store.marker_problem)
+        marker_kind: Kind = "corrupt" if layout.MARKER in store.files.kinds("") else "missing"
+        yield StoreProblem(layout.MARKER, marker_kind, store.marker_problem)
     ages = store.files.temporaries()
-    entries = dict(walk(store.files, enter=lambda path: path != "quarantine" and _is_store_folder(path)))
+    entries = dict(walk(store.files, enter=lambda path: path != layout.QUARANTINE and layout.is_folder(path)))
     files = _StoreFiles(store, frozenset(path for path, kind in entries.items() if kind == "file"), needs_of(store))
     for path, kind in entries.items():
-        if path in (MARKER, lease.PATH) or (kind == "folder" and _is_store_folder(path)):
+        if path in (layout.MARKER, layout.LEASE) or (kind == "folder" and layout.is_folder(path)):
             continue
         if kind != "file":
             problem: StoreProblem | None = StoreProblem(path, "foreign", f"not part of a store: {kind}")
@@ -54,15 +52,10 @@ def lease_problem(store: Store) -> StoreProblem | None:
     try:
         owner = lease.read_owner(store.files)
     except NotAFile as error:
-        return StoreProblem(lease.PATH, "foreign", str(error))
+        return StoreProblem(layout.LEASE, "foreign", str(error))
     if owner is None or owner.is_known:
         return None
-    return StoreProblem(lease.PATH, "corrupt", "does not say who drives the store")
-
-
-def _is_store_folder(path: str) -> bool:
-    top, _, name = path.partition("/")
-    return top in FOLDERS and (not name or (top in NESTED and "/" not in name and not name.startswith(".")))
+    return StoreProblem(layout.LEASE, "corrupt", "does not say who drives the store")
 
 
 def _half_written(path: str, age: float) -> StoreProblem | None:
@@ -81,46 +74,40 @@ class _StoreFiles:
 
     def problem(self, path: str) -> StoreProblem | None:
         """What is wrong with a file."""
-        check = _CHECKS.get(path.partition("/")[0])
+        check = _CHECKS.get(layout.folder_of(path))
         return check(self, path) if check else StoreProblem(path, "foreign", "not part of a store")
 
     def companions(self, problem: StoreProblem) -> Iterator[StoreProblem]:
         """The file that must be made again with a damaged one: a record's details, a sweep's cells, or the reverse."""
-        folder, _, rest = problem.path.partition("/")
-        if problem.kind == "newer" or (parse_record_name(rest) is None and folder != "sweeps"):
-            return
-        if folder in ("results", "details"):
-            companion = f"{'details' if folder == 'results' else 'results'}/{rest}"
-        else:
-            head, _, name = problem.path.rpartition("/")
-            companion = f"{head}/{'cells.parquet' if name == 'sweep.json' else 'sweep.json'}"
+        companion = None if problem.kind == "newer" else layout.companion(problem.path)
         if companion in self.paths:
             yield StoreProblem(companion, "orphaned", f"belongs to `{problem.path}`")
 
     def record(self, path: str) -> StoreProblem | None:
-        if parse_record_name(path.partition("/")[2]) is None:
+        key = layout.parse_record_path(path)
+        if key is None:
             return StoreProblem(path, "foreign", "not named like a record")
-        if (problem := _read_problem(path, lambda: self.store.read_record(path))) is not None:
+        if (problem := _read_problem(path, lambda: self.store.records.read(path))) is not None:
             return problem
-        details = path.replace("results/", "details/", 1)
+        details = layout.detail_path(key)
         if details not in self.paths and not self.store.files.exists(details):  # it may have been written meanwhile
             return StoreProblem(path, "half-written", "its layers and learning curve (in details/) are missing")
         return None
 
     def detail(self, path: str) -> StoreProblem | None:
-        key = parse_record_name(path.partition("/")[2])
+        key = layout.parse_record_path(path)
         if key is None:
             return StoreProblem(path, "foreign", "not named like a record")
-        if path.replace("details/", "results/", 1) not in self.paths:
+        if layout.record_path(key) not in self.paths:
             return StoreProblem(path, "orphaned", "its record is missing")
-        return _read_problem(path, lambda: self.store.detail(key))
+        return _read_problem(path, lambda: self.store.records.detail(key))
 
     def conflict(self, path: str) -> StoreProblem | None:
         problem = _read_problem(path, lambda: from_parquet(path, self.store.files.read(path), SCHEMA))
         return problem or StoreProblem(path, "conflicting", "differs from the record that was published first")
 
     def state(self, path: str) -> StoreProblem | None:
-        stop = parse_state_path(path)
+        stop = layout.parse_state_path(path)
         if stop is None:
             return StoreProblem(path, "foreign", "not named like a state")
         from workers.training.state import parse_state  # brings in torch
@@ -131,50 +118,50 @@ class _StoreFiles:
             return None  # a sweep that cannot be read may need it
         if stop.trial not in self.needs.trials:
             return StoreProblem(path, "orphaned", "no sweep of this store has its trial")
-        if path.startswith("progress/") and stop.trial not in self.needs.unfinished:
+        if layout.folder_of(path) == layout.PARTIAL_STATES and stop.trial not in self.needs.unfinished:
             return StoreProblem(path, "orphaned", "its trial is finished")
         return None
 
     def sweep(self, path: str) -> StoreProblem | None:
-        folder, _, name = path.partition("/")[2].partition("/")
-        if name not in ("sweep.json", "cells.parquet") or not folder.partition("-")[0].isdecimal():
+        folder = layout.parse_sweep_path(path)
+        if folder is None:
             return StoreProblem(path, "foreign", "not part of a sweep")
-        if f"sweeps/{folder}/sweep.json" not in self.paths:
+        if layout.sweep_path(folder) not in self.paths:
             return StoreProblem(path, "half-written", "its sweep.json is missing")
-        read = self.store.read_sweep if name == "sweep.json" else self.store.read_cells
+        sweeps = self.store.sweeps
+        read = sweeps.read if path == layout.sweep_path(folder) else sweeps.read_cells
         return _read_problem(path, lambda: read(folder))
 
     def json(self, path: str) -> StoreProblem | None:
-        if not path.endswith(".json"):
+        if layout.parse_data_path(path) is None:
             return StoreProblem(path, "foreign", "not named like a file of this folder")
         return _read_problem(path, lambda: from_json(path, self.store.files.read(path)))
 
     def cache(self, path: str) -> StoreProblem | None:
-        if path.startswith("cache/probe-"):
+        if layout.is_probe(path):
             return None  # a running process is writing it
-        if path != "cache/records.parquet":
+        if path != layout.RECORD_CACHE:
             return StoreProblem(path, "foreign", "not part of the cache")
         return _read_problem(path, lambda: from_parquet(path, self.store.files.read(path)))
 
     def log(self, path: str) -> StoreProblem | None:
-        number = path.rpartition("/")[2].removesuffix(".log")
-        if path.count("/") == 2 and path.endswith(".log") and number.isascii() and number.isdecimal():
+        if layout.parse_log_path(path) is not None:
             return None
         return StoreProblem(path, "foreign", "not named like a log")
 
 
 _CHECKS: dict[str, Callable[[_StoreFiles, str], StoreProblem | None]] = {
-    "results": _StoreFiles.record,
-    "details": _StoreFiles.detail,
-    "conflicts": _StoreFiles.conflict,
-    "checkpoints": _StoreFiles.state,
-    "progress": _StoreFiles.state,
-    "sweeps": _StoreFiles.sweep,
-    "facts": _StoreFiles.json,
-    "failures": _StoreFiles.json,
-    "losses": _StoreFiles.json,
-    "cache": _StoreFiles.cache,
-    "logs": _StoreFiles.log,
+    layout.RESULTS: _StoreFiles.record,
+    layout.DETAILS: _StoreFiles.detail,
+    layout.CONFLICTS: _StoreFiles.conflict,
+    layout.CHECKPOINTS: _StoreFiles.state,
+    layout.PARTIAL_STATES: _StoreFiles.state,
+    layout.SWEEPS: _StoreFiles.sweep,
+    layout.FACTS: _StoreFiles.json,
+    layout.FAILURES: _StoreFiles.json,
+    layout.FAILED_ATTEMPTS: _StoreFiles.json,
+    layout.CACHE: _StoreFiles.cache,
+    layout.LOGS: _StoreFiles.log,
 }
 
 

@@ -11,9 +11,8 @@ from typing import Any
 from orchestrator.driver.lease import Lease
 from orchestrator.upkeep.store_check import StoreProblem, lease_problem, store_problems
 from workers.errors import hint_line
-from workers.store import lease
-from workers.store.marker import MARKER, write_marker
-from workers.store.store import Store
+from workers.store import Store, layout
+from workers.store.marker import write_marker
 from workers.text import plural, printable, size
 
 _LEFT_IN_PLACE = ("newer", "missing")
@@ -50,16 +49,16 @@ class Verification:
 
     @property
     def _lacks_marker(self) -> bool:
-        return any(problem.path == MARKER for problem in self.problems)
+        return any(problem.path == layout.MARKER for problem in self.problems)
 
     def _repairs(self) -> list[str]:
         moved = "moved to quarantine/ (except files of a newer version); the next run makes them again"
-        restored = f"restored `{MARKER}`"
+        restored = f"restored `{layout.MARKER}`"
         return ([moved] if self._movable else []) + ([restored] if self._lacks_marker else [])
 
     def _hints(self) -> list[str]:
         move = "`prunesweep verify --repair` moves them to quarantine/, so that the next run makes them again"
-        restore = f"`prunesweep verify --repair` restores `{MARKER}`"
+        restore = f"`prunesweep verify --repair` restores `{layout.MARKER}`"
         hints = ([move] if self._movable else []) + ([restore] if self._lacks_marker else [])
         return [hint_line(hint) for hint in hints]
 
@@ -71,7 +70,7 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
     """
     unclear = lease_problem(store)
     if repair and unclear:
-        _set_aside(store, lease.PATH)
+        _set_aside(store, layout.LEASE)
     with Lease(store) if repair else nullcontext():
         sizes = store.files.sizes("")
         problems = {problem.path: problem for problem in store_problems(store)}
@@ -97,9 +96,8 @@ def _repair(store: Store, problems: list[StoreProblem]) -> None:
 def _set_aside(store: Store, path: str) -> None:
     """Move to the quarantine, under the same path; if that is taken, in a numbered folder there."""
     for number in itertools.count(1):
-        target = f"quarantine/{path}" if number == 1 else f"quarantine/{number}/{path}"
         try:
-            store.files.move(path, target)
+            store.files.move(path, layout.quarantine_path(path, number))
         except (FileExistsError, NotADirectoryError):
             continue
         except FileNotFoundError:

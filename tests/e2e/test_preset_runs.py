@@ -15,7 +15,7 @@ from orchestrator import cli
 from orchestrator.planning import facts
 from tests.support.tiny_presets import tiny
 from workers.describe import answer
-from workers.store.store import Store
+from workers.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
@@ -63,7 +63,7 @@ def test_imagenet_from_a_folder(tmp_path):
     spec = tiny("resnet34-structured-a", str(tmp_path / "data"))
     done = run(spec, tmp_path, "technique=lr_rewinding,budget=100%,compression<1.1")
     assert [(row.technique, row.step) for row in done.itertuples()] == [("dense", 12), ("lr_rewinding", 12)]
-    settings = json.loads(Store(tmp_path / "store").records().table.to_pylist()[0]["settings"])
+    settings = json.loads(Store(tmp_path / "store").records.read_all().table.to_pylist()[0]["settings"])
     recipe = settings["task"]["recipe"]
     assert (recipe["precision"], recipe["random_resized_crop"]) == ("bf16", True)
 

@@ -12,9 +12,8 @@ import pytest
 import orchestrator
 from tests.support.forks import fork_server
 from tests.support.stores import contents, results
-from workers.store import lease
+from workers.store import Store, layout
 from workers.store.lease import read_owner
-from workers.store.store import Store
 
 POINTS = sorted(
     {
@@ -39,7 +38,7 @@ def undisturbed(server, tmp_path_factory):
     """A store in which nothing happened."""
     location = tmp_path_factory.mktemp("undisturbed") / "store"
     assert server(location) == 0
-    assert len(Store(location).failures()) == 1
+    assert len(Store(location).failures.read_all()) == 1
     return location
 
 
@@ -69,9 +68,9 @@ def test_a_driver_that_dies_anywhere_loses_nothing(server, undisturbed, begun, p
     after = contents(begun)
     assert {name: after[name] for name in before} == before
     assert results(begun) == results(undisturbed)
-    assert Store(begun).failures().keys() == Store(undisturbed).failures().keys()
-    assert not (begun / lease.PATH).exists()
-    assert Store(begun).conflicts() == []
+    assert Store(begun).failures.read_all().keys() == Store(undisturbed).failures.read_all().keys()
+    assert not (begun / layout.LEASE).exists()
+    assert Store(begun).records.conflicts() == []
 
 
 @pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("dispatcher.") and "ed" in point])

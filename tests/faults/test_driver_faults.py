@@ -26,11 +26,10 @@ from tests.support import tiny
 from tests.support.stores import results, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from workers.errors import FAILURES, InputError, StoreError
-from workers.store import lease
+from workers.store import Store, layout
 from workers.store.lease import Owner
 from workers.store.local import LocalFiles
 from workers.store.logs import attempts
-from workers.store.store import Store
 from workers.training import attempt, trainer
 from workers.training.attempt import Attempt, Bounds
 from workers.training.device import Device
@@ -101,7 +100,7 @@ def test_fault_06_out_of_memory_is_an_outcome_of_its_own_that_is_not_tried_again
 
     fail_in_step(monkeypatch, torch.OutOfMemoryError("tried to allocate 20 GiB"), times=1)
     assert run(store).outcomes == {"out_of_memory": 1}
-    [failure] = Store(store).failures().values()
+    [failure] = Store(store).failures.read_all().values()
     assert "20 GiB" in failure.reason
     assert failure.attempts == {"out_of_memory": 1}
     assert len(results(store)) == CELLS // 2  # the other replicate is not concerned
@@ -176,13 +175,13 @@ def test_fault_07_and_08_a_trial_that_kills_or_hangs_its_worker_is_set_aside_and
     assert found.returncode == 3, found.stderr
     assert "3 trials failed (2 lost_worker, 1 timeout)" in found.stderr
     store = Store(tmp_path / "store")
-    for trial, failure in store.failures().items():
+    for trial, failure in store.failures.read_all().items():
         assert failure.attempts == {failure.outcome: 1}
         assert attempts(store.files, trial) == [1]
         assert f"prunesweep logs {store.location} {trial}" in str(ps.status(tmp_path / "store"))
         log = read_log(store, trial)
         assert ("crashing.py" in log) == (failure.outcome == "timeout")  # where it hung
-    assert len(store.record_keys()) == 1
+    assert len(store.records.all_keys()) == 1
 
 
 def actor(store, job=None):
@@ -213,7 +212,7 @@ def test_fault_09_a_worker_told_to_end_saves_its_state_and_that_is_no_failure(tm
         worker.restore_handler()
     assert ended.value.ending.outcome == "interrupted"
     assert saved_steps(store, tiny_job())[-1] == ended.value.ending.step
-    assert store.failures() == {}
+    assert store.failures.read_all() == {}
 
 
 def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(tmp_path, monkeypatch):
@@ -247,11 +246,11 @@ def test_fault_10_a_second_interrupt_ends_at_once(tmp_path):
 def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_path, fate):
     store = Store(tmp_path / "store", create=True)
     driver = Owner.this_process()
-    store.files.write(lease.PATH, driver.to_bytes())
+    store.files.write(layout.LEASE, driver.to_bytes())
     orphan = Attempt(tiny_job(), store, OFTEN, Bounds(lease=driver.token, period=0.1))
     assert orphan.advance(seconds=0) is None
     if fate == "replaced":
-        store.files.write(lease.PATH, Owner.this_process().to_bytes())
+        store.files.write(layout.LEASE, Owner.this_process().to_bytes())
     begun = time.monotonic()
     ending = orphan.advance(seconds=30)
     assert ending.outcome == "interrupted"
@@ -263,7 +262,7 @@ def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_pa
 def test_fault_11_a_second_driver_is_refused_before_it_writes_anything(store):
     with Lease(Store(store)), pytest.raises(StoreError, match=rf"process {os.getpid()}.*\n\nhint: wait until"):
         run(store)
-    assert Store(store).sweeps() == []
+    assert Store(store).sweeps.folders() == []
     assert run(store).exit_code == 0  # given back
 
 
@@ -271,7 +270,7 @@ def test_fault_11_a_driver_that_lost_its_lease_stops_and_says_who_has_it(store, 
     monkeypatch.setattr(Lease, "problem", property(lambda self: "store is in use by another driver: host elsewhere"))
     with pytest.raises(StoreError, match=r"host elsewhere.*\n\nhint: finished work is saved"):
         run(store)
-    assert Store(store).failures() == {}
+    assert Store(store).failures.read_all() == {}
 
 
 @pytest.mark.parametrize("folder", ["progress", "checkpoints", "results"])
@@ -285,7 +284,7 @@ def test_fault_17_a_full_disk_pauses_the_sweep_and_fails_no_trial(store, undistu
 
     monkeypatch.setattr(LocalFiles, "_write_temporary", full)
     assert run(store).exit_code == 0
-    assert Store(store).failures() == {}
+    assert Store(store).failures.read_all() == {}
     assert results(store) == results(undisturbed)
 
 
@@ -293,7 +292,7 @@ def test_fault_17_a_disk_that_stays_full_ends_the_sweep_with_what_is_missing(sto
     monkeypatch.setattr(LocalFiles, "free_bytes", lambda self: 1_000_000)
     with pytest.raises(StoreError, match=r"no room in the store: the next trial needs 64[.0-9]* MB and 1 MB are free"):
         run(store)
-    assert Store(store).failures() == {}
+    assert Store(store).failures.read_all() == {}
     monkeypatch.undo()
     assert run(store).exit_code == 0
 
@@ -320,7 +319,7 @@ def test_fault_19_a_store_that_stays_broken_fails_the_trial_with_the_count_of_at
     publish = LocalFiles.publish
     monkeypatch.setattr(LocalFiles, "publish", broken)
     assert run(store, failures={"retries": {"io": 2}}).outcomes == {"io": 2}
-    for trial, failure in Store(store).failures().items():
+    for trial, failure in Store(store).failures.read_all().items():
         assert failure.attempts == {"io": 3}
         assert failure.log == f"logs/{trial}/0003.log"
     assert "(3 times io)" in str(ps.status(store))
@@ -331,7 +330,7 @@ def test_fault_20_durations_and_leases_survive_a_clock_that_jumps_back(store, un
     monkeypatch.setattr(time, "time", lambda: 1e9 - 3600 * next(jumps))
     assert run(store).exit_code == 0
     assert results(store) == results(undisturbed)
-    assert all(seconds >= 0 for seconds in Store(store).records().table.column("wall_seconds").to_pylist())
+    assert all(seconds >= 0 for seconds in Store(store).records.read_all().table.column("wall_seconds").to_pylist())
 
 
 class FakeRay:

@@ -24,8 +24,8 @@ from tests.support.stores import contents, results
 from tests.support.sweeps import grid, recipe, tiny_sweep
 from workers import trial as trials
 from workers.errors import BadInput, InputError
+from workers.store import Store
 from workers.store.local import LocalFiles
-from workers.store.store import Store
 from workers.training.device import Device
 from workers.training.run import run
 from workers.trial import Job, trial_id
@@ -92,12 +92,12 @@ def test_fault_05_a_loss_that_is_not_finite_ends_the_trial(tmp_path, main):
     summary = ps.run(spec_from_dict(tiny_sweep(recipe=sgd(1e30))), tmp_path / "store", options=OPTIONS)
     assert (summary.exit_code, summary.failed, summary.blocked, summary.outcomes) == (3, 1, 2, {"diverged": 1})
     store = Store(tmp_path / "store")
-    [failure] = store.failures().values()
+    [failure] = store.failures.read_all().values()
     assert f"at step {failure.step}; last finite loss" in failure.reason
     assert results(store) == []
     again = ps.resume(tmp_path / "store", options=OPTIONS)
     assert again.outcomes == {"diverged": 1}
-    assert store.failures() == {name: failure for name in store.failures()}  # not tried again
+    assert store.failures.read_all() == {name: failure for name in store.failures.read_all()}  # not tried again
     assert "nan" not in main("table", tmp_path / "store")[1]
 
 
@@ -107,14 +107,14 @@ def test_fault_12_a_trial_executed_twice_at_once(store, tmp_path):
     while any([next(one, None) is not None, next(other, None) is not None]):
         pass
     assert results(store) == results(alone)
-    assert store.conflicts() == []
-    assert store.progress_sizes() == {}
+    assert store.records.conflicts() == []
+    assert store.states.partial_sizes() == {}
 
 
 def test_fault_12_a_differing_duplicate_is_kept_aside_and_reported(swept, main):
-    [row, *_] = swept.records().table.to_pylist()
+    [row, *_] = swept.records.read_all().table.to_pylist()
     before = contents(swept, "")
-    assert swept.publish(row | {"test_accuracy": 0.123}, {"layers": [], "curve": []}) == "conflict"
+    assert swept.records.publish(row | {"test_accuracy": 0.123}, {"layers": [], "curve": []}) == "conflict"
     assert before.items() <= contents(swept, "").items()
     assert "1 record in conflicts/" in main("status", swept.location)[1]
     assert "conflicting" in main("verify", swept.location)[1]
@@ -125,7 +125,7 @@ def test_fault_12_a_differing_duplicate_is_kept_aside_and_reported(swept, main):
 def test_fault_13_a_damaged_checkpoint(store, tmp_path, caplog, damaged, how):
     execute(DENSE, alone := Store(tmp_path / "alone", create=True))
     interrupted(store, 7)
-    newest = sorted(store.progress_sizes())[-damaged:]
+    newest = sorted(store.states.partial_sizes())[-damaged:]
     for stop in newest:
         path = f"progress/{stop.trial}/{stop.step:08d}.safetensors"
         data = store.files.read(path)
@@ -189,7 +189,7 @@ def test_fault_15_a_record_that_is_half_there_is_named_although_the_cache_has_it
 
 
 def test_fault_15_a_sweep_that_cannot_be_read_is_named(swept, main):
-    [folder] = swept.sweeps()
+    [folder] = swept.sweeps.folders()
     swept.files.write(f"sweeps/{folder}/sweep.json", b"{}")
     for command in ("status", "table"):
         code, _, stderr = main(command, swept.location)
@@ -199,7 +199,7 @@ def test_fault_15_a_sweep_that_cannot_be_read_is_named(swept, main):
 
 
 def test_fault_13_what_a_damaged_state_held_up_runs_again_once_it_is_repaired(swept, made, main):
-    [dense] = [stop for stop in swept.checkpoint_sizes() if parent_of_all(swept, stop.trial)][-1:]
+    [dense] = [stop for stop in swept.states.checkpoint_sizes() if parent_of_all(swept, stop.trial)][-1:]
     for path in swept.files.sizes("results"):
         if dense.trial not in path:
             swept.files.delete(path)
@@ -212,7 +212,7 @@ def test_fault_13_what_a_damaged_state_held_up_runs_again_once_it_is_repaired(sw
 
 
 def parent_of_all(store, trial):
-    return any(row["start_trial"] == trial for row in store.records().table.to_pylist())
+    return any(row["start_trial"] == trial for row in store.records.read_all().table.to_pylist())
 
 
 @pytest.mark.parametrize("command", ["status", "table", "export", "verify", "gc", "resume"])
@@ -253,7 +253,7 @@ def test_fault_19_a_store_that_fails_now_and_then(tmp_path, operation, how):
             break
     store = Store("flaky", files=files)
     assert results(store) == results(alone)
-    assert store.conflicts() == []
+    assert store.records.conflicts() == []
 
 
 def test_fault_21_free_text_and_odd_places_are_fine(tmp_path, main):
@@ -269,7 +269,7 @@ def test_fault_21_links_out_of_the_store_are_not_followed(swept, tmp_path):
     shutil.copy(swept.files.root / path, tmp_path / "elsewhere")
     swept.files.delete(path)
     (swept.files.root / path).symlink_to(tmp_path / "elsewhere")
-    assert list(swept.records().unreadable) == [path]
+    assert list(swept.records.read_all().unreadable) == [path]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 half of a download"])
@@ -301,7 +301,7 @@ def test_fault_23_other_settings_are_other_trials_and_the_old_ones_stay(swept):
     after = results(swept)
     assert len(after) == 2 * len(before)
     assert all(row in after for row in before)
-    assert len(swept.sweeps()) == 2
+    assert len(swept.sweeps.folders()) == 2
 
 
 def test_fault_23_changed_numerics_are_refused_until_told(swept, monkeypatch):
@@ -316,7 +316,7 @@ def test_fault_23_changed_numerics_are_refused_until_told(swept, monkeypatch):
 
 
 def test_fault_23_records_say_where_they_were_made(swept):
-    [row, *_] = swept.records().table.to_pylist()
+    [row, *_] = swept.records.read_all().table.to_pylist()
     for name in (
         "device",
         "instruction_set",

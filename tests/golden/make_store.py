@@ -10,8 +10,8 @@ import sys
 
 import prunesweep as ps
 from orchestrator.sweep.spec import spec_from_dict
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import Store
 
 SWEEP = {
     "version": 1,
@@ -27,7 +27,7 @@ def main(location: str) -> None:
     socket.gethostname = lambda: "golden"
     ps.run(spec_from_dict(SWEEP), location, options=ps.RunOptions(in_process=True, quiet=True))
     store = Store(location)
-    store.write_failure("0" * 20, Failure(outcome="diverged", reason="loss is nan at step 3", step=3))
+    store.failures.write("0" * 20, Failure(outcome="diverged", reason="loss is nan at step 3", step=3))
     for path in store.files.sizes("logs"):
         store.files.delete(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support import tiny
 from tests.support.forks import serve
 from workers import crashpoints
-from workers.store.store import Store
+from workers.store import Store
 from workers.training.device import Device
 from workers.training.run import run
 from workers.trial import Job, trial_id
@@ -24,8 +24,8 @@ def scenario(location: str) -> None:
     ):
         for _ in run(job, store, OFTEN):
             pass
-        store.forget_progress(trial_id(job.trial))
-    store.consolidate()
+        store.states.delete_partial(trial_id(job.trial))
+    store.records.consolidate()
 
 
 def count(location: str) -> dict[str, int]:

@@ -19,7 +19,7 @@ from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import parse_spec
 from tests.support.places import GOLDEN, ROOT
 from workers.errors import CorruptFile
-from workers.store.store import Store
+from workers.store import Store
 from workers.training.state import parse_state
 
 TEMPLATE = ROOT / "orchestrator" / "templates" / "digits.yaml"
@@ -107,7 +107,7 @@ def store_files(count: int, seed: int) -> Iterator[str]:
                 if path in states:
                     parse_state(data, path)
                 else:
-                    store.read_record(path)
+                    store.records.read(path)
             except CorruptFile as error:
                 if path not in str(error):
                     raise AssertionError(f"does not name the file: {error}") from error

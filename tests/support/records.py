@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
+from workers.store import Store
 from workers.store.record import SCHEMA_VERSION
-from workers.store.store import Store
 
 EVALUATION = "e0e0e0e0"
 
@@ -119,7 +119,7 @@ def make_store(
 ) -> Store:
     """A new store with one sweep of these cells, and these records published."""
     store = Store(location, create=True)
-    store.add_sweep(sweep, {"name": sweep}, cells_table(cells))
+    store.sweeps.add(sweep, {"name": sweep}, cells_table(cells))
     for published in records:
-        store.publish(published, {"layers": [], "curve": []})
+        store.records.publish(published, {"layers": [], "curve": []})
     return store

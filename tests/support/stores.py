@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from workers.store import Store
 from workers.store.record import RESULT_COLUMNS
-from workers.store.store import Store
 
 
 def opened(store: Store | str | os.PathLike[str]) -> Store:
@@ -17,7 +17,7 @@ def opened(store: Store | str | os.PathLike[str]) -> Store:
 
 def results(store: Store | str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The result columns of all records; none may be unreadable."""
-    records = opened(store).records()
+    records = opened(store).records.read_all()
     assert records.unreadable == {}
     return records.table.select(list(RESULT_COLUMNS)).to_pylist()
 

@@ -1,0 +1,26 @@
+"""Where everything lies that sweeps produce: one folder or bucket, on any filesystem.
+
+    store.json                                   the version of this layout
+    lease.json                                   who drives the store now
+    results/<trial>-<step>-<evaluation>.parquet  one record: published once, never changed
+    details/<the same name>                      its per-layer numbers and learning curve, written before it
+    conflicts/<the same name>-<checksum>.parquet a record that differs from the published one
+    checkpoints/<trial>/<step>.safetensors       the states at stops that are kept
+    progress/<trial>/<step>.safetensors          partial states: the newest two of a trial that is not finished
+    failures/<trial>.json                        how a trial failed
+    losses/<trial>.json                          how often attempts at a trial have failed
+    sweeps/<number>-<name>/sweep.json            a resolved sweep
+    sweeps/<number>-<name>/cells.parquet         its cells, as they were planned
+    facts/<key>.json                             what plans need to know of a data set or a network
+    logs/<trial>/<attempt>.log                   what an attempt at a trial logged
+    cache/records.parquet                        all records in one file; can be deleted at any time
+    quarantine/<path>                            what `verify --repair` has set aside
+
+A stop is done if and only if its record (or its checkpoint) is there; there is no other bookkeeping.
+
+Nothing here imports torch, Ray or the orchestrator, and nothing in a store is ever unpickled.
+"""
+
+from workers.store.store import Store
+
+__all__ = ["Store"]

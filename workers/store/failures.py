@@ -1,4 +1,4 @@
-"""How a trial failed, as a store keeps it."""
+"""The failures of a store: how trials failed, and how often attempts at them have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from workers.errors import Outcome, with_hint
+from workers.errors import CorruptFile, Outcome, with_hint
+from workers.store import layout
+from workers.store.checksummed import from_json, to_json
+from workers.store.files import Files
 
 _HINT = "\n\nhint: "  # early versions wrote the hint at the end of the reason
 
@@ -52,3 +55,55 @@ class Failure:
         if "hint" not in data:
             values["reason"], _, values["hint"] = values["reason"].partition(_HINT)
         return cls(**values)
+
+
+class Failures:
+    """See `workers.store.store.Store`, of which this is a part."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def write(self, trial: str, failure: Failure) -> None:
+        """Keep how a trial failed; replaces an earlier failure."""
+        self._files.write(layout.failure_path(trial), to_json(failure.to_json()))
+
+    def read(self, trial: str) -> Failure | None:
+        """How a trial failed; None if it has not. A damaged file still says that it has."""
+        path = layout.failure_path(trial)
+        try:
+            return Failure.of_json(from_json(path, self._files.read(path)))
+        except FileNotFoundError:
+            return None
+        except (CorruptFile, OSError, ValueError) as error:
+            return Failure(outcome="io", reason=f"the failure record is unreadable: {error}")
+
+    def read_all(self) -> dict[str, Failure]:
+        """The failures of all failed trials, by trial id."""
+        failures = {trial: self.read(trial) for trial in self._trials(layout.FAILURES)}
+        return {trial: failure for trial, failure in failures.items() if failure is not None}
+
+    def delete(self, trial: str) -> None:
+        """Let a trial run again, with all its retries."""
+        self._files.delete(layout.failure_path(trial))
+        self._files.delete(layout.failed_attempts_path(trial))
+
+    def write_failed_attempts(self, trial: str, counts: Mapping[str, int]) -> None:
+        """Keep how often attempts at a trial have failed, by outcome, so that the next driver continues counting."""
+        self._files.write(layout.failed_attempts_path(trial), to_json(dict(counts)))
+
+    def failed_attempts(self, trial: str) -> dict[str, int]:
+        """How often attempts at a trial have failed, by outcome; empty if unknown."""
+        path = layout.failed_attempts_path(trial)
+        try:
+            counts = from_json(path, self._files.read(path))
+        except (CorruptFile, OSError):
+            return {}
+        return {outcome: count for outcome, count in counts.items() if isinstance(count, int)}
+
+    def trials_with_failed_attempts(self) -> set[str]:
+        """The trials with at least one failed attempt that is still counted."""
+        return set(self._trials(layout.FAILED_ATTEMPTS))
+
+    def _trials(self, folder: str) -> list[str]:
+        trials = (layout.parse_data_path(f"{folder}/{name}") for name in self._files.names(folder))
+        return [trial for trial in trials if trial is not None]

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workers.store.files import Files
+from workers.store.layout import LEASE
 
-PATH = "lease.json"
 PERIOD = 15.0
 """Seconds between two renewals."""
 
@@ -112,7 +112,7 @@ def read_owner(files: Files) -> Owner | None:
     Raises NotAFile where something else is in its place, OSError where it cannot be read.
     """
     try:
-        data = files.read(PATH)
+        data = files.read(LEASE)
     except FileNotFoundError:
         return None
     try:

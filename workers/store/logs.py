@@ -1,4 +1,4 @@
-"""The log of each attempt at a trial: `logs/<trial>/<number>.log` in the store."""
+"""The logs of a store, one for each attempt at a trial."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from workers.store import layout
 from workers.store.files import Files
 
 HUNG = "hung"
@@ -26,7 +27,7 @@ class AttemptLog(logging.Handler):
     def __init__(self, files: Files, trial: str) -> None:
         super().__init__()
         number = max(attempts(files, trial), default=0) + 1
-        self.path = f"logs/{trial}/{number:04d}.log"
+        self.path = layout.log_path(trial, number)
         self._files = files
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._begin = (
@@ -76,14 +77,15 @@ class AttemptLog(logging.Handler):
 
 def attempts(files: Files, trial: str) -> list[int]:
     """The numbers of the attempts at a trial that have a log."""
-    names = (name.removesuffix(".log") for name in files.names(f"logs/{trial}"))
-    return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+    folder = layout.log_folder(trial)
+    logs = (layout.parse_log_path(f"{folder}/{name}") for name in files.names(folder))
+    return sorted(log[1] for log in logs if log is not None)
 
 
 def latest(files: Files, trial: str) -> str | None:
     """The path of the log of the latest attempt at a trial."""
     number = max(attempts(files, trial), default=None)
-    return None if number is None else f"logs/{trial}/{number:04d}.log"
+    return None if number is None else layout.log_path(trial, number)
 
 
 def latest_outcome(files: Files, trial: str) -> str | None:

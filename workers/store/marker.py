@@ -9,14 +9,9 @@ from typing import Any
 
 from workers.errors import MissingStore, StoreError
 from workers.store.files import Files, NotAFile
+from workers.store.layout import FOLDERS, MARKER
 
 FORMAT = 1
-MARKER = "store.json"
-
-NESTED = ("checkpoints", "progress", "sweeps", "logs")
-"""The folders that hold one more for each trial or sweep."""
-
-FOLDERS = (*NESTED, "results", "details", "conflicts", "failures", "losses", "facts", "cache", "quarantine")
 
 _MISSING = "is missing"
 

@@ -111,8 +111,3 @@ def same_result(one: dict[str, Any], other: dict[str, Any]) -> bool:
         one[name] == other[name] or (one[name] != one[name] and other[name] != other[name])  # not a number, twice
         for name in RESULT_COLUMNS
     )
-
-
-def record_name(trial: str, step: int, evaluation: str) -> str:
-    """The name under which a stop's record is published, without its suffix."""
-    return f"{trial}-{step:08d}-{evaluation}"

@@ -1,98 +1,84 @@
-"""The part of a store that holds states: checkpoints of stops, and those of running trials on their way."""
+"""The states of a store: the checkpoints of stops, and the partial states of trials that are not finished."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from workers.crashpoints import crash_point
+from workers.store import layout
 from workers.store.files import Files
 from workers.trial import Stop
 
-_SUFFIX = ".safetensors"
-
 
 class States:
-    """See `workers.store.store.Store`, of which this is a part."""
+    """See `workers.store.store.Store`, of which this is a part. States are bytes; `workers.training` parses them."""
 
-    files: Files
+    def __init__(self, files: Files) -> None:
+        self._files = files
 
     def write_checkpoint(self, stop: Stop, data: bytes) -> None:
-        """Write (or replace) the checkpoint of a stop, whole or not at all."""
+        """Write (or replace) the checkpoint of a stop in one step."""
         crash_point("checkpoint.before")
-        self.files.write(state_path("checkpoints", stop), data)
+        self._files.write(layout.checkpoint_path(stop), data)
         crash_point("checkpoint.after")
 
     def has_checkpoint(self, stop: Stop) -> bool:
-        return self.files.exists(state_path("checkpoints", stop))
+        return self._files.exists(layout.checkpoint_path(stop))
 
     def read_checkpoint(self, stop: Stop) -> bytes:
-        """The bytes of a stop's checkpoint. Raises FileNotFoundError if there is none."""
-        return self.files.read(state_path("checkpoints", stop))
-
-    def delete_checkpoint(self, stop: Stop) -> None:
-        self.files.delete(state_path("checkpoints", stop))
+        """The checkpoint of a stop. Raises FileNotFoundError."""
+        return self._files.read(layout.checkpoint_path(stop))
 
     def checkpoint_sizes(self) -> dict[Stop, int]:
         """Bytes of every checkpoint."""
-        return self._sizes("checkpoints")
+        return self._sizes(layout.CHECKPOINTS)
 
-    def progress_sizes(self) -> dict[Stop, int]:
-        """Bytes of every state on the way."""
-        return self._sizes("progress")
+    def partial_sizes(self) -> dict[Stop, int]:
+        """Bytes of every partial state."""
+        return self._sizes(layout.PARTIAL_STATES)
 
-    def write_progress(self, stop: Stop, data: bytes) -> None:
-        """Write a state on the way and delete all but the two newest up to it.
+    def write_partial(self, stop: Stop, data: bytes) -> None:
+        """Write a partial state, then delete all but the two newest ones up to its step.
 
-        Later ones, which this execution found damaged or did not want, say nothing about which are needed.
+        Later ones stay: this attempt found them damaged or did not want them, and other attempts may need them.
         """
         crash_point("progress.before")
-        self.files.write(state_path("progress", stop), data)
+        self._files.write(layout.partial_state_path(stop), data)
         crash_point("progress.after")
-        for step in [step for step in self._steps("progress", stop.trial) if step <= stop.step][:-2]:
-            self.delete_progress(Stop(stop.trial, step))
+        steps = [step for step in self._steps(layout.PARTIAL_STATES, stop.trial) if step <= stop.step]
+        for step in steps[:-2]:
+            self._files.delete(layout.partial_state_path(Stop(stop.trial, step)))
             crash_point("progress.deleted")
 
-    def delete_progress(self, stop: Stop) -> None:
-        self.files.delete(state_path("progress", stop))
-
-    def forget_progress(self, trial: str) -> None:
-        """Delete the states on the way of a trial that has reached its last stop."""
-        for step in self._steps("progress", trial):
+    def delete_partial(self, trial: str) -> None:
+        """Delete the partial states of a trial."""
+        for step in self._steps(layout.PARTIAL_STATES, trial):
             crash_point("progress.forgetting")
-            self.delete_progress(Stop(trial, step))
+            self._files.delete(layout.partial_state_path(Stop(trial, step)))
 
     def resumable(self, trial: str, limit: int) -> Iterator[tuple[Stop, bytes]]:
-        """States from which a trial can go on: those at steps up to `limit`, the latest first."""
-        found = [(step, kind) for kind in ("progress", "checkpoints") for step in self._steps(kind, trial)]
-        for step, kind in sorted(found, reverse=True):
-            if step <= limit:
-                stop = Stop(trial, step)
-                try:
-                    data = self.files.read(state_path(kind, stop))
-                except FileNotFoundError:  # deleted meanwhile by another execution of the trial
-                    continue
-                yield stop, data
+        """The states from which a trial can continue: those at steps up to `limit`, the latest first."""
+        paths: list[tuple[int, str]] = []
+        for folder, path_of in _FOLDERS.items():
+            paths += [(step, path_of(Stop(trial, step))) for step in self._steps(folder, trial) if step <= limit]
+        for step, path in sorted(paths, reverse=True):
+            try:
+                data = self._files.read(path)
+            except FileNotFoundError:  # another attempt at the trial deleted it meanwhile
+                continue
+            yield Stop(trial, step), data
 
-    def _steps(self, kind: str, trial: str) -> list[int]:
-        kinds = self.files.kinds(f"{kind}/{trial}")
-        stops = (parse_state_path(f"{kind}/{trial}/{name}") for name, what in kinds.items() if what == "file")
+    def _steps(self, folder: str, trial: str) -> list[int]:
+        kinds = self._files.kinds(f"{folder}/{trial}")
+        stops = (layout.parse_state_path(f"{folder}/{trial}/{name}") for name, kind in kinds.items() if kind == "file")
         return sorted(stop.step for stop in stops if stop is not None)
 
-    def _sizes(self, kind: str) -> dict[Stop, int]:
-        sizes = {parse_state_path(path): size for path, size in self.files.sizes(kind).items()}
+    def _sizes(self, folder: str) -> dict[Stop, int]:
+        sizes = {layout.parse_state_path(path): size for path, size in self._files.sizes(folder).items()}
         return {stop: size for stop, size in sizes.items() if stop is not None}
 
 
-def state_path(kind: str, stop: Stop) -> str:
-    return f"{kind}/{stop.trial}/{stop.step:08d}{_SUFFIX}"
-
-
-def parse_state_path(path: str) -> Stop | None:
-    """The stop that a path under `checkpoints/` or `progress/` stands for; None if it is no such path."""
-    kind, _, rest = path.partition("/")
-    trial, _, name = rest.partition("/")
-    step = name.removesuffix(_SUFFIX)
-    if not (step.isascii() and step.isdecimal()):
-        return None
-    stop = Stop(trial, int(step))
-    return stop if state_path(kind, stop) == path else None
+_FOLDERS: dict[str, Callable[[Stop], str]] = {
+    layout.PARTIAL_STATES: layout.partial_state_path,
+    layout.CHECKPOINTS: layout.checkpoint_path,
+}

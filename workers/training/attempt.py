@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from workers.errors import Outcome, TimedOut
+from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
-from workers.store.store import Store
 from workers.training.device import Device
 from workers.training.outcomes import failure_of, is_disk_full
 from workers.trial import Job, trial_id

@@ -13,7 +13,8 @@ import torch
 from workers.crashpoints import crash_point
 from workers.data.images import open_data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
-from workers.store.store import RecordKey, Store
+from workers.store import Store
+from workers.store.layout import RecordKey
 from workers.training.device import Device
 from workers.training.recording import make_record
 from workers.training.state import State, dump_state, parse_state
@@ -54,12 +55,12 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
                 clock = _tick(trainer, clock)
                 data_bytes, digest = dump_state(trainer.state())
                 if trainer.step in checkpoints:
-                    store.write_checkpoint(Stop(name, trainer.step), data_bytes)
+                    store.states.write_checkpoint(Stop(name, trainer.step), data_bytes)
                     saved = time.monotonic()
                 if trainer.step in records:
                     record, detail = make_record(job, trainer, data, digest)
                     clock = _tick(trainer, clock)
-                    store.publish(record | _times(trainer, started), detail)
+                    store.records.publish(record | _times(trainer, started), detail)
                 if trainer.step == stops[-1]:
                     break
                 yield trainer.step
@@ -79,15 +80,15 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
         _save(trainer, store)
         raise
     crash_point("trial.complete")
-    store.forget_progress(name)
+    store.states.delete_partial(name)
     yield trainer.step
 
 
 def _missing(job: Job, name: str, store: Store) -> tuple[set[int], set[int]]:
     """The steps whose records, and those whose checkpoints, the store lacks."""
     key = job.evaluation.key
-    records = {step for step in job.records if not store.has_record(RecordKey(name, step, key))}
-    checkpoints = {step for step in job.checkpoints if not store.has_checkpoint(Stop(name, step))}
+    records = {step for step in job.records if not store.records.has(RecordKey(name, step, key))}
+    checkpoints = {step for step in job.checkpoints if not store.states.has_checkpoint(Stop(name, step))}
     return records, checkpoints
 
 
@@ -97,7 +98,7 @@ def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
     for stop in job.trial.parents:
         path = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
         try:
-            parents[stop] = parse_state(store.read_checkpoint(stop), path, stop)
+            parents[stop] = parse_state(store.states.read_checkpoint(stop), path, stop)
         except FileNotFoundError as error:
             raise BadInput(f"{path} not found in the store", hint="`prunesweep resume` makes it again") from error
         except CorruptFile as error:
@@ -107,7 +108,7 @@ def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
 
 def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
     """Restore the newest valid state up to step `limit`. Returns False if the trial has none."""
-    for stop, data in store.resumable(trainer.id, limit):
+    for stop, data in store.states.resumable(trainer.id, limit):
         try:
             state = parse_state(data, f"state of trial {stop.trial} at step {stop.step:,}", stop)
         except CorruptFile as error:
@@ -121,7 +122,7 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
 
 def _save(trainer: Trainer, store: Store) -> None:
     data, _ = dump_state(trainer.state())
-    store.write_progress(Stop(trainer.id, trainer.step), data)
+    store.states.write_partial(Stop(trainer.id, trainer.step), data)
 
 
 def _tick(trainer: Trainer, since: float) -> float:

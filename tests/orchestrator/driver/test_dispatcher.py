@@ -12,8 +12,8 @@ from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from tests.support.jobs import jobs
 from workers.errors import StoreError
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import Store
 from workers.training.attempt import Ending
 from workers.training.outcomes import lost_worker
 
@@ -77,14 +77,14 @@ def test_lost_workers_are_counted_over_drivers(sweep):
         assert take(sweep.dispatcher) == "a"
         sweep.dispatcher.ended("a", failed("lost_worker"))
         sweep.clock.now += 100
-        assert sweep.store.losses("a") == {"lost_worker": losses}
+        assert sweep.store.failures.failed_attempts("a") == {"lost_worker": losses}
     another = sweep.again()
     assert take(another) == "a"
     another.ended("a", failed("lost_worker"))
     assert "a" in another.agenda.failed
-    assert sweep.store.failure("a").attempts == {"lost_worker": 3}
-    sweep.store.forget_failure("a")
-    assert sweep.store.losses("a") == {}
+    assert sweep.store.failures.read("a").attempts == {"lost_worker": 3}
+    sweep.store.failures.delete("a")
+    assert sweep.store.failures.failed_attempts("a") == {}
 
 
 def failed(outcome):
@@ -107,7 +107,7 @@ def test_a_lost_worker_costs_a_delay_that_does_not_hold_up_other_trials(sweep):
     name = take(sweep.dispatcher)
     sweep.dispatcher.ended(name, Ending("lost_worker", 3, lost_worker(3)))
     assert name not in take_all(sweep.dispatcher)
-    assert sweep.store.failure(name) is None
+    assert sweep.store.failures.read(name) is None
     sweep.clock.now = 1.25 * 2  # the first delay is 2 s, give or take a quarter
     assert take(sweep.dispatcher) == name
 
@@ -122,8 +122,8 @@ def test_a_trial_that_lost_three_workers_is_set_aside_with_its_children(sweep):
         begun = sweep.clock.now
         sweep.dispatcher.ended("a", Ending("lost_worker", 3, lost_worker(3)))
         delays.append(begun)
-    assert sweep.store.failure("a").outcome == "lost_worker"
-    assert sweep.store.failure("a").attempts == {"lost_worker": 3}
+    assert sweep.store.failures.read("a").outcome == "lost_worker"
+    assert sweep.store.failures.read("a").attempts == {"lost_worker": 3}
     assert sweep.dispatcher.agenda.blocked == {"child"}
     assert delays[2] - delays[1] > delays[1] - delays[0] > 0
     assert sweep.dispatcher.finished
@@ -133,17 +133,17 @@ def test_budgets_are_kept_apart_by_class(sweep):
     for outcome in ("lost_worker", "io", "lost_worker"):
         sweep.dispatcher.agenda.running.add("a")
         sweep.dispatcher.ended("a", failed(outcome))
-        assert sweep.store.failure("a") is None
+        assert sweep.store.failures.read("a") is None
     sweep.dispatcher.agenda.running.add("a")
     sweep.dispatcher.ended("a", failed("io"))
-    assert sweep.store.failure("a").attempts == {"lost_worker": 2, "io": 2}
+    assert sweep.store.failures.read("a").attempts == {"lost_worker": 2, "io": 2}
 
 
 @pytest.mark.parametrize("outcome", ["diverged", "out_of_memory", "bad_input", "bug", "timeout"])
 def test_what_trying_again_cannot_mend_or_may_not_is_final(sweep, outcome):
     name = take(sweep.dispatcher)
     sweep.dispatcher.ended(name, failed(outcome))
-    assert sweep.store.failure(name).outcome == outcome
+    assert sweep.store.failures.read(name).outcome == outcome
     assert name in sweep.dispatcher.agenda.failed
 
 
@@ -153,7 +153,7 @@ def test_interruptions_are_never_counted(sweep, times):
     for _ in range(times):
         sweep.dispatcher.ended(name, Ending("interrupted", 3))
         assert take(sweep.dispatcher) == name
-    assert sweep.store.failures() == {}
+    assert sweep.store.failures.read_all() == {}
 
 
 def test_trials_begin_only_where_their_states_and_those_of_the_running_ones_fit(sweep):
@@ -176,7 +176,7 @@ def test_a_full_disk_pauses_the_sweep_and_fails_no_trial(sweep):
     assert take(sweep.dispatcher) is None
     sweep.clock.now = 5.1
     assert take(sweep.dispatcher) is not None
-    assert sweep.store.failures() == {}
+    assert sweep.store.failures.read_all() == {}
 
 
 def test_a_disk_that_stays_full_ends_the_sweep(sweep):
@@ -187,7 +187,7 @@ def test_a_disk_that_stays_full_ends_the_sweep(sweep):
         assert take(sweep.dispatcher) is None
     assert sweep.dispatcher.problem.message.startswith("no room in the store")
     assert sweep.dispatcher.finished
-    assert sweep.store.failures() == {}
+    assert sweep.store.failures.read_all() == {}
 
 
 def test_workers_that_find_the_disk_full_together_count_once_and_success_starts_anew(sweep):
@@ -202,14 +202,14 @@ def test_workers_that_find_the_disk_full_together_count_once_and_success_starts_
         sweep.clock.now = now
         sweep.dispatcher.ended(names[1], failed("disk_full"))
     assert sweep.dispatcher.problem is None
-    assert sweep.store.failures() == {}
+    assert sweep.store.failures.read_all() == {}
 
 
 def test_a_failure_that_cannot_be_noted_is_no_failure_but_a_full_disk(sweep, monkeypatch):
     def full(trial, failure):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sweep.store, "write_failure", full)
+    monkeypatch.setattr(sweep.store.failures, "write", full)
     name = take(sweep.dispatcher)
     sweep.dispatcher.ended(name, failed("bug"))
     assert name not in sweep.dispatcher.agenda.failed

@@ -16,7 +16,7 @@ from orchestrator.planning.select import selector
 from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import parse_spec, spec_from_dict
 from workers.errors import InputError
-from workers.store.store import RecordKey
+from workers.store.layout import RecordKey
 from workers.trial import Stop
 
 ONE_SHOT = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]

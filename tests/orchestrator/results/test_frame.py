@@ -70,7 +70,7 @@ def test_failures_are_told_from_what_they_block(tmp_path, dense):
     reached = cell(technique="weight_rewinding")
     store = make_store(tmp_path, [dense, failed, blocked, reached], [record_of(dense), record_of(reached)])
     for trial in (failed["trial"], reached["trial"]):
-        store.write_failure(trial, Failure(outcome="diverged", reason="the loss is NaN"))
+        store.failures.write(trial, Failure(outcome="diverged", reason="the loss is NaN"))
     failures = {name: row["failure"] for name, row in by_technique(store).items()}
     assert failures == {
         "dense": None,
@@ -124,7 +124,7 @@ def test_parents_without_a_record_are_not_flagged(tmp_path, dense):
 
 def test_a_cell_in_two_sweeps_appears_once(tmp_path, dense):
     store = make_store(tmp_path, [dense, cell()], [])
-    store.add_sweep("wider", {"name": "wider"}, cells_table([dense, cell(), cell(compression=8.0)]))
+    store.sweeps.add("wider", {"name": "wider"}, cells_table([dense, cell(), cell(compression=8.0)]))
     rows = join(store).rows
     assert rows.column("compression").to_pylist() == [1.0, 4.0, 8.0]
     assert rows.column("sweep").to_pylist() == ["0002-wider"] * 3
@@ -134,7 +134,7 @@ def test_what_an_edited_recipe_gave_before_keeps_apart(tmp_path):
     before, after = dense_cell(trial="before"), dense_cell(trial="after")
     old = [before, cell(trial="old", dense_trial="before"), cell(trial="alone", dense_trial="before", compression=8.0)]
     store = make_store(tmp_path, old, [record_of(old[0]), record_of(old[1]), record_of(old[2])])
-    store.add_sweep("digits", {"edited": True}, cells_table([after, cell(trial="new", dense_trial="after")]))
+    store.sweeps.add("digits", {"edited": True}, cells_table([after, cell(trial="new", dense_trial="after")]))
     rows = [(row["trial"], row["recipe"]) for row in join(store).rows.to_pylist()]
     assert rows == [
         ("after", "default"),
@@ -147,8 +147,8 @@ def test_what_an_edited_recipe_gave_before_keeps_apart(tmp_path):
 
 def test_sweeps_are_chosen_by_folder_or_name(tmp_path, dense):
     store = make_store(tmp_path, [dense], [], sweep="one")
-    store.add_sweep("two", {"name": "two"}, cells_table([dense, cell()]))
-    store.add_sweep("two", {"name": "two", "edited": True}, cells_table([dense, cell(compression=8.0)]))
+    store.sweeps.add("two", {"name": "two"}, cells_table([dense, cell()]))
+    store.sweeps.add("two", {"name": "two", "edited": True}, cells_table([dense, cell(compression=8.0)]))
     assert join(store, ["0001-one"]).rows.num_rows == 1
     assert join(store, ["one"]).rows.num_rows == 1
     assert join(store, ["0002-two"]).rows.num_rows == 2
@@ -204,8 +204,8 @@ def test_trials_that_began_with_different_bits_of_one_rewind_point_are_flagged(t
 def test_an_extended_and_then_edited_sweep_has_each_cell_once(tmp_path):
     first, added, edited = cell(trial="a"), cell(trial="b", replicate=1), cell(trial="c")
     store = make_store(tmp_path / "store", [first], [record_of(first), record_of(added), record_of(edited)])
-    store.add_sweep("digits", {"name": "digits", "replicates": 2}, cells_table([first, added]))
-    store.add_sweep("digits", {"name": "digits", "lr": 1}, cells_table([edited]))
+    store.sweeps.add("digits", {"name": "digits", "replicates": 2}, cells_table([first, added]))
+    store.sweeps.add("digits", {"name": "digits", "lr": 1}, cells_table([edited]))
     frame = to_frame(join(store))
     assert sorted(zip(frame["trial"], frame["recipe"], strict=True)) == [
         ("a", "default (0002-digits)"),

@@ -18,7 +18,8 @@ from orchestrator.sweep.spec import spec_from_dict
 from tests.support.records import record
 from tests.support.sweeps import sweep
 from workers.errors import InputError, StoreError
-from workers.store.store import RecordKey, Store
+from workers.store import Store
+from workers.store.layout import RecordKey
 from workers.trial import Stop
 
 RATE = Fraction(1, 5)
@@ -89,11 +90,11 @@ class Records:
         """A record of each cell of a plan that has none; `accuracies` are by round."""
         for cell in plan.cells:
             key = RecordKey(*cell.stop, plan.evaluation.key)
-            if not self.store.has_record(key):
+            if not self.store.records.has(key):
                 given = accuracies[cell.round]
                 accuracy = given[cell.replicate] if isinstance(given, tuple) else given
                 values = {"validation_accuracy": accuracy, "test_accuracy": 0.5, "replicate": cell.replicate}
-                self.store.publish(record(**key._asdict(), **values), {"layers": [], "curve": []})
+                self.store.records.publish(record(**key._asdict(), **values), {"layers": [], "curve": []})
 
 
 def asking(tolerance):
@@ -133,16 +134,16 @@ def test_replicates_decide_together(tmp_path):
 
 def test_every_round_is_part_of_one_sweep_that_grows_and_never_shrinks(tmp_path):
     _, store = searched(tmp_path, (0.9, 0.9, 0.9, 0.8), 1.0)
-    assert store.sweeps() == ["0001-small-pruned"]
-    assert store.read_cells("0001-small-pruned").num_rows == 4
-    kept = spec_from_dict(store.read_sweep("0001-small-pruned")["spec"])
+    assert store.sweeps.folders() == ["0001-small-pruned"]
+    assert store.sweeps.read_cells("0001-small-pruned").num_rows == 4
+    kept = spec_from_dict(store.sweeps.read("0001-small-pruned")["spec"])
     assert kept == with_rounds(chain(), 3)
     stricter = Search(whole_plan(6), 6, asking(0.0), store, lambda made: None)
     next(stricter.plans())
-    assert store.read_cells("0001-small-pruned").num_rows == 4
-    store.add_sweep("other", {"spec": {"grid": [{"technique": ["dense"]}]}}, whole_plan(1).table())
+    assert store.sweeps.read_cells("0001-small-pruned").num_rows == 4
+    store.sweeps.add("other", {"spec": {"grid": [{"technique": ["dense"]}]}}, whole_plan(1).table())
     next(stricter.plans())
-    assert store.sweeps() == ["0001-small-pruned", "0002-other", "0003-small-pruned"]
+    assert store.sweeps.folders() == ["0001-small-pruned", "0002-other", "0003-small-pruned"]
 
 
 def test_a_round_without_its_record_is_an_error_not_an_end(tmp_path):

@@ -15,7 +15,7 @@ from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import grid, messages_of, problems_of, sweep, tiny_sweep
 from workers.describe import answer
 from workers.errors import InputError
-from workers.store.store import Store
+from workers.store import Store
 
 FILES = {"from": "runs/dense-{replicate}.safetensors"}
 
@@ -111,6 +111,6 @@ def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path,
     write(1, 1)
     with pytest.raises(InputError, match=r"checksum of `.*dense-0.safetensors` has changed since sweep `0001-tiny`"):
         run(2)
-    assert len(Store(tmp_path / "store").record_keys()) == 2
+    assert len(Store(tmp_path / "store").records.all_keys()) == 2
     assert run(2, accept_changes=True).exit_code == 0
-    assert len(Store(tmp_path / "store").record_keys()) == 2 + 4
+    assert len(Store(tmp_path / "store").records.all_keys()) == 2 + 4

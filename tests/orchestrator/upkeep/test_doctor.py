@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from orchestrator.upkeep.doctor import examine
-from workers.store.store import Store
+from workers.store import Store
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
 from tests.support.places import GOLDEN
 from workers.errors import StoreError
+from workers.store import Store
 from workers.store.lease import Owner
-from workers.store.store import Store
 
 TRIAL = "0" * 20
 RECORD = f"results/{TRIAL}-00000003-aaaaaaaa.parquet"
@@ -97,9 +97,14 @@ def test_what_is_not_the_stores_is_named_and_moved_as_it_is(store, elsewhere, ma
 @pytest.mark.parametrize("what", ["folder", "link", "pipe"])
 def test_what_lies_in_the_place_of_a_record_is_no_record(store, elsewhere, main, what):
     path = min(store.files.sizes("results"))
-    before = len(store.record_keys())
+    before = len(store.records.all_keys())
     put(store, path, what, elsewhere)
-    assert len(store.record_keys()) == len(store.sound_records()[0]) == store.records().table.num_rows == before - 1
+    assert (
+        len(store.records.all_keys())
+        == len(store.records.sound()[0])
+        == store.records.read_all().table.num_rows
+        == before - 1
+    )
     for command in ("status", "table"):
         code, _, stderr = main(command, store.location)
         assert code == 3

@@ -16,7 +16,7 @@ from orchestrator.upkeep.verify import verify
 from tests.support.stores import results
 from tests.support.sweeps import tiny_sweep
 from workers.errors import StoreError
-from workers.store.store import Store
+from workers.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
@@ -101,7 +101,7 @@ def test_every_bit_of_a_record_counts(store):
     data = store.files.read(path)
     for at in range(0, len(data), 23):
         store.files.write(path, data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
-        assert path in store.records().unreadable
+        assert path in store.records.read_all().unreadable
 
 
 def test_orphans_foreigners_and_half_written_files_are_told_apart(store):
@@ -193,17 +193,17 @@ def test_results_only_keeps_what_a_missing_cell_begins_with(tmp_path):
     ps.run(a_sweep(keep="results_only"), tmp_path / "store", only="compression=2", options=OPTIONS)
     store = Store(tmp_path / "store")
     assert collect(store).bytes == 0
-    assert store.checkpoint_sizes()
+    assert store.states.checkpoint_sizes()
 
 
 def test_results_only_deletes_states_once_all_is_done(store):
     shutil.rmtree(store.files.root / "sweeps")  # the one that keeps all
     ps.run(a_sweep(keep="results_only"), store.location, options=OPTIONS)
-    before, expected = results(store), store.checkpoint_sizes()
+    before, expected = results(store), store.states.checkpoint_sizes()
     assert collect(store, dry_run=True).bytes == sum(expected.values()) > 0
-    assert store.checkpoint_sizes() == expected
+    assert store.states.checkpoint_sizes() == expected
     assert "Deleted" in str(collect(store))
-    assert store.checkpoint_sizes() == {}
+    assert store.states.checkpoint_sizes() == {}
     assert results(store) == before
 
 

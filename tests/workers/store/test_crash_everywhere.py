@@ -12,8 +12,8 @@ import workers
 from tests.support import crashing_worker
 from tests.support.forks import fork_server
 from tests.support.stores import contents, results
-from workers.store.states import parse_state_path
-from workers.store.store import Store
+from workers.store import Store
+from workers.store.layout import parse_state_path
 from workers.training.state import parse_state
 
 POINTS = sorted(
@@ -46,9 +46,9 @@ def check_nothing_half(store):
     for folder in ("checkpoints", "progress"):
         for path, data in contents(store, folder).items():
             parse_state(data, path, parse_state_path(path))
-    for key in store.record_keys():
-        store.detail(key)
-    assert store.conflicts() == []
+    for key in store.records.all_keys():
+        store.records.detail(key)
+    assert store.records.conflicts() == []
 
 
 def check(server, undisturbed, location, setting):
@@ -66,10 +66,10 @@ def check(server, undisturbed, location, setting):
     check_nothing_half(store)
     assert results(store) == results(expected)
     assert published.items() <= (contents(store, "results") | contents(store, "checkpoints")).items()
-    assert store.checkpoint_sizes().keys() == expected.checkpoint_sizes().keys()
+    assert store.states.checkpoint_sizes().keys() == expected.states.checkpoint_sizes().keys()
     assert store.files.sizes("progress") == {}
-    for key in expected.record_keys():
-        assert store.detail(key) == expected.detail(key)
+    for key in expected.records.all_keys():
+        assert store.records.detail(key) == expected.records.detail(key)
 
 
 def test_every_point_is_passed(undisturbed):

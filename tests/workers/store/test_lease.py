@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from workers.store import lease
+from workers.store import layout
 from workers.store.lease import LeaseWatch, Owner, read_owner
 from workers.store.local import LocalFiles
 
@@ -46,7 +46,7 @@ def test_of_another_machine_or_boot_nothing_is_known(elsewhere):
 def test_an_owner_reads_as_it_was_written(files):
     assert read_owner(files) is None
     owner = Owner.this_process()
-    files.write(lease.PATH, owner.to_bytes())
+    files.write(layout.LEASE, owner.to_bytes())
     assert read_owner(files) == owner
 
 
@@ -56,7 +56,7 @@ def test_an_owner_reads_as_it_was_written(files):
     ids=["empty", "list", "object", "pid", "binary", "deep", "types", "forged"],
 )
 def test_a_lease_that_cannot_be_read_has_an_unknown_owner(files, data):
-    files.write(lease.PATH, data)
+    files.write(layout.LEASE, data)
     owner = read_owner(files)
     assert (owner.host, owner.is_local, owner.is_gone, owner.age) == ("unknown", False, False, 0.0)
     assert read_owner(files) == owner  # the same token: it can be seen not to move
@@ -68,14 +68,14 @@ def test_an_age_is_never_negative():
 
 def watched(files, **changes):
     owner, clock = replace(Owner.this_process(), **changes), Clock()
-    files.write(lease.PATH, owner.to_bytes())
+    files.write(layout.LEASE, owner.to_bytes())
     return owner, clock, LeaseWatch(files, owner.token, period=15, clock=clock)
 
 
 def test_a_worker_goes_on_while_the_lease_moves_whatever_the_clocks_say(files):
     owner, clock, watch = watched(files, begun="1999-01-01T00:00:00+00:00")
     for counter in range(20):
-        files.write(lease.PATH, replace(owner, counter=counter).to_bytes())
+        files.write(layout.LEASE, replace(owner, counter=counter).to_bytes())
         clock.now += 15
         assert not watch.orphaned
 
@@ -90,7 +90,7 @@ def test_a_worker_stops_after_three_missed_renewals(files):
 
 def test_a_worker_stops_once_another_driver_holds_the_lease(files):
     _, clock, watch = watched(files)
-    files.write(lease.PATH, Owner.this_process().to_bytes())
+    files.write(layout.LEASE, Owner.this_process().to_bytes())
     assert not watch.orphaned  # looked at no more often than every third of a period
     clock.now = 5
     assert watch.orphaned
@@ -98,10 +98,10 @@ def test_a_worker_stops_once_another_driver_holds_the_lease(files):
 
 def test_a_worker_survives_a_lease_that_is_missing_for_a_moment(files):
     owner, clock, watch = watched(files)
-    files.delete(lease.PATH)
+    files.delete(layout.LEASE)
     clock.now = 30
     assert not watch.orphaned
-    files.write(lease.PATH, replace(owner, counter=7).to_bytes())
+    files.write(layout.LEASE, replace(owner, counter=7).to_bytes())
     clock.now = 44
     assert not watch.orphaned
     clock.now = 44 + 45

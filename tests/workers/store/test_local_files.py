@@ -8,9 +8,10 @@ import socket
 import pytest
 
 from workers.errors import StoreError
+from workers.store import Store
 from workers.store.files import NotAFile
+from workers.store.layout import checkpoint_path
 from workers.store.local import LocalFiles
-from workers.store.store import Store
 from workers.trial import Stop
 
 
@@ -62,13 +63,13 @@ def test_a_folder_of_a_trial_or_sweep_that_is_a_link_is_as_if_it_were_not_there(
     for folder in ("checkpoints", "progress", "sweeps"):
         (files.root / folder).mkdir()
         (files.root / folder / "0001").symlink_to(elsewhere)
-    assert not store.has_checkpoint(Stop("0001", 3))
-    assert store.checkpoint_sizes() == {}
-    assert store.sweeps() == list(store.resumable("0001", 9)) == []
+    assert not store.states.has_checkpoint(Stop("0001", 3))
+    assert store.states.checkpoint_sizes() == {}
+    assert store.sweeps.folders() == list(store.states.resumable("0001", 9)) == []
     for work in (
-        lambda: store.read_checkpoint(Stop("0001", 3)),
-        lambda: store.write_checkpoint(Stop("0001", 4), b"x"),
-        lambda: store.delete_checkpoint(Stop("0001", 3)),
+        lambda: store.states.read_checkpoint(Stop("0001", 3)),
+        lambda: store.states.write_checkpoint(Stop("0001", 4), b"x"),
+        lambda: store.files.delete(checkpoint_path(Stop("0001", 3))),
     ):
         with pytest.raises(NotADirectoryError, match="is a link"):
             work()
@@ -90,6 +91,6 @@ def test_a_store_whose_folder_is_a_link_is_refused(files, elsewhere, what, remed
 
 
 def test_the_store_itself_may_be_a_link(files, tmp_path):
-    Store("store", files=files, create=True).write_checkpoint(Stop("a", 1), b"x")
+    Store("store", files=files, create=True).states.write_checkpoint(Stop("a", 1), b"x")
     (tmp_path / "link").symlink_to(files.root)
-    assert Store(tmp_path / "link").checkpoint_sizes() == {Stop("a", 1): 1}
+    assert Store(tmp_path / "link").states.checkpoint_sizes() == {Stop("a", 1): 1}

@@ -8,9 +8,8 @@ import pytest
 
 from orchestrator.driver.lease import Lease
 from workers.errors import StoreError
-from workers.store import lease
+from workers.store import Store, layout
 from workers.store.lease import Owner, read_owner
-from workers.store.store import Store
 
 PERIOD = 0.05
 
@@ -21,7 +20,7 @@ def store(tmp_path):
 
 
 def write(store, owner):
-    store.files.write(lease.PATH, owner.to_bytes())
+    store.files.write(layout.LEASE, owner.to_bytes())
 
 
 def test_a_lease_is_renewed_and_given_back(store):
@@ -60,7 +59,7 @@ def test_a_silent_owner_elsewhere_is_replaced_after_the_lease_time_whatever_its_
 
 
 def test_a_damaged_lease_that_nobody_renews_is_replaced_too(store, capsys):
-    store.files.write(lease.PATH, b"{")
+    store.files.write(layout.LEASE, b"{")
     with Lease(store, PERIOD) as held:
         assert read_owner(store.files).token == held.token
     assert "has a damaged `lease.json`: who drives it cannot be read; waiting up to" in capsys.readouterr().err
@@ -108,7 +107,7 @@ def test_a_driver_notices_that_its_lease_was_taken_and_leaves_it_alone(store):
 
 def test_a_lease_that_was_deleted_is_written_again(store):
     with Lease(store, PERIOD) as held:
-        store.files.delete(lease.PATH)
+        store.files.delete(layout.LEASE)
         time.sleep(5 * PERIOD)
         assert read_owner(store.files).token == held.token
         assert held.problem is None

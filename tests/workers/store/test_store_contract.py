@@ -18,12 +18,13 @@ from tests.support.faulty_files import FaultyFiles, ReadOnlyFiles
 from tests.support.stores import results
 from workers import crashpoints
 from workers.errors import CorruptFile, StoreError
+from workers.store import Store
 from workers.store.bucket import ArrowFiles
 from workers.store.failures import Failure
 from workers.store.files import walk
+from workers.store.layout import RecordKey, checkpoint_path
 from workers.store.local import LocalFiles
 from workers.store.record import SCHEMA
-from workers.store.store import RecordKey, Store
 from workers.trial import Stop
 
 KINDS = ["local", "arrow"]
@@ -69,7 +70,7 @@ class TestContract:
     def test_it_opens_again_and_only_where_one_is(self, files):
         with pytest.raises(StoreError, match="is not a prunesweep store"):
             Store("x", files=files)
-        Store("x", files=files, create=True).publish(record(), DETAIL)
+        Store("x", files=files, create=True).records.publish(record(), DETAIL)
         assert accuracies(Store("x", files=files)) == {("a", 3, "e"): 0.5}
 
     def test_a_folder_with_other_things_is_refused(self, files):
@@ -91,143 +92,143 @@ class TestContract:
         assert files.sizes("") == before
 
     def test_a_record_is_published_once_and_never_changed(self, store, files):
-        assert store.publish(record(), DETAIL) == "published"
+        assert store.records.publish(record(), DETAIL) == "published"
         before = files.read("results/a-00000003-e.parquet")
-        assert store.publish(record(host="another"), DETAIL) == "duplicate"
-        assert store.conflicts() == []
-        assert store.publish(record(accuracy=0.6), DETAIL) == "conflict"
-        assert len(store.conflicts()) == 1
+        assert store.records.publish(record(host="another"), DETAIL) == "duplicate"
+        assert store.records.conflicts() == []
+        assert store.records.publish(record(accuracy=0.6), DETAIL) == "conflict"
+        assert len(store.records.conflicts()) == 1
         assert files.read("results/a-00000003-e.parquet") == before
         assert accuracies(store) == {("a", 3, "e"): 0.5}
-        assert store.accuracy(RecordKey("a", 3, "e")) == 0.5
-        assert store.detail(RecordKey("a", 3, "e")) == DETAIL
+        assert store.records.accuracy(RecordKey("a", 3, "e")) == 0.5
+        assert store.records.detail(RecordKey("a", 3, "e")) == DETAIL
 
     def test_not_a_number_equals_itself(self, store):
-        store.publish(record(train_loss=float("nan")), DETAIL)
-        assert store.publish(record(train_loss=float("nan")), DETAIL) == "duplicate"
+        store.records.publish(record(train_loss=float("nan")), DETAIL)
+        assert store.records.publish(record(train_loss=float("nan")), DETAIL) == "duplicate"
 
     def test_what_is_published_reads_back_whole(self, store):
         given = record()
-        store.publish(given, DETAIL)
+        store.records.publish(given, DETAIL)
         for _ in range(2):
-            assert store.records().table.to_pylist() == [given | {"schema_version": 1}]
-            assert store.records().table.schema.equals(SCHEMA)
-            store.consolidate()
+            assert store.records.read_all().table.to_pylist() == [given | {"schema_version": 1}]
+            assert store.records.read_all().table.schema.equals(SCHEMA)
+            store.records.consolidate()
 
     def test_consolidating_changes_nothing_that_is_read(self, store, files):
         for step in range(40):
-            store.publish(record(step=step), DETAIL)
-        before = store.records().table
-        store.consolidate()
-        store.publish(record(step=50), DETAIL)
-        assert store.records().table.slice(0, 40).equals(before)
+            store.records.publish(record(step=step), DETAIL)
+        before = store.records.read_all().table
+        store.records.consolidate()
+        store.records.publish(record(step=50), DETAIL)
+        assert store.records.read_all().table.slice(0, 40).equals(before)
         files.write("cache/records.parquet", b"PAR1 damaged")
-        assert store.records().table.num_rows == 41
+        assert store.records.read_all().table.num_rows == 41
 
     def test_a_record_that_is_gone_is_gone_from_the_cache(self, store, files):
-        store.publish(record(), DETAIL)
-        store.consolidate()
+        store.records.publish(record(), DETAIL)
+        store.records.consolidate()
         files.delete("results/a-00000003-e.parquet")
         assert accuracies(store) == {}
 
     @pytest.mark.parametrize("data", [b"", b"PAR1", b"\x00" * 64, b"sha256:" + b"0" * 64])
     def test_foreign_records_are_named_and_the_others_read(self, store, files, data):
-        store.publish(record(), DETAIL)
+        store.records.publish(record(), DETAIL)
         files.write("results/b-00000001-e.parquet", data)
         files.write("results/readme.txt", data)
-        found = store.records()
+        found = store.records.read_all()
         assert found.table.num_rows == 1
         assert list(found.unreadable) == ["results/b-00000001-e.parquet"]
-        assert store.accuracy(RecordKey("b", 1, "e")) is None
+        assert store.records.accuracy(RecordKey("b", 1, "e")) is None
 
     def test_a_record_under_another_name_is_named(self, store, files):
-        store.publish(record(), DETAIL)
+        store.records.publish(record(), DETAIL)
         files.write("results/b-00000003-e.parquet", files.read("results/a-00000003-e.parquet"))
-        assert "names another stop" in store.records().unreadable["results/b-00000003-e.parquet"]
+        assert "names another stop" in store.records.read_all().unreadable["results/b-00000003-e.parquet"]
 
     def test_checkpoints(self, store):
-        assert not store.has_checkpoint(Stop("a", 3))
+        assert not store.states.has_checkpoint(Stop("a", 3))
         with pytest.raises(FileNotFoundError):
-            store.read_checkpoint(Stop("a", 3))
-        store.write_checkpoint(Stop("a", 3), b"one")
-        store.write_checkpoint(Stop("a", 3), b"other")
-        assert store.read_checkpoint(Stop("a", 3)) == b"other"
-        assert store.checkpoint_sizes() == {Stop("a", 3): 5}
-        store.delete_checkpoint(Stop("a", 3))
-        store.delete_checkpoint(Stop("a", 3))
-        assert store.checkpoint_sizes() == {}
+            store.states.read_checkpoint(Stop("a", 3))
+        store.states.write_checkpoint(Stop("a", 3), b"one")
+        store.states.write_checkpoint(Stop("a", 3), b"other")
+        assert store.states.read_checkpoint(Stop("a", 3)) == b"other"
+        assert store.states.checkpoint_sizes() == {Stop("a", 3): 5}
+        store.files.delete(checkpoint_path(Stop("a", 3)))
+        store.files.delete(checkpoint_path(Stop("a", 3)))
+        assert store.states.checkpoint_sizes() == {}
 
     def test_files_that_are_no_states_are_passed_over(self, store, files):
         for path in ("checkpoints/x", "checkpoints/a/1.safetensors", "checkpoints/a/b/00000001.safetensors"):
             files.write(path, b"x")
         files.write("progress/a/²²²²²²²².safetensors", b"x")
-        assert store.checkpoint_sizes() == store.progress_sizes() == {}
-        assert list(store.resumable("a", 10)) == []
+        assert store.states.checkpoint_sizes() == store.states.partial_sizes() == {}
+        assert list(store.states.resumable("a", 10)) == []
 
     def test_two_states_on_the_way_are_kept(self, store):
         for step in (2, 4, 6, 8):
-            store.write_progress(Stop("a", step), b"x")
-        assert [stop.step for stop, _ in store.resumable("a", 100)] == [8, 6]
-        assert [stop.step for stop, _ in store.resumable("a", 7)] == [6]
-        store.forget_progress("a")
-        assert store.progress_sizes() == {}
+            store.states.write_partial(Stop("a", step), b"x")
+        assert [stop.step for stop, _ in store.states.resumable("a", 100)] == [8, 6]
+        assert [stop.step for stop, _ in store.states.resumable("a", 7)] == [6]
+        store.states.delete_partial("a")
+        assert store.states.partial_sizes() == {}
 
     def test_states_later_than_one_written_do_not_push_it_out(self, store):
         """Two damaged states were skipped: those made in their place must not be deleted in favor of them."""
-        store.write_progress(Stop("a", 20), b"damaged")
-        store.write_progress(Stop("a", 22), b"damaged")
+        store.states.write_partial(Stop("a", 20), b"damaged")
+        store.states.write_partial(Stop("a", 22), b"damaged")
         for step in (2, 4, 6):
-            store.write_progress(Stop("a", step), b"good")
-        assert [stop.step for stop, _ in store.resumable("a", 100)] == [22, 20, 6, 4]
+            store.states.write_partial(Stop("a", step), b"good")
+        assert [stop.step for stop, _ in store.states.resumable("a", 100)] == [22, 20, 6, 4]
 
     def test_progress_goes_before_a_checkpoint_of_the_same_step(self, store):
-        store.write_progress(Stop("a", 4), b"progress")
-        store.write_checkpoint(Stop("a", 4), b"checkpoint")
-        assert [data for _, data in store.resumable("a", 9)] == [b"progress", b"checkpoint"]
+        store.states.write_partial(Stop("a", 4), b"progress")
+        store.states.write_checkpoint(Stop("a", 4), b"checkpoint")
+        assert [data for _, data in store.states.resumable("a", 9)] == [b"progress", b"checkpoint"]
 
     def test_failures(self, store, files):
-        assert (store.failure("a"), store.failures()) == (None, {})
-        store.write_failure("a", Failure(outcome="bug", reason="why"))
-        assert store.failures() == {"a": Failure(outcome="bug", reason="why")}
+        assert (store.failures.read("a"), store.failures.read_all()) == (None, {})
+        store.failures.write("a", Failure(outcome="bug", reason="why"))
+        assert store.failures.read_all() == {"a": Failure(outcome="bug", reason="why")}
         files.write("failures/a.json", b"[1]")
-        assert store.failure("a").outcome == "io"
-        store.forget_failure("a")
-        assert store.failures() == {}
+        assert store.failures.read("a").outcome == "io"
+        store.failures.delete("a")
+        assert store.failures.read_all() == {}
 
     def test_sweeps_are_numbered_and_the_newest_is_not_repeated(self, store, files):
-        assert store.add_sweep("s", {"spec": 1}, CELLS) == store.add_sweep("s", {"spec": 1}, CELLS) == "0001-s"
-        assert store.add_sweep("s", {"spec": 2}, CELLS) == "0002-s"
-        assert store.add_sweep("s", {"spec": 1}, CELLS) == "0003-s"
+        assert store.sweeps.add("s", {"spec": 1}, CELLS) == store.sweeps.add("s", {"spec": 1}, CELLS) == "0001-s"
+        assert store.sweeps.add("s", {"spec": 2}, CELLS) == "0002-s"
+        assert store.sweeps.add("s", {"spec": 1}, CELLS) == "0003-s"
         files.write("sweeps/0007-half/cells.parquet", b"")  # its writer died before sweep.json
-        assert store.sweeps() == ["0001-s", "0002-s", "0003-s"]
-        assert store.add_sweep("t", {}, CELLS) == "0008-t"
-        assert store.read_cells("0008-t").to_pylist() == CELLS.to_pylist()
-        assert store.read_sweep("0001-s") == {"spec": 1}
-        assert store.add_sweep("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
-        assert (store.read_sweep("0008-t"), store.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
+        assert store.sweeps.folders() == ["0001-s", "0002-s", "0003-s"]
+        assert store.sweeps.add("t", {}, CELLS) == "0008-t"
+        assert store.sweeps.read_cells("0008-t").to_pylist() == CELLS.to_pylist()
+        assert store.sweeps.read("0001-s") == {"spec": 1}
+        assert store.sweeps.add("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
+        assert (store.sweeps.read("0008-t"), store.sweeps.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
 
     def test_the_ten_thousandth_sweep_is_newer_than_the_one_before(self, store, files):
-        store.add_sweep("s", {"n": 1}, CELLS)
+        store.sweeps.add("s", {"n": 1}, CELLS)
         for name in ("sweep.json", "cells.parquet"):
             files.move(f"sweeps/0001-s/{name}", f"sweeps/9999-s/{name}")
-        assert store.add_sweep("s", {"n": 2}, CELLS) == "10000-s"
-        assert store.sweeps() == ["9999-s", "10000-s"]
+        assert store.sweeps.add("s", {"n": 2}, CELLS) == "10000-s"
+        assert store.sweeps.folders() == ["9999-s", "10000-s"]
 
     def test_a_damaged_sweep_is_not_written_over(self, store, files):
-        store.add_sweep("s", {}, CELLS)
+        store.sweeps.add("s", {}, CELLS)
         files.write("sweeps/0001-s/cells.parquet", b"damaged")
-        assert store.add_sweep("s", {}, CELLS) == "0002-s"
+        assert store.sweeps.add("s", {}, CELLS) == "0002-s"
         assert files.read("sweeps/0001-s/cells.parquet") == b"damaged"
         with pytest.raises(CorruptFile):
-            store.read_cells("0001-s")
+            store.sweeps.read_cells("0001-s")
 
     def test_facts(self, store, files):
-        assert store.facts("k") is None
-        store.pin_facts("k", {"layers": [["w", 3]], "fingerprint": "x"})
-        assert store.facts("k") == {"layers": [["w", 3]], "fingerprint": "x"}
+        assert store.sweeps.facts("k") is None
+        store.sweeps.pin_facts("k", {"layers": [["w", 3]], "fingerprint": "x"})
+        assert store.sweeps.facts("k") == {"layers": [["w", 3]], "fingerprint": "x"}
         files.write("facts/k.json", files.read("facts/k.json").replace(b"3", b"4"))
         with pytest.raises(CorruptFile, match="checksum"):
-            store.facts("k")
+            store.sweeps.facts("k")
 
     def test_files_can_be_moved(self, files):
         files.write("a/b", b"x")
@@ -259,20 +260,20 @@ class TestContract:
         ]
 
     def test_a_folder_is_no_record(self, store, files):
-        store.publish(record(), DETAIL)
+        store.records.publish(record(), DETAIL)
         files.write("results/b-00000003-e.parquet/x", b"")
-        assert not store.has_record(RecordKey("b", 3, "e"))
-        assert store.record_keys() == {("a", 3, "e")} == store.sound_records()[0]
-        assert list(store.records().unreadable) == ["results/b-00000003-e.parquet"]
+        assert not store.records.has(RecordKey("b", 3, "e"))
+        assert store.records.all_keys() == {("a", 3, "e")} == store.records.sound()[0]
+        assert list(store.records.read_all().unreadable) == ["results/b-00000003-e.parquet"]
         with pytest.raises(CorruptFile):
-            store.publish(record("b"), DETAIL)
+            store.records.publish(record("b"), DETAIL)
 
     def test_a_store_without_its_marker_is_known_by_what_can_be_read(self, store, files):
         files.write("results/b-00000003-e.parquet", b"damaged")
         files.delete("store.json")
         with pytest.raises(StoreError, match="is not a prunesweep store"):
             Store("x", files=files, unmarked=True)
-        store.publish(record(), DETAIL)
+        store.records.publish(record(), DETAIL)
         for options in ({}, {"create": True}):
             with pytest.raises(StoreError, match=r"`store\.json` is missing(.|\n)*verify --repair"):
                 Store("x", files=files, **options)
@@ -282,25 +283,25 @@ class TestContract:
             Store("x", files=files, unmarked=True)
 
     def test_a_read_only_store_is_read_and_refuses_the_rest(self, store, files):
-        store.publish(record(), DETAIL)
+        store.records.publish(record(), DETAIL)
         read_only = Store("a store", files=ReadOnlyFiles(files))
         assert accuracies(read_only) == {("a", 3, "e"): 0.5}
         with pytest.raises(StoreError, match="cannot write"):
             read_only.check_writable()
         with pytest.raises(OSError, match="Read-only"):
-            read_only.publish(record(step=4), DETAIL)
+            read_only.records.publish(record(step=4), DETAIL)
 
 
 def work(store):
     """A sweep's life in a store."""
-    store.add_sweep("s", {"spec": 1}, CELLS)
-    store.pin_facts("k", {"n": 1})
+    store.sweeps.add("s", {"spec": 1}, CELLS)
+    store.sweeps.pin_facts("k", {"n": 1})
     for step in (2, 4, 6):
-        store.write_progress(Stop("a", step), b"state" * 10)
-        store.write_checkpoint(Stop("a", step), b"state" * 10)
-        store.publish(record(step=step), DETAIL)
-    store.forget_progress("a")
-    store.consolidate()
+        store.states.write_partial(Stop("a", step), b"state" * 10)
+        store.states.write_checkpoint(Stop("a", step), b"state" * 10)
+        store.records.publish(record(step=step), DETAIL)
+    store.states.delete_partial("a")
+    store.records.consolidate()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -330,10 +331,10 @@ def test_a_fault_at_any_call_loses_nothing_and_work_can_be_repeated(tmp_path, ki
         assert errors <= 3
         store = Store("x", files=files)
         assert accuracies(store) == expected
-        assert store.conflicts() == []
-        assert store.progress_sizes() == {}
-        assert set(store.checkpoint_sizes()) == {Stop("a", step) for step in (2, 4, 6)}
-        assert len(store.sweeps()) <= 2
+        assert store.records.conflicts() == []
+        assert store.states.partial_sizes() == {}
+        assert set(store.states.checkpoint_sizes()) == {Stop("a", step) for step in (2, 4, 6)}
+        assert len(store.sweeps.folders()) <= 2
         shutil.rmtree(tmp_path / f"{number}")
         if next(faulty.calls) <= number:
             break
@@ -374,41 +375,41 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
     @rule(trial=trials, step=steps, accuracy=accuracies, crash=crashes)
     def publish(self, trial, step, accuracy, crash):
         key = RecordKey(trial, step, "e")
-        before = len(self.store.conflicts())
-        whole = self.attempt(crash, lambda: self.store.publish(record(trial, step, accuracy), DETAIL))
-        there = self.store.has_record(key)
+        before = len(self.store.records.conflicts())
+        whole = self.attempt(crash, lambda: self.store.records.publish(record(trial, step, accuracy), DETAIL))
+        there = self.store.records.has(key)
         assert there or not whole
         if key not in self.records and there:
             self.records[key] = accuracy
-        conflicts = len(self.store.conflicts()) - before
+        conflicts = len(self.store.records.conflicts()) - before
         differs = self.records.get(key, accuracy) != accuracy
         assert conflicts == differs or (conflicts == 0 and not whole)
 
     @rule(trial=trials, step=steps, data=st.binary(max_size=3), crash=crashes)
     def checkpoint(self, trial, step, data, crash):
         stop = Stop(trial, step)
-        whole = self.attempt(crash, lambda: self.store.write_checkpoint(stop, data))
-        if whole or (self.store.has_checkpoint(stop) and self.store.read_checkpoint(stop) == data):
+        whole = self.attempt(crash, lambda: self.store.states.write_checkpoint(stop, data))
+        if whole or (self.store.states.has_checkpoint(stop) and self.store.states.read_checkpoint(stop) == data):
             self.checkpoints[stop] = data
 
     @rule(trial=trials, step=steps)
     def give_up(self, trial, step):
-        self.store.delete_checkpoint(Stop(trial, step))
+        self.store.files.delete(checkpoint_path(Stop(trial, step)))
         self.checkpoints.pop(Stop(trial, step), None)
 
     @rule(trial=trials, reason=st.text(max_size=5))
     def fail(self, trial, reason):
-        self.store.write_failure(trial, Failure(outcome="bug", reason=reason))
+        self.store.failures.write(trial, Failure(outcome="bug", reason=reason))
         self.failures[trial] = Failure(outcome="bug", reason=reason)
 
     @rule(trial=trials)
     def forget(self, trial):
-        self.store.forget_failure(trial)
+        self.store.failures.delete(trial)
         self.failures.pop(trial, None)
 
     @rule(crash=crashes)
     def consolidate(self, crash):
-        self.attempt(crash, self.store.consolidate)
+        self.attempt(crash, self.store.records.consolidate)
 
     @rule(data=st.binary(max_size=40))
     def damage_the_cache(self, data):
@@ -421,9 +422,11 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
     @invariant()
     def it_holds_what_the_dictionary_does(self):
         assert accuracies(self.store) == self.records
-        assert self.store.record_keys() == self.records.keys()
-        assert {stop: self.store.read_checkpoint(stop) for stop in self.store.checkpoint_sizes()} == self.checkpoints
-        assert self.store.failures() == self.failures
+        assert self.store.records.all_keys() == self.records.keys()
+        assert {
+            stop: self.store.states.read_checkpoint(stop) for stop in self.store.states.checkpoint_sizes()
+        } == self.checkpoints
+        assert self.store.failures.read_all() == self.failures
 
     def teardown(self):
         if hasattr(self, "folder"):

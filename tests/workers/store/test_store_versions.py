@@ -13,11 +13,10 @@ import pytest
 
 from tests.support.places import GOLDEN
 from workers.errors import CorruptFile, NewerFile, StoreError
-from workers.store import marker, record, store
+from workers.store import Store, marker, record, records
 from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.failures import Failure
 from workers.store.record import SCHEMA, SCHEMA_VERSION
-from workers.store.store import Store
 from workers.training import state as state_file
 from workers.training.state import dump_state, parse_state
 from workers.trial import Stop
@@ -37,54 +36,56 @@ def bytes_of(store):
 
 
 def test_records_of_version_1(golden):
-    rows = golden.records().table.select(["trial", "step", "stage", "kept_weights", "epochs", "schema_version"])
+    rows = golden.records.read_all().table.select(
+        ["trial", "step", "stage", "kept_weights", "epochs", "schema_version"]
+    )
     assert [row for row in rows.to_pylist() if row["trial"] in (DENSE, FINE_TUNED)] == [
         {"trial": FINE_TUNED, "step": 6, "stage": "1", "kept_weights": 28, "epochs": 2.0, "schema_version": 1},
         {"trial": DENSE, "step": 12, "stage": "dense", "kept_weights": 114, "epochs": 4.0, "schema_version": 1},
     ]
-    assert golden.sound_records() == (golden.record_keys(), {})  # though its cache says nothing of their sizes
+    assert golden.records.sound() == (golden.records.all_keys(), {})  # though its cache says nothing of their sizes
     golden.files.delete("cache/records.parquet")
-    found = golden.records()
+    found = golden.records.read_all()
     assert (found.table.num_rows, found.unreadable) == (3, {})
-    for key in golden.record_keys():
-        assert [layer["layer"] for layer in golden.detail(key)["layers"]]
+    for key in golden.records.all_keys():
+        assert [layer["layer"] for layer in golden.records.detail(key)["layers"]]
 
 
 def test_states_sweeps_facts_and_failures_of_version_1(golden):
-    for stop in golden.checkpoint_sizes():
-        parse_state(golden.read_checkpoint(stop), "golden", stop)
-    assert Stop(DENSE, 12) in golden.checkpoint_sizes()
-    assert golden.read_sweep("0001-golden")["spec"]["name"] == "golden"
-    assert golden.read_cells("0001-golden").num_rows == 3
+    for stop in golden.states.checkpoint_sizes():
+        parse_state(golden.states.read_checkpoint(stop), "golden", stop)
+    assert Stop(DENSE, 12) in golden.states.checkpoint_sizes()
+    assert golden.sweeps.read("0001-golden")["spec"]["name"] == "golden"
+    assert golden.sweeps.read_cells("0001-golden").num_rows == 3
     [facts] = golden.files.names("facts")
-    assert golden.facts(facts.removesuffix(".json"))["dataset"]["train_images"] == 60
-    assert golden.failures() == {
+    assert golden.sweeps.facts(facts.removesuffix(".json"))["dataset"]["train_images"] == 60
+    assert golden.failures.read_all() == {
         "0" * 20: Failure(outcome="diverged", reason="loss is nan at step 3", step=3),
     }
 
 
 def test_reading_writes_nothing(golden):
     before = bytes_of(golden)
-    golden.records()
-    golden.failures()
-    golden.read_cells(*golden.sweeps())
+    golden.records.read_all()
+    golden.failures.read_all()
+    golden.sweeps.read_cells(*golden.sweeps.folders())
     assert bytes_of(golden) == before
 
 
 def test_a_column_added_later_is_null_in_older_records(golden, monkeypatch):
     """The migration path: columns are only added, the version is raised, and older rows read with nulls there."""
     later = SCHEMA.append(pa.field("energy", pa.float64()))
-    for module in (record, store):
+    for module in (record, records):
         monkeypatch.setattr(module, "SCHEMA", later)
         monkeypatch.setattr(module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     before = {path: data for path, data in bytes_of(golden).items() if path.startswith("results/")}
-    [old] = [row for row in golden.records().table.to_pylist() if row["trial"] == DENSE]
+    [old] = [row for row in golden.records.read_all().table.to_pylist() if row["trial"] == DENSE]
     assert old["energy"] is None
-    assert golden.publish(old | {"step": 99, "energy": 1.5}, {"layers": [], "curve": []}) == "published"
+    assert golden.records.publish(old | {"step": 99, "energy": 1.5}, {"layers": [], "curve": []}) == "published"
     for _ in range(2):
-        energies = golden.records().table.select(["step", "energy"]).to_pylist()
+        energies = golden.records.read_all().table.select(["step", "energy"]).to_pylist()
         assert {row["step"]: row["energy"] for row in energies} == {6: None, 12: None, 99: 1.5}
-        golden.consolidate()
+        golden.records.consolidate()
     assert before.items() <= bytes_of(golden).items()
 
 
@@ -97,11 +98,11 @@ def test_a_record_of_a_newer_version_is_named_and_left_alone(golden):
     golden.files.write(path, to_parquet(newer))
     golden.files.delete("cache/records.parquet")
     before = bytes_of(golden)
-    assert golden.records().unreadable == {
+    assert golden.records.read_all().unreadable == {
         path: f"{path}: has schema version {SCHEMA_VERSION + 1}; this prunesweep reads up to {SCHEMA_VERSION}"
     }
     with pytest.raises(NewerFile):
-        golden.read_record(path)
+        golden.records.read(path)
     assert bytes_of(golden) == before
 
 
@@ -114,7 +115,7 @@ def test_a_newer_store_is_refused_and_left_untouched(golden):
 
 
 def test_a_newer_checkpoint_is_told_from_a_damaged_one(golden, monkeypatch):
-    data = golden.read_checkpoint(Stop(DENSE, 12))
+    data = golden.states.read_checkpoint(Stop(DENSE, 12))
     state = parse_state(data, "x")
     monkeypatch.setattr(state_file, "FORMAT", "2")
     newer, _ = dump_state(state)

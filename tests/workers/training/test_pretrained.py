@@ -17,7 +17,7 @@ from workers.data.images import load_facts
 from workers.describe import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build
-from workers.store.store import Store
+from workers.store import Store
 from workers.training.device import Device
 from workers.training.pretrained import describe_weights, read_weights
 from workers.training.run import run
@@ -89,7 +89,7 @@ def test_a_pretrained_network_is_recorded_and_pruned(file: Path, tmp_path: Path)
     rule = MaskRule(source=start, density=Fraction(1, 4), pruning=Pruning())
     child = Trial(task=tiny.task(), replicate=0, stage="1", rates=tiny.DENSE_TRAINING.schedule, start=start, mask=rule)
     execute(Job(trial=child, records=(0, 8), checkpoints=()), store)
-    rows = {(row["trial"], row["step"]): row for row in store.records().table.to_pylist()}
+    rows = {(row["trial"], row["step"]): row for row in store.records.read_all().table.to_pylist()}
     first, second = rows[start], rows[trial_id(child), 0]
     assert first["density"] == 1
     assert first["epochs"] == 0

@@ -9,7 +9,8 @@ import pytest
 from tests.support import tiny
 from tests.support.stores import results
 from workers.errors import BadInput
-from workers.store.store import RecordKey, Store
+from workers.store import Store
+from workers.store.layout import RecordKey
 from workers.training.device import Device
 from workers.training.run import run
 from workers.trial import Evaluation, Job, Pruning, Stop, job_from_json, job_to_json, trial_id
@@ -40,7 +41,7 @@ def by_stop(store):
 
 def test_a_record_says_what_was_trained_and_where(store):
     trial = train_dense(store)
-    [row] = store.records().table.to_pylist()
+    [row] = store.records.read_all().table.to_pylist()
     assert (row["trial"], row["step"], row["evaluation"]) == (trial_id(trial), tiny.TOTAL, EVALUATION)
     assert row["epochs"] == pytest.approx(4.8)
     assert row["learning_rate"] == 0.001
@@ -50,7 +51,7 @@ def test_a_record_says_what_was_trained_and_where(store):
     assert 0 <= row["test_accuracy"] <= 1
     assert row["threads"] == row["ranks"] == row["attempts"] == 1
     assert row["started_at"] <= row["finished_at"]
-    detail = store.detail(RecordKey(trial_id(trial), tiny.TOTAL, EVALUATION))
+    detail = store.records.detail(RecordKey(trial_id(trial), tiny.TOTAL, EVALUATION))
     assert [layer["weights"] for layer in detail["layers"]] == [576, 192, 48]
     assert [point["step"] for point in detail["curve"]] == [5, 10, 15, 20]
 
@@ -61,7 +62,7 @@ def test_a_pruned_record_counts_what_is_left(store):
     row = by_stop(store)[trial_id(child), 3]
     assert row["kept_weights"] == 816 // 4
     assert row["density"] == 0.25
-    layers = store.detail(RecordKey(trial_id(child), 3, EVALUATION))["layers"]
+    layers = store.records.detail(RecordKey(trial_id(child), 3, EVALUATION))["layers"]
     assert sum(layer["kept"] for layer in layers) == 204
     assert row["sparse_multiply_adds"] == 204  # each weight of a perceptron is used once
     assert row["multiply_adds"] == 816
@@ -121,7 +122,7 @@ def test_interrupted_again_and_again_gives_the_same_records(store, tmp_path, tec
             pass
         execution.close()
     assert by_stop(other) == by_stop(store)
-    assert other.detail(RecordKey(trial_id(child), 16, EVALUATION)) == store.detail(
+    assert other.records.detail(RecordKey(trial_id(child), 16, EVALUATION)) == store.records.detail(
         RecordKey(trial_id(child), 16, EVALUATION)
     )
 
@@ -135,7 +136,7 @@ def test_states_on_the_way_are_two_at_most_and_gone_at_the_end(store):
     for _ in execution:
         pass
     assert store.files.names(f"progress/{trial_id(trial)}") == []
-    assert list(store.checkpoint_sizes()) == [Stop(trial_id(trial), tiny.TOTAL)]
+    assert list(store.states.checkpoint_sizes()) == [Stop(trial_id(trial), tiny.TOTAL)]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 100, b"half", b"flip"])
@@ -210,5 +211,5 @@ def test_a_stop_without_a_checkpoint_does_not_put_off_saving_the_state(store, mo
     execution = run(job, store, Device(checkpoint_seconds=12))
     for _ in itertools.islice(execution, 8):
         pass
-    assert store.progress_sizes()
+    assert store.states.partial_sizes()
     execution.close()

@@ -1,0 +1,219 @@
+"""The records of a store: publishing one exactly once, and reading all of them quickly."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+from workers.crashpoints import crash_point
+from workers.errors import SET_ASIDE, CorruptFile, NewerFile
+from workers.store import layout
+from workers.store.checksummed import from_parquet, to_parquet
+from workers.store.files import Files
+from workers.store.layout import RecordKey
+from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, table_of
+
+log = logging.getLogger(__name__)
+
+Publication = Literal["published", "duplicate", "conflict"]
+
+_KEY = ("trial", "step", "evaluation")
+_PARQUET_END = b"PAR1"
+_MANY = 32  # files from which on reading them in threads is quicker
+
+
+class AllRecords(NamedTuple):
+    """All readable records, sorted by trial and step, and the files that cannot be read (path: reason)."""
+
+    table: pa.Table
+    unreadable: dict[str, str]
+
+
+class Records:
+    """See `workers.store.store.Store`, of which this is a part."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def publish(self, record: dict[str, Any], detail: dict[str, Any]) -> Publication:
+        """Publish a record with its details. If an equal one was published before, nothing changes.
+
+        A record that differs in its result columns from the published one is kept in `conflicts/`.
+        """
+        key = RecordKey(*(record[name] for name in _KEY))
+        path = layout.record_path(key)
+        table = table_of([record | {"schema_version": SCHEMA_VERSION}])
+        data = to_parquet(table)
+        crash_point("record.before")
+        if not self._files.exists(path):
+            details = pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA)
+            self._files.write(layout.detail_path(key), to_parquet(details))
+            crash_point("record.details")
+            if self._files.publish(path, data):
+                crash_point("record.after")
+                return "published"
+        [published] = self.read(path).to_pylist()
+        [repeated] = table.to_pylist()
+        if same_result(published, repeated):
+            return "duplicate"
+        conflict = layout.conflict_path(key, hashlib.sha256(data).hexdigest())
+        self._files.write(conflict, data)
+        log.warning("trial %s gave a different result than before at step %s: %s", key.trial, key.step, conflict)
+        return "conflict"
+
+    def has(self, key: RecordKey) -> bool:
+        return self._files.exists(layout.record_path(key))
+
+    def all_keys(self) -> set[RecordKey]:
+        """The keys of all published records, from file names alone."""
+        parsed = (layout.parse_record_path(path) for path, kind in self._entries() if kind == "file")
+        return {key for key in parsed if key is not None}
+
+    def sound(self) -> tuple[set[RecordKey], dict[str, str]]:
+        """The keys of all records that seem whole, and the other files (path: reason), without reading their content.
+
+        A record in the consolidated file must have the size that it had then; any other must end as a Parquet file
+        does. `verify` reads every byte.
+        """
+        cached_sizes = _sizes_in(self._cached())
+        keys, unsound = set(), self._not_files()
+        for path, size in self._files.sizes(layout.RESULTS).items():
+            key = layout.parse_record_path(path)
+            if key is None:
+                continue
+            cached_size = cached_sizes.get(layout.record_file(key))  # None: not cached, or by an early version
+            if cached_size == size or (cached_size is None and self._ends_well(path)):
+                keys.add(key)
+            else:
+                unsound[path] = f"{path}: is not the record that was written; {SET_ASIDE}"
+        return keys, unsound
+
+    def read_all(self) -> AllRecords:
+        """Every record: the consolidated ones from one file, the others from their own."""
+        sizes = self._sizes()
+        cached = self._cached()
+        rows = zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True)
+        current = [size is not None and sizes.get(file) == size for file, size in rows]
+        cached = cached.filter(pa.array(current, pa.bool_()))
+        in_cache = set(cached.column("file").to_pylist())
+        tables, unreadable = [cached.select(SCHEMA.names)], self._not_files()
+        paths = [f"{layout.RESULTS}/{file}" for file in sorted(sizes) if file not in in_cache]
+        for path, record in zip(paths, _map(self._try_read, paths), strict=True):
+            if isinstance(record, CorruptFile):
+                unreadable[path] = str(record)
+            else:
+                tables.append(record)
+        table = pa.concat_tables(tables).sort_by([("trial", "ascending"), ("step", "ascending")])
+        return AllRecords(table, unreadable)
+
+    def read(self, path: str) -> pa.Table:
+        """The one row of a record's file. Raises FileNotFoundError, and CorruptFile if it is not a record."""
+        try:
+            data = self._files.read(path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise CorruptFile(path, str(error)) from error
+        table = from_parquet(path, data, SCHEMA)
+        if table.num_rows != 1:
+            raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
+        [row] = table.select([*_KEY, "schema_version"]).to_pylist()
+        version = row.pop("schema_version")
+        if version > SCHEMA_VERSION:
+            raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
+        if layout.parse_record_path(path) != RecordKey(**row):
+            raise CorruptFile(path, "names another stop than its content")
+        return table
+
+    def accuracy(self, key: RecordKey) -> float | None:
+        """The test accuracy of a record; None if there is no readable one."""
+        try:
+            [row] = self.read(layout.record_path(key)).to_pylist()
+        except (CorruptFile, FileNotFoundError):
+            return None
+        return float(row["test_accuracy"])
+
+    def detail(self, key: RecordKey) -> dict[str, Any]:
+        """The layers and the learning curve that belong to a record. Raises CorruptFile."""
+        path = layout.detail_path(key)
+        try:
+            data = self._files.read(path)
+        except OSError as error:
+            raise CorruptFile(path, str(error)) from error
+        rows = from_parquet(path, data, DETAIL_SCHEMA).to_pylist()
+        if len(rows) != 1:
+            raise CorruptFile(path, f"has {len(rows)} rows instead of one")
+        return dict(rows[0])
+
+    def conflicts(self) -> list[str]:
+        """The file names of records that differ from the one published for their stop."""
+        return self._files.names(layout.CONFLICTS)
+
+    def consolidate(self) -> None:
+        """Write all records into one file, for quick reading. Safe at any time; the records themselves stay."""
+        table = self.read_all().table
+        keys = zip(*(table.column(name).to_pylist() for name in _KEY), strict=True)
+        files = [layout.record_file(RecordKey(*key)) for key in keys]
+        sizes = self._sizes()
+        table = table.append_column("file", pa.array(files, pa.string()))
+        table = table.append_column("size", pa.array([sizes.get(file) for file in files], pa.int64()))
+        crash_point("cache.before")
+        self._files.write(layout.RECORD_CACHE, to_parquet(table))
+        crash_point("cache.after")
+
+    def _cached(self) -> pa.Table:
+        """The consolidated records, with the name and the size (bytes) that each record's own file had then."""
+        schema = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("size", pa.int64()))
+        try:
+            return from_parquet(layout.RECORD_CACHE, self._files.read(layout.RECORD_CACHE), schema)
+        except (CorruptFile, OSError):
+            return schema.empty_table()  # missing or damaged: it is only a cache
+
+    def _sizes(self) -> dict[str, int]:
+        """Bytes of each record's file, by file name."""
+        sizes = self._files.sizes(layout.RESULTS).items()
+        keys = ((layout.parse_record_path(path), size) for path, size in sizes)
+        return {layout.record_file(key): size for key, size in keys if key is not None}
+
+    def _entries(self) -> Iterable[tuple[str, str]]:
+        """Path and kind of everything in the folder of the records."""
+        return ((f"{layout.RESULTS}/{name}", kind) for name, kind in self._files.kinds(layout.RESULTS).items())
+
+    def _not_files(self) -> dict[str, str]:
+        """Whatever has the name of a record but is a folder, a link or the like (path: reason)."""
+        return {
+            path: f"{path}: is a {kind}, not a file; {SET_ASIDE}"
+            for path, kind in self._entries()
+            if kind != "file" and layout.parse_record_path(path) is not None
+        }
+
+    def _ends_well(self, path: str) -> bool:
+        try:
+            return self._files.tail(path, len(_PARQUET_END)) == _PARQUET_END
+        except OSError:
+            return False
+
+    def _try_read(self, path: str) -> pa.Table | CorruptFile:
+        try:
+            return self.read(path)
+        except CorruptFile as error:
+            return error
+        except FileNotFoundError:
+            return CorruptFile(path, "was deleted while records were read")
+
+
+def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
+    return dict(zip(cache.column("file").to_pylist(), cache.column("size").to_pylist(), strict=True))
+
+
+def _map(function: Callable[[str], Any], paths: list[str]) -> Iterable[Any]:
+    """Apply a function to paths; in threads if there are many."""
+    if len(paths) < _MANY:
+        return map(function, paths)
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(function, paths))
