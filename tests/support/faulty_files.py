@@ -11,7 +11,7 @@ import time
 class FaultyFiles:
     """Passes everything on to `files`, but for the n-th call of one operation.
 
-    `how` it fails: `before` or `after` its effect, `partial` (half a file beside the place, then an error), `full` (a
+    `how` it fails: `before` or `after` its effect, `partial` (half a temporary file, then an error), `full` (a
     full disk: all calls from the n-th to the `until`-th), or `slow`.
     """
 
@@ -47,7 +47,7 @@ class FaultyFiles:
 
 class ReadOnlyFiles:
     """Reads what is in `files`; refuses everything else, as a read-only disk does (root may write where others may
-    not, so permissions are no test)."""
+    not, so permissions do not test this)."""
 
     def __init__(self, files):
         self.files = files

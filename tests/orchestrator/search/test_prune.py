@@ -1,4 +1,4 @@
-"""`prune` and `export-model` on a network that trains in milliseconds: the files, going on after an end, errors."""
+"""`prune` and `export-model` on a network that trains in milliseconds: the files, continuing after an end, errors."""
 
 from __future__ import annotations
 

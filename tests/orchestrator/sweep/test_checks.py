@@ -1,4 +1,4 @@
-"""Combinations that cannot be, each told from its neighbours that can."""
+"""Combinations that are refused, and similar ones that are accepted."""
 
 from __future__ import annotations
 

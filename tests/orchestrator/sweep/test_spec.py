@@ -200,7 +200,7 @@ version: 1
 name: Digits
 dataset: digits
 network: {name: resnet21}
-recipe: {duration: 20ep, batch_size: 100, optimiser: {name: SGD, lr: 0.1}}
+recipe: {duration: 20ep, batch_size: 100, optimizre: {name: SGD, lr: 0.1}}
 grid:
   technique: [lr_rewinding, reinitialization]
   density: 1.5
@@ -213,7 +213,7 @@ grid:
         ("f:2:7", "name"),
         ("f:4:17", "network.name"),
         ("f:5:9", "recipe"),
-        ("f:5:43", "recipe.optimiser"),
+        ("f:5:43", "recipe.optimizre"),
         ("f:7:29", "grid.technique[1]"),
         ("f:8:12", "grid.density"),
         ("f:9:3", "grid.iterative"),
@@ -321,8 +321,8 @@ def test_what_is_missing_is_named():
         ({"grid": grid(replicates=[-1])}, "grid.replicates[0]"),
         ({"grid": grid(replicates=[2**31])}, "grid.replicates[0]"),
         ({"grid": grid(replicates=True)}, "grid.replicates"),
-        ({"colour": "red"}, "colour"),
-        ({"recipe": recipe(colour="red")}, "recipe.colour"),
+        ({"color": "red"}, "color"),
+        ({"recipe": recipe(color="red")}, "recipe.color"),
     ],
 )
 def test_one_mistake_gives_one_problem(overrides, field):

@@ -58,7 +58,7 @@ def test_densities_are_the_published_ones(shapes, layers, level):
 
 def test_densities_are_those_of_the_studys_data_to_the_last_weight(shapes):
     if not REFERENCE.exists():
-        pytest.skip("the study's data are not beside this checkout")
+        pytest.skip("the study's data are not next to this checkout")
     table = parquet.read_table(REFERENCE, columns=["network", "structure", "density"])
     published = {tuple(row.values()) for row in table.to_pylist()}
     for layers in LAYERS:

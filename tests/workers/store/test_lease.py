@@ -91,7 +91,7 @@ def test_a_worker_stops_after_three_missed_renewals(files):
 def test_a_worker_stops_once_another_driver_holds_the_lease(files):
     _, clock, watch = watched(files)
     files.write(layout.LEASE, Owner.this_process().to_bytes())
-    assert not watch.orphaned  # looked at no more often than every third of a period
+    assert not watch.orphaned  # read no more often than every third of a period
     clock.now = 5
     assert watch.orphaned
 

@@ -1,4 +1,4 @@
-"""What is no file is never opened, and links are never followed."""
+"""Anything that is not a file is never opened, and links are never followed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def files(tmp_path):
 
 
 def put(files, path, what, elsewhere):
-    """Something that is no file."""
+    """Something that is not a file."""
     place = files.root / path
     place.parent.mkdir(parents=True, exist_ok=True)
     match what:
