@@ -1,4 +1,4 @@
-"""What every driver asks and tells: which trial may begin now, and what becomes of one that ended."""
+"""Which trial may start now, and what happens after one has ended: the same for every way to execute trials."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LONGEST_DELAY = 300.0
 
 
 class Dispatcher:
-    """Hands out jobs, tries failed ones again as often as `retries` allows, and stops where the sweep cannot continue.
+    """Hands out jobs, and tries failed ones again as often as `retries` allows (by outcome).
 
-    A trial that failed for good is noted in the store, and its descendants are blocked. Once all jobs are done, the
-    work is asked for more.
+    The failure of a trial that is not tried again is written to the store, and its descendants are blocked. Once all
+    jobs are done, the work is extended. `first_delay` is the time in seconds before the first retry of a trial.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Dispatcher:
         self._lease = lease
         self._retries = retries
         self._first_delay = first_delay
-        self._failures: dict[str, Counter[str]] = {}
-        self._noted = store.failures.trials_with_failed_attempts()
+        self._counts: dict[str, Counter[str]] = {}
+        self._with_failures = store.failures.trials_with_failed_attempts()
 
     @property
     def problem(self) -> StoreError | None:
@@ -67,86 +67,86 @@ class Dispatcher:
 
     @property
     def stopping(self) -> bool:
-        """Whether no more jobs are handed out, and those that run shall save their state and end."""
+        """Whether no more jobs are handed out, and running trials must save their state and end."""
         return self.interrupt.requested or self.problem is not None
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing (more) to hand out, now or later."""
+        """Whether there is nothing to hand out, now or later."""
         return self.stopping or self.agenda.exhausted
 
     def next(self) -> Job | None:
-        """A job that may begin now; None if there is none for now."""
+        """A job that may start now, or None."""
         if self.stopping or self._room.paused:
             return None
-        others = set(self.agenda.running)
+        running = set(self.agenda.running)
         job = self.agenda.next()
         if job is None:
             return None
         crash_point("dispatcher.next")
-        name = trial_id(job.trial)
-        if not self._room.fits(name, others):
-            self.agenda.give_back(name)
+        trial = trial_id(job.trial)
+        if not self._room.fits(trial, running):
+            self.agenda.give_back(trial)
             return None
-        self.progress.started(name)
+        self.progress.started(trial)
         return job
 
-    def reached(self, name: str, step: int) -> None:
+    def reached(self, trial: str, step: int) -> None:
         """A trial has published its stops up to a step."""
         crash_point("dispatcher.reached")
-        self.agenda.reach(name, step)
-        self.progress.reached(name, step)
+        self.agenda.reach(trial, step)
+        self.progress.reached(trial, step)
 
-    def ended(self, name: str, ending: Ending) -> None:
+    def ended(self, trial: str, ending: Ending) -> None:
         """An attempt at a trial has ended."""
         crash_point("dispatcher.ended")
         if ending.outcome == "done":
-            self.reached(name, self.agenda.jobs[name].last_step)
-            self.agenda.finish(name)
-            if name in self._noted:
-                self._store.failures.delete(name)
-            self.progress.finished(name)
+            self.reached(trial, self.agenda.jobs[trial].last_step)
+            self.agenda.finish(trial)
+            if trial in self._with_failures:
+                self._store.failures.delete(trial)
+            self.progress.finished(trial)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:
                 self._extend()
         elif ending.outcome == "interrupted":
-            self.agenda.give_back(name)
+            self.agenda.give_back(trial)
         elif ending.outcome == "disk_full":
-            self.agenda.give_back(name)
+            self.agenda.give_back(trial)
             self._room.full(ending.failure.reason if ending.failure else "")
         else:
             assert ending.failure is not None
-            self._failed(name, ending.failure)
+            self._failed(trial, ending.failure)
 
     def _extend(self) -> None:
         try:
             if self._work.extend():
                 self.progress.show_plan(self._work.plan)
-        except StoreError as error:  # Tune would take it for a fault of the trial
+        except StoreError as error:  # Tune would treat it as a failure of the trial
             self.stalled = error
         except OSError as error:
             self.stalled = StoreError(str(error), hint=CONTINUE)
 
-    def _failed(self, name: str, failure: Failure) -> None:
-        counts = self._failures.setdefault(name, Counter(self._store.failures.failed_attempts(name)))
+    def _failed(self, trial: str, failure: Failure) -> None:
+        counts = self._counts.setdefault(trial, Counter(self._store.failures.failed_attempts(trial)))
         count = counts[failure.outcome] = counts[failure.outcome] + 1
-        with contextlib.suppress(OSError):  # a full disk, say: then only this driver knows
-            self._store.failures.write_failed_attempts(name, counts)
-            self._noted.add(name)
+        with contextlib.suppress(OSError):  # for example a full disk: then only this driver knows the count
+            self._store.failures.write_failed_attempts(trial, counts)
+            self._with_failures.add(trial)
         failure = replace(failure, attempts=dict(counts))
         if count <= self._retries.get(failure.outcome, 0):
             delay = min(self._first_delay * 2 ** (count - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)
-            self.agenda.give_back(name, delay)
-            self.progress.retried(name, failure, delay)
+            self.agenda.give_back(trial, delay)
+            self.progress.retried(trial, failure, delay)
             return
-        failure = replace(failure, log=failure.log or latest(self._store.files, name))
+        failure = replace(failure, log=failure.log or latest(self._store.files, trial))
         crash_point("dispatcher.failed")
         try:
-            self._store.failures.write(name, failure)
-        except OSError as error:  # not noted, so that the next run finds out again
-            self.agenda.give_back(name)
+            self._store.failures.write(trial, failure)
+        except OSError as error:  # the next run tries the trial again
+            self.agenda.give_back(trial)
             self._room.full(str(error))
             return
         crash_point("dispatcher.noted")
-        self.agenda.fail(name)
-        self.progress.failed(name, failure)
+        self.agenda.fail(trial)
+        self.progress.failed(trial, failure)

@@ -21,13 +21,13 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) 
             dispatcher.progress.tick()
             continue
         attempt = Attempt(job, store, device, bounds)
-        dispatcher.ended(attempt.name, _execute(attempt, dispatcher))
+        dispatcher.ended(attempt.trial, _execute(attempt, dispatcher))
 
 
 def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Ending:
     while (ending := attempt.advance(seconds=0)) is None:
         assert attempt.step is not None
-        dispatcher.reached(attempt.name, attempt.step)
+        dispatcher.reached(attempt.trial, attempt.step)
         if dispatcher.stopping:
             attempt.close()
             return Ending("interrupted", attempt.step)

@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live display on a terminal, plain lines elsewhere. All on stderr."""
+"""What people see while a sweep runs, on stderr: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REDRAW_SECONDS = 0.25
 
 
 class Progress:
-    """Counts cells and steps as jobs report them, and shows them. Methods take trial ids."""
+    """Counts the cells and steps that trials report, and shows them. `slots` trials can run at once."""
 
     def __init__(self, plan: Plan, store: Store, agenda: Agenda, *, slots: int, quiet: bool = False) -> None:
         self._store = store
@@ -40,15 +40,15 @@ class Progress:
         self._live = self._live_display() if self._console.is_terminal and not quiet else None
 
     def show_plan(self, plan: Plan) -> None:
-        """Count the cells of a plan, and the jobs of the agenda that are left of it."""
+        """Count the cells of a plan, and the jobs on the agenda that are left."""
         self._cells: dict[str, list[Cell]] = defaultdict(list)
         for cell in plan.cells:
             self._cells[cell.stop.trial].append(cell)
         self.total = len(plan.cells)
-        jobs = {name: job for name, job in self._agenda.jobs.items() if name not in self._agenda.done}
-        left = {(name, step) for name, job in jobs.items() for step in job.records}
+        jobs = {trial: job for trial, job in self._agenda.jobs.items() if trial not in self._agenda.done}
+        left = {(trial, step) for trial, job in jobs.items() for step in job.records}
         self.done = sum((cell.stop.trial, cell.stop.step) not in left for cell in plan.cells)
-        self._steps_left = {name: job.last_step for name, job in jobs.items()}
+        self._steps_left = {trial: job.last_step for trial, job in jobs.items()}
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -61,52 +61,52 @@ class Progress:
         if self._live:
             self._live.stop()
 
-    def started(self, name: str) -> None:
+    def started(self, trial: str) -> None:
         self._show()
 
-    def reached(self, name: str, step: int) -> None:
-        """A trial has trained up to a step, and published its stops up to there."""
-        before = self._reached.get(name)
-        self._reached[name] = step
-        job = self._agenda.jobs[name]
-        if before is not None:  # the first report says where it went on from, not what it trained
+    def reached(self, trial: str, step: int) -> None:
+        """A trial has trained up to a step and published its stops up to there."""
+        before = self._reached.get(trial)
+        self._reached[trial] = step
+        job = self._agenda.jobs[trial]
+        if before is not None:  # the first report gives the step that the trial continued from
             self._steps_trained += max(0, step - before)
-        self._steps_left[name] = max(0, job.last_step - step)
-        for cell in self._cells[name]:
+        self._steps_left[trial] = max(0, job.last_step - step)
+        for cell in self._cells[trial]:
             if cell.stop.step in job.records and (before or -1) < cell.stop.step <= step:
                 self.done += 1
                 self._latest = cell
         self._show()
 
-    def finished(self, name: str) -> None:
-        self._steps_left[name] = 0
+    def finished(self, trial: str) -> None:
+        self._steps_left[trial] = 0
         self._show()
 
-    def failed(self, name: str, failure: Failure) -> None:
-        self._steps_left[name] = 0
-        cells = self._cells[name]
+    def failed(self, trial: str, failure: Failure) -> None:
+        self._steps_left[trial] = 0
+        cells = self._cells[trial]
         what = in_words(cells[0].row()) if cells else "dense network"
-        self.say(f"✘ {name}  {what}: {failure.outcome}: {failure.first_line}")
+        self.say(f"✘ {trial}  {what}: {failure.outcome}: {failure.first_line}")
 
-    def retried(self, name: str, failure: Failure, delay: float) -> None:
-        """A trial will begin again, from its last saved state, after a delay in seconds."""
-        self.say(f"↻ {name}  {failure.outcome}: {failure.first_line}; again in {duration(delay)}")
+    def retried(self, trial: str, failure: Failure, delay: float) -> None:
+        """A trial will run again, from its last saved state, after a delay in seconds."""
+        self.say(f"↻ {trial}  {failure.outcome}: {failure.first_line}; trying again in {duration(delay)}")
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if not self._quiet:
             self.warn(message)
 
     def warn(self, message: str) -> None:
-        """A line that stays, and is shown to those who want it quiet too: nothing goes on for now."""
+        """Print a line that stays, even if the progress is quiet: the sweep is paused."""
         self._console.print(message, markup=False, soft_wrap=True)
 
     def tick(self) -> None:
-        """To be called now and then."""
+        """Redraw; call this often."""
         self._show()
 
     def seconds_left(self) -> float | None:
-        """Time left at the speed so far; None until there is one."""
+        """Seconds left at the speed so far; None before anything was trained."""
         elapsed = time.monotonic() - self._begun
         if self._steps_trained == 0:
             return None
@@ -129,7 +129,7 @@ class Progress:
 
     def _status(self) -> str:
         agenda = self._agenda
-        running = min(len(agenda.running), self._slots)  # Tune also holds trials that wait for a slot
+        running = min(len(agenda.running), self._slots)  # Tune also counts trials that wait for a slot
         parts = [f"{running} running", f"{agenda.waiting + len(agenda.running) - running} waiting"]
         if agenda.failed:
             parts.append(f"{len(agenda.failed)} failed")
@@ -141,7 +141,7 @@ class Progress:
         return " · ".join(parts)
 
     def _result(self) -> str:
-        """The latest result, read from its record."""
+        """The latest result, from its record; empty before the first."""
         cell = self._latest
         if cell is None:
             return ""

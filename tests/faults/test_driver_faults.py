@@ -188,7 +188,7 @@ def actor(store, job=None):
     """A worker's actor as Tune makes it, here in this process."""
     import json
 
-    from orchestrator.driver.ray_tune import TrialActor
+    from orchestrator.driver.ray_actor import TrialActor
     from workers.trial import job_to_json
 
     made = object.__new__(TrialActor)
@@ -216,9 +216,9 @@ def test_fault_09_a_worker_told_to_end_saves_its_state_and_that_is_no_failure(tm
 
 
 def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(tmp_path, monkeypatch):
-    from orchestrator.driver import ray_tune
+    from orchestrator.driver import ray_actor
 
-    monkeypatch.setattr(ray_tune, "_STEP_SECONDS", 0)
+    monkeypatch.setattr(ray_actor, "_STEP_SECONDS", 0)
     store = Store(tmp_path / "store", create=True)
     worker = actor(store)
     reached = worker.step()["reached"]
@@ -254,7 +254,7 @@ def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_pa
     begun = time.monotonic()
     ending = orphan.advance(seconds=30)
     assert ending.outcome == "interrupted"
-    assert "the driver is gone" in read_log(store, orphan.name)
+    assert "the driver is gone" in read_log(store, orphan.trial)
     assert time.monotonic() - begun < 10
     assert saved_steps(store, tiny_job())[-1] == ending.step
 

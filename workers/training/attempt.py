@@ -64,13 +64,13 @@ class Attempt:
     def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds) -> None:
         from workers.training.run import run  # brings in torch, which a driver can do without
 
-        self.name = trial_id(job.trial)
+        self.trial = trial_id(job.trial)
         self.step: int | None = None
         self._job = job
         self._bounds = bounds
         self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
-        self._log = AttemptLog(store.files, self.name)
+        self._log = AttemptLog(store.files, self.trial)
         self._begun = time.monotonic()
         self._interrupted: str | None = None
         self._ended = False

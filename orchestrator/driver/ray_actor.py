@@ -1,0 +1,83 @@
+"""The worker's side of Ray Tune: an actor that runs one trial after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from ray import tune
+
+from workers.own_modules import add_import_folder
+from workers.store import Store
+from workers.training.attempt import Attempt, Bounds, Ending
+from workers.training.device import Device
+from workers.trial import job_from_json
+
+_STEP_SECONDS = 2.0  # one report to the driver at most this often
+
+
+class Unfit(Exception):
+    """Raised in a worker to report how an attempt ended and to make Tune replace the process."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending)
+        self.ending = ending
+
+
+class TrialActor(tune.Trainable):
+    """A worker process: one trial after the other, each in chunks of about two seconds."""
+
+    def setup(self, config: dict[str, Any], location: str, device: Device, bounds: Bounds, folder: str) -> None:
+        add_import_folder(folder)  # the user's code is in the folder where the driver was started
+        os.environ["PYTHONSAFEPATH"] = "1"  # also in processes that decode images, installed packages come first
+        self._store = Store(location)
+        self._device = device
+        self._bounds = bounds
+        self._stepping = self._terminated = False
+        self._begin(config)
+        signal.signal(signal.SIGTERM, self._terminate)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._attempt.close()
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        job = job_from_json(json.loads(config["job"]))
+        self._attempt = Attempt(job, self._store, self._device, self._bounds)
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        """Handle SIGTERM: the node is drained, or the driver is gone."""
+        self._terminated = True
+        self._attempt.interrupt("the worker was told to stop (SIGTERM)")
+        if not self._stepping:
+            self._attempt.close()
+            sys.exit(128 + number)
+
+    def step(self) -> dict[str, Any]:
+        self._stepping = True
+        try:
+            with self._attempt.ended_if_hung():
+                ending = self._attempt.advance(_STEP_SECONDS)
+        finally:
+            self._stepping = False
+        reached = self._attempt.step
+        if self._terminated or (ending and ending.outcome == "out_of_memory"):  # the process would keep the memory
+            self._attempt.close()
+            raise Unfit(ending or Ending("interrupted", reached))
+        if ending is None:
+            return {"done": False, "reached": reached}
+        return {"done": True, "reached": reached, "ending": json.dumps(ending.to_json())}
+
+    def cleanup(self) -> None:
+        self._attempt.close()  # saves the state of a trial that was stopped
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Do nothing: trials keep their states in the store."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Do nothing: see `save_checkpoint`."""
