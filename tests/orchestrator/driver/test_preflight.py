@@ -85,7 +85,7 @@ def test_data_that_nobody_has_loaded_are_looked_at(tmp_path):
     cifar = replace(task("cifar10").dataset, arguments={"root": str(tmp_path)}, fingerprint="md5:x")
     problem = data_problem([cifar], str(tmp_path))
     assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem.message
-    assert problem.hint.startswith("name the folder")
+    assert problem.hint.startswith("set `root` to the folder that has it")
     plan = SimpleNamespace(spec=SimpleNamespace(resources=SimpleNamespace(gpus=Fraction(0))))
     with pytest.raises(InputError) as error:
         check_this_machine(plan, [cifar], str(tmp_path))

@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.driver.work import Work
 from tests.support.jobs import jobs
+from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.store import Store
 
 
 class Part:
@@ -79,10 +79,10 @@ def test_plans_of_which_nothing_is_missing_are_passed_over(store):
     ],
 )
 def test_failed_trials_run_again_if_asked_for(store, outcome, retry, again):
-    store.write_failure("a", Failure(outcome=outcome, reason="because"))
+    store.failures.write("a", Failure(outcome=outcome, reason="because"))
     plans = Plans(Part(a=((5,),)), Part())
     work = Work(plans, store, retry)
     assert (work.agenda.next() is not None) == again
-    assert (store.failure("a") is None) == again
+    assert (store.failures.read("a") is None) == again
     assert work.agenda.failed == (set() if again else {"a"})
     assert plans.pulled == 1  # also after a failure
