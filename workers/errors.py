@@ -54,6 +54,10 @@ class PrunesweepError(Exception):
     def __str__(self) -> str:
         return with_hint(self.message, self.hint)
 
+    def reports(self) -> list[str]:
+        """The texts to print, one for each mistake."""
+        return [str(self)]
+
     def __reduce__(self) -> tuple[Callable[..., PrunesweepError], tuple[Any, ...]]:
         """Pickle whatever the constructor of a subclass takes: errors cross from workers to the driver."""
         return _restore, (type(self), self.args, self.__dict__)

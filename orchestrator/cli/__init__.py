@@ -49,6 +49,6 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    text = str(error)
-    print(text if text.startswith("error:") else f"error: {text}", file=sys.stderr)
+    reports = error.reports() if isinstance(error, PrunesweepError) else [str(error)]
+    print("\n\n".join(f"error: {report}" for report in reports), file=sys.stderr)
     sys.exit(code)

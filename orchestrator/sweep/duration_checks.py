@@ -63,8 +63,8 @@ def check_budget(path: KeyPath, value: object, training: TrainingLength, recipe:
     """A budget must not be longer than the dense training."""
     budget = parsed(value)
     if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
-        length = f"`{training.duration}`, the dense training of recipe `{recipe}`"
-        yield Problem(path, f"is longer than {length}", "use at most `100%`")
+        message = f"is longer than the dense training of recipe `{recipe}`, `{training.duration}`"
+        yield Problem(path, message, "use at most `100%`")
 
 
 def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Problem]:
@@ -122,7 +122,7 @@ def _check_moments(path: KeyPath, schedule: dict[str, Any], training: TrainingLe
         shares = training.shares(boundary)
         pairs = list(zip(shares, begin, strict=False))
         if any(share >= 1 for share in shares):
-            yield Problem(here, "must be before the end of the training", f"move it forward: {lasts}")
+            yield Problem(here, "must be before the end of the training", f"use an earlier boundary: {lasts}")
         elif any(share < before or (share == before and index) for share, before in pairs):
             yield Problem(
                 here, "must be after the warm-up and earlier boundaries", "list boundaries in increasing order"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from workers.errors import InputError, PrunesweepError
+from workers.errors import InputError, PrunesweepError, hint_line
 
 KeyPath = tuple[str | int, ...]
 """The keys and list positions that lead to a value."""
@@ -59,19 +59,19 @@ class LocatedProblem:
         parts = [self.where] if self.where != self.field else []
         parts += [f"`{self.field}`"] if self.field else []
         parts += [self.message] if self.value is None else [self.message, self.value]
-        lines = ["error: " + ": ".join(parts), self.excerpt, f"hint: {self.hint}"]
-        return "\n".join(line for line in lines if line not in ("", "hint: "))
+        lines = [": ".join(parts), self.excerpt, hint_line(self.hint) if self.hint else ""]
+        return "\n".join(line for line in lines if line)
 
 
 class SpecError(InputError):
-    """A sweep file has mistakes: all of them, in the order of the file, in `problems`.
-
-    The message is one block for each problem, with its own `error:` and `hint:`.
-    """
+    """A sweep file has mistakes: all of them, in the order of the file, in `problems`."""
 
     def __init__(self, problems: Iterable[LocatedProblem]) -> None:
         self.problems = list(problems)
-        super().__init__("\n\n".join(str(problem) for problem in self.problems))
+        super().__init__("\n\n".join(self.reports()))
+
+    def reports(self) -> list[str]:
+        return [str(problem) for problem in self.problems]
 
 
 def dotted(path: KeyPath) -> str:

@@ -36,7 +36,7 @@ FORMAT_VERSION = 1
 def _version(value: object) -> int:
     if value is not True and value == FORMAT_VERSION:
         return FORMAT_VERSION
-    raise refuse(f"must be {FORMAT_VERSION}", "`version` is that of the file format, not of your sweep")
+    raise refuse(f"must be {FORMAT_VERSION}", f"write `version: {FORMAT_VERSION}`, the version of the file format")
 
 
 class SweepSpec(FixedKeys):
@@ -117,7 +117,7 @@ def load_spec(path: str | os.PathLike[str], grid: dict[str, Any] | None = None) 
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = "check the path; `prunesweep init` writes a sweep file to start from"
+        hint = "check the path, or start from a sweep file that `prunesweep init` writes"
         raise InputError(f"cannot read `{os.fspath(path)}`: {reason}", hint=hint) from None
     return _build(read_yaml(content, os.fspath(path)), grid)
 
@@ -140,11 +140,11 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
 def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
     data = document.data
     if not isinstance(data, dict):
-        hint = "`prunesweep init` writes a sweep file to start from"
+        hint = "start from a sweep file that `prunesweep init` writes"
         raise SpecError(document.locate([Problem((), "must be a mapping of `key: value` pairs", hint)]))
     version = data.get("version")
     if isinstance(version, int) and version > FORMAT_VERSION:
-        hint = f"upgrade prunesweep; this one reads version {FORMAT_VERSION}"
+        hint = f"upgrade prunesweep, which reads version {FORMAT_VERSION} here"
         raise SpecError(document.locate([Problem(("version",), "needs a newer prunesweep", hint)]))
     if grid is not None:
         data = {"grid": grid} | data

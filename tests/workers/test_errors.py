@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from orchestrator.sweep.problems import Problem, SpecError
+from orchestrator.sweep.problems import LocatedProblem, SpecError
 from workers.errors import BadInput, CorruptFile, Diverged, InputError, NewerFile, PrunesweepError
 
 
@@ -25,7 +25,7 @@ def test_the_hint_follows_the_message() -> None:
         CorruptFile("results/x.parquet", "is damaged"),
         NewerFile("results/x.parquet", "has version 9"),
         Diverged("the loss is not finite", 7),
-        SpecError([Problem("a.yaml:1:1", "store", "1", "must be text", "write it in quotes")]),
+        SpecError([LocatedProblem("a.yaml:1:1", "store", "1", "must be text", "write it in quotes")]),
     ],
     ids=lambda error: type(error).__name__,
 )

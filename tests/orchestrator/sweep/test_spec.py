@@ -187,7 +187,7 @@ def test_a_mistake_is_shown_where_it_is():
     with pytest.raises(SpecError) as caught:
         parse_spec(text, "a.yaml")
     assert str(caught.value) == (
-        "error: a.yaml:33:19: `grid[0].compression[0]`: a compression ratio must be at least 1: 0.5\n"
+        "a.yaml:33:19: `grid[0].compression[0]`: a compression ratio must be at least 1: 0.5\n"
         '  33 |     compression: [0.5, 9.31, "0.8^-5"]\n'
         "     |                   ^^^\n"
         "hint: write `density: 0.5` to keep that share of the weights"
@@ -221,16 +221,14 @@ grid:
         ("f:10:18", "grid.budget[1]"),
     ]
     assert caught.value.problems[3].hint.startswith("did you mean `optimizer`?")
-    assert str(caught.value).count("error: f:") == 9
+    assert len(caught.value.reports()) == 9
     assert str(caught.value).count("\nhint: ") == 9
 
 
 def test_without_a_file_mistakes_are_shown_by_path():
     (problem,) = problems_of(sweep(grid=[grid(compression=[4, 0.5])]))
     assert problem.where == problem.field == "grid[0].compression[1]"
-    assert str(problem).startswith(
-        "error: `grid[0].compression[1]`: a compression ratio must be at least 1: 0.5\nhint: "
-    )
+    assert str(problem).startswith("`grid[0].compression[1]`: a compression ratio must be at least 1: 0.5\nhint: ")
 
 
 def test_a_newer_version_is_the_only_problem():
