@@ -1,4 +1,4 @@
-"""Networks, one module a family, and which of their weights are prunable. This module lists those known by name.
+"""Networks, one module per family, and which of their weights are prunable. This module lists their names.
 
 Importing this module imports no torch. The room imports no store and no training code.
 
@@ -36,13 +36,13 @@ NETWORKS = {
     "resnet8": _cifar_resnet(8, ": small, for demos"),
     "cifar_resnet": Entry(
         factory="workers.models.cifar_resnet:cifar_resnet",
-        summary="CIFAR ResNet of any depth 6n+2 and width (of the first stage)",
+        summary="CIFAR ResNet of any depth 6n+2 and any width (of the first stage)",
         arguments={"depth": int, "width": int},
         required=("depth",),
     ),
     "vgg16": Entry(
         factory="workers.models.vgg:vgg16",
-        summary="VGG-16 for images of 32×32 pixels and more, one linear layer, 14,715,584 prunable weights",
+        summary="VGG-16 with one linear layer, for images of at least 32×32 pixels, 14,715,584 prunable weights",
     ),
     "resnet34": _imagenet_resnet(34, "21,783,744"),
     "resnet50": _imagenet_resnet(50, "25,502,912"),
@@ -54,14 +54,14 @@ NETWORKS = {
     ),
     "torchvision": Entry(
         factory="workers.models.torchvision_classifier:torchvision_classifier",
-        summary="any image classifier of torchvision by the name of its `model`, with the arguments of that",
+        summary="any image classifier of torchvision: its name as `model`, and its arguments",
         arguments={"model": str},
         required=("model",),
         open=True,
     ),
     "mlp": Entry(
         factory="workers.models.mlp:mlp",
-        summary="Fully connected: LeNet-300-100 unless `hidden` says otherwise",
+        summary="fully connected; LeNet-300-100 unless `hidden` is given",
         arguments={"hidden": list, "dropout": (int, float), "batch_norm": bool},
     ),
 }

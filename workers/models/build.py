@@ -1,4 +1,4 @@
-"""Networks, built from their settings, and which of their weights may be pruned."""
+"""Networks built from their settings, and which of their weights may be pruned."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from workers.trial import Network, Recipe
 
 
 def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, stage: str) -> nn.Module:
-    """The network of a trial as it is before its first step, on the CPU, in training mode.
+    """The network of a trial before its first step, on the CPU, in training mode.
 
-    The initial weights are a pure function of (replicate, stage); torch's own generator is left as it was. The
-    recipe's BatchNorm momentum, if it has one, is given to every BatchNorm. Raises InputError for an unknown name or
+    The initial weights are a pure function of (replicate, stage); torch's default generator is not changed. The
+    recipe's BatchNorm momentum, if it has one, is set in every BatchNorm. Raises InputError for an unknown name or
     impossible arguments, BadInput if the network does not map such images to logits (N, classes).
     """
     entry = lookup(NETWORKS, network.name, "network")
@@ -47,9 +47,9 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
 def prunable(network: nn.Module, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> dict[str, nn.Parameter]:
     """The weights that pruning may remove, by parameter name, in the order in which the network registers them.
 
-    These are the weights of convolutions (transposed ones too), linear layers and attention projections, tied ones
+    These are the weights of convolutions (also transposed ones), linear layers and attention projections, tied ones
     once; never biases or BatchNorm. Patterns (fnmatch) of parameter names change that: `include` adds parameters,
-    `exclude` leaves some out. Raises InputError for a pattern that matches nothing, and if nothing is left.
+    `exclude` removes some. Raises InputError for a pattern that matches nothing, and if no weight remains.
     """
     parameters = dict(network.named_parameters())  # tied ones once
     by_rule = {id(weight) for module in network.modules() for weight in _weights(module)}
@@ -63,18 +63,18 @@ def prunable(network: nn.Module, exclude: Sequence[str] = (), include: Sequence[
                 raise InputError(
                     f"`{field}` pattern `{pattern}` matches no {what}", hint=f"they are {', '.join(names)}"
                 )
-    kept = {name: weight for name, weight in candidates.items() if not _matches(name, exclude)}
-    if not kept:
-        why = "`exclude` leaves out every one" if candidates else "it has no convolution and no linear layer"
-        raise InputError(f"the network has no prunable weights: {why}", hint="`include` names parameters to prune")
-    return kept
+    weights = {name: weight for name, weight in candidates.items() if not _matches(name, exclude)}
+    if not weights:
+        reason = "`exclude` matches all of them" if candidates else "it has no convolution and no linear layer"
+        raise InputError(f"the network has no prunable weights: {reason}", hint="`include` adds parameters to prune")
+    return weights
 
 
 def _weights(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a layer that are pruned by default, those of its own submodules excluded."""
+    """The weights of a module that are pruned by default, without those of its submodules."""
     if isinstance(module, _ConvNd | nn.Linear):
         return [cast(nn.Parameter, module.weight)]
-    if isinstance(module, nn.MultiheadAttention):  # its output projection is a linear layer
+    if isinstance(module, nn.MultiheadAttention):  # its output projection is a submodule
         projections = (module.in_proj_weight, module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
         return [weight for weight in projections if weight is not None]
     return []
@@ -85,7 +85,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:
-    """In both modes, because some networks return more than logits while they train."""
+    """Check both modes, since some networks return more than logits in training."""
     with inference(network):
         _check_logits(name, network, facts, "in evaluation mode")
     copied = copy.deepcopy(network)  # training changes buffers
@@ -95,20 +95,19 @@ def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:
 
 def _check_logits(name: str, network: nn.Module, facts: ImageFacts, mode: str) -> None:
     shape = (2, *facts.input_shape)
-    wanted = (2, facts.classes)
+    expected = (2, facts.classes)
     try:
         outputs = network(torch.zeros(shape))
-    except Exception as error:  # a network of the user's own may raise anything
+    except Exception as error:  # the user's network may raise anything
         raise BadInput(f"network `{name}` cannot take a batch of shape {shape} {mode}: {error}") from error
     if not isinstance(outputs, Tensor):
         raise BadInput(
-            f"network `{name}` maps a batch of shape {shape} to {type(outputs).__name__} {mode}, not to one tensor of "
-            "logits",
-            hint="it must return nothing beside them; some classifiers of torchvision take "
-            "`aux_logits: false` for that",
+            f"network `{name}` must map a batch of shape {shape} to one tensor of logits {mode}, not to "
+            f"{type(outputs).__name__}",
+            hint="return logits only; some classifiers of torchvision need `aux_logits: false` for that",
         )
-    if not outputs.is_floating_point() or outputs.shape != wanted:
+    if not outputs.is_floating_point() or outputs.shape != expected:
         raise BadInput(
-            f"network `{name}` maps a batch of shape {shape} to {outputs.dtype} of shape {tuple(outputs.shape)} "
-            f"{mode}, not to float logits of shape {wanted}"
+            f"network `{name}` must map a batch of shape {shape} to float logits of shape {expected} {mode}, not to "
+            f"{outputs.dtype} of shape {tuple(outputs.shape)}"
         )

@@ -42,10 +42,10 @@ class CifarResNet(nn.Module):
         for stage in range(3):
             channels_out = width * 2**stage
             stride = 1 if stage == 0 else 2
-            # the first block of every stage projects, also where the shape stays (stage 0)
+            # the first block of every stage projects, even if the shape stays the same (stage 0)
             first = Block(channels_in, channels_out, stride, project=True)
-            others = [Block(channels_out, channels_out, 1, project=False) for _ in range(blocks - 1)]
-            stages.append(nn.Sequential(first, *others))
+            rest = [Block(channels_out, channels_out, 1, project=False) for _ in range(blocks - 1)]
+            stages.append(nn.Sequential(first, *rest))
             channels_in = channels_out
         self.stages = nn.Sequential(*stages)
         self.classifier = nn.Linear(channels_in, classes)
@@ -58,13 +58,15 @@ class CifarResNet(nn.Module):
 def cifar_resnet(*, depth: int, width: int = 16, input_shape: tuple[int, int, int], classes: int) -> CifarResNet:
     """A post-activation ResNet of depth 6n+2 (Renda et al. 2020 and its code; He et al. 2016, section 4.2).
 
-    It departs from He et al. in a 1×1 projection shortcut in the first block of every stage, BatchNorm momentum
-    0.003, and convolutions initialized by LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 of the
-    underlying normal's). Raises InputError for another depth or a width below 1.
+    It differs from He et al. in three ways: a 1×1 projection shortcut in the first block of every stage, BatchNorm
+    momentum 0.003, and convolutions initialized from LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2
+    standard deviations of the underlying normal). Raises InputError for another depth or a width below 1.
     """
     if depth < 8 or depth % 6 != 2:
         near = max(1, round((depth - 2) / 6)) * 6 + 2
-        raise InputError(f"`depth` of a CIFAR ResNet must be 6n+2, not {depth}", hint=f"the nearest one is {near}")
+        raise InputError(
+            f"`depth` of a CIFAR ResNet must be 6n+2, not {depth}", hint=f"the nearest such depth is {near}"
+        )
     if width < 1:
         raise InputError(f"`width` of a CIFAR ResNet must be at least 1, not {width}")
     network = CifarResNet((depth - 2) // 6, width, input_shape[0], classes)

@@ -77,26 +77,28 @@ class ImageNetResNet(nn.Module):
         for stage, blocks in enumerate(BLOCKS):
             width = 64 * 2**stage
             channels_out = width * block.expansion
-            # the first block of every stage projects, also where the shape stays (stage 0 of ResNet-34)
+            # the first block of every stage projects, even if the shape stays the same (stage 0 of ResNet-34)
             first = block(channels_in, width, 1 if stage == 0 else 2, project=True)
-            others = [block(channels_out, width, 1, project=False) for _ in range(blocks - 1)]
-            stages.append(nn.Sequential(first, *others))
+            rest = [block(channels_out, width, 1, project=False) for _ in range(blocks - 1)]
+            stages.append(nn.Sequential(first, *rest))
             channels_in = channels_out
         self.stages = nn.Sequential(*stages)
         self.classifier = nn.Linear(channels_in, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.stem(x))
-        x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)  # TensorFlow's SAME for even sizes, such as ImageNet's
+        x = F.max_pool2d(
+            x, 3, stride=2, ceil_mode=True
+        )  # as TensorFlow's SAME for even sizes, which those of ImageNet are
         return self.classifier(self.stages(x).mean(dim=(2, 3)))
 
 
 def imagenet_resnet(*, depth: int, input_shape: tuple[int, int, int], classes: int) -> ImageNetResNet:
     """ResNet-34 or -50, version 1.5 (Renda et al. 2020, from its code; He et al. 2016, table 1).
 
-    The first block of every stage projects its shortcut; the scale of the last BatchNorm of each block begins at 0;
-    convolutions are initialized by LeCun's truncated normal. 21,783,744 and 25,502,912 prunable weights for 1,000
-    classes. Raises InputError for another depth.
+    The first block of every stage projects its shortcut, the scale of the last BatchNorm of each block starts at 0,
+    and convolutions are initialized from LeCun's truncated normal. With 1,000 classes they have 21,783,744 and
+    25,502,912 prunable weights. Raises InputError for another depth.
     """
     blocks: dict[int, type[BasicBlock] | type[Bottleneck]] = {34: BasicBlock, 50: Bottleneck}
     if depth not in blocks:

@@ -1,4 +1,4 @@
-"""Layers and initialization that the networks of the rewinding study share."""
+"""Layers and initialization shared by the networks of the rewinding study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRUNCATED_STD = 0.87962566  # standard deviation of a unit normal cut at ±2
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution without bias that keeps the size of an image, divided by its stride."""
+    """A convolution without bias; the output has the size of the image divided by the stride."""
     return nn.Conv2d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 
@@ -33,8 +33,8 @@ def conv_norm(channels_in: int, channels_out: int, kernel: int, stride: int, mom
 def initialize(network: nn.Module, classifier: nn.Linear) -> None:
     """Draw the weights as the study does (Renda et al. 2020, from its code).
 
-    Convolutions from LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 of the underlying normal's),
-    the classifier's weights from N(0, 0.01²), its biases 0.
+    Convolutions are drawn from LeCun's truncated normal (standard deviation 1/√fan-in, cut at ±2 standard deviations
+    of the underlying normal), the classifier's weights from N(0, 0.01²); its biases are 0.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

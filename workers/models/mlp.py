@@ -40,7 +40,7 @@ def mlp(
 ) -> MLP:
     """A fully connected network; LeNet-300-100 by default (Frankle & Carbin 2019, section 2: Glorot's normal, bias 0).
 
-    Raises InputError for a hidden layer below one unit and a dropout outside [0, 1).
+    Raises InputError for a hidden layer of less than one unit, and for a dropout outside [0, 1).
     """
     for units in hidden:
         if not isinstance(units, int) or units < 1:

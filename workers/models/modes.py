@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def inference(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients; afterwards every module is back in the mode that it was in."""
+    """Evaluation mode without gradients; at the end, every module returns to the mode it was in."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:

@@ -12,7 +12,7 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 class VGG(nn.Module):
-    """Convolutions, each normalized and rectified, in stages that halve the image; then one linear layer.
+    """Normalized and rectified convolutions in stages that halve the image, then one linear layer.
 
     Maps float (N, channels, H, W), H and W at least 32 pixels, to logits (N, classes).
     """
@@ -36,7 +36,7 @@ class VGG(nn.Module):
 def vgg16(*, input_shape: tuple[int, int, int], classes: int) -> VGG:
     """VGG-16 with BatchNorm and a single linear layer instead of three (Renda et al. 2020, from its code: `16_nofc`).
 
-    14,715,584 prunable weights for 10 classes. Initialized like the study's ResNets.
+    It has 14,715,584 prunable weights with 10 classes, and is initialized like the study's ResNets.
     """
     network = VGG(input_shape[0], classes)
     initialize(network, network.classifier)

@@ -1,4 +1,4 @@
-"""How much a pruning has taken away, and so at what rate to begin again."""
+"""How much of a network pruning has removed, and so at which learning rate retraining starts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from workers.pruning.distributions import Masks, Tensors
 
 
 def rate_factor(weights: Tensors, before: Tensors, after: Masks, lowest: float) -> float:
-    """The share of the highest rate at which ALLR begins: r / √s, between `lowest` and 1.
+    """The fraction of the highest rate at which ALLR starts: r / √s, between `lowest` and 1.
 
-    r is how much of their norm the prunable weights have lost (the removed ones' norm over all of them's), s how many
-    of the weights that were alive `before` (empty: all) are not `after`. `lowest` is retraining over dense training.
+    r is the norm of the removed weights over the norm of all prunable ones, s the fraction removed of the weights that
+    were alive `before` (empty: all). `lowest` is the length of retraining over that of the dense training.
     Zimmer, Spiegel, Pokutta 2023, *How I learned to stop worrying and love retraining*, section 3.1.
     """
     alive = {name: before[name].cpu() if before else after[name].new_ones(after[name].shape) for name in weights}

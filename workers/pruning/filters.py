@@ -1,7 +1,7 @@
-"""How many filters of each layer structured pruning removes, and what that leaves: rules of the paper. No torch.
+"""How many filters structured pruning removes from each layer, by the rules of the paper. Imports no torch.
 
-Renda et al. 2020, section 3 and its code, after Li et al. 2017, *Pruning filters for efficient convnets*: one-shot,
-at levels 1, 2, ...; variant A prunes little, B much. Reproduces the densities of the study's data to the last weight.
+Renda et al. 2020, section 3 and its code, after Li et al. 2017, *Pruning filters for efficient convnets*: one-shot, at
+levels 1, 2, ...; variant A prunes little, B much. The densities equal those of the study's data to the last weight.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ Shapes = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterRule:
-    """For a network of so many spatial convolutions (1×1 ones do not count), the share of filters that a level takes
-    from some of them, counted from 1. They are all first convolutions of residual blocks of two.
+    """The fraction of filters that a level removes from some convolutions of a network.
 
-    `projection_share` is how much of a projection's input channels the study's density counts as removed.
+    `convolutions` is how many spatial ones the network has (1×1 ones do not count); `rates` has the fraction by their
+    number, from 1. All of these are the first convolutions of residual blocks of two. `projection_share` is the
+    fraction of a projection's input channels that the study's density counts as removed.
     """
 
     convolutions: int
@@ -59,19 +60,19 @@ LAYERS = {
 
 
 def removed_filters(shapes: Shapes, layers: str, level: int) -> dict[str, int]:
-    """How many filters a level of a rule (a name in `LAYERS`) removes, by the names of the convolutions it takes
-    them from. `shapes` are those of all prunable weights, in the network's order.
+    """How many filters a level of a rule (a name in `LAYERS`) removes, by the names of the convolutions.
 
-    Of n filters n · (1 − (1 − rate)^level), rounded up with the probability of its fractional part: one draw a layer,
-    with the seed 0, as the study's code does. Raises InputError for a network that the rule is not made for.
+    `shapes` are those of all prunable weights, in the network's order. Of n filters it removes
+    n · (1 − (1 − rate)^level), rounded up with the probability of the fractional part: one draw per layer, with seed 0,
+    as in the study's code. Raises InputError for a network that the rule does not fit.
     """
     rule = LAYERS[layers]
     convolutions = _spatial(shapes)
     if len(convolutions) != rule.convolutions:
         raise InputError(
-            f"`layers: {layers}` is for a network of {rule.convolutions} convolutions larger than 1×1, "
-            f"and this one has {len(convolutions)}",
-            hint=f"rules are {', '.join(LAYERS)}",
+            f"`layers: {layers}` needs a network with {rule.convolutions} convolutions larger than 1×1, "
+            f"not {len(convolutions)}",
+            hint=f"the rules are {', '.join(LAYERS)}",
         )
     draws = random.Random(0)
     removed = {}
@@ -84,23 +85,23 @@ def removed_filters(shapes: Shapes, layers: str, level: int) -> dict[str, int]:
 
 
 def structured_density(shapes: Shapes, layers: str, removed: Mapping[str, int]) -> Fraction:
-    """The density that the study gives: without the removed filters' weights, without the input channels of the
-    convolution that follows each, and without those of a projection that follows the same block.
+    """The density as the study counts it.
 
-    (The last is a quirk, the projection's inputs being other channels; it is below 0.2 %. What masks leave, which is
-    more, is what a record holds as its density.)
+    It excludes the weights of removed filters, the input channels of the convolution that follows each, and those of a
+    projection in the next block. (The last is an error of the study, since a projection has other inputs; it is below
+    0.2 %. A record holds the density that the masks achieve, which is higher.)
     """
     rule = LAYERS[layers]
     total = sum(math.prod(shape) for shape in shapes.values())
     convolutions = _spatial(shapes)
-    gone = Fraction(0)
+    removed_weights = Fraction(0)
     for name, filters in removed.items():
         index = convolutions.index(name)
         following = shapes[convolutions[index + 1]]
-        gone += filters * (math.prod(shapes[name][1:]) + math.prod(following) // following[1])
+        removed_weights += filters * (math.prod(shapes[name][1:]) + math.prod(following) // following[1])
         for projection in _projections(shapes, convolutions[index + 2 : index + 3]):
-            gone += filters * shapes[projection][0] * rule.projection_share
-    return 1 - gone / total
+            removed_weights += filters * shapes[projection][0] * rule.projection_share
+    return 1 - removed_weights / total
 
 
 def _spatial(shapes: Shapes) -> list[str]:
@@ -108,7 +109,7 @@ def _spatial(shapes: Shapes) -> list[str]:
 
 
 def _projections(shapes: Shapes, first_of_block: Sequence[str]) -> list[str]:
-    """The 1×1 convolutions in the block of its first convolution (`stages.1.0.conv1.weight`: in `stages.1.0`)."""
+    """The 1×1 convolutions in the block whose first convolution is given (`stages.1.0.conv1.weight`: `stages.1.0`)."""
     return [
         name
         for convolution in first_of_block

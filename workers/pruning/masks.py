@@ -16,11 +16,11 @@ _DEAD = -1.0
 
 
 def prune(weights: Tensors, masks: Tensors, rule: MaskRule, generator: torch.Generator) -> Masks:
-    """Boolean masks (on the CPU, the weights' shapes) of the weights that a rule keeps.
+    """Boolean masks (on the CPU, in the weights' shapes) of the weights that a rule keeps.
 
-    `masks` are those of the state that is pruned (True: alive); an empty mapping means that all are alive. What is
-    random is drawn from `generator`, layer by layer.
-    Raises BadInput for what the rule's structure refuses, Diverged if a weight is not finite.
+    `masks` are those of the state that is pruned (True: alive); an empty mapping means that all weights are alive.
+    Random numbers come from `generator`, layer by layer. Raises BadInput if the rule's structure refuses it, Diverged
+    if a weight is not finite.
     """
     weights = {name: weight.detach().cpu() for name, weight in weights.items()}
     if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):

@@ -1,7 +1,7 @@
-"""How much each weight matters: one function a criterion.
+"""How much each weight matters: one function per score.
 
 A score function takes a layer's weights, which of them are alive (boolean, the same shape) and a seeded generator on
-the CPU, and returns scores of the same shape, never negative: the largest are kept.
+the CPU, and returns scores of the same shape, at least 0: the largest are kept.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ def magnitude(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Genera
 
 
 def random(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Uniformly random scores, whatever the weights: the baseline of Liu et al. 2022, *The unreasonable
-    effectiveness of random pruning*, section 3.
+    """Uniformly random scores, independent of the weights.
+
+    The baseline of Liu et al. 2022, *The unreasonable effectiveness of random pruning*, section 3.
     """
     return torch.rand(weight.shape, generator=generator, dtype=torch.float64)
 
 
 def shuffled(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """|w| shuffled among a layer's living weights: what magnitude keeps of each layer, but at random places.
+    """|w| shuffled among a layer's living weights: as many weights of each layer as by magnitude, at random places.
 
     The sanity check of Su et al. 2020, *Sanity-checking pruning methods*, section 3 (layerwise rearranging).
     """

@@ -1,4 +1,4 @@
-"""What is removed together: single weights, or whole filters."""
+"""What pruning removes: single weights, or whole filters."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from workers.errors import BadInput
 from workers.pruning import DISTRIBUTIONS, kept_weights
 from workers.pruning.distributions import Masks, Tensors, largest
 from workers.registry import load
+from workers.text import plural
 from workers.trial import MaskRule
 
 
 def single_weights(scores: Tensors, rule: MaskRule) -> Masks:
-    """Exactly k weights survive, by the rule's distribution. Raises BadInput if k is 0 or more than are alive."""
+    """Keep exactly k weights, by the rule's distribution. Raises BadInput if k is 0 or more than are alive."""
     total = sum(score.numel() for score in scores.values())
     alive = sum(int((score >= 0).sum()) for score in scores.values())
     k = kept_weights(total, rule.density)
     if not 0 < k <= alive:
         raise BadInput(
-            f"density {float(rule.density):.6g} leaves {k} of {total} prunable weights, and {alive} are alive",
-            hint="ask for a density between those",
+            f"density {float(rule.density):.6g} of {plural(total, 'prunable weight')} must keep from 1 to {alive:,} "
+            f"(those alive), not {k:,}",
+            hint="choose another density",
         )
     distribute = load(DISTRIBUTIONS[rule.pruning.distribution].factory)
     masks: Masks = distribute(scores, k)
@@ -25,8 +27,9 @@ def single_weights(scores: Tensors, rule: MaskRule) -> Masks:
 
 
 def filters(scores: Tensors, rule: MaskRule) -> Masks:
-    """All but the rule's number of filters of each layer, those with the smallest sums of scores (the first dimension
-    of a weight counts its filters). By magnitude these are L1 norms: Li et al. 2017, section 3.1.
+    """Remove the rule's number of filters from each layer: those with the smallest sums of scores.
+
+    The first dimension of a weight counts its filters. By magnitude, sums are L1 norms: Li et al. 2017, section 3.1.
     """
     masks = {name: score >= 0 for name, score in scores.items()}
     for name, removed in rule.filters.items():

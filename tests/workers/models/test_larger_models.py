@@ -119,9 +119,9 @@ def test_gray_images_fill_three_channels() -> None:
     ("model", "arguments", "message"),
     [
         ("mobilenet_v3_smal", {}, "did you mean `mobilenet_v3_small`"),
-        ("fcn_resnet50", {}, "no classifier of torchvision of images: only those"),
-        ("resnet18", {"weights": "DEFAULT"}, "`weights` cannot be given .*\n\nhint: `dense: {from:"),
-        ("resnet18", {"num_classes": 5}, "the data set says how many classes"),
+        ("fcn_resnet50", {}, "torchvision model is not an image classifier: `fcn_resnet50`"),
+        ("resnet18", {"weights": "DEFAULT"}, "`weights` cannot be given .*\n\nhint: use `dense: {from:"),
+        ("resnet18", {"num_classes": 5}, "the data set gives the number of classes"),
         ("resnet18", {"depth": 5}, "`resnet18` cannot be built: .*depth"),
         ("mobilenet_v3_small", {"droput": 0.5}, "no argument `droput`\n\nhint: did you mean `dropout`"),
     ],
@@ -132,7 +132,7 @@ def test_impossible_classifiers_are_refused(model: str, arguments: dict[str, Any
 
 
 def test_classifiers_that_add_to_their_logits_are_refused() -> None:
-    with pytest.raises(BadInput, match=r"GoogLeNetOutputs in training mode.*\n\nhint: .*`aux_logits: false`"):
+    with pytest.raises(BadInput, match=r"in training mode, not to GoogLeNetOutputs.*\n\nhint: .*`aux_logits: false`"):
         classifier("googlenet", images(3, 64), init_weights=False)
     assert classifier("googlenet", images(3, 64), init_weights=False, aux_logits=False).training
 

@@ -28,7 +28,7 @@ def test_uniform_plus_leaves_the_first_convolution_dense_and_a_fifth_of_the_last
     # k = 270: 54 for 864 would leave 10 of 160; it keeps 32, and 22 for 704 are 18 and 4
     assert kept(pruned(weights, F(1, 4), distribution="uniform+")) == {"a": 216, "b": 18, "c": 4, "d": 32}
     assert kept(pruned(weights, F(248, 1080), distribution="uniform+")) == {"a": 216, "b": 0, "c": 0, "d": 32}
-    with pytest.raises(BadInput, match="at least 248 weights of these layers, and is to keep 247"):
+    with pytest.raises(BadInput, match="at least 248 weights of these layers, not 247"):
         pruned(weights, F(247, 1080), distribution="uniform+")
 
 

@@ -94,7 +94,7 @@ def test_a_filter_takes_its_weights_the_next_inputs_and_a_projections(shapes):
 
 
 def test_a_rule_for_another_network_is_refused(shapes):
-    with pytest.raises(InputError, match="55 convolutions larger than 1×1, and this one has 109"):
+    with pytest.raises(InputError, match="55 convolutions larger than 1×1, not 109"):
         removed_filters(shapes["resnet110"], "resnet56_a", 1)
 
 

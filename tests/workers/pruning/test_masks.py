@@ -66,7 +66,7 @@ def test_k_rounds_to_the_nearest_weight():
 
 @pytest.mark.parametrize("density", [F(1, 100), F(1)])
 def test_impossible_densities_are_refused(density):
-    with pytest.raises(BadInput, match="leaves"):
+    with pytest.raises(BadInput, match="must keep from 1 to 2"):
         masks_of({"a": [1.0, 2.0, 3.0]}, density, {"a": [True, True, False]})
 
 

@@ -111,7 +111,7 @@ def test_modules_that_break(module: Write) -> None:
         ("def f(input_shape, classes, depth): ...", InputError, "missing a required argument: 'depth'"),
         ("def f(**a): return 5", BadInput, "returned int, not a torch.nn.Module"),
         ("def f(**a): return {}['a']", BadInput, r"failed: KeyError: 'a' \(own_.*, line 3\)"),
-        ("def f(**a): return nn.Flatten()", BadInput, r"to torch.float32 of shape \(2, 36\) in evaluation mode"),
+        ("def f(**a): return nn.Flatten()", BadInput, r"in evaluation mode, not to torch.float32 of shape \(2, 36\)"),
         ("def f(**a): return nn.LSTM(6, 3)", BadInput, "cannot take a batch of shape"),
     ],
 )
@@ -130,7 +130,7 @@ def test_more_than_logits_in_training_is_refused(module: Write) -> None:
                 logits = self.layer(x.flatten(1))
                 return (logits, logits) if self.training else logits
     """)
-    with pytest.raises(BadInput, match="to tuple in training mode, not to one tensor"):
+    with pytest.raises(BadInput, match="one tensor of logits in training mode, not to tuple"):
         own_network(f"{name}:Net")
 
 
