@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.lease import Lease
 from orchestrator.driver.progress import Progress
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.store.lease import Lease
 from workers.store.logs import latest
 from workers.training.attempt import Ending
 from workers.trial import Job, trial_id

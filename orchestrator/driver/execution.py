@@ -12,12 +12,12 @@ from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.lease import Lease
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress import Progress
 from orchestrator.driver.work import Work
 from workers.errors import StoreError
 from workers.store import Store
+from workers.store.lease import Lease
 from workers.text import parse_duration
 from workers.training.attempt import Bounds
 from workers.training.device import Device

@@ -9,7 +9,6 @@ from typing import Any
 
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.lease import Lease
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.summary import Summary, summarize
 from orchestrator.driver.work import Work
@@ -18,6 +17,7 @@ from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
 from workers.store import Store
+from workers.store.lease import Lease
 from workers.store.opening import absolute
 
 

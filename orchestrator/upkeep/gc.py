@@ -6,11 +6,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.driver.lease import Lease
 from orchestrator.upkeep.retention import needs_of
 from workers.errors import StoreError
 from workers.store import Store, layout
 from workers.store.files import walk
+from workers.store.lease import Lease
 from workers.text import plural, size
 
 ABANDONED = 600.0

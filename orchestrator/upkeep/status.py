@@ -15,7 +15,7 @@ from workers.errors import SET_ASIDE, InputError, hint_line
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.layout import LEASE, RecordKey
-from workers.store.lease import read_owner
+from workers.store.lease_owner import read_owner
 from workers.text import plural, printable, size
 
 

@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 from orchestrator.upkeep.gc import ABANDONED
 from orchestrator.upkeep.retention import Needs, needs_of
 from workers.errors import CorruptFile, NewerFile
-from workers.store import Store, layout, lease
+from workers.store import Store, layout
 from workers.store.checksummed import from_json, from_parquet
 from workers.store.files import NotAFile, is_temporary, walk
+from workers.store.lease_owner import read_owner
 from workers.store.record import SCHEMA
 
 Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "missing"]
@@ -50,7 +51,7 @@ def store_problems(store: Store) -> Iterator[StoreProblem]:
 def lease_problem(store: Store) -> StoreProblem | None:
     """What is wrong with a store's lease, if it does not say who drives the store."""
     try:
-        owner = lease.read_owner(store.files)
+        owner = read_owner(store.files)
     except NotAFile as error:
         return StoreProblem(layout.LEASE, "foreign", str(error))
     if owner is None or owner.is_known:

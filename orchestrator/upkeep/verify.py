@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.driver.lease import Lease
 from orchestrator.upkeep.store_check import StoreProblem, lease_problem, store_problems
 from workers.errors import hint_line
 from workers.store import Store, layout
+from workers.store.lease import Lease
 from workers.store.marker import write_marker
 from workers.text import plural, printable, size
 

@@ -13,7 +13,7 @@ import orchestrator
 from tests.support.forks import fork_server
 from tests.support.stores import contents, results
 from workers.store import Store, layout
-from workers.store.lease import read_owner
+from workers.store.lease_owner import read_owner
 
 POINTS = sorted(
     {

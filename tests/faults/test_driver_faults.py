@@ -18,7 +18,6 @@ import prunesweep as ps
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.lease import Lease
 from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
@@ -27,7 +26,8 @@ from tests.support.stores import results, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from workers.errors import FAILURES, InputError, StoreError
 from workers.store import Store, layout
-from workers.store.lease import Owner
+from workers.store.lease import Lease
+from workers.store.lease_owner import Owner
 from workers.store.local import LocalFiles
 from workers.store.logs import attempts
 from workers.training import attempt, trainer

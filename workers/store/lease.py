@@ -1,4 +1,4 @@
-"""Who drives a store: one driver at a time holds its lease and renews it; its workers stop when it no longer does.
+"""The lease of a store: one driver at a time holds and renews it, and its workers stop once it no longer does.
 
 Nobody compares the clocks of two machines: a lease is old if an observer has not seen its counter move for some
 time of the observer's own monotonic clock.
@@ -6,138 +6,137 @@ time of the observer's own monotonic clock.
 
 from __future__ import annotations
 
-import getpass
-import hashlib
-import json
-import os
-import secrets
-import socket
+import sys
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
+from types import TracebackType
 
-from workers.store.files import Files
+from workers.crashpoints import crash_point
+from workers.errors import SET_ASIDE, StoreError
+from workers.store.files import Files, NotAFile
 from workers.store.layout import LEASE
+from workers.store.lease_owner import Owner, read_owner
+from workers.store.store import Store
+from workers.text import duration, printable
 
 PERIOD = 15.0
 """Seconds between two renewals."""
 
 MISSED_PERIODS = 3
-"""Workers stop after so many periods without a renewal, a period before another driver may take over."""
+"""After so many periods without a renewal workers stop; a period later another driver may take over."""
 
 
-def _boot() -> str:
-    """What process ids of this machine refer to: its boot and this process id namespace; empty if unknown."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
+class Lease:
+    """The right to drive a store, held inside a `with` block and renewed from a thread.
 
+    Raises StoreError while another driver holds and renews it. The lease of a process of this machine that has ended
+    is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal.
+    """
 
-def _process_start(pid: int) -> str | None:
-    """When a process of this machine began, in clock ticks since boot; None if there is none (any more)."""
-    try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if state in "ZX" else rest[18]
+    def __init__(self, store: Store, period: float = PERIOD) -> None:
+        self.period = period
+        self.successor: Owner | None = None
+        self._store = store
+        self._files = store.files
+        self._owner = Owner.this_process()
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
+    @property
+    def token(self) -> str:
+        """By which workers recognize their driver."""
+        return self._owner.token
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())
+    @property
+    def problem(self) -> str | None:
+        """Why this driver must stop; None if it may continue."""
+        return None if self.successor is None else f"{self._in_use_by(self.successor)}, which took it over"
 
+    def __enter__(self) -> Lease:
+        try:
+            self._acquire()
+        except NotAFile as error:
+            raise StoreError(
+                f"store `{self._store.location}`: its `{LEASE}` {error}",
+                hint=SET_ASIDE,
+            ) from error
+        except OSError as error:
+            raise StoreError(f"store `{self._store.location}`: cannot write: {error}") from error
+        self._thread.start()
+        crash_point("lease.taken")
+        return self
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owner:
-    """The driver that holds a lease. `begun` (UTC) is for people only."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        crash_point("lease.releasing")
+        self._released.set()
+        self._thread.join()
+        try:
+            owner = read_owner(self._files)
+            if owner is not None and owner.token == self.token:
+                self._files.delete(LEASE)
+        except OSError:
+            pass  # it expires
 
-    host: str
-    boot: str
-    pid: int
-    process_start: str | None
-    user: str
-    token: str
-    begun: str
-    counter: int
+    def _acquire(self) -> None:
+        since, first = time.monotonic(), None
+        while not self._files.publish(LEASE, self._owner.to_bytes()):
+            owner = read_owner(self._files)
+            if owner is None:  # released meanwhile
+                continue
+            if first is None:
+                first = owner
+            if owner.is_gone or time.monotonic() - since > (MISSED_PERIODS + 1) * self.period:
+                self._replace()
+                return
+            if owner.is_local or (owner.token, owner.counter) != (first.token, first.counter):
+                raise self._refusal(owner)
+            if first is owner:
+                waiting = duration((MISSED_PERIODS + 1) * self.period)
+                print(f"{self._in_use_by(owner)}; waiting up to {waiting} to see if it is alive", file=sys.stderr)
+            time.sleep(self.period / 10)
 
-    @classmethod
-    def this_process(cls) -> Owner:
-        """This process, with a token of its own."""
-        return cls(
-            host=socket.gethostname(),
-            boot=_boot(),
-            pid=os.getpid(),
-            process_start=_process_start(os.getpid()),
-            user=_user(),
-            token=secrets.token_hex(16),
-            begun=datetime.now(UTC).isoformat(timespec="seconds"),
-            counter=0,
+    def _replace(self) -> None:
+        """Take over. If several drivers do so at once, the last one wins, and the others notice."""
+        self._files.write(LEASE, self._owner.to_bytes())
+        time.sleep(self.period / 30)
+        owner = read_owner(self._files)
+        if owner is not None and owner.token != self.token:
+            raise self._refusal(owner)
+
+    def _renew(self) -> None:
+        while not self._released.wait(self.period):
+            try:
+                owner = read_owner(self._files)
+                if owner is not None and owner.token != self.token:
+                    self.successor = owner
+                    return
+                self._owner = replace(self._owner, counter=self._owner.counter + 1)
+                self._files.write(LEASE, self._owner.to_bytes())
+            except OSError:
+                continue  # the next renewal may succeed; else the lease expires
+
+    def _in_use_by(self, owner: Owner) -> str:
+        if not owner.is_known:
+            return f"store `{self._store.location}` has a damaged `{LEASE}`, which does not say who drives it"
+        return (
+            f"store `{self._store.location}` is in use by another driver: host {printable(owner.host)}, "
+            f"process {owner.pid}, user {printable(owner.user)}, since {printable(owner.begun)} "
+            f"({duration(owner.age)} ago)"
         )
 
-    @property
-    def is_known(self) -> bool:
-        """Whether it could be read who it is."""
-        return self.pid > 0
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this machine can tell if the owner is still there."""
-        return bool(self.boot) and (self.host, self.boot) == (socket.gethostname(), _boot())
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the owner was a process of this machine that has ended."""
-        return self.is_local and _process_start(self.pid) != self.process_start
-
-    @property
-    def age(self) -> float:
-        """Seconds since the lease was taken, by this machine's clock: to be shown, never to be judged by."""
-        try:
-            return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(self.begun)).total_seconds())
-        except (TypeError, ValueError):
-            return 0.0
-
-    def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), indent=1).encode()
-
-
-def read_owner(files: Files) -> Owner | None:
-    """The owner of the lease; None if nobody holds it. One whose content is damaged has an unknown owner.
-
-    Raises NotAFile where something else is in its place, OSError where it cannot be read.
-    """
-    try:
-        data = files.read(LEASE)
-    except FileNotFoundError:
-        return None
-    try:
-        owner = Owner(**json.loads(data))
-        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun)
-        numbers = (owner.pid, owner.counter)
-        sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
-        if sound and owner.is_known:
-            return owner
-    except (ValueError, TypeError, RecursionError):
-        pass
-    return Owner(
-        host="unknown",
-        boot="",
-        pid=0,
-        process_start=None,
-        user="unknown",
-        token=hashlib.sha256(data).hexdigest(),
-        begun="unknown",
-        counter=0,
-    )
+    def _refusal(self, owner: Owner) -> StoreError:
+        stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves its work)"
+        if not owner.is_known:
+            stop = f"set `{LEASE}` aside with `prunesweep verify --repair`"
+        return StoreError(self._in_use_by(owner), hint=f"wait until it is done, {stop}, or use another store")
 
 
 class LeaseWatch:
-    """What a worker sees of its driver's lease. Cheap to ask: it looks at most every third of a period."""
+    """A worker's view of its driver's lease. Cheap to ask: it reads the lease at most three times a period."""
 
     def __init__(
         self, files: Files, token: str, period: float = PERIOD, clock: Callable[[], float] = time.monotonic
@@ -147,19 +146,19 @@ class LeaseWatch:
         self._period = period
         self._clock = clock
         self._counter = -1
-        self._moved = self._looked = clock()
+        self._moved = self._observed = clock()
         self._taken = False
 
     @property
     def orphaned(self) -> bool:
         """Whether another driver holds the lease, or nobody has renewed it for `MISSED_PERIODS`."""
         now = self._clock()
-        if not self._taken and now - self._looked >= self._period / 3:
-            self._looked = now
-            self._look(now)
+        if not self._taken and now - self._observed >= self._period / 3:
+            self._observed = now
+            self._observe(now)
         return self._taken or now - self._moved > MISSED_PERIODS * self._period
 
-    def _look(self, now: float) -> None:
+    def _observe(self, now: float) -> None:
         try:
             owner = read_owner(self._files)
         except OSError:

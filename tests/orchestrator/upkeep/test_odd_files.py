@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.driver.lease import Lease
 from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
 from tests.support.places import GOLDEN
 from workers.errors import StoreError
 from workers.store import Store
-from workers.store.lease import Owner
+from workers.store.lease import Lease
+from workers.store.lease_owner import Owner
 
 TRIAL = "0" * 20
 RECORD = f"results/{TRIAL}-00000003-aaaaaaaa.parquet"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.driver.lease import Lease
 from workers.errors import StoreError
 from workers.store import Store, layout
-from workers.store.lease import Owner, read_owner
+from workers.store.lease import Lease
+from workers.store.lease_owner import Owner, read_owner
 
 PERIOD = 0.05
 
@@ -62,7 +62,7 @@ def test_a_damaged_lease_that_nobody_renews_is_replaced_too(store, capsys):
     store.files.write(layout.LEASE, b"{")
     with Lease(store, PERIOD) as held:
         assert read_owner(store.files).token == held.token
-    assert "has a damaged `lease.json`: who drives it cannot be read; waiting up to" in capsys.readouterr().err
+    assert "has a damaged `lease.json`, which does not say who drives it; waiting up to" in capsys.readouterr().err
 
 
 def test_an_owner_elsewhere_that_is_alive_is_refused_once_it_is_seen_to_move(store):

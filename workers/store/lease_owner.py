@@ -1,0 +1,124 @@
+"""Who holds the lease of a store: the driver, as `lease.json` names it."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from workers.store.files import Files
+from workers.store.layout import LEASE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """The driver that holds a lease. `begun` (UTC) is for people only."""
+
+    host: str
+    boot: str
+    pid: int
+    process_start: str | None
+    user: str
+    token: str
+    begun: str
+    counter: int
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """This process, with a new token."""
+        return cls(
+            host=socket.gethostname(),
+            boot=_boot(),
+            pid=os.getpid(),
+            process_start=_process_start(os.getpid()),
+            user=_user(),
+            token=secrets.token_hex(16),
+            begun=datetime.now(UTC).isoformat(timespec="seconds"),
+            counter=0,
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the lease says who the owner is."""
+        return self.pid > 0
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine can tell if the owner is still alive."""
+        return bool(self.boot) and (self.host, self.boot) == (socket.gethostname(), _boot())
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the owner was a process of this machine that has ended."""
+        return self.is_local and _process_start(self.pid) != self.process_start
+
+    @property
+    def age(self) -> float:
+        """Seconds since the lease was taken, by this machine's clock: to show to people, never to decide by."""
+        try:
+            return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(self.begun)).total_seconds())
+        except (TypeError, ValueError):
+            return 0.0
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self), indent=1).encode()
+
+
+def read_owner(files: Files) -> Owner | None:
+    """The owner of the lease; None if nobody holds it. A damaged lease has an unknown owner.
+
+    Raises NotAFile if something else is in its place, OSError if it cannot be read.
+    """
+    try:
+        data = files.read(LEASE)
+    except FileNotFoundError:
+        return None
+    try:
+        owner = Owner(**json.loads(data))
+        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun)
+        numbers = (owner.pid, owner.counter)
+        sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+        if sound and owner.is_known:
+            return owner
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return Owner(
+        host="unknown",
+        boot="",
+        pid=0,
+        process_start=None,
+        user="unknown",
+        token=hashlib.sha256(data).hexdigest(),
+        begun="unknown",
+        counter=0,
+    )
+
+
+def _boot() -> str:
+    """What process ids of this machine refer to: its boot and the namespace of process ids; empty if unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _process_start(pid: int) -> str | None:
+    """When a process of this machine began, in clock ticks since boot; None if it has ended."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state in "ZX" else rest[18]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
