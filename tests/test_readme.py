@@ -1,4 +1,4 @@
-"""The README says what is true: its sweep file loads, its links lead somewhere, its commands exist."""
+"""The pages say what is true: sweep files load, links lead somewhere, commands exist and print what is shown."""
 
 import re
 from typing import get_type_hints
@@ -10,7 +10,7 @@ from orchestrator.presets import preset
 from orchestrator.sweep.spec import parse_spec
 from tests.support.places import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("C*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text("utf-8")
 
 
@@ -49,3 +49,21 @@ def flags_of(command):
     options = [extra for hint in hints for extra in getattr(hint, "__metadata__", ())]
     # typer takes the first flag for a default until the command is first called
     return {flag for option in options for flag in (option.default, *(option.param_decls or ())) if flag is not None}
+
+
+def test_the_mistake_in_a_sweep_file_is_reported_as_printed(main, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = preset("digits").text.replace("compression: [4, 8, 16, 32]", "compression: [4, 0.5]")
+    (tmp_path / "my-sweep.yaml").write_text(text)
+    assert main("plan", "my-sweep.yaml") == (2, "", block("$ prunesweep plan my-sweep.yaml\n"))
+
+
+def test_the_headline_of_the_paper_is_as_printed(main):
+    code, stdout, _ = main("headline", "renda2020", "--network", "resnet50")
+    assert (code, block("grid [its largest]") in stdout) == (0, True)
+
+
+def block(start):
+    """The code block of the README that begins with some text, after the command in it if it has one."""
+    (text,) = [text for text in re.findall(r"```\w+\n(.*?)```", README, re.DOTALL) if text.startswith(start)]
+    return text.removeprefix(start) if start.startswith("$") else text
