@@ -12,13 +12,14 @@ import os
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.results import figure_labels
+from orchestrator.results.figure_panel import SMALL, Look, Panel, draw
 from orchestrator.results.grid import Section, differing
 from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import Table, table
-from orchestrator.results.wording import budget_rule, compression_labels, measure
+from orchestrator.results.wording import budget_rule, measure
 from workers.errors import InputError
 from workers.store.local import LocalFiles
 
@@ -29,20 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (4.8, 3.6)  # inches
-_AXIS = 2.6  # inches of a panel's width that the compressions take
-_SMALL, _MEDIUM, _LARGE = 8, 9, 11  # points
-_GRAY, _DARK = "#8a8a8a", "#333333"
-_TICK_ROOM = 0.45  # inches between two tick labels
-
-
-class Look(NamedTuple):
-    """How a technique is drawn, in every figure."""
-
-    name: str
-    color: str
-    marker: str
-    dash: Any
-
+_MEDIUM, _LARGE = 9, 11  # points
+_DARK = "#333333"
 
 LOOKS = {  # the palette of Okabe and Ito, without its yellow
     "fine_tuning": Look("fine-tuning", "#D55E00", "s", (0, (5, 2))),
@@ -56,11 +45,6 @@ LOOKS = {  # the palette of Okabe and Ito, without its yellow
     "adaptive_linear_lr_restarting": Look("adaptive linear LR restarting", "#5E3C99", "p", (0, (4, 1, 1, 1, 1, 1))),
 }
 _FURTHER = (("#666666", "<", (0, (3, 1))), ("#B15928", ">", (0, (1, 1))), ("#F0E442", "8", (0, (3, 1, 1, 1))))
-
-
-class _Panel(NamedTuple):
-    table: Table
-    section: Section
 
 
 def accuracy_vs_compression(
@@ -81,26 +65,15 @@ def accuracy_vs_compression(
 
     budgets = [budget] if budget is None or isinstance(budget, str) else budget
     tables = [table(results, value=value, budget=name, split=split, filters=filters) for name in budgets]
-    panels = [_Panel(shown, section) for shown in tables for section in shown.sections if section.cells]
+    panels = [Panel(shown, section) for shown in tables for section in shown.sections if section.cells]
     if not panels:
         raise InputError("no pruned network to draw", hint="`prunesweep status` shows how far sweeps are")
     columns = min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(_PANEL[0] * columns, _PANEL[1] * rows + 0.7), layout="constrained")
-    comparable = len({(panel.section.dataset, panel.section.network) for panel in panels}) == 1
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=comparable).flatten()
     looks = _looks(panel.section for panel in panels)
-    compressions = [compression for panel in panels for compression in panel.section.compressions]
-    for axes, panel in zip(grid, panels, strict=False):
-        _draw(axes, panel, looks)
-        _scales(axes, panel, compressions if comparable else panel.section.compressions)
-        axes.set_title(_title(panel, panels), loc="left", fontsize=_MEDIUM, parse_math=False)
-    metrics = {panel.section.metric for panel in panels}
-    for number, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-        if number % columns == 0 or len(metrics) > 1:
-            axes.set_ylabel(_axis_label(panel, split), fontsize=_SMALL)
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
+    drawn = _draw_panels(figure, panels, looks, (rows, columns))
+    _label_axes(drawn, columns)
     figure.suptitle(
         measure(tables[0].sections, value, split),
         x=0.01,
@@ -109,7 +82,7 @@ def accuracy_vs_compression(
         fontweight="bold",
     )
     _caption(figure, panels)
-    _name_lines(figure, list(zip(grid, panels, strict=False)), looks)
+    _name_lines(figure, drawn, looks)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once: drawing again moves nothing
     return figure
@@ -139,94 +112,38 @@ def _looks(sections: Iterable[Section]) -> dict[str, Look]:
     return looks
 
 
-def _draw(axes: Axes, panel: _Panel, looks: Mapping[str, Look]) -> None:
-    _draw_dense(axes, panel)
-    for order, technique in enumerate(panel.section.techniques):
-        look = looks[technique]
-        x, medians, lows, highs = [], [], [], []
-        for compression in panel.section.compressions:
-            cell = panel.section.cells.get((technique, compression))
-            if cell is None:
-                continue
-            summary = cell.summary
-            axes.scatter(
-                [compression] * len(cell.values),
-                cell.values,
-                s=9,
-                marker=look.marker,
-                facecolors=look.color if summary.complete else "none",
-                edgecolors="none" if summary.complete else look.color,
-                alpha=0.35 if summary.complete else 0.8,
-                zorder=3,
-            )
-            x.append(compression)
-            medians.append(math.nan if summary.median is None else summary.median)
-            lows.append(summary.minimum if summary.minimum is not None and summary.n > 1 else math.nan)
-            highs.append(summary.maximum if summary.maximum is not None and summary.n > 1 else math.nan)
-        axes.fill_between(x, lows, highs, color=look.color, alpha=0.15, linewidth=0, zorder=2)
-        axes.plot(
-            x,
-            medians,
-            color=look.color,
-            linestyle=look.dash,
-            marker=look.marker,
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-            linewidth=1.5,
-            label=look.name,
-            zorder=5 if look.dash == "solid" else 6 + order,  # what coincides shows between the dashes
-        )
+def _draw_panels(
+    figure: Figure, panels: Sequence[Panel], looks: Mapping[str, Look], shape: tuple[int, int]
+) -> list[tuple[Axes, Panel]]:
+    """Draw each panel on axes of its own, in a grid of (rows, columns). Panels of one task share their scales."""
+    comparable = len({(panel.section.dataset, panel.section.network) for panel in panels}) == 1
+    compressions = [compression for panel in panels for compression in panel.section.compressions]
+    grid = figure.subplots(*shape, squeeze=False, sharey=comparable).flatten()
+    drawn = list(zip(grid, panels, strict=False))
+    for axes, panel in drawn:
+        draw(axes, panel, looks, compressions if comparable else panel.section.compressions)
+        axes.set_title(_title(panel, panels), loc="left", fontsize=_MEDIUM, parse_math=False)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    return drawn
 
 
-def _draw_dense(axes: Axes, panel: _Panel) -> None:
-    dense = panel.section.dense
-    if dense.median is None or dense.minimum is None or dense.maximum is None:
-        return
-    origin = dense.median if panel.table.value == "delta" else 0.0
-    axes.axhspan(dense.minimum - origin, dense.maximum - origin, color=_GRAY, alpha=0.15, linewidth=0, zorder=0)
-    axes.axhline(dense.median - origin, color=_GRAY, linewidth=1.2, zorder=1)
+def _label_axes(drawn: Sequence[tuple[Axes, Panel]], columns: int) -> None:
+    """Name the vertical axis of the first column, or of all panels if their metrics differ."""
+    metrics = {panel.section.metric for _, panel in drawn}
+    for number, (axes, panel) in enumerate(drawn):
+        if number % columns == 0 or len(metrics) > 1:
+            axes.set_ylabel(_axis_label(panel), fontsize=SMALL)
 
 
-def _scales(axes: Axes, panel: _Panel, range_of: Sequence[float]) -> None:
-    low, high = min(range_of), max(range_of)
-    doublings = math.log2(high / low) or 1.0
-    margin = 2 ** (0.06 * doublings)
-    axes.set_xscale("log", base=2)
-    axes.set_xlim(low / margin, high * margin)
-    shown = _sparse(panel.section.compressions, _AXIS / doublings)
-    names = compression_labels(panel.section.compressions)
-    texts = [
-        f"{name}\n{100 / compression:.3g} %" if compression in shown else ""
-        for name, compression in zip(names, panel.section.compressions, strict=True)
-    ]
-    axes.set_xticks(panel.section.compressions, texts)
-    axes.set_xticks([], minor=True)
-    axes.tick_params(labelsize=_SMALL, color=_GRAY)
-    axes.set_xlabel("compression ratio, and share of weights kept", fontsize=_SMALL)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_GRAY)
-
-
-def _sparse(compressions: Sequence[float], inches: float) -> set[float]:
-    """The compressions whose tick labels have room, from the highest down; `inches` is the length of a doubling."""
-    shown: list[float] = []
-    for compression in sorted(compressions, reverse=True):
-        if not shown or math.log2(shown[-1] / compression) * inches >= _TICK_ROOM:
-            shown.append(compression)
-    return set(shown)
-
-
-def _axis_label(panel: _Panel, split: str) -> str:
+def _axis_label(panel: Panel) -> str:
     """`change in test accuracy, points`; a metric that is its own unit is named once."""
     change = "change in " if panel.table.value == "delta" else ""
     metric, unit = panel.section.metric, panel.section.unit(panel.table.value)
-    return f"{change}{split} {metric}" + ("" if unit == metric else f", {unit}")
+    return f"{change}{panel.table.split} {metric}" + ("" if unit == metric else f", {unit}")
 
 
-def _title(panel: _Panel, panels: Sequence[_Panel]) -> str:
+def _title(panel: Panel, panels: Sequence[Panel]) -> str:
     """Data set, network and schedule, and whatever else differs between panels."""
     columns = {"dataset", "network", "schedule"} | differing(shown.section for shown in panels)
     parts = [text for name, text in panel.section.place.items() if name in columns]
@@ -240,7 +157,7 @@ def _budget(shown: Table) -> str:
     return budget_rule(str(shown.budget))
 
 
-def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:
+def _caption(figure: Figure, panels: Sequence[Panel]) -> None:
     cells = [cell for panel in panels for cell in panel.section.cells.values()]
     counts = sorted({cell.summary.n_expected for cell in cells})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -258,25 +175,25 @@ def _caption(figure: Figure, panels: Sequence[_Panel]) -> None:
         sentences.append("Lines that coincide may be the same runs; the table marks those.")
     text = "\n".join(textwrap.wrap(" ".join(sentences), int(figure.get_figwidth() * 17)))
     figure.supxlabel(
-        text, x=0.01, horizontalalignment="left", fontsize=_SMALL, color=_DARK, linespacing=1.3, parse_math=False
+        text, x=0.01, horizontalalignment="left", fontsize=SMALL, color=_DARK, linespacing=1.3, parse_math=False
     )
 
 
-def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, _Panel]], looks: Mapping[str, Look]) -> None:
+def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, Panel]], looks: Mapping[str, Look]) -> None:
     """Name lines at their ends if all names fit there, else in one legend."""
     figure.draw_without_rendering()
     named = [(axes, _ends(panel, looks)) for axes, panel in drawn]
-    if len(drawn) <= 4 and all(figure_labels.fits(axes, ends, _SMALL) for axes, ends in named):
+    if len(drawn) <= 4 and all(figure_labels.fits(axes, ends, SMALL) for axes, ends in named):
         for axes, ends in named:
-            figure_labels.write(axes, ends, _SMALL)
+            figure_labels.write(axes, ends, SMALL)
         return
     handles = {name: line for axes, _ in drawn for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(
-        handles=list(handles.values()), loc="outside right center", fontsize=_SMALL, frameon=False, handlelength=4
+        handles=list(handles.values()), loc="outside right center", fontsize=SMALL, frameon=False, handlelength=4
     )
 
 
-def _ends(panel: _Panel, looks: Mapping[str, Look]) -> list[figure_labels.Label]:
+def _ends(panel: Panel, looks: Mapping[str, Look]) -> list[figure_labels.Label]:
     ends = []
     for technique in panel.section.techniques:
         line = [
