@@ -86,19 +86,15 @@ def export(
     budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
     """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG and SVG)."""
-    from orchestrator.planning.select import check_picked, selector
     from orchestrator.results.export import export as write
+    from orchestrator.results.export import select
     from orchestrator.results.figure import accuracy_vs_compression, save
     from orchestrator.results.load import read
 
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = read(location, None if sweep is None else [sweep])
-    rows = joined.rows
-    if filters is not None:
-        wanted = selector(filters)
-        rows = rows.filter([wanted(row) for row in rows.to_pylist()])
-        check_picked(rows.num_rows > 0, filters)
+    rows = joined.rows if filters is None else select(joined.rows, filters)
     to.mkdir(parents=True, exist_ok=True)
     for suffix in ("parquet", "csv"):
         print(write(rows, to / f"results.{suffix}"))

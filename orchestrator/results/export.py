@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.frame import as_arrow
 from workers.errors import InputError
 from workers.store.local import LocalFiles
@@ -15,6 +16,14 @@ from workers.store.local import LocalFiles
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+def select(rows: pa.Table, expression: str) -> pa.Table:
+    """The rows that an expression picks (see `planning.select`). Raises InputError if it picks none."""
+    wanted = selector(expression)
+    picked = rows.filter([wanted(row) for row in rows.to_pylist()])
+    check_picked(picked.num_rows > 0, expression)
+    return picked
 
 
 def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
