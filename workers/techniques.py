@@ -1,7 +1,7 @@
 """How to retrain: where the weights start × which learning rates they see.
 
 Renda, Frankle, Carbin (ICLR 2020), section 2, and the authors' code for reinitialization (T + t epochs); the
-restarting techniques are of later papers, named below.
+restarting techniques are from later papers, named below.
 T is the length of the dense training, k the rewind point, t = T − k the retraining time of a round.
 """
 
@@ -23,7 +23,7 @@ Start = Literal["final", "rewind", "fresh"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DenseTraining:
-    """What a technique needs to know of the dense training: its schedule, its length T in steps, its last rate."""
+    """What a technique needs of the dense training: its schedule, its length T in steps, its last rate."""
 
     schedule: Program
     steps: int
@@ -121,7 +121,7 @@ TECHNIQUES = {
         rates=_last_rate,
         steps=_remaining,
         needs_last_rate=True,
-        summary="go on from the final weights at the last learning rate, for t",
+        summary="continue from the final weights at the last learning rate, for t",
     ),
     "weight_rewinding": Technique(
         start="rewind",
@@ -173,7 +173,7 @@ TECHNIQUES = {
         rates=_linear,
         steps=_remaining,
         adaptive=True,
-        summary="as linear_lr_restarting, from a rate that is lower the less the pruning takes away (ALLR)",
+        summary="like linear_lr_restarting, from a rate that is lower the less the pruning removes (ALLR)",
     ),
 }
 

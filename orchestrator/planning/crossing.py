@@ -49,7 +49,7 @@ def _settings(spec: SweepSpec, number: int, pretrained: tuple[str, ...]) -> Iter
     axes = product(
         _axis("dataset", spec.datasets, grid.datasets, place),
         _axis("network", spec.networks, grid.networks, place),
-        [item for item in _axis("recipe", spec.recipes) if grid.recipe is None or item[1].name in grid.recipe],
+        _recipes(spec, grid),
         _axis("pruning", spec.prunings, grid.prunings, place),
     )
     for (at_dataset, dataset), (at_network, network), (at_recipe, recipe), (at_pruning, pruning) in axes:
@@ -71,6 +71,12 @@ def _settings(spec: SweepSpec, number: int, pretrained: tuple[str, ...]) -> Iter
             "pretrained": ("dense",),
         }
         yield Setting(grid, dataset, network, recipe, pruning, question, places)
+
+
+def _recipes(spec: SweepSpec, grid: GridSpec) -> list[tuple[KeyPath, RecipeSpec]]:
+    """The recipes that a grid names, or all, with their key paths."""
+    recipes = _axis("recipe", spec.recipes)
+    return [(path, recipe) for path, recipe in recipes if grid.recipe is None or recipe.name in grid.recipe]
 
 
 def _axis(

@@ -32,6 +32,15 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
         yield Problem((*path, "name"), f"unknown {kind}", closest(name, entries))
         return
     arguments = {key: item for key, item in named.items() if key != "name"}
+    yield from _check_arguments(path, name, entry, arguments)
+    for key in entry.required:
+        if key not in arguments:
+            hint = f"add it, for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
+            yield Problem(path, f"`{name}` needs `{key}`", hint, show=False)
+
+
+def _check_arguments(path: KeyPath, name: str, entry: Entry, arguments: Mapping[str, object]) -> Iterator[Problem]:
+    """Arguments must be those of a registered function, and of the types that it takes."""
     for key, item in arguments.items():
         if key not in entry.arguments:
             if entry.open:
@@ -41,10 +50,6 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
         elif not _fits(item, expected := entry.arguments[key]):
             hint = f"write a value such as `{key}: {_example(expected)}`"
             yield Problem((*path, key), f"must be {_words(expected)}", hint)
-    for key in entry.required:
-        if key not in arguments:
-            hint = f"add it, for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
-            yield Problem(path, f"`{name}` needs `{key}`", hint, show=False)
 
 
 def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
