@@ -1,4 +1,4 @@
-"""The restarting techniques of later papers, at several steps against values worked out by hand."""
+"""The table of techniques, and the restarting techniques of later papers against values worked out by hand."""
 
 import math
 from fractions import Fraction as F
@@ -6,7 +6,7 @@ from fractions import Fraction as F
 import pytest
 
 from workers.schedules import highest, piecewise, ramp, rate
-from workers.techniques import TECHNIQUES, DenseTraining
+from workers.techniques import TECHNIQUES, DenseTraining, in_order
 
 STEPS = 200
 FLAT = piecewise(F(1), [F(99), F(149)], [F("0.1"), F("0.01")], F(0))  # 100 steps at 1, 50 at 0.1, 50 at 0.01
@@ -103,3 +103,11 @@ def test_every_length_has_a_rate_at_every_step(technique, schedule):
 def test_the_highest_rate_is_the_peak_whatever_the_warm_up():
     assert highest(FLAT) == highest(WARM) == 1
     assert highest(ramp("cosine", F("0.3"), F(0), F(5), 20)) == F(0.3)
+
+
+def test_only_weight_rewinding_repeats_the_dense_training():
+    assert [name for name, technique in TECHNIQUES.items() if technique.repeats_training] == ["weight_rewinding"]
+
+
+def test_techniques_are_ordered_as_in_their_table_and_unknown_ones_follow():
+    assert in_order(["b", "lr_rewinding", "a", "fine_tuning", "b"]) == ["fine_tuning", "lr_rewinding", "b", "a"]
