@@ -53,7 +53,7 @@ def table(
     ] = "accuracy",
     budget: Budget = None,
     statistic: Annotated[
-        Statistic, typer.Option("--statistic", help="Report median [min, max] or mean ± sd.")
+        Statistic, typer.Option("--statistic", help="Report median (min, max) or mean ± sd.")
     ] = "median",
     split: Annotated[Split, typer.Option("--split", help="Report test or validation accuracy.")] = "test",
     only: Only = None,

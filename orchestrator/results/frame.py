@@ -144,7 +144,7 @@ def _record_columns(records: pa.Table, record_rows: Sequence[int | None]) -> dic
     return columns
 
 
-def _mixed_parents(records: pa.Table) -> Any:
+def _mixed_parents(records: pa.Table) -> pa.Array:
     """For each record, whether a parent's record has a different digest than the state that this record came from."""
     published = defaultdict(set)
     for stop, digest in zip(_keys(records, _STOP), records.column("state_digest").to_pylist(), strict=True):
@@ -164,7 +164,7 @@ def _mixed_parents(records: pa.Table) -> Any:
     return pa.array(mixed, pa.bool_())
 
 
-def _failures(cells: pa.Table, record_rows: Sequence[int | None], failures: Mapping[str, Failure]) -> Any:
+def _failures(cells: pa.Table, record_rows: Sequence[int | None], failures: Mapping[str, Failure]) -> pa.Array:
     outcomes: list[str | None] = [None] * cells.num_rows
     if failures:
         for row, (trial, lineage) in enumerate(_keys(cells, ("trial", "lineage"))):
@@ -175,7 +175,7 @@ def _failures(cells: pa.Table, record_rows: Sequence[int | None], failures: Mapp
     return pa.array(outcomes, pa.string())
 
 
-def _same_run_as(cells: pa.Table) -> Any:
+def _same_run_as(cells: pa.Table) -> pa.Array:
     """For each cell, the label of the first other cell with the same stop, or null."""
     sharing: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for row, stop in enumerate(_keys(cells, _STOP)):
@@ -196,7 +196,7 @@ def _label(cell: Mapping[str, Any], twin: Mapping[str, Any]) -> str:
     return f"{label} ({', '.join(differing)})" if differing else label
 
 
-def _points(accuracy: Any, dense: Any) -> Any:
+def _points(accuracy: pa.ChunkedArray, dense: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     return pc.multiply(pc.subtract(accuracy, dense), 100.0)
