@@ -1,8 +1,8 @@
 """Learning rates as pure functions of the step.
 
-A program is a tuple of segments, one after the other, counted from step 0 (the first optimizer step). A rate
-changes *after* its boundary: step i still has the old rate if i ≤ boundary, as with the piecewise constants of the
-paper's code (so at boundary 35,546 step 35,546 trains at 0.1 and step 35,547 at 0.01).
+A program is a sequence of segments, counted from step 0 (the first optimizer step). A rate changes *after* its
+boundary: step i still has the old rate if i ≤ boundary, like the piecewise constants of the paper's code (with
+boundary 35,546, step 35,546 trains at 0.1 and step 35,547 at 0.01).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Shape = Literal["linear", "cosine"]
 
 
 def rate(program: Sequence[Segment], step: int) -> float:
-    """The learning rate of a step (0-based). Raises ValueError past the end of a program that ends."""
+    """The learning rate of a step (from 0). Raises ValueError after the last step of a program that ends."""
     for segment in program:
         if segment.steps is None or step < segment.steps:
             return _rate_within(segment, step)
@@ -40,12 +40,12 @@ def _rate_within(segment: Segment, step: int) -> float:
 
 
 def constant(value: float) -> Program:
-    """The same rate for ever."""
+    """The same rate at every step."""
     return (Segment(rate=value),)
 
 
 def piecewise(peak: Fraction, boundaries: Sequence[Fraction], factors: Sequence[Fraction], warmup: Fraction) -> Program:
-    """`peak` × 1, then × factors[0] after boundaries[0] and so on (steps, ascending), after a linear warm-up."""
+    """After a linear warm-up `peak`, times factors[0] after step boundaries[0] and so on (ascending)."""
     segments = list(_warm_up(peak, warmup))
     begin = sum(segment.steps or 0 for segment in segments)
     for boundary, factor in zip(boundaries, (Fraction(1), *factors), strict=False):
@@ -58,7 +58,7 @@ def piecewise(peak: Fraction, boundaries: Sequence[Fraction], factors: Sequence[
 
 
 def ramp(shape: str, peak: Fraction, final: Fraction, warmup: Fraction, total: int, rise: Shape = "linear") -> Program:
-    """From `peak` to `final` along a `linear` or `cosine` ramp that ends at step `total`, after a warm-up."""
+    """After a warm-up, from `peak` to `final` along a `linear` or `cosine` ramp that ends at step `total`."""
     segments = list(_warm_up(peak, warmup, rise))
     begin = sum(segment.steps or 0 for segment in segments)
     down = Segment(
@@ -75,7 +75,7 @@ def ramp(shape: str, peak: Fraction, final: Fraction, warmup: Fraction, total: i
 def one_cycle(peak: Fraction, lowest: Fraction, final: Fraction, steps: int) -> Program:
     """From `lowest` to `peak` in the first tenth of `steps`, then to `final`, both along a cosine.
 
-    Smith & Topin 2017, *Super-convergence*; at every step the rate of torch.optim.lr_scheduler.OneCycleLR.
+    Smith & Topin 2017, *Super-convergence*; equals torch.optim.lr_scheduler.OneCycleLR at every step.
     """
     rise = Fraction(steps, 10) - 1  # the step of the peak
     begin = max(0, math.floor(rise) + 1) if rise else 0
@@ -93,7 +93,7 @@ def one_cycle(peak: Fraction, lowest: Fraction, final: Fraction, steps: int) -> 
 
 
 def squeezed(program: Sequence[Segment], total: int, peak: Fraction, warmup: Fraction, steps: int) -> Program:
-    """The first `total` steps of a program in what a linear warm-up to `peak` leaves of `steps`."""
+    """A linear warm-up to `peak`, then the first `total` steps of a program squeezed into the rest of `steps`."""
     segments = list(_warm_up(peak, warmup))
     begin = sum(segment.steps or 0 for segment in segments)
     scale = (steps - warmup) / total
@@ -109,7 +109,7 @@ def squeezed(program: Sequence[Segment], total: int, peak: Fraction, warmup: Fra
 
 
 def _scaled(segment: Segment, scale: Fraction, offset: Fraction, steps: int) -> Segment:
-    """`steps` steps of a segment that lasts `scale` times as long, from `offset` steps into it."""
+    """`steps` steps of a segment stretched by `scale`, starting `offset` steps into it."""
     if segment.length is None:
         return replace(segment, steps=None if segment.steps is None else steps)
     return replace(segment, steps=steps, length=segment.length * scale, offset=segment.offset * scale + offset)
@@ -122,18 +122,19 @@ def _warm_up(peak: Fraction, warmup: Fraction, shape: Shape = "linear") -> Progr
 
 
 def warm_up_steps(program: Sequence[Segment]) -> int:
-    """How many steps of a program are a warm-up: a first stretch that rises."""
+    """How many steps of a program are a warm-up: its first segment, if that rises."""
     first = program[0]
-    return first.steps or 0 if first.final is not None and first.final > first.rate else 0
+    rises = first.final is not None and first.final > first.rate
+    return (first.steps or 0) if rises else 0
 
 
 def highest(program: Sequence[Segment]) -> Fraction:
-    """The highest rate of a program, at the ends of its ramps or between."""
+    """The highest rate of a program, including the ends of its ramps."""
     return Fraction(max(max(segment.rate, segment.final or 0.0) for segment in program))
 
 
 def after(program: Sequence[Segment], step: int) -> Program:
-    """The rest of a program from a step on, counted from there."""
+    """The rest of a program after `step` steps, counted from there."""
     rest = []
     for segment in program:
         if segment.steps is None or step < segment.steps:
@@ -158,13 +159,13 @@ def then(program: Sequence[Segment], total: int, last: float) -> Program:
 
 
 def constant_end(program: Sequence[Segment]) -> float | None:
-    """The last rate of a program that ends constant, or None."""
+    """The last rate of a program, or None if it does not end with a constant rate."""
     last = program[-1]
     return last.rate if last.shape == "constant" else None
 
 
 def _merged(segments: Sequence[Segment]) -> Program:
-    """Neighboring stretches of one constant rate as one, so that equal programs are written equally."""
+    """Merge adjacent segments of one constant rate, so that equal programs are written alike."""
     merged: list[Segment] = []
     for segment in segments:
         previous = merged[-1] if merged else None

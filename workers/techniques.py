@@ -1,8 +1,8 @@
 """How to retrain: where the weights start × which learning rates they see.
 
 Renda, Frankle, Carbin (ICLR 2020), section 2, and the authors' code for reinitialization (T + t epochs); the
-restarting techniques are from later papers, named below.
-T is the length of the dense training, k the rewind point, t = T − k the retraining time of a round.
+restarting techniques come from later papers, named below. T is the length of the dense training, k the rewind point,
+t = T − k the retraining time of a round.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Start = Literal["final", "rewind", "fresh"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DenseTraining:
-    """What a technique needs of the dense training: its schedule, its length T in steps, its last rate."""
+    """What a technique needs to know of the dense training: schedule, length T in steps, last learning rate."""
 
     schedule: Program
     steps: int
@@ -32,11 +32,12 @@ class DenseTraining:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Technique:
-    """`start` is the state at the end of the previous round (`final`), the dense training's at the rewind point
-    (`rewind`; weights, optimizer state and buffers), or a new initialization (`fresh`).
+    """Where the weights start, and which learning rates they see.
 
-    `rates` makes the learning-rate program from the dense training and the rewind point, `steps` its length. If
-    `adaptive`, the worker lowers all rates by what the pruning takes away, at most to t / T.
+    `start` is the state at the end of the previous round (`final`), the state of the dense training at the rewind
+    point (`rewind`: weights, optimizer state and buffers), or a new initialization (`fresh`). `rates` makes the
+    learning-rate program from the dense training and the rewind point, `steps` its length. An `adaptive` technique
+    multiplies all rates by a factor from t / T to 1: the less pruning removes, the lower.
     """
 
     start: Start
@@ -72,7 +73,7 @@ def _whole_then_last(dense: DenseTraining, rewind_step: int) -> Program:
 
 
 def _squeezed(dense: DenseTraining, rewind_step: int) -> Program:
-    """SLR: a warm-up over the first tenth of t, then the dense schedule without its own warm-up in what is left.
+    """SLR: a warm-up over the first tenth of t, then the dense schedule without its warm-up in the rest.
 
     Le & Hua 2021, *Network pruning that matters*, section 3.
     """
@@ -83,7 +84,7 @@ def _squeezed(dense: DenseTraining, rewind_step: int) -> Program:
 
 
 def _cycle(dense: DenseTraining, rewind_step: int) -> Program:
-    """CLR: one cycle from a hundredth of the peak rate to it, and down to a hundredth of a hundredth.
+    """CLR: one cycle, from 1/100 of the peak rate up to it, and down to 1/10,000 of it.
 
     Le & Hua 2021, *Network pruning that matters*, section 3, with the settings of its code.
     """
@@ -92,7 +93,7 @@ def _cycle(dense: DenseTraining, rewind_step: int) -> Program:
 
 
 def _linear(dense: DenseTraining, rewind_step: int) -> Program:
-    """LLR: a cosine warm-up to the peak rate over the first tenth of t, then linearly to 0 at its end.
+    """LLR: a cosine warm-up to the peak rate over the first tenth of t, then linearly down to 0 at the end.
 
     Zimmer, Spiegel, Pokutta 2023, *How I learned to stop worrying and love retraining*, section 3.1.
     """
@@ -109,7 +110,7 @@ def _whole_and_remaining(dense: DenseTraining, rewind_step: int) -> int:
     return dense.steps + dense.steps - rewind_step
 
 
-T_AND_t = (
+LENGTHS = (
     "T is the length of the dense training, t the retraining time of a round: the budget.\n"
     "Rewinding goes back to step T − t of the dense training."
 )
@@ -127,20 +128,20 @@ TECHNIQUES = {
         start="rewind",
         rates=_rewound,
         steps=_remaining,
-        summary="go back to the dense network's weights at T − t and retrain with the rates from there",
+        summary="rewind the weights to the dense network at T − t and retrain with the learning rates from there",
     ),
     "lr_rewinding": Technique(
         start="final",
         rates=_rewound,
         steps=_remaining,
-        summary="keep the final weights, retrain with the learning rates of the last t",
+        summary="keep the final weights and retrain with the learning rates of the last t",
     ),
     "low_lr_weight_rewinding": Technique(
         start="rewind",
         rates=_last_rate,
         steps=_remaining,
         needs_last_rate=True,
-        summary="go back to the dense network's weights at T − t, retrain at the last learning rate",
+        summary="rewind the weights to the dense network at T − t and retrain at the last learning rate",
     ),
     "reinitialization": Technique(
         start="fresh",
@@ -148,32 +149,32 @@ TECHNIQUES = {
         steps=_whole_and_remaining,
         iterative=False,
         needs_last_rate=True,
-        summary="train the pruned network from a new initialization for T, then at the last rate for t",
+        summary="train the pruned network from a new initialization for T, then at the last learning rate for t",
     ),
     "scaled_lr_restarting": Technique(
         start="final",
         rates=_squeezed,
         steps=_remaining,
-        summary="keep the final weights, warm up and retrain with the whole schedule squeezed into t (SLR)",
+        summary="keep the final weights, warm up, and retrain with the whole schedule squeezed into t (SLR)",
     ),
     "cyclic_lr_restarting": Technique(
         start="final",
         rates=_cycle,
         steps=_remaining,
-        summary="keep the final weights, retrain with one cosine cycle up to the highest rate and down, in t (CLR)",
+        summary="keep the final weights and retrain with one cosine cycle up to the highest rate and down, in t (CLR)",
     ),
     "linear_lr_restarting": Technique(
         start="final",
         rates=_linear,
         steps=_remaining,
-        summary="keep the final weights, warm up to the highest rate and let it fall linearly to 0, in t (LLR)",
+        summary="keep the final weights, warm up to the highest rate, and decay it linearly to 0, in t (LLR)",
     ),
     "adaptive_linear_lr_restarting": Technique(
         start="final",
         rates=_linear,
         steps=_remaining,
         adaptive=True,
-        summary="like linear_lr_restarting, from a rate that is lower the less the pruning removes (ALLR)",
+        summary="like linear_lr_restarting, from a rate that is lower the less pruning removes (ALLR)",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them, and text of others as a terminal may show it."""
+"""Numbers as people read them, and text from elsewhere that is safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workers.errors import InputError
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`."""
+    """Seconds as `45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
     if seconds < 90:
         return f"{max(0, round(seconds))} s"
     minutes = round(seconds / 60)
@@ -46,7 +46,7 @@ def parse_duration(text: str) -> float:
 
 
 def printable(text: str, kept: str = "") -> str:
-    """Text in which control and formatting characters but those `kept` do nothing: they are shown as their codes."""
+    """Text with all control and formatting characters except those `kept` replaced by their codes."""
     return "".join(
         character if character in kept or _is_harmless(character) else _code(character) for character in text
     )

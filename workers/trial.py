@@ -4,7 +4,7 @@ A trial is a start state, a program (learning rates and a mask rule) and a data 
 exactly that. What does not change the numbers (names, paths, resources, the list of stops, how to evaluate)
 is not in it, so two cells that would do the same work get the same trial.
 
-Imports no torch: the planner hashes tens of thousands of these.
+Imports no torch: planning hashes tens of thousands of trials.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
 NUMERICS_VERSION = 1
-"""Raised whenever a change of ours alters the bits that a trial gives. Part of every id."""
+"""Raised whenever a change to prunesweep alters the bits that a trial computes. Part of every id."""
 
 ID_LENGTH = 20
 
@@ -35,11 +35,11 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """Where images come from. Only the fingerprint and the held-out share reach an id.
+    """Where images come from. Only the fingerprint and the number of held-out images are part of an id.
 
-    `arguments` locate the data (paths, column names); `fingerprint` says what it must contain.
-    `holdout` images are taken from the training set, fixed and seeded, to validate on (0: validate on a part of
-    the test set, as the paper does).
+    `arguments` locate the data (paths, column names); `fingerprint` says what they must contain. `holdout` training
+    images, always the same ones, are used for validation only (0: validate on a part of the test set, as the paper
+    does).
     """
 
     name: str
@@ -50,7 +50,7 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Network:
-    """A network by its registered name, with the keyword arguments that build it."""
+    """A network: its registered name, and the keyword arguments that build it."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -58,15 +58,14 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """How to train, apart from how long and at which rates.
+    """How to train, except for how long and at which learning rates.
 
-    `optimizer` names a class of torch.optim, `optimizer_arguments` are its keyword arguments without `lr`.
-    `loss` is `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels) and
-    `horizontal_flip` augment; so does `random_resized_crop` where images stream from files. `normalization` is
-    `per_image` (zero mean, unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a
-    (mean, std) pair of per-channel lists.
-    `batch_norm_momentum` is in torch's sense (weight of the new batch); None leaves the network's own.
-    `threads` are those that a trial computes with on a CPU: their number can change the last bits.
+    `optimizer` names a class of torch.optim, `optimizer_arguments` are its keyword arguments without `lr`. `loss` is
+    `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels) and `horizontal_flip`
+    augment, and so does `random_resized_crop` if images stream from files. `normalization` is `per_image` (zero mean
+    and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of
+    per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
+    network's. `threads` is how many a trial computes with on a CPU: their number can change the last bits.
     """
 
     batch_size: int
@@ -87,9 +86,9 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What all trials of one data set, network and recipe share.
+    """What all trials with the same data set, network and recipe share.
 
-    `code_version` is for users of their own code: a new value makes new ids.
+    `code_version` is for sweeps with the user's own code: a new value makes new ids.
     """
 
     dataset: Dataset
@@ -100,10 +99,10 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """A stretch of the learning-rate program. See `workers.schedules` for the rate at each of its steps.
+    """A stretch of the learning-rate program; `workers.schedules` has the rate at each of its steps.
 
-    `steps` is how many steps it lasts (None: for ever). A ramp (`linear` or `cosine`) goes from `rate` to `final`
-    over `length` steps and begins here `offset` steps into itself; a constant stretch has only its `rate`.
+    `steps` is how many steps it lasts (None: without end). A ramp (`linear` or `cosine`) goes from `rate` to `final`
+    over `length` steps, and this stretch starts `offset` steps into it; a constant stretch has only a `rate`.
     """
 
     shape: Literal["constant", "linear", "cosine"] = "constant"
@@ -116,11 +115,11 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pruning:
-    """Which weights may go, and how they are chosen (score × distribution × structure: see `workers.pruning`).
+    """Which weights may be pruned, and how they are chosen (score × distribution × structure: see `workers.pruning`).
 
-    `layers` names the rule for structure `filters`.
-    `exclude` are patterns (fnmatch) of parameter names that are never pruned, `include` of parameters that are,
-    beside the weights of layers (see `workers.models.build.prunable`).
+    `layers` names the rule for structure `filters`. `exclude` has patterns (fnmatch) of parameter names that are never
+    pruned, `include` of parameters that are, in addition to the weights of layers (see
+    `workers.models.build.prunable`).
     """
 
     score: str = "magnitude"
@@ -133,10 +132,10 @@ class Pruning:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaskRule:
-    """The mask of a trial: `source`'s weights and mask, pruned to exactly `density` of the prunable weights.
+    """The mask of a trial: the weights and mask at stop `source`, pruned to exactly `density` of the prunable weights.
 
-    With structure `filters`, the mask loses so many `filters` of each layer instead, and `density` is what the paper
-    counts for that (see `workers.pruning.filters.structured_density`).
+    With structure `filters`, the mask loses the given number of `filters` of each layer instead, and `density` is what
+    the paper counts for that (see `workers.pruning.filters.structured_density`).
     """
 
     source: Stop
@@ -147,7 +146,7 @@ class MaskRule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pretrained:
-    """A dense network that was trained elsewhere. `path` says where the file lies; only its checksum reaches an id."""
+    """A dense network that was trained elsewhere, in the file `path`; only the file's checksum is part of an id."""
 
     path: str
     checksum: str
@@ -157,11 +156,11 @@ class Pretrained:
 class Trial:
     """One training trajectory.
 
-    `start` is the stop whose weights, optimizer state and buffers it begins with (None: freshly initialized, from
-    the seed of (replicate, stage)). `mask` is None for a dense training. `stage` names the data stream: `dense`,
-    `reinit`, or the round of retraining (`1` for one-shot). With a `rate_floor` all rates are multiplied by a factor
-    from it to 1 that depends on what the pruning takes away (see `workers.pruning.adaptive`). A `pretrained` network
-    is dense and whole at step 0.
+    `start` is the stop whose weights, optimizer state and buffers it starts from (None: freshly initialized from the
+    seed of (replicate, stage)). `mask` is None for a dense training. `stage` names the data stream: `dense`, `reinit`,
+    or the round of retraining (`1` for one-shot). With a `rate_floor`, all rates are multiplied by a factor from it to
+    1 that depends on what pruning removes (see `workers.pruning.adaptive`). A `pretrained` network is dense, and
+    finished at step 0.
     """
 
     task: Task
@@ -175,23 +174,23 @@ class Trial:
 
     @property
     def parents(self) -> tuple[Stop, ...]:
-        """The stops whose checkpoints this trial reads, each once."""
+        """The stops whose checkpoints this trial reads, without duplicates."""
         sources = (self.start, self.mask.source if self.mask else None)
         return tuple(dict.fromkeys(stop for stop in sources if stop is not None))
 
     @property
     def pruning_round(self) -> str:
-        """What seeds a random mask, beside the replicate: all techniques get the same one in a round."""
+        """What seeds a random mask, together with the replicate: all techniques get the same mask in a round."""
         return "1" if self.stage == "reinit" else self.stage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """How a stop is evaluated: keys a record, and is in no trial's id.
+    """How a stop is evaluated: part of the key of its record, but of no trial's id.
 
-    `validation_share` of the test set is validation, the rest test (paper: one fifth); None when validation images
-    are held out from training. `batch_norm_batches` > 0 re-estimates BatchNorm statistics on that many training
-    batches first (a control).
+    `validation_share` of the test set is used for validation, the rest for test (paper: one fifth); None if validation
+    images are held out of training. `batch_norm_batches` > 0 first estimates BatchNorm statistics again, on that many
+    training batches (a control).
     """
 
     validation_share: Fraction | None = Fraction(1, 5)
@@ -205,7 +204,7 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A trial and the stops wanted of it: `records` are the steps to evaluate, `checkpoints` those to keep."""
+    """A trial and its requested stops: `records` are the steps to evaluate, `checkpoints` those to keep."""
 
     trial: Trial
     records: tuple[int, ...]
@@ -231,7 +230,7 @@ def trial_id(trial: Trial) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """Plain JSON data in which fields at their default are left out, so that adding one keeps old ids."""
+    """Plain JSON data without fields at their defaults, so that adding a field keeps old ids."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             f.name: canonical(getattr(value, f.name))
@@ -260,7 +259,7 @@ def job_to_json(job: Job) -> dict[str, Any]:
 
 
 def job_from_json(data: dict[str, Any]) -> Job:
-    """A job as a worker receives it. Raises KeyError or TypeError for anything that `job_to_json` did not write."""
+    """A job as a worker receives it. Raises KeyError or TypeError for anything but the data of `job_to_json`."""
     return Job(
         trial=trial_from_json(data["trial"]),
         records=tuple(data["records"]),

@@ -80,7 +80,7 @@ def list_names(
     from workers.models import NETWORKS
     from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
     from workers.registry import closest
-    from workers.techniques import TECHNIQUES, T_AND_t
+    from workers.techniques import LENGTHS, TECHNIQUES
 
     kinds: dict[str, Mapping[str, Entry | Technique]] = {
         "techniques": TECHNIQUES,
@@ -102,7 +102,7 @@ def list_names(
     for name, entry in kinds[what].items():
         print(f"{name:<{width}}  {entry.summary}")
     if what == "techniques":
-        print(f"\n{T_AND_t}")
+        print(f"\n{LENGTHS}")
 
 
 def _list_presets(as_json: bool) -> None:

@@ -62,7 +62,7 @@ def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     (tmp_path / "only_here_on_disk.py").write_text("def load(): ...\n")
     problem = import_problem(["only_here_on_disk:load"], "/no/such/folder")
-    assert problem.message == "cannot import `only_here_on_disk:load`: there is no module `only_here_on_disk`"
+    assert problem.message == "cannot import `only_here_on_disk:load`: module `only_here_on_disk` not found"
     assert import_problem(["only_here_on_disk:load"], str(tmp_path)) is None
     misspelled = import_problem(["only_here_on_disk:lode"], str(tmp_path))
     assert "did you mean" not in misspelled.message

@@ -78,10 +78,10 @@ def test_lazy_layers_start_from_the_trials_seed(module: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no_such_package.models:build", "there is no module `no_such_package`\n\nhint: .*current directory"),
-        ("os.nothing:build", "there is no module `os.nothing`"),
-        ("math:build", "`build` is not there\n\nhint: Known: acos"),
-        ("math:pi", "`pi` is no function"),
+        ("no_such_package.models:build", "module `no_such_package` not found\n\nhint: .*current directory"),
+        ("os.nothing:build", "module `os.nothing` not found"),
+        ("math:build", "`build` not found\n\nhint: Known: acos"),
+        ("math:pi", "`pi` is not a function"),
     ],
 )
 def test_functions_that_are_not_there(name: str, message: str) -> None:
