@@ -5,6 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.command import Command
+
+# The same examples every time, and as much time for them as the machine needs.
+settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 @pytest.fixture
@@ -22,6 +31,12 @@ def main(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture
+def prunesweep(tmp_path):
+    """`prunesweep ...` as users call it, in a folder of the test's own."""
+    return Command(tmp_path)
 
 
 @pytest.fixture

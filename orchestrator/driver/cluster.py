@@ -36,7 +36,8 @@ from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.training.device import HUGE_PAGES  # noqa: E402
 
-_RESOURCE_SECONDS = 10.0  # how long nodes may take to show up before a run is refused
+RESOURCE_SECONDS = 10.0
+"""How long nodes may take to show up before a run is refused."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,12 +127,12 @@ def _stdout_on_stderr() -> Iterator[None]:
         os.close(stdout)
 
 
-def slots_of(cluster: Cluster, interrupt: Interrupt) -> int:
-    """How many trials fit at once. Waits for nodes: briefly, or if `wait_for_resources` until interrupted.
+def slots_of(cluster: Cluster, interrupt: Interrupt, patience: float = RESOURCE_SECONDS) -> int:
+    """How many trials fit at once. Waits `patience` seconds for nodes, or if `wait_for_resources` until interrupted.
 
     Raises InputError if no node has the resources of a trial.
     """
-    deadline = time.monotonic() + (0 if cluster.address is None else _RESOURCE_SECONDS)
+    deadline = time.monotonic() + (0 if cluster.address is None else patience)
     needed = _resources(cluster.cpus, cluster.gpus)
     told = False
     while not interrupt.requested:

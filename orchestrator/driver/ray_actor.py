@@ -31,12 +31,21 @@ class Unfit(Exception):
 class TrialActor(tune.Trainable):
     """A worker process: one trial after the other, each in chunks of about two seconds."""
 
-    def setup(self, config: dict[str, Any], location: str, device: Device, bounds: Bounds, folder: str) -> None:
+    def setup(
+        self,
+        config: dict[str, Any],
+        location: str,
+        device: Device,
+        bounds: Bounds,
+        folder: str,
+        step_seconds: float = _STEP_SECONDS,
+    ) -> None:
         add_import_folder(folder)  # the user's code is in the folder where the driver was started
         os.environ["PYTHONSAFEPATH"] = "1"  # also in processes that decode images, installed packages come first
         self._store = Store(location)
         self._device = device
         self._bounds = bounds
+        self._step_seconds = step_seconds
         self._stepping = self._terminated = False
         self._begin(config)
         signal.signal(signal.SIGTERM, self._terminate)
@@ -62,7 +71,7 @@ class TrialActor(tune.Trainable):
         self._stepping = True
         try:
             with self._attempt.ended_if_hung():
-                ending = self._attempt.advance(_STEP_SECONDS)
+                ending = self._attempt.advance(self._step_seconds)
         finally:
             self._stepping = False
         reached = self._attempt.step

@@ -1,4 +1,4 @@
-"""A sweep file, and the command line, in a folder of each test's own."""
+"""A sweep file in a folder of each test's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import SWEEP, Command
+from tests.support.command import SWEEP
 
 
 @pytest.fixture
@@ -14,8 +14,3 @@ def sweep_file(tmp_path: Path) -> Path:
     path = tmp_path / "sweep.yaml"
     path.write_text(SWEEP)
     return path
-
-
-@pytest.fixture
-def prunesweep(tmp_path: Path) -> Command:
-    return Command(tmp_path)

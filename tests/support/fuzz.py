@@ -23,7 +23,7 @@ from workers.store import Store
 from workers.training.state import parse_state
 
 TEMPLATE = ROOT / "orchestrator" / "templates" / "digits.yaml"
-SECONDS = 5.0
+SECONDS = 60.0
 """Longer than this over one file is a hang."""
 
 _TOKENS = [

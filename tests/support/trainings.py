@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 from workers.data.images import open_data
@@ -28,3 +30,24 @@ def train(trial, steps, parents=None):
 def through_a_file(state):
     """A state as it is read again."""
     return parse_state(dump_state(state)[0], "test")
+
+
+def in_first_step(monkeypatch, act, times=1):
+    """Have the first `times` optimizer steps of this process act before they train."""
+    calls, advance = itertools.count(), Trainer.advance
+
+    def acting(self):
+        if next(calls) < times:
+            act()
+        advance(self)
+
+    monkeypatch.setattr(Trainer, "advance", acting)
+
+
+def fail_in_step(monkeypatch, error, times):
+    """Have the first `times` optimizer steps of this process raise."""
+
+    def act():
+        raise error
+
+    in_first_step(monkeypatch, act, times)

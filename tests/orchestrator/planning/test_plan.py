@@ -375,7 +375,7 @@ AXES = {
 }
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.fixed_dictionaries(AXES))
 def test_properties_of_every_plan(grid):
     whole = plan(grid)

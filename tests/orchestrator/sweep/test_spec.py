@@ -169,7 +169,7 @@ def test_settings_are_frozen():
         spec.name = "other"
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_the_order_of_keys_is_nothing(seed):
     random = Random(seed)
@@ -349,7 +349,7 @@ def test_the_template_is_a_valid_sweep():
 def test_random_bytes_are_never_more_than_a_spec_error(tmp_path):
     path = tmp_path / "sweep.yaml"
 
-    @settings(derandomize=True, max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.binary(max_size=200))
     def check(content):
         path.write_bytes(content)
@@ -377,7 +377,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(KEYS, ANYTHING, max_size=10), st.booleans())
 def test_random_data_are_never_more_than_a_spec_error(data, from_a_valid_one):
     for problem in faults(spec_from_dict, (sweep() if from_a_valid_one else {}) | data):
@@ -385,7 +385,7 @@ def test_random_data_are_never_more_than_a_spec_error(data, from_a_valid_one):
         assert problem.hint
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["grid", "recipe"]), st.dictionaries(KEYS, ANYTHING, max_size=4))
 def test_random_entries_are_never_more_than_a_spec_error(key, data):
     entry = (grid() if key == "grid" else recipe()) | data
@@ -393,7 +393,7 @@ def test_random_entries_are_never_more_than_a_spec_error(key, data):
         assert str(problem)
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(WHOLE) - 1), st.text(max_size=3), st.integers(0, 10))
 def test_a_damaged_file_is_never_more_than_a_spec_error(place, inserted, removed):
     for problem in faults(parse_spec, WHOLE[:place] + inserted + WHOLE[place + removed :]):

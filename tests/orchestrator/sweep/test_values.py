@@ -84,7 +84,7 @@ def test_text_of_a_ratio(value, text):
     assert exact_text(value) == text
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.fractions())
 def test_ratios_survive_being_written(value):
     assert parse_ratio(exact_text(value)) == value

@@ -434,6 +434,4 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
 
 
 TestStoreAgainstDictionary = StoreAgainstDictionary.TestCase
-TestStoreAgainstDictionary.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, derandomize=True, database=None
-)
+TestStoreAgainstDictionary.settings = settings(max_examples=30, stateful_step_count=25, database=None)

@@ -1,0 +1,144 @@
+"""The faults of workers, by their numbers in docs/reliability.md: attempts and actors in this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.sweep.spec import spec_from_dict
+from orchestrator.upkeep.logs import read_log
+from tests.support import tiny
+from tests.support.sweeps import tiny_sweep
+from tests.support.trainings import fail_in_step, in_first_step
+from workers.store import Store, layout
+from workers.store.lease_owner import Owner
+from workers.training import attempt
+from workers.training.attempt import Attempt, Bounds
+from workers.training.device import Device
+from workers.trial import Job, Network, Recipe, Segment, Task, Trial, trial_id
+
+ENDLESS = 1_000_000  # steps that no test waits for
+
+
+def tiny_job():
+    task = Task(
+        dataset=tiny.DATA,
+        network=Network(name="mlp", arguments={"hidden": [16]}),
+        recipe=Recipe(batch_size=16, optimizer="SGD"),
+    )
+    trial = Trial(task=task, replicate=0, stage="dense", rates=(Segment(rate=0.1),))
+    return Job(trial=trial, records=(ENDLESS,), checkpoints=())
+
+
+OFTEN = Device(chunk_seconds=0)
+
+
+def saved_steps(store, job):
+    return [int(name.partition(".")[0]) for name in store.files.names(f"progress/{trial_id(job.trial)}")]
+
+
+def actor(store, **settings):
+    """A worker's actor as Tune makes it, here in this process."""
+    import json
+
+    from orchestrator.driver.ray_actor import TrialActor
+    from workers.trial import job_to_json
+
+    made = object.__new__(TrialActor)
+    config = {"job": json.dumps(job_to_json(tiny_job()))}
+    before = signal.getsignal(signal.SIGTERM)
+    made.setup(config, store.location, OFTEN, Bounds(lease="token"), os.getcwd(), **settings)
+    made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
+    return made
+
+
+def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path, monkeypatch):
+    from orchestrator.driver.ray_actor import Unfit
+
+    fail_in_step(monkeypatch, MemoryError(), times=1)
+    with pytest.raises(Unfit) as ended:
+        actor(Store(tmp_path / "store", create=True)).step()
+    assert ended.value.ending.outcome == "out_of_memory"
+
+
+def test_fault_09_a_worker_told_to_end_saves_its_state_and_that_is_no_failure(tmp_path, monkeypatch):
+    from orchestrator.driver.ray_actor import Unfit
+
+    store = Store(tmp_path / "store", create=True)
+    worker = actor(store)
+    in_first_step(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        with pytest.raises(Unfit) as ended:
+            worker.step()
+    finally:
+        worker.restore_handler()
+    assert ended.value.ending.outcome == "interrupted"
+    assert saved_steps(store, tiny_job())[-1] == ended.value.ending.step
+    assert store.failures.read_all() == {}
+
+
+def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    worker = actor(store, step_seconds=0)
+    reached = worker.step()["reached"]
+    try:
+        with pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        worker.restore_handler()
+    assert saved_steps(store, tiny_job())[-1] == reached
+
+
+def test_fault_10_a_second_interrupt_ends_at_once(tmp_path):
+    code = (
+        "import os, signal\nfrom orchestrator.driver.interrupt import Interrupt\n"
+        "with Interrupt() as interrupt:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    assert interrupt.requested\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n    print('still here')\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (130, "")
+    assert "press Ctrl-C again to exit immediately" in found.stderr
+
+
+@pytest.mark.parametrize("fate", ["silent", "replaced"])
+def test_fault_10_a_worker_whose_driver_is_gone_saves_its_state_and_stops(tmp_path, fate):
+    store = Store(tmp_path / "store", create=True)
+    driver = Owner.this_process()
+    store.files.write(layout.LEASE, driver.to_bytes())
+    orphan = Attempt(tiny_job(), store, OFTEN, Bounds(lease=driver.token, period=0.1))
+    assert orphan.advance(seconds=0) is None
+    if fate == "replaced":
+        store.files.write(layout.LEASE, Owner.this_process().to_bytes())
+    ending = orphan.advance(seconds=3600)
+    assert ending.outcome == "interrupted"
+    assert "the driver is gone" in read_log(store, orphan.trial)
+    assert saved_steps(store, tiny_job())[-1] == ending.step
+
+
+def test_a_trial_that_takes_too_long_saves_its_state_and_is_tried_once_more(tmp_path):
+    store, job = Store(tmp_path / "store", create=True), tiny_job()
+    bounds = Bounds(lease="token", timeout=0.0)
+    ending = Attempt(job, store, OFTEN, bounds).advance(seconds=3600)
+    assert ending.outcome == "timeout"
+    assert "`limits.trial_timeout`" in ending.failure.hint
+    assert saved_steps(store, job) == [ending.step]
+    assert Attempt(job, store, OFTEN, bounds).advance(seconds=3600).step > ending.step
+    assert spec_from_dict(tiny_sweep()).failures.retries.timeout == 1
+
+
+def test_every_attempt_has_a_log_that_says_where_it_went_on(tmp_path):
+    store, job = Store(tmp_path / "store", create=True), tiny_job()
+    first = Attempt(job, store, OFTEN, Bounds(lease="token"))
+    first.advance(seconds=0)
+    first.close()
+    second = attempt.Attempt(job, store, OFTEN, Bounds(lease="token"))
+    second.advance(seconds=0)
+    second.close()
+    log = Path(store.location, "logs", trial_id(job.trial), "0002.log").read_text()
+    assert f"continues from step {first.step}" in log
