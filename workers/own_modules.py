@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
+from workers.errors import InputError
+
 PACKAGES = ("orchestrator", "prunesweep", "workers")
 
 
@@ -22,21 +24,25 @@ def add_import_folder(folder: str) -> None:
         sys.path.append(folder)
 
 
-def hidden(module: str, folder: str) -> str | None:
-    """Why a module of a folder cannot be imported from there; None if it can, or is not there.
+def check_not_hidden(module: str, folder: str) -> None:
+    """Raise InputError for a module of a folder that cannot be imported from there; do nothing if it is elsewhere.
 
     Either an installed module has its name, or a package of prunesweep has the name of one that it imports.
     """
     hider = _hider(module, folder)
     if hider is not None:
-        return f"`{module}` of the current directory is hidden by another module of that name: {hider}"
+        raise _refusal(f"cannot import `{module}`: another module of that name hides it: {hider}", module, folder)
     if not any(_hider(package, folder) for package in PACKAGES):
-        return None
+        return
     for name in _imported(module, folder):
         hider = _hider(name, folder) if name.partition(".")[0] in PACKAGES else None
         if hider is not None:
-            return f"`{name}` of the current directory, which it imports, is hidden by a package of prunesweep: {hider}"
-    return None
+            reason = f"it imports `{name}`, which a package of prunesweep hides: {hider}"
+            raise _refusal(f"cannot import `{module}`: {reason}", name, folder)
+
+
+def _refusal(message: str, hidden: str, folder: str) -> InputError:
+    return InputError(message, hint=f"rename `{hidden.partition('.')[0]}` in `{folder}`")
 
 
 def _hider(module: str, folder: str) -> str | None:

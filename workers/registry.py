@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.errors import BadInput, InputError, PrunesweepError
-from workers.own_modules import PACKAGES, add_import_folder, hidden
+from workers.own_modules import PACKAGES, add_import_folder, check_not_hidden
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +76,7 @@ def load_own(name: str) -> Callable[..., Any]:
     """
     folder = os.getcwd()
     add_import_folder(folder)
-    reason = hidden(name.partition(":")[0], folder)
-    if reason is not None:
-        raise InputError(f"cannot import `{name}`: {reason}", hint=f"rename it in `{folder}`")
+    check_not_hidden(name.partition(":")[0], folder)
     return load(name)
 
 

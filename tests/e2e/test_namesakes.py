@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.command import Command
 
@@ -80,15 +82,21 @@ def test_every_command_works(prunesweep: Command, folder: Path) -> None:
     assert "torchvision" in prunesweep("doctor")
 
 
-def test_a_workers_that_is_a_file_is_no_obstacle_either(prunesweep: Command, folder: Path) -> None:
-    (folder / "workers" / "__init__.py").unlink()
+def test_what_pythonpath_puts_first_comes_last(prunesweep: Command, folder: Path) -> None:
+    """In this process, in the one that describes networks and in those that decode images."""
+    (folder / "workers" / "__init__.py").rename(folder / "workers.py")
     (folder / "workers").rmdir()
-    (folder / "workers.py").write_text(BOOM)
+    for name in ["site", "sitecustomize"]:  # from PYTHONPATH, Python itself imports these when it starts
+        (folder / f"{name}.py").unlink()
+    for place in ["train/a", "train/b", "val/a", "val/b"]:
+        (folder / "images" / place).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (6, 6), (60 * number, 0, 0)).save(folder / "images" / place / f"{number}.png")
+    dataset = "dataset: {name: image_folder, path: images, image_size: 6, workers: 1}"
+    (folder / "s.yaml").write_text(re.sub("dataset: .*", dataset, SWEEP))
     prunesweep.environment["PYTHONPATH"] = "."
-    (folder / "site.py").unlink()  # with PYTHONPATH, Python imports these itself
-    (folder / "sitecustomize.py").unlink()
-    prunesweep("run", "s.yaml", "--in-process")
-    assert "2 of 2 cells done" in prunesweep.stderr
+    prunesweep("run", "s.yaml", "--in-process", "--only", "technique=dense")
+    assert "1 of 1 cell done" in prunesweep.stderr
 
 
 def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workers.errors import InputError
-from workers.own_modules import add_import_folder, hidden
+from workers.own_modules import add_import_folder, check_not_hidden
 from workers.registry import load_own
 
 
@@ -45,10 +45,10 @@ def test_a_folder_that_python_searches_already_is_not_added(folder: Path, first:
 @pytest.mark.parametrize("module", ["workers.nets", "orchestrator.nets", "random", "yaml"])
 def test_a_module_that_something_else_hides_is_refused_by_name(folder: Path, module: str) -> None:
     write(folder, **{module.replace(".", "__"): "def build(): ..."})
-    message = f"cannot import `{module}:build`: `{module}` of the current directory is hidden by another module"
+    message = f"cannot import `{module}`: another module of that name hides it: "
     with pytest.raises(InputError, match=message) as raised:
         load_own(f"{module}:build")
-    assert raised.value.hint == f"rename it in `{folder}`"
+    assert raised.value.hint == f"rename `{module.partition('.')[0]}` in `{folder}`"
 
 
 @pytest.mark.parametrize(
@@ -63,16 +63,18 @@ def test_a_module_that_something_else_hides_is_refused_by_name(folder: Path, mod
 )
 def test_a_network_file_that_needs_a_package_of_ones_own_is_refused(folder: Path, code: str) -> None:
     write(folder, workers__nets="def build(): ...", own_helpers="import workers.nets", own_nets=code)
-    with pytest.raises(InputError, match=r"which it imports, is hidden by a package of prunesweep: .*workers"):
+    with pytest.raises(InputError, match=r"it imports `workers.*`, which a package of prunesweep hides: ") as raised:
         load_own("own_nets:build")
+    assert raised.value.hint == f"rename `workers` in `{folder}`"
 
 
 def test_relative_imports_lead_into_the_package(folder: Path) -> None:
     write(
         folder, workers__nets="", own_package__blocks="import workers.nets", own_package__model="from . import blocks"
     )
-    assert "`workers.nets`" in str(hidden("own_package.model", str(folder)))
-    assert hidden("own_package", str(folder)) is None
+    with pytest.raises(InputError, match=r"it imports `workers.nets`"):
+        check_not_hidden("own_package.model", str(folder))
+    check_not_hidden("own_package", str(folder))
 
 
 @pytest.mark.parametrize(
@@ -80,14 +82,14 @@ def test_relative_imports_lead_into_the_package(folder: Path) -> None:
 )
 def test_what_needs_nothing_of_it_is_not_refused(folder: Path, code: str) -> None:
     write(folder, workers__nets="", random="", own_nets=code)
-    assert hidden("own_nets", str(folder)) is None
+    check_not_hidden("own_nets", str(folder))
 
 
 def test_the_folder_of_prunesweep_itself_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[2]
     monkeypatch.chdir(root)
-    assert hidden("workers.models.mlp", str(root)) is None
-    assert hidden("tests.support.tiny", str(root)) is None
+    check_not_hidden("workers.models.mlp", str(root))
+    check_not_hidden("tests.support.tiny", str(root))
 
 
 def test_a_package_that_is_nowhere_near_is_explained(folder: Path) -> None:
