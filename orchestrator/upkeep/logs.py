@@ -5,7 +5,7 @@ from __future__ import annotations
 from workers.errors import InputError
 from workers.store import Store, layout
 from workers.store.logs import attempts
-from workers.text import printable
+from workers.text import plural, printable
 
 _MOST_BYTES = 1_000_000  # only the end of a longer log is read
 
@@ -29,7 +29,7 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
 
 
 def _trial_id(store: Store, beginning: str) -> str:
-    """The one trial with a log whose id begins so. Raises InputError if there are none or several."""
+    """The only trial with a log whose id begins so. Raises InputError if not exactly one does."""
     trials = [name for name in store.files.names(layout.LOGS) if name.startswith(beginning)] if beginning else []
     if beginning in trials:
         return beginning
@@ -37,7 +37,7 @@ def _trial_id(store: Store, beginning: str) -> str:
         return trials[0]
     if trials:
         raise InputError(
-            f"{len(trials):,} trials begin with `{beginning}`", hint=f"give more of the id, such as `{trials[0]}`"
+            f"{plural(len(trials), 'trial')} begin with `{beginning}`", hint=f"give more of the id: `{trials[0]}`"
         )
     raise InputError(
         f"store `{store.location}` has no log of trial `{beginning}`", hint="`prunesweep status` lists failed trials"
