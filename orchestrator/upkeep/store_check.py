@@ -161,6 +161,7 @@ _CHECKS: dict[str, Callable[[_StoreFiles, str], StoreProblem | None]] = {
     layout.FACTS: _StoreFiles.json,
     layout.FAILURES: _StoreFiles.json,
     layout.FAILED_ATTEMPTS: _StoreFiles.json,
+    layout.OLD_FAILED_ATTEMPTS: _StoreFiles.json,
     layout.CACHE: _StoreFiles.cache,
     layout.LOGS: _StoreFiles.log,
 }

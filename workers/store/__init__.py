@@ -8,7 +8,7 @@
     checkpoints/<trial>/<step>.safetensors       the states at stops that are kept
     progress/<trial>/<step>.safetensors          partial states: the newest two of a trial that is not finished
     failures/<trial>.json                        how a trial failed
-    losses/<trial>.json                          how often attempts at a trial have failed
+    attempts/<trial>.json                        how often attempts at a trial have failed (once: `losses/`)
     sweeps/<number>-<name>/sweep.json            a resolved sweep
     sweeps/<number>-<name>/cells.parquet         its cells, as they were planned
     facts/<key>.json                             what plans need to know of a data set or a network

@@ -86,6 +86,7 @@ class Failures:
         """Let a trial run again, with all its retries."""
         self._files.delete(layout.failure_path(trial))
         self._files.delete(layout.failed_attempts_path(trial))
+        self._files.delete(layout.old_failed_attempts_path(trial))
 
     def write_failed_attempts(self, trial: str, counts: Mapping[str, int]) -> None:
         """Keep how often attempts at a trial have failed, by outcome, so that the next driver continues counting."""
@@ -93,16 +94,17 @@ class Failures:
 
     def failed_attempts(self, trial: str) -> dict[str, int]:
         """How often attempts at a trial have failed, by outcome; empty if unknown."""
-        path = layout.failed_attempts_path(trial)
-        try:
-            counts = from_json(path, self._files.read(path))
-        except (CorruptFile, OSError):
-            return {}
-        return {outcome: count for outcome, count in counts.items() if isinstance(count, int)}
+        for path in (layout.failed_attempts_path(trial), layout.old_failed_attempts_path(trial)):
+            try:
+                counts = from_json(path, self._files.read(path))
+            except (CorruptFile, OSError):
+                continue
+            return {outcome: count for outcome, count in counts.items() if isinstance(count, int)}
+        return {}
 
     def trials_with_failed_attempts(self) -> set[str]:
         """The trials with at least one failed attempt that is still counted."""
-        return set(self._trials(layout.FAILED_ATTEMPTS))
+        return {*self._trials(layout.FAILED_ATTEMPTS), *self._trials(layout.OLD_FAILED_ATTEMPTS)}
 
     def _trials(self, folder: str) -> list[str]:
         trials = (layout.parse_data_path(f"{folder}/{name}") for name in self._files.names(folder))

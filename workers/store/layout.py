@@ -19,7 +19,8 @@ CONFLICTS = "conflicts"
 CHECKPOINTS = "checkpoints"
 PARTIAL_STATES = "progress"
 FAILURES = "failures"
-FAILED_ATTEMPTS = "losses"
+FAILED_ATTEMPTS = "attempts"
+OLD_FAILED_ATTEMPTS = "losses"  # where early versions wrote them; only read
 SWEEPS = "sweeps"
 FACTS = "facts"
 LOGS = "logs"
@@ -29,7 +30,9 @@ QUARANTINE = "quarantine"
 NESTED = (CHECKPOINTS, PARTIAL_STATES, SWEEPS, LOGS)
 """The folders with a folder for each trial or sweep."""
 
-FOLDERS = (*NESTED, RESULTS, DETAILS, CONFLICTS, FAILURES, FAILED_ATTEMPTS, FACTS, CACHE, QUARANTINE)
+_DATA_FOLDERS = (FAILURES, FAILED_ATTEMPTS, OLD_FAILED_ATTEMPTS, FACTS)
+
+FOLDERS = (*NESTED, *_DATA_FOLDERS, RESULTS, DETAILS, CONFLICTS, CACHE, QUARANTINE)
 
 RECORD_CACHE = f"{CACHE}/records.parquet"
 
@@ -114,14 +117,18 @@ def failed_attempts_path(trial: str) -> str:
     return f"{FAILED_ATTEMPTS}/{trial}{_DATA}"
 
 
+def old_failed_attempts_path(trial: str) -> str:
+    return f"{OLD_FAILED_ATTEMPTS}/{trial}{_DATA}"
+
+
 def facts_path(key: str) -> str:
     return f"{FACTS}/{key}{_DATA}"
 
 
 def parse_data_path(path: str) -> str | None:
-    """The trial or key that a path in `failures/`, `losses/` or `facts/` names; None for any other path."""
+    """The trial or key that a path in `failures/`, `attempts/` or `facts/` names; None for any other path."""
     folder, _, name = path.partition("/")
-    if folder not in (FAILURES, FAILED_ATTEMPTS, FACTS) or not name.endswith(_DATA):
+    if folder not in _DATA_FOLDERS or not name.endswith(_DATA):
         return None
     return name.removesuffix(_DATA)
 
