@@ -157,7 +157,7 @@ def record(cell: Cell, evaluation: str) -> dict[str, Any]:
         "test_images": 8000,
         "prunable_weights": 271_152,
         "kept_weights": round(271_152 * cell.density),
-        "density": float(cell.density),
+        "achieved_density": float(cell.density),
         "state_digest": cell.stop.trial,
         "schema_version": SCHEMA_VERSION,
         "attempts": 1,

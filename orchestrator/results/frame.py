@@ -51,8 +51,8 @@ def to_frame(joined: Joined) -> pd.DataFrame:
 def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     """One row for each cell of all sweeps of a store, or of some: by folder, or by name, which picks all of that name.
 
-    The columns are those of a cell (without its lineage); the record's (null without a record; its `density`,
-    measured on the mask, is `achieved_density`); and
+    The columns are those of a cell (without its lineage; its `density` is the one that was asked for); the record's
+    (null without a record; its `achieved_density` is measured on the mask); and
 
     - `sweep`: the folder of the newest sweep that has the cell,
     - `done`: whether the cell has its record,
@@ -138,8 +138,7 @@ def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:
 def _record_columns(records: pa.Table, record_rows: Sequence[int | None]) -> dict[str, Any]:
     """The columns that only records have, for each cell."""
     taken = records.drop_columns([*_RECORD, "replicate"]).take(pa.array(record_rows, pa.int64()))
-    names = ["achieved_density" if name == "density" else name for name in taken.column_names]
-    columns = dict(zip(names, taken.columns, strict=True))
+    columns = dict(zip(taken.column_names, taken.columns, strict=True))
     columns["mixed_parents"] = columns.pop("mixed_parents").fill_null(False)
     return columns
 

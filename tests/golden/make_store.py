@@ -1,6 +1,6 @@
-"""Makes a small store of this version: `python tests/golden/make_store.py tests/golden/store-v<format>`.
+"""Makes a small store with this version: `python tests/golden/make_store.py tests/golden/store-v<version>`.
 
-Run once for each version of the layout or of a file in it, and committed; what it made is read by tests for ever.
+It runs once for each version of the layout or of a file in it. The stores are committed, and tests read them for ever.
 """
 
 from __future__ import annotations

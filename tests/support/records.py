@@ -39,7 +39,7 @@ def record(**overrides: Any) -> dict[str, Any]:
         "test_images": 8000,
         "prunable_weights": 1000,
         "kept_weights": 250,
-        "density": 0.25,
+        "achieved_density": 0.25,
         "collapsed_layers": 0,
         "multiply_adds": 4e6,
         "sparse_multiply_adds": 1e6,
@@ -102,8 +102,8 @@ def dense_cell(**overrides: Any) -> dict[str, Any]:
 
 def record_of(cell: dict[str, Any], **overrides: Any) -> dict[str, Any]:
     """The record that a cell points to."""
-    shared = {name: cell[name] for name in ("trial", "step", "evaluation", "replicate", "density")}
-    return record(**(shared | overrides))
+    shared = {name: cell[name] for name in ("trial", "step", "evaluation", "replicate")}
+    return record(**(shared | {"achieved_density": cell["density"]} | overrides))
 
 
 def cells_table(cells: list[dict[str, Any]]) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The bytes of a store's tables and JSON files. Every one carries a checksum.
+"""Tables and JSON files as a store writes them: with a checksum.
 
 Parquet can have checksums of its pages, but its footer has none: a flipped bit there can rename a column. So the
 footer holds the SHA-256 of the whole file, taken with zeros in its place.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -33,9 +34,13 @@ def to_parquet(table: pa.Table) -> bytes:
     return head + _digest(head, tail) + tail
 
 
-def from_parquet(path: str, data: bytes, schema: pa.Schema | None = None) -> pa.Table:
-    """A table that `to_parquet` wrote; in a schema, if given: columns that an older version lacked are null, later ones
-    dropped. Raises CorruptFile for anything else.
+def from_parquet(
+    path: str, data: bytes, schema: pa.Schema | None = None, former_names: Mapping[str, str] | None = None
+) -> pa.Table:
+    """A table that `to_parquet` wrote. Raises CorruptFile for anything else.
+
+    With a schema, the table has its columns: those of a later version are dropped, and those that an earlier version
+    lacked are null, unless it had them under their `former_names`.
     """
     try:
         head, tail = _around_seal(data)
@@ -45,12 +50,17 @@ def from_parquet(path: str, data: bytes, schema: pa.Schema | None = None) -> pa.
         table = file.read(use_threads=False)
         if schema is None or table.schema.equals(schema):
             return table
-        columns = [
-            table.column(f.name) if f.name in table.column_names else pa.nulls(table.num_rows, f.type) for f in schema
-        ]
+        columns = [_column(table, field, (former_names or {}).get(field.name, field.name)) for field in schema]
         return pa.table(columns, names=schema.names).cast(schema)
     except _UNREADABLE as error:
         raise CorruptFile(path, f"not one of prunesweep's tables: {_first_line(error)}") from error
+
+
+def _column(table: pa.Table, field: pa.Field, former_name: str) -> Any:
+    for name in (field.name, former_name):
+        if name in table.column_names:
+            return table.column(name)
+    return pa.nulls(table.num_rows, field.type)
 
 
 def _around_seal(data: bytes) -> tuple[bytes, bytes]:
@@ -72,11 +82,11 @@ def from_json(path: str, data: bytes) -> dict[str, Any]:
     """What `to_json` wrote. Raises CorruptFile for anything else."""
     try:
         content = json.loads(data)
-        found = content.pop("checksum")
+        checksum = content.pop("checksum")
         expected = _json_checksum(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptFile(path, f"not one of prunesweep's files: {_first_line(error)}") from error
-    if found != expected:
+    if checksum != expected:
         raise CorruptFile(path, "its checksum does not match its content")
     return dict(content)
 

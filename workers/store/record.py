@@ -1,8 +1,8 @@
-"""What comes back: the schema of a record, one flat Parquet row for each (trial, step, evaluation).
+"""The schema of a record: one flat Parquet row for each (trial, step, evaluation).
 
 Columns in `RESULT_COLUMNS` are what the trial computed: two executions of it must agree on them. The others say
-where and when that happened. Columns are only ever added; `SCHEMA_VERSION` is raised with each addition, and
-readers fill what an older record lacks with nulls.
+where and when that happened. Columns are only added or renamed, and `SCHEMA_VERSION` is raised with each change;
+readers fill columns that an older record lacks with nulls, and find renamed ones by `FORMER_NAMES`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+FORMER_NAMES = {"achieved_density": "density"}
+"""Columns that had another name in schema 1."""
 
 _RESULTS = [
     pa.field("trial", pa.string(), nullable=False),
@@ -35,7 +38,7 @@ _RESULTS = [
     pa.field("test_images", pa.int64()),
     pa.field("prunable_weights", pa.int64()),
     pa.field("kept_weights", pa.int64()),
-    pa.field("density", pa.float64()),
+    pa.field("achieved_density", pa.float64()),  # kept_weights / prunable_weights
     pa.field("collapsed_layers", pa.int32()),  # prunable layers without one weight left
     pa.field("multiply_adds", pa.float64()),  # of the dense network, one image
     pa.field("sparse_multiply_adds", pa.float64()),  # theoretical: each layer's times its density
@@ -97,7 +100,7 @@ DETAIL_SCHEMA = pa.schema(
         ),
     ]
 )
-"""Beside each record: per-layer weights in network order, and the learning curve, one point an epoch."""
+"""The details of a record: per-layer weights in network order, and the learning curve, one point per epoch."""
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
@@ -105,9 +108,9 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def same_result(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def same_result(first: dict[str, Any], second: dict[str, Any]) -> bool:
     """Whether two records of the same stop agree on everything the trial computed."""
     return all(
-        one[name] == other[name] or (one[name] != one[name] and other[name] != other[name])  # not a number, twice
+        first[name] == second[name] or (first[name] != first[name] and second[name] != second[name])  # both NaN
         for name in RESULT_COLUMNS
     )

@@ -16,13 +16,16 @@ from workers.store import layout
 from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.files import Files
 from workers.store.layout import RecordKey
-from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, table_of
+from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, same_result, table_of
 
 log = logging.getLogger(__name__)
 
 Publication = Literal["published", "duplicate", "conflict"]
 
 _KEY = ("trial", "step", "evaluation")
+_CACHE_FORMER_NAMES = {"bytes": "size"}
+"""Versions that know only schema 1 do not use cached records without `size`: so they never miss a renamed column."""
+
 _PARQUET_END = b"PAR1"
 _MANY = 32  # files from which on reading them in threads is quicker
 
@@ -97,8 +100,10 @@ class Records:
         """Every record: the consolidated ones from one file, the others from their own."""
         sizes = self._sizes()
         cached = self._cached()
-        rows = zip(cached.column("file").to_pylist(), cached.column("size").to_pylist(), strict=True)
-        current = [size is not None and sizes.get(file) == size for file, size in rows]
+        rows = zip(*(cached.column(name).to_pylist() for name in ("file", "bytes", "schema_version")), strict=True)
+        current = [
+            size is not None and sizes.get(file) == size and version <= SCHEMA_VERSION for file, size, version in rows
+        ]
         cached = cached.filter(pa.array(current, pa.bool_()))
         in_cache = set(cached.column("file").to_pylist())
         tables, unreadable = [cached.select(SCHEMA.names)], self._not_files()
@@ -119,7 +124,7 @@ class Records:
             raise
         except OSError as error:
             raise CorruptFile(path, str(error)) from error
-        table = from_parquet(path, data, SCHEMA)
+        table = from_parquet(path, data, SCHEMA, FORMER_NAMES)
         if table.num_rows != 1:
             raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
         [row] = table.select([*_KEY, "schema_version"]).to_pylist()
@@ -161,16 +166,17 @@ class Records:
         files = [layout.record_file(RecordKey(*key)) for key in keys]
         sizes = self._sizes()
         table = table.append_column("file", pa.array(files, pa.string()))
-        table = table.append_column("size", pa.array([sizes.get(file) for file in files], pa.int64()))
+        table = table.append_column("bytes", pa.array([sizes.get(file) for file in files], pa.int64()))
         crash_point("cache.before")
         self._files.write(layout.RECORD_CACHE, to_parquet(table))
         crash_point("cache.after")
 
     def _cached(self) -> pa.Table:
         """The consolidated records, with the name and the size (bytes) that each record's own file had then."""
-        schema = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("size", pa.int64()))
+        schema = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("bytes", pa.int64()))
         try:
-            return from_parquet(layout.RECORD_CACHE, self._files.read(layout.RECORD_CACHE), schema)
+            data = self._files.read(layout.RECORD_CACHE)
+            return from_parquet(layout.RECORD_CACHE, data, schema, FORMER_NAMES | _CACHE_FORMER_NAMES)
         except (CorruptFile, OSError):
             return schema.empty_table()  # missing or damaged: it is only a cache
 
@@ -208,7 +214,7 @@ class Records:
 
 
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
-    return dict(zip(cache.column("file").to_pylist(), cache.column("size").to_pylist(), strict=True))
+    return dict(zip(cache.column("file").to_pylist(), cache.column("bytes").to_pylist(), strict=True))
 
 
 def _map(function: Callable[[str], Any], paths: list[str]) -> Iterable[Any]:

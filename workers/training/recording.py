@@ -91,7 +91,7 @@ def _weight_counts(layers: Sequence[_Layer]) -> dict[str, Any]:
     return {
         "prunable_weights": prunable,
         "kept_weights": kept,
-        "density": kept / prunable,
+        "achieved_density": kept / prunable,
         "collapsed_layers": sum(layer.kept == 0 for layer in layers),
     }
 

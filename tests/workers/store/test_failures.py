@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from workers.store.failures import Failure
+from workers.store.checksummed import to_json
+from workers.store.failures import Failure, Failures
+from workers.store.local import LocalFiles
 
 EARLY = {
     "outcome": "bad_input",
@@ -46,3 +48,16 @@ def test_the_explanation_is_the_traceback_or_the_reason_and_its_hint():
     assert failure.first_line == "first"
     assert failure.explanation == "first\nsecond\n\nhint: report it"
     assert Failure(outcome="bug", reason="first", traceback="Traceback ...").explanation == "Traceback ..."
+
+
+def test_failed_attempts_in_the_folder_of_early_versions_are_counted_on(tmp_path):
+    files = LocalFiles(tmp_path)
+    failures = Failures(files)
+    files.write("losses/a.json", to_json({"lost_worker": 2}))
+    assert failures.trials_with_failed_attempts() == {"a"}
+    assert failures.failed_attempts("a") == {"lost_worker": 2}
+    failures.write_failed_attempts("a", {"lost_worker": 3})
+    assert failures.failed_attempts("a") == {"lost_worker": 3}
+    assert files.exists("attempts/a.json")
+    failures.delete("a")
+    assert (failures.failed_attempts("a"), files.sizes("")) == ({}, {})

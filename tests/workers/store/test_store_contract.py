@@ -24,7 +24,7 @@ from workers.store.failures import Failure
 from workers.store.files import walk
 from workers.store.layout import RecordKey, checkpoint_path
 from workers.store.local import LocalFiles
-from workers.store.record import SCHEMA
+from workers.store.record import SCHEMA, SCHEMA_VERSION
 from workers.trial import Stop
 
 KINDS = ["local", "arrow"]
@@ -111,7 +111,7 @@ class TestContract:
         given = record()
         store.records.publish(given, DETAIL)
         for _ in range(2):
-            assert store.records.read_all().table.to_pylist() == [given | {"schema_version": 1}]
+            assert store.records.read_all().table.to_pylist() == [given | {"schema_version": SCHEMA_VERSION}]
             assert store.records.read_all().table.schema.equals(SCHEMA)
             store.records.consolidate()
 

@@ -1,6 +1,6 @@
 """Old stores are read for ever; newer ones are refused and left alone.
 
-`tests/golden/store-v1` was made by `tests/golden/make_store.py` with version 1 of everything.
+`tests/golden/make_store.py` made `store-v1` with version 1 of everything, and `store-v2` with version 2 of records.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ def golden(tmp_path):
     return Store(shutil.copytree(GOLDEN, tmp_path / "store"))
 
 
+@pytest.fixture(params=["store-v1", "store-v2"])
+def any_golden(tmp_path, request):
+    return Store(shutil.copytree(GOLDEN.parent / request.param, tmp_path / "store"))
+
+
 def bytes_of(store):
     return {path: store.files.read(path) for path in store.files.sizes("")}
 
@@ -51,7 +56,8 @@ def test_records_of_version_1(golden):
         assert [layer["layer"] for layer in golden.records.detail(key)["layers"]]
 
 
-def test_states_sweeps_facts_and_failures_of_version_1(golden):
+def test_states_sweeps_facts_and_failures_of_every_version(any_golden):
+    golden = any_golden
     for stop in golden.states.checkpoint_sizes():
         parse_state(golden.states.read_checkpoint(stop), "golden", stop)
     assert Stop(DENSE, 12) in golden.states.checkpoint_sizes()
@@ -64,12 +70,72 @@ def test_states_sweeps_facts_and_failures_of_version_1(golden):
     }
 
 
-def test_reading_writes_nothing(golden):
+def test_reading_writes_nothing(any_golden):
+    golden = any_golden
     before = bytes_of(golden)
     golden.records.read_all()
     golden.failures.read_all()
     golden.sweeps.read_cells(*golden.sweeps.folders())
     assert bytes_of(golden) == before
+
+
+def densities(store):
+    """The measured densities and the schema versions of all records, by trial and step."""
+    rows = store.records.read_all().table.to_pylist()
+    assert all(row["achieved_density"] == row["kept_weights"] / row["prunable_weights"] for row in rows)
+    return {(row["trial"], row["step"]): (row["achieved_density"], row["schema_version"]) for row in rows}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_measured_density_has_one_name_in_records_of_every_version(tmp_path, version):
+    store = Store(shutil.copytree(GOLDEN.parent / f"store-v{version}", tmp_path / "store"))
+    from_cache = densities(store)
+    assert len(from_cache) == 3
+    assert from_cache[DENSE, 12] == (1.0, version)
+    assert from_cache[FINE_TUNED, 6] == (28 / 114, version)
+    store.files.delete("cache/records.parquet")
+    assert densities(store) == from_cache
+    store.records.consolidate()
+    assert densities(store) == from_cache
+    assert store.records.sound() == (store.records.all_keys(), {})
+
+
+def test_a_record_repeated_with_this_version_equals_that_of_version_1(golden):
+    [old] = [row for row in golden.records.read_all().table.to_pylist() if row["trial"] == FINE_TUNED]
+    details = {"layers": [], "curve": []}
+    assert golden.records.publish(old, details) == "duplicate"
+    assert golden.records.conflicts() == []
+    assert golden.records.publish(old | {"achieved_density": 0.5}, details) == "conflict"
+
+
+def test_version_1_does_not_use_consolidated_records_of_a_later_one(golden):
+    """It would read a renamed column as nulls. It takes only rows whose `size` is that of the record's own file."""
+    golden.records.consolidate()
+    cache = from_parquet("cache", golden.files.read("cache/records.parquet"))
+    assert {"density", "size"}.isdisjoint(cache.column_names)
+
+
+def test_consolidated_records_of_a_newer_version_are_not_used(golden):
+    path = f"results/{DENSE}-00000012-44136fa3.parquet"
+    golden.records.consolidate()
+    golden.files.write(path, newer_record(golden, path))
+    cache = from_parquet("cache", golden.files.read("cache/records.parquet"))
+    sizes = [len(golden.files.read(f"results/{file}")) for file in cache.column("file").to_pylist()]
+    versions = [SCHEMA_VERSION + (file in path) for file in cache.column("file").to_pylist()]
+    cache = replaced(cache, "schema_version", pa.array(versions, pa.int32()))
+    golden.files.write("cache/records.parquet", to_parquet(replaced(cache, "bytes", pa.array(sizes, pa.int64()))))
+    assert list(golden.records.read_all().unreadable) == [path]
+
+
+def newer_record(store, path):
+    """The bytes of a record as the next version might write it."""
+    table = from_parquet(path, store.files.read(path))
+    newer = replaced(table, "schema_version", pa.array([SCHEMA_VERSION + 1], pa.int32()))
+    return to_parquet(newer.append_column("energy", pa.array([1.5])))
+
+
+def replaced(table, name, column):
+    return table.set_column(table.schema.get_field_index(name), name, column)
 
 
 def test_a_column_added_later_is_null_in_older_records(golden, monkeypatch):
@@ -91,11 +157,7 @@ def test_a_column_added_later_is_null_in_older_records(golden, monkeypatch):
 
 def test_a_record_of_a_newer_version_is_named_and_left_alone(golden):
     path = f"results/{DENSE}-00000012-44136fa3.parquet"
-    table = from_parquet(path, golden.files.read(path))
-    newer = table.set_column(
-        table.schema.get_field_index("schema_version"), "schema_version", pa.array([SCHEMA_VERSION + 1], pa.int32())
-    ).append_column("energy", pa.array([1.5]))
-    golden.files.write(path, to_parquet(newer))
+    golden.files.write(path, newer_record(golden, path))
     golden.files.delete("cache/records.parquet")
     before = bytes_of(golden)
     assert golden.records.read_all().unreadable == {

@@ -61,7 +61,7 @@ def test_a_pruned_record_counts_what_is_left(store):
     execute(Job(trial=child, records=(3,), checkpoints=()), store)
     row = by_stop(store)[trial_id(child), 3]
     assert row["kept_weights"] == 816 // 4
-    assert row["density"] == 0.25
+    assert row["achieved_density"] == 0.25
     layers = store.records.detail(RecordKey(trial_id(child), 3, EVALUATION))["layers"]
     assert sum(layer["kept"] for layer in layers) == 204
     assert row["sparse_multiply_adds"] == 204  # each weight of a perceptron is used once
@@ -77,7 +77,7 @@ def test_a_record_of_pruned_filters_counts_what_the_masks_leave(store):
     execute(job, store)
     row = by_stop(store)[trial_id(job.trial), 3]
     assert row["kept_weights"] == 816 - 4 * 36  # the next layer keeps its inputs
-    assert row["density"] == 672 / 816
+    assert row["achieved_density"] == 672 / 816
 
 
 def test_a_stop_of_a_longer_trajectory_is_the_same_as_alone(store, tmp_path):
