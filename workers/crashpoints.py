@@ -31,7 +31,7 @@ def watch(hook: Callable[[str], None] | None) -> None:
 
 
 def arm(setting: str) -> None:
-    """Die at a point, as described above. Raises ValueError for an unknown mode or a count that is no number."""
+    """Die at a point, as described above. Raises ValueError for an unknown mode or a count that is not a number."""
     wanted, _, rest = setting.partition(":")
     count, _, mode = rest.partition(":")
     die = _MODES.get(mode or "kill")

@@ -3,7 +3,7 @@
 PrunesweepError
 ├── InputError          what was asked cannot be done; nothing was started (exit code 2)
 ├── StoreError          the store cannot be used (exit code 4)
-│   ├── MissingStore    there is none
+│   ├── MissingStore    no store at a place
 │   └── CorruptFile     one file in it is damaged or foreign
 │       └── NewerFile   ... or made by a newer version
 └── TrialError          a trial ended without its result; `outcome` is its class
