@@ -136,8 +136,8 @@ def resume(
         return run(spec, store, only=only, options=options)
     if only is not None:
         raise InputError("a search for the smallest network cannot be limited to some cells", hint="omit `only`")
-    asked = {name: value for name, value in search.to_json().items() if name != "name"}
-    return prune(spec.model_copy(update={"name": search.name}), store, **asked, options=options, on_round=on_round)
+    settings = {name: value for name, value in search.to_json().items() if name != "name"}
+    return prune(spec.model_copy(update={"name": search.name}), store, **settings, options=options, on_round=on_round)
 
 
 def search_to_resume(store: Location, sweep: str | None = None) -> SearchSettings | None:
@@ -194,7 +194,7 @@ def prune(
 
     spec = sweep if isinstance(sweep, SweepSpec) else load_without_grid(sweep)
     location = store_location(spec, store)
-    asked = SearchSettings(
+    settings = SearchSettings(
         name=spec.name,
         tolerance=tolerance,
         rate=rate,
@@ -206,7 +206,7 @@ def prune(
         spec,
         location,
         _folder(to, f"{location.rstrip('/')}-pruned"),
-        asked,
+        settings,
         accept_changes=accept_changes,
         options=options or RunOptions(),
         on_round=on_round or (lambda _: None),

@@ -99,7 +99,7 @@ def prune(
         retry=outcomes(retry_failed),
         quiet=quiet,
     )
-    asked = SearchSettings(
+    settings = SearchSettings(
         name=spec.name, tolerance=tolerance, rate=rate, replicates=replicates, max_rounds=max_rounds, to=to
     )
     pruned = api.prune(
@@ -114,7 +114,7 @@ def prune(
         options=options,
         on_round=None if quiet else partial(say_round, tolerance=tolerance),
     )
-    finish_search(pruned, tolerance, store or spec.store, asked.command(str(sweep), store), as_json)
+    finish_search(pruned, tolerance, store or spec.store, settings.command(str(sweep), store), as_json)
 
 
 @app.command("export-model")

@@ -26,15 +26,17 @@ def finish_search(pruned: Pruned, tolerance: float, store: str | None, again: st
     print_files(pruned.model, as_json)
 
 
-def say_round(made: Round, tolerance: float) -> None:
+def say_round(latest: Round, tolerance: float) -> None:
     """Print a round as a line; the numbers are medians over replicates."""
-    if made.number == 0:
+    if latest.number == 0:
         say("round  compression  validation  change      test  change")
-    validation, test = median(made.validation_accuracy), median(made.test_accuracy)
-    changes = [f"{median(change):+.2f}" if made.number else "" for change in (made.validation_change, made.test_change)]
-    note = "" if made.is_within(tolerance) else f"more than {tolerance:g}"
+    validation, test = median(latest.validation_accuracy), median(latest.test_accuracy)
+    changes = [
+        f"{median(change):+.2f}" if latest.number else "" for change in (latest.validation_change, latest.test_change)
+    ]
+    note = "" if latest.is_within(tolerance) else f"more than {tolerance:g}"
     line = (
-        f"{made.number or 'dense':>5}  {made.compression:>10.2f}×  {100 * validation:>9.2f}%  {changes[0]:>6}  "
+        f"{latest.number or 'dense':>5}  {latest.compression:>10.2f}×  {100 * validation:>9.2f}%  {changes[0]:>6}  "
         f"{100 * test:>7.2f}%  {changes[1]:>6}  {note}"
     )
     say(line.rstrip())

@@ -1,5 +1,5 @@
-"""Who does it: hands the trials of a plan to Ray Tune or to this process, and survives what goes wrong.
+"""Runs the trials of a plan, through Ray Tune or in this process, and survives what goes wrong.
 
-The only room that imports Ray: `cluster` and `ray_tune` do so at the top, the others import those two only inside
-functions. Imports planning, sweep and `workers`; no results, no upkeep, no torch.
+The only room that imports Ray: `cluster`, `ray_tune` and `ray_actor` import it at the top, and the other modules import
+these three only inside functions. Imports planning, sweep and `workers`; no results, no upkeep, no torch.
 """

@@ -12,8 +12,8 @@ from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.summary import Summary, summarize
 from orchestrator.driver.work import Work
-from orchestrator.planning import changes, facts
-from orchestrator.planning.facts import Facts
+from orchestrator.planning import changes
+from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
 from workers.store import Store
@@ -60,7 +60,7 @@ class Session:
 
 
 @contextmanager
-def driving(sweep: dict[str, Any], known: Facts, location: str, *, accept_changes: bool) -> Iterator[Session]:
+def driving(sweep: dict[str, Any], facts: Facts, location: str, *, accept_changes: bool) -> Iterator[Session]:
     """A session with the store at `location`, created if necessary, in which the facts of a resolved sweep are pinned.
 
     Raises StoreError if another driver has the store, and InputError if data, user code or numerics of the sweep have
@@ -71,6 +71,6 @@ def driving(sweep: dict[str, Any], known: Facts, location: str, *, accept_change
     with Lease(store) as lease:
         if not accept_changes:
             changes.check_unchanged(sweep, store)
-        facts.pin(known, store)
+        pin(facts, store)
         crash_point("session.pinned")
-        yield Session(store, lease, known.loaded)
+        yield Session(store, lease, facts.loaded)

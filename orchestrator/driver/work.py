@@ -30,7 +30,7 @@ class Work:
         self.extend()
 
     def extend(self) -> bool:
-        """Pull plans until one has something left to do; returns whether there was another plan."""
+        """Pull plans until one has something left to do; returns whether any was pulled."""
         extended = False
         while self.agenda.exhausted and not self.agenda.failed and (plan := next(self._plans, None)) is not None:
             self._add(plan)

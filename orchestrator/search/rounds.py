@@ -72,7 +72,7 @@ def read_rounds(plan: Plan, store: Store) -> list[Round]:
     rounds = defaultdict(list)
     for cell in plan.cells:
         if RecordKey(*cell.stop, key) not in records:
-            reason = next(iter(unreadable.values()), f"record not found of trial {cell.stop.trial}")
+            reason = next(iter(unreadable.values()), f"record not found: trial {cell.stop.trial}")
             raise StoreError(reason, hint=_REPAIR)
         rounds[cell.round].append(cell)
     return [

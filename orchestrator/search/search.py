@@ -51,24 +51,24 @@ def search(
     spec: SweepSpec,
     location: str,
     to: str,
-    asked: SearchSettings,
+    settings: SearchSettings,
     *,
     accept_changes: bool,
     options: RunOptions,
     on_round: Callable[[Round], None],
 ) -> Pruned:
     """See `orchestrator.api.prune`."""
-    asked.check()
-    rate = parse_rate(asked.rate)
-    chain = chain_sweep(spec, rate, asked.replicates)
-    known = find_out(chain, store_to_write(location))
+    settings.check()
+    rate = parse_rate(settings.rate)
+    chain = chain_sweep(spec, rate, settings.replicates)
+    facts = find_out(chain, store_to_write(location))
     [setting] = cross(chain)
-    possible = most_rounds(sum(known[setting.question].layers.values()), rate)
-    most = min(possible, asked.max_rounds or possible)
-    whole = expand.make_plan(with_rounds(chain, most), known)
+    possible = most_rounds(sum(facts[setting.question].layers.values()), rate)
+    most = min(possible, settings.max_rounds or possible)
+    whole = expand.make_plan(with_rounds(chain, most), facts)
     check_folder(to)
-    with driving(changes.resolved(whole), known, location, accept_changes=accept_changes) as session:
-        algorithm = Search(whole, most, asked, session.store, on_round)
+    with driving(changes.resolved(whole), facts, location, accept_changes=accept_changes) as session:
+        algorithm = Search(whole, most, settings, session.store, on_round)
         summary = session.run(algorithm.plans(), options)
         if summary.exit_code or algorithm.reason is None:
             return Pruned(rounds=algorithm.rounds, summary=summary)
@@ -84,13 +84,13 @@ class Search:
     """
 
     def __init__(
-        self, whole: Plan, most: int, asked: SearchSettings, store: Store, on_round: Callable[[Round], None]
+        self, whole: Plan, most: int, settings: SearchSettings, store: Store, on_round: Callable[[Round], None]
     ) -> None:
         self.rounds: list[Round] = []
         self.reason: Reason | None = None
         self._whole = whole
         self._most = most
-        self._asked = asked
+        self._settings = settings
         self._store = store
         self._on_round = on_round
 
@@ -101,21 +101,21 @@ class Search:
         """
         for number in range(1, self._most + 1):
             plan = self._plan(number)
-            keep_sweep(plan, self._asked.to_json(), self._store)
+            keep_sweep(plan, self._settings.to_json(), self._store)
             yield plan
             self._read(plan)
-            if not self.rounds[-1].is_within(self._asked.tolerance):
+            if not self.rounds[-1].is_within(self._settings.tolerance):
                 self.reason = "tolerance"
                 return
-        self.reason = "max_rounds" if self._most == self._asked.max_rounds else "nothing_left"
+        self.reason = "max_rounds" if self._most == self._settings.max_rounds else "nothing_left"
 
     def export(self, to: str) -> tuple[Round, ExportedModel]:
         """Write the network of the round that is kept to the folder `to`, and why the search ended to the store."""
-        plan, kept = self._plan(self.rounds[-1].number), kept_round(self.rounds, self._asked.tolerance)
+        plan, kept = self._plan(self.rounds[-1].number), kept_round(self.rounds, self._settings.tolerance)
         model = export_stop(
-            self._store, plan.spec.name, kept.best_stop(), to, self._asked.name, {"search": self._about(kept)}
+            self._store, plan.spec.name, kept.best_stop(), to, self._settings.name, {"search": self._about(kept)}
         )
-        keep_sweep(plan, self._asked.to_json() | {"stopped_by": self.reason}, self._store)
+        keep_sweep(plan, self._settings.to_json() | {"stopped_by": self.reason}, self._store)
         return kept, model
 
     def _plan(self, rounds: int) -> Plan:
@@ -131,11 +131,11 @@ class Search:
     def _about(self, kept: Round) -> dict[str, Any]:
         """What the card of the exported network says of the search."""
         return {
-            "tolerance": float(self._asked.tolerance),
-            "rate": float(parse_rate(self._asked.rate)),
-            "replicates": self._asked.replicates,
+            "tolerance": float(self._settings.tolerance),
+            "rate": float(parse_rate(self._settings.rate)),
+            "replicates": self._settings.replicates,
             "stopped_by": self.reason,
             "kept_round": kept.number,
-            "epochs_trained": sum(made.epochs for made in self.rounds),
-            "rounds": [made.to_json() for made in self.rounds],
+            "epochs_trained": sum(done.epochs for done in self.rounds),
+            "rounds": [done.to_json() for done in self.rounds],
         }
