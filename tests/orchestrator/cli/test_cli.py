@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -99,6 +100,14 @@ def test_every_command_has_a_help_text():
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__
         assert CliRunner().invoke(cli.app, [name, "--help"]).exit_code == 0
+
+
+def test_the_help_of_run_groups_its_options():
+    text = CliRunner().invoke(cli.app, ["run", "--help"]).stdout
+    titles = re.findall(r"─ ([A-Z][\w ]+) ─", text)
+    assert titles == ["Arguments", "Options", "What to run", "Where", "When to stop", "Presets", "Output"]
+    ungrouped = text[text.index("─ Options ─") : text.index("─ What to run ─")]
+    assert set(re.findall(r"--[a-z-]+", ungrouped)) == {"--help"}
 
 
 def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
