@@ -1,10 +1,10 @@
-"""Kill random workers and the driver of a sweep at random times, and see whether its table comes out the same.
+"""Kill random workers and the driver of a sweep at random times, and check that its table comes out the same.
 
     python benchmarks/chaos.py [--kills 50] [--minutes 10] [--seed 0]
 
-Each round is a whole sweep through local Ray, in a new store, whose processes are killed (SIGKILL, SIGSEGV, SIGTERM)
-and which is run again until it is done. Its tidy table (cells and result columns) must equal the undisturbed one's
-byte for byte, and no record that was there at a kill may be missing or different at the end. Linux only.
+Each round is a whole sweep through local Ray in a new store. Its processes are killed (SIGKILL, SIGSEGV, SIGTERM), and
+it is run again until it is done. Its tidy table (cells and result columns) must equal that of the undisturbed sweep
+byte for byte, and no record that existed at a kill may be missing or different at the end. Linux only.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ failures: {retries: {lost_worker: 1000}}
 WORKER_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)
 DRIVER_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
 DRIVER_SHARE = 0.2  # of the kills
-GAP_SECONDS = (0.5, 6.0)  # between two kills, once workers are there
-KILLS_A_ROUND = 18  # then it may end in peace: where a new worker takes long to start, it would not get anywhere
+GAP_SECONDS = (0.5, 6.0)  # between two kills, once there are workers
+KILLS_A_ROUND = 18  # then it may finish: with workers that start slowly, it would never make progress
 ROUND_SECONDS = 900.0
 EXPECTED = (0, -signal.SIGKILL, 128 + signal.SIGTERM)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50, help="at least so many (default 50)")
-    parser.add_argument("--minutes", type=float, default=10.0, help="begin no further round after these (default 10)")
+    parser.add_argument("--kills", type=int, default=50, help="the least number of kills (default 50)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="start no round after this time (default 10)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
@@ -81,13 +81,13 @@ def run_rounds(folder: Path, kills: int, seconds: float, dice: random.Random) ->
         shutil.copy(undisturbed / "store.json", store)
         shutil.copytree(undisturbed / "facts", store / "facts")  # describing data and network again takes seconds
         survived, missing = disturb(folder, store, dice)
-        found = table(store)
+        disturbed = table(store)
         total += survived
         lost += missing
-        different += found != expected
+        different += disturbed != expected
         print(
             f"round {rounds}: {survived.total()} kills, {missing} records lost, "
-            f"table {digest(found)} ({'the same' if found == expected else 'DIFFERENT'}), "
+            f"table {digest(disturbed)} ({'the same' if disturbed == expected else 'DIFFERENT'}), "
             f"{time.monotonic() - begun:.0f} s in all",
             flush=True,
         )
@@ -98,7 +98,7 @@ def run_rounds(folder: Path, kills: int, seconds: float, dice: random.Random) ->
 
 
 def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str], int]:
-    """Run a sweep to its end, killing its processes on the way; the kills, and how many records were lost."""
+    """Run a sweep to its end, killing its processes meanwhile. Returns the kills, and how many records were lost."""
     kills: Counter[str] = Counter()
     seen: dict[str, str] = {}
     deadline = time.monotonic() + ROUND_SECONDS
@@ -120,7 +120,7 @@ def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str
 
 
 def wait_for_victim(driver: subprocess.Popen[bytes], seconds: float, deadline: float) -> bool:
-    """Wait for so long, and until there are workers; False once the driver has ended."""
+    """Wait for some seconds, and until there are workers. Returns False once the driver has ended."""
     until = time.monotonic() + seconds
     while driver.poll() is None and (time.monotonic() < until or not workers_of(driver.pid)):
         time.sleep(0.05)
@@ -130,7 +130,7 @@ def wait_for_victim(driver: subprocess.Popen[bytes], seconds: float, deadline: f
 
 
 def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str | None:
-    """Send a signal to a worker or to the driver; what was done, None if it was too late."""
+    """Send a signal to a worker or to the driver. Returns what was done, None if it was too late."""
     workers = workers_of(driver.pid)
     if not workers or dice.random() < DRIVER_SHARE:
         number = dice.choice(DRIVER_SIGNALS)
@@ -140,7 +140,7 @@ def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str | None
     number = dice.choice(WORKER_SIGNALS)
     try:
         os.kill(dice.choice(workers), number)
-    except ProcessLookupError:  # it has just ended by itself
+    except ProcessLookupError:  # it has just ended
         return None
     return f"worker {number.name}"
 
@@ -179,7 +179,7 @@ def records(store: Path) -> dict[str, str]:
 
 
 def table(store: Path) -> bytes:
-    """The tidy table, as far as trials computed it."""
+    """The columns of the tidy table that trials computed."""
     frame = ps.frame(store)
     columns = [name for name in frame.columns if name in RESULT_COLUMNS or name in CELLS.names]
     assert len(columns) > len(CELLS.names)

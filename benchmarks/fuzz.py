@@ -1,4 +1,4 @@
-"""Reads thousands of mutated sweep files, records and checkpoints: `python benchmarks/fuzz.py`."""
+"""Read thousands of mutated sweep files, records and checkpoints: `python benchmarks/fuzz.py`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def main() -> None:
     ):
         begun = time.monotonic()
         counts = Counter(outcomes)
-        said = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
-        print(f"{name}: {counts.total():,} mutated, {said}, in {time.monotonic() - begun:.0f} s", flush=True)
+        listed = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counts.items()))
+        print(f"{name}: {counts.total():,} mutated, {listed}, in {time.monotonic() - begun:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

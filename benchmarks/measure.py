@@ -1,4 +1,4 @@
-"""What the benchmarks share: figures with their promises, and sweeps run through the command line."""
+"""Shared by the benchmarks: figures with their promises, and sweeps run through the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.training.device import HUGE_PAGES
 
 
 class Figure(NamedTuple):
-    """Something measured, and what was promised of it, if anything."""
+    """A measured value, and the limits that it promises to keep, if any."""
 
     name: str
     value: float
@@ -40,12 +40,12 @@ class Figure(NamedTuple):
 
 def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="a smaller run, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="a small run, to check that it works")
     return parser.parse_args()
 
 
 def finish(benchmark: str, quick: bool, figures: Sequence[Figure]) -> NoReturn:
-    """Print a table and one line of JSON; exit with 1 where a promise is broken."""
+    """Print a table and one line of JSON; exit with 1 if a promise is broken."""
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         print(f"{figure.name:<{width}}  {figure.value:>12,.3f} {figure.unit:<10} {figure.promise}".rstrip())
@@ -70,16 +70,16 @@ def prunesweep(*words: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
 
 
 def wait(processes: Iterable[subprocess.Popen[bytes]]) -> None:
-    """Raises CalledProcessError for a command that failed."""
+    """Wait for commands. Raises CalledProcessError if one fails."""
     for process in processes:
-        _, said = process.communicate()
+        _, stderr = process.communicate()
         if process.returncode != 0:
-            sys.stderr.write(said.decode())
+            sys.stderr.write(stderr.decode())
             raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 class Work(NamedTuple):
-    """What stores' records say of the work done in them. Seconds since the epoch."""
+    """The work done in stores, according to their records. Times are seconds since the epoch."""
 
     begin: float
     end: float

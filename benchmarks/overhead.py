@@ -1,4 +1,4 @@
-"""Ray Tune with two slots against two in-process runners at once: the same trials, a thread each, in turns."""
+"""Ray Tune with two slots, compared with two in-process runners: the same trials with a thread each, in turns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPLICATES = 2  # one for each of the two in-process runners
 
 
 class Pair(NamedTuple):
-    """The same sweep done both ways, one after the other. Start-up (seconds) is until the first trial begins."""
+    """The same sweep run both ways, one after the other. Start-up (seconds) lasts until the first trial starts."""
 
     ray: Work
     in_process: Work
@@ -49,7 +49,7 @@ def short_trials(quick: bool) -> dict[str, Any]:
 
 
 def long_trials(quick: bool) -> dict[str, Any]:
-    """Trials of ten seconds and more."""
+    """Trials of at least ten seconds."""
     techniques = ["weight_rewinding"] if quick else ["weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding"]
     return sweep(epochs=240, grid={"technique": techniques, "compression": 4, "budget": "100%"})
 

@@ -1,6 +1,6 @@
-"""Run every preset at a tiny scale, through the code of the full ones: exits with 1 where a cell of one is not done.
+"""Run every preset at a tiny scale, through the same code as at full scale. Exits with 1 if a cell is not done.
 
-Images, their number and the batch are smaller still than what `--scale` gives, so that a CPU takes minutes.
+Images, their number and the batch are even smaller than with `--scale`, so that a CPU takes minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUICK = ("digits", "resnet20-one-shot", "resnet20-iterative", "resnet56-structur
 
 
 def two_budgets(spec: SweepSpec) -> str:
-    """A rewind point on the way and one at the beginning, with every technique and ratio."""
+    """The two largest budgets: a rewind point within the dense training and one at its start."""
     return "budget=" + "|".join(sorted({str(budget) for grid in spec.grids for budget in grid.budgets[-2:]}))
 
 

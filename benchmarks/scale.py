@@ -1,4 +1,4 @@
-"""Many trials and many records: the driver's time a trial, and how long a plan and reading commands take."""
+"""Many trials and many records: the driver's time per trial, and the time of planning and of reading commands."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def driver(folder: Path, replicates: int) -> list[Figure]:
 
 
 def small_store(folder: Path) -> list[Figure]:
-    """Reading commands on a hundred cells, beyond what Python itself takes to start."""
+    """Reading commands on a hundred cells, without the time that Python takes to start."""
     file, store = write_sweep(folder / "small.yaml", trivial_sweep(replicates=4)), folder / "small"
     wait([prunesweep("run", file, "--store", store, "--in-process", "--quiet")])
     begin = time.perf_counter()
@@ -64,15 +64,15 @@ def small_store(folder: Path) -> list[Figure]:
 
 def planning(folder: Path) -> list[Figure]:
     spec = ps.load(write_sweep(folder / "plan.yaml", large_sweep(compressions=50, budgets=10, replicates=10)))
-    known = find_out(spec, None)
+    facts = find_out(spec, None)
     begin = time.perf_counter()
-    plan = expand.make_plan(spec, known)
+    plan = expand.make_plan(spec, facts)
     seconds = time.perf_counter() - begin
     return [Figure("cells planned", len(plan.cells), "cells"), Figure("plan of them", seconds, "s", at_most=10)]
 
 
 def large_store(folder: Path, replicates: int) -> list[Figure]:
-    """Reading commands on 1,506 cells a replicate, all of them done and consolidated."""
+    """Reading commands on 1,506 cells per replicate, all of them done and consolidated."""
     spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
     plan = expand.make_plan(spec, find_out(spec, None))
     store = Store(folder / "large", create=True)
@@ -86,7 +86,7 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
 
 
 def publish_all(folder: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Each record in its file, without the waiting for the disk that makes publication safe; and consolidated."""
+    """Write each record to its file, without the waits that make publication safe, and consolidate them."""
     for place in ("results", "details", "logs"):
         (folder / place).mkdir()
     for record in records:
@@ -99,7 +99,7 @@ def publish_all(folder: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def trivial_sweep(replicates: int) -> dict[str, Any]:
-    """25 trials a replicate: a perceptron of some 150 weights on 20 images, one or two steps."""
+    """25 trials per replicate: a perceptron of about 150 weights on 20 images, one or two steps."""
     images = {"train_images": 20, "test_images": 10, "classes": 2, "channels": 1, "size": 4}
     return {
         "dataset": {"name": "synthetic"} | images,
@@ -117,7 +117,7 @@ def trivial_sweep(replicates: int) -> dict[str, Any]:
 
 
 def large_sweep(compressions: int, budgets: int, replicates: int) -> dict[str, Any]:
-    """The paper's ResNet-20 with a cosine schedule, under which no two cells are the same work."""
+    """The paper's ResNet-20 with a cosine schedule, with which no two cells share a trial."""
     return {
         "dataset": "cifar10",
         "network": "resnet20",
@@ -140,7 +140,7 @@ def large_sweep(compressions: int, budgets: int, replicates: int) -> dict[str, A
 
 
 def record(cell: Cell, evaluation: str) -> dict[str, Any]:
-    """A record such as a cell might have; what is left out is null."""
+    """A record that a cell might have; missing columns are null."""
     accuracy = 0.92 - float(1 / cell.density) / 1000 - cell.replicate / 10_000
     now = datetime.now(UTC)
     return {

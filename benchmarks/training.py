@@ -1,7 +1,7 @@
-"""Images per second of our training loop against the one a user would write, in turns, on the same threads.
+"""Images per second of our training loop, compared with the loop that a user would write, in turns, on equal threads.
 
 Both train ResNet-20 on images of CIFAR-10's shape. The user's loop has torchvision's transforms, a DataLoader (with
-workers of its own on a GPU) and eager fp32 in torch's default memory format.
+workers if there is a GPU) and eager fp32 in torch's default memory format.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
 def in_turns(
     loops: dict[str, Callable[[str], Callable[[int], None]]], device: str, rounds: int, steps: int
 ) -> dict[str, float]:
-    """The median seconds for `steps` steps of each loop, in a process of its own, which waits while others run."""
+    """The median seconds for `steps` steps of each loop, each in its own process, which waits while others run."""
     with contextlib.ExitStack() as stack:
         turns = {name: stack.enter_context(process(loop, device)) for name, loop in loops.items()}
         taken: dict[str, list[float]] = {name: [] for name in loops}
@@ -56,7 +56,7 @@ def in_turns(
             for name, turn in turns.items():
                 turn.send(steps)
                 seconds = turn.recv()
-                if number:  # the first is for warming up
+                if number:  # the first round is a warm-up
                     taken[name].append(seconds)
     return {name: sorted(seconds)[len(seconds) // 2] for name, seconds in taken.items()}
 
@@ -64,15 +64,15 @@ def in_turns(
 @contextlib.contextmanager
 def process(loop: Callable[[str], Callable[[int], None]], device: str) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    child = context.Process(target=serve, args=(loop, device, there), daemon=True)
+    parent_end, child_end = context.Pipe()
+    child = context.Process(target=serve, args=(loop, device, child_end), daemon=True)
     with environment(GLIBC_TUNABLES=HUGE_PAGES if loop is our_loop else ""):  # our workers are started with it
         child.start()
-    there.close()
+    child_end.close()
     try:
-        yield here
+        yield parent_end
     finally:
-        here.send(0)
+        parent_end.send(0)
         child.join()
 
 
@@ -117,12 +117,12 @@ def our_loop(device: str) -> Callable[[int], None]:
     )
     configure(task.recipe)
     trial = Trial(task=task, replicate=0, stage="dense", rates=schedules.constant(RATE))
-    training = Trainer(trial, open_data(task.dataset, torch.device(device)), torch.device(device))
+    trainer = Trainer(trial, open_data(task.dataset, torch.device(device)), torch.device(device))
 
     def train(steps: int) -> None:
         for _ in range(steps):
-            training.advance()
-        training.settle()
+            trainer.advance()
+        trainer.settle()
 
     return train
 
@@ -138,7 +138,7 @@ def their_loop(device: str) -> Callable[[int], None]:
     from workers.models.cifar_resnet import cifar_resnet
 
     class Cifar(Dataset):  # type: ignore[type-arg]
-        """Random images, given as torchvision.datasets.CIFAR10 gives them."""
+        """Random images, in the form that torchvision.datasets.CIFAR10 gives them."""
 
         def __init__(self) -> None:
             random = np.random.default_rng(0)
