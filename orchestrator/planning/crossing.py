@@ -112,5 +112,5 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
         return gather([setting.question for setting in settings], store, known_before)
     except Undescribed as error:
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
-        problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.failures]
+        problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error

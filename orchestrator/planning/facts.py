@@ -69,8 +69,8 @@ class Answer:
         return Fraction(self.training_images, batch_size)
 
 
-class Failure(NamedTuple):
-    """Why a question has no answer; `about` is the part of the question that is wrong."""
+class Unanswered(NamedTuple):
+    """A question without an answer, and why; `about` is the part of the question that is wrong."""
 
     question: Question
     about: str
@@ -78,11 +78,11 @@ class Failure(NamedTuple):
 
 
 class Undescribed(InputError):
-    """Some data sets or networks cannot be described; `failures` says why."""
+    """Some data sets or networks cannot be described."""
 
-    def __init__(self, failures: list[Failure]) -> None:
-        super().__init__("\n".join(dict.fromkeys(str(failure.error) for failure in failures)))
-        self.failures = failures
+    def __init__(self, unanswered: list[Unanswered]) -> None:
+        super().__init__("\n".join(dict.fromkeys(error.message for *_, error in unanswered)))
+        self.unanswered = unanswered
 
 
 class Facts:
@@ -122,15 +122,15 @@ def gather(questions: Iterable[Question], store: Store | None = None, known_befo
     facts = _pinned(wanted, store) if store is not None else Facts({})
     if known_before is not None:
         facts._answers = known_before._answers | facts._answers
-    unanswered = [question for key, question in wanted.items() if key not in facts._answers]
-    answers = list(zip(unanswered, _describe([question.to_json() for question in unanswered]), strict=True))
-    failures = [
-        Failure(question, answer["about"], InputError(answer["error"], hint=answer["hint"]))
+    unknown = [question for key, question in wanted.items() if key not in facts._answers]
+    answers = list(zip(unknown, _describe([question.to_json() for question in unknown]), strict=True))
+    unanswered = [
+        Unanswered(question, answer["about"], InputError(answer["error"], hint=answer["hint"]))
         for question, answer in answers
         if "error" in answer
     ]
-    if failures:
-        raise Undescribed(failures)
+    if unanswered:
+        raise Undescribed(unanswered)
     facts._answers |= {question.key: answer["facts"] for question, answer in answers}
     facts.loaded |= {answer["facts"]["dataset"]["fingerprint"] for _, answer in answers}
     return facts

@@ -222,7 +222,7 @@ def test_levels_of_structured_pruning_are_cells_at_the_papers_densities():
 
 
 def test_filters_are_not_pruned_by_the_rule_of_another_network():
-    with pytest.raises(InputError, match="is for a network of 109 convolutions"):
+    with pytest.raises(InputError, match="needs a network with 109 convolutions"):
         structured({"technique": "lr_rewinding", "levels": 1, "budget": "90ep"}, layers="resnet110_a")
 
 
