@@ -73,10 +73,15 @@ def strings(program: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(program)
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
-            yield node.lineno, node.value
+        if id(node) not in parts and (text := literal(node)) is not None:
+            yield node.lineno, text
+
+
+def literal(node: ast.AST) -> str | None:
+    """The text of a string literal; None for anything else."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 def comments(program: str) -> Iterator[tuple[int, str]]:
@@ -104,8 +109,9 @@ def messages(program: str) -> Iterator[tuple[int, str]]:
     """The strings that our exceptions are raised with, hints included."""
     for node in ast.walk(ast.parse(program)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in ERRORS:
-            source = ast.unparse(ast.Tuple([*node.args, *(keyword.value for keyword in node.keywords)]))
-            yield from ((node.lineno, text) for _, text in strings(source))
+            for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+                if (text := literal(argument)) is not None:
+                    yield node.lineno, text
 
 
 @pytest.mark.parametrize(
