@@ -42,7 +42,8 @@ def check_not_hidden(module: str, folder: str) -> None:
 
 
 def _refusal(message: str, hidden: str, folder: str) -> InputError:
-    return InputError(message, hint=f"rename `{hidden.partition('.')[0]}` in `{folder}`")
+    package = hidden.partition(".")[0]
+    return InputError(message, hint=f"rename `{package}` in `{folder}`")
 
 
 def _hider(module: str, folder: str) -> str | None:
