@@ -1,7 +1,7 @@
-"""Named points at which a test can make this process die. In production each is one comparison with None.
+"""Named points at which a test can make this process die. In production each one costs a comparison with None.
 
-PRUNESWEEP_CRASH_AT=name[:n[:mode]] arms one: at its n-th passing (default the first) the process is killed (mode
-`kill`, SIGKILL, the default), ends without cleaning up (`exit`), or raises Crash (`exception`).
+PRUNESWEEP_CRASH_AT=name[:n[:mode]] arms one: when the process passes it for the n-th time (default: the first), it is
+killed (mode `kill`: SIGKILL, the default), ends without cleaning up (`exit`), or raises Crash (`exception`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _hook: Callable[[str], None] | None = None
 
 
 class Crash(Exception):
-    """Raised on purpose at a crash point."""
+    """Raised on purpose, at a crash point."""
 
 
 def crash_point(name: str) -> None:
-    """A step boundary of worker or store."""
+    """Mark a boundary between two steps of a worker, a store or a driver."""
     if _hook is not None:
         _hook(name)
 
 
 def watch(hook: Callable[[str], None] | None) -> None:
-    """Call `hook` with the name of every crash point passed from now on; None ends that."""
+    """Call `hook` with the name of every crash point that is passed from now on; None stops that."""
     global _hook
     _hook = hook
 
@@ -36,7 +36,7 @@ def arm(setting: str) -> None:
     count, _, mode = rest.partition(":")
     die = _MODES.get(mode or "kill")
     if die is None:
-        raise ValueError(f"crash mode `{mode}` is none of {', '.join(_MODES)}")
+        raise ValueError(f"crash mode must be one of {', '.join(_MODES)}: {mode}")
     last = int(count or 1)
     passings = itertools.count(1)
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 
-import orchestrator
+from tests.support.crash_points import DRIVER_POINTS
 from tests.support.forks import fork_server
 from tests.support.stores import contents, results
 from workers.store import Store, layout
 from workers.store.lease_owner import read_owner
 
-POINTS = sorted(
-    {
-        name
-        for path in Path(orchestrator.__path__[0]).rglob("*.py")
-        for name in re.findall(r'\bcrash_point\("([^"]+)"\)', path.read_text())
-    }
-    | {"sweep.before", "sweep.cells"}  # of the store, but only a driver passes them
-)
 EXIT_CODES = {"kill": -signal.SIGKILL, "exception": 1}
 
 
@@ -54,11 +44,11 @@ def begun(undisturbed, tmp_path):
 
 
 def test_there_are_points_to_die_at():
-    assert {"session.planned", "dispatcher.ended", "lease.taken"} <= set(POINTS)
+    assert {"session.planned", "dispatcher.ended", "lease.taken"} <= set(DRIVER_POINTS)
 
 
 @pytest.mark.parametrize("mode", EXIT_CODES)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", DRIVER_POINTS)
 def test_a_driver_that_dies_anywhere_loses_nothing(server, undisturbed, begun, point, mode):
     assert server(begun, f"{point}:1:{mode}") == EXIT_CODES[mode]
     owner = read_owner(Store(begun).files)
@@ -73,7 +63,9 @@ def test_a_driver_that_dies_anywhere_loses_nothing(server, undisturbed, begun, p
     assert Store(begun).records.conflicts() == []
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("dispatcher.") and "ed" in point])
+@pytest.mark.parametrize(
+    "point", [point for point in DRIVER_POINTS if point.startswith("dispatcher.") and "ed" in point]
+)
 def test_a_driver_that_dies_again_and_again_gets_there(server, undisturbed, begun, point):
     for _ in range(6):
         server(begun, f"{point}:2:kill")

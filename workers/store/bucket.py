@@ -1,4 +1,4 @@
-"""Files of a store in whatever pyarrow.fs reaches: S3, GCS, ..., where one PUT is atomic and there are no links."""
+"""Files of a store in a bucket that pyarrow.fs reaches (S3, GCS, ...), where a PUT is atomic and links do not exist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ArrowFiles:
             file.write(data)
 
     def publish(self, path: str, data: bytes) -> bool:
-        # pyarrow offers no conditional PUT. Two writers at once write equal result columns, so the last one wins.
+        # pyarrow has no conditional PUT. Of two writers at once the last one wins; their result columns are equal.
         if self._type(path) != "NotFound":
             return False
         self.write(path, data)
@@ -48,12 +48,12 @@ class ArrowFiles:
         return sorted(name for name in names if not name.startswith(HIDDEN))
 
     def kinds(self, folder: str) -> dict[str, Kind]:
-        found: dict[str, Kind] = {
+        kinds: dict[str, Kind] = {
             info.base_name: "file" if info.is_file else "folder"
             for info in self._infos(folder, recursive=False)
             if not info.base_name.startswith(FILE_SYSTEMS_OWN)
         }
-        return dict(sorted(found.items()))
+        return dict(sorted(kinds.items()))
 
     def sizes(self, folder: str) -> dict[str, int]:
         return {
@@ -69,7 +69,7 @@ class ArrowFiles:
     def move(self, path: str, target: str) -> None:
         if self._type(target) != "NotFound":
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-        if self._type(path) == "Directory":  # which a bucket cannot move
+        if self._type(path) == "Directory":  # a bucket cannot move folders
             for info in self._infos(path, recursive=False):
                 self.move(f"{path}/{info.base_name}", f"{target}/{info.base_name}")
             self.filesystem.delete_dir(self._at(path))
@@ -78,7 +78,7 @@ class ArrowFiles:
         self.filesystem.move(self._at(path), self._at(target))
 
     def temporaries(self) -> dict[str, float]:
-        return {}  # an upload that was not completed is nobody's file
+        return {}  # an unfinished upload does not become a file
 
     def free_bytes(self) -> int | None:
         return None

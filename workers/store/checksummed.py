@@ -64,7 +64,7 @@ def _column(table: pa.Table, field: pa.Field, former_name: str) -> Any:
 
 
 def _around_seal(data: bytes) -> tuple[bytes, bytes]:
-    """What is before and after the digits of the checksum. Raises ValueError where there are none."""
+    """The bytes before and after the digits of the checksum. Raises ValueError if it has no checksum."""
     begin = data.rindex(_SEAL) + len(_SEAL)
     return data[:begin], data[begin + len(_BLANK) :]
 

@@ -13,19 +13,19 @@ from typing import Literal, Protocol
 Kind = Literal["file", "folder", "link", "pipe, socket or device"]
 SPECIAL: Kind = "pipe, socket or device"
 
-HIDDEN = "."  # names that begin with it are half-written files of somebody else
+HIDDEN = "."  # names of half-written files begin with it
 _TEMPORARY = ".tmp"
-FILE_SYSTEMS_OWN = (".nfs", "lost+found")  # how names begin that NFS and ext4 use themselves
+FILE_SYSTEMS_OWN = (".nfs", "lost+found")  # names that NFS and ext4 use themselves begin so
 
 
 class NotAFile(OSError):
-    """At the path of a file there is something else: a folder, a link, a pipe, a socket or a device."""
+    """Something else is at the path of a file: a folder, a link, a pipe, a socket or a device."""
 
 
 class Files(Protocol):
     """The operations a store needs. Paths are relative, with `/`; a missing file raises FileNotFoundError.
 
-    Links below the folders at the top are never followed, and what is no file is never opened.
+    Links below the folders at the top are never followed, and nothing but files is ever opened.
     """
 
     def read(self, path: str) -> bytes:
@@ -37,46 +37,46 @@ class Files(Protocol):
     def write(self, path: str, data: bytes, durable: bool = True) -> None:
         """Create or replace a file in one step: readers see the old or the new content, whole.
 
-        What is not `durable` may be lost if the machine loses power; writing it does not wait for the disk.
+        A file that need not be `durable` may be lost if the machine loses power; writing it does not wait for the disk.
         """
 
     def publish(self, path: str, data: bytes) -> bool:
-        """Create a file in one step unless it, or anything else, is there; False if it was."""
+        """Create a file in one step. Returns False, and changes nothing, if something exists at its path."""
 
     def exists(self, path: str) -> bool:
-        """Whether there is a file at a path; a folder or a link is none."""
+        """Whether a file is at a path; folders and links do not count."""
 
     def names(self, folder: str) -> list[str]:
-        """Names of the complete entries of a folder, sorted, whatever they are; none if there is no such folder."""
+        """Names of everything in a folder except half-written files, sorted; empty if the folder does not exist."""
 
     def kinds(self, folder: str) -> dict[str, Kind]:
-        """What each entry of a folder is, by name, sorted, hidden ones too; empty if there is no such folder."""
+        """The kind of each entry of a folder, by name, sorted, hidden ones too; empty if the folder does not exist."""
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of each complete file anywhere under a folder, by path."""
 
     def delete(self, path: str) -> None:
-        """Delete a file, if it is there."""
+        """Delete a file, if it exists."""
 
     def move(self, path: str, target: str) -> None:
-        """Give anything, a folder or a link too, another place.
+        """Move anything, be it a file, a folder or a link.
 
-        Raises FileExistsError or NotADirectoryError where that is taken, or lies within a file.
+        Raises FileExistsError if the target exists, NotADirectoryError if it would be inside a file.
         """
 
     def temporaries(self) -> dict[str, float]:
-        """Half-written files that somebody left or is writing just now: path to age in seconds."""
+        """Half-written files that a process left behind or is writing now: path to age in seconds."""
 
     def free_bytes(self) -> int | None:
-        """Room left, where that is known."""
+        """Free space, if it is known."""
 
 
 def walk(
     files: Files, folder: str = "", enter: Callable[[str], bool] = lambda path: True
 ) -> Iterator[tuple[str, Kind]]:
-    """The path of everything under a folder, hidden and strange things too, and what it is.
+    """The path and kind of everything under a folder, hidden entries and special files too.
 
-    A folder comes before what is in it, which is left out unless one is to `enter` it.
+    A folder comes before its entries, which are left out unless `enter` returns True for it.
     """
     for name, kind in files.kinds(folder).items():
         path = f"{folder}/{name}".lstrip("/")
@@ -91,5 +91,5 @@ def temporary_name() -> str:
 
 
 def is_temporary(path: str) -> bool:
-    """Whether a file is named like those that `write` and `publish` write first."""
+    """Whether a file has a name that `temporary_name` gives."""
     return path.rpartition("/")[2].startswith(HIDDEN) and path.endswith(_TEMPORARY)

@@ -55,7 +55,7 @@ class LocalFiles:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
                 raise
-            temporary.replace(target)  # no hard links here: atomic, though two writers may both succeed
+            temporary.replace(target)  # no hard links: still atomic, but two writers may both succeed
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(target.parent)
@@ -77,10 +77,10 @@ class LocalFiles:
     def kinds(self, folder: str) -> dict[str, Kind]:
         try:
             with os.scandir(self._folder(folder)) as entries:
-                found = {entry.name: _kind(entry) for entry in entries if not entry.name.startswith(FILE_SYSTEMS_OWN)}
+                kinds = {entry.name: _kind(entry) for entry in entries if not entry.name.startswith(FILE_SYSTEMS_OWN)}
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        return dict(sorted(found.items()))
+        return dict(sorted(kinds.items()))
 
     def sizes(self, folder: str) -> dict[str, int]:
         return {
@@ -93,11 +93,11 @@ class LocalFiles:
         self._at(path).unlink(missing_ok=True)
 
     def move(self, path: str, target: str) -> None:
-        place = self._at(target)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(place):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
-        shutil.move(self._at(path), place)  # a rename, unless one of the two is on a disk of its own
+        destination = self._at(target)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(destination):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
+        shutil.move(self._at(path), destination)  # a rename, unless the two are on different disks
 
     def temporaries(self) -> dict[str, float]:
         return {
@@ -111,13 +111,13 @@ class LocalFiles:
         return shutil.disk_usage(folder).free
 
     def _open(self, path: str) -> BinaryIO:
-        # Not to wait for the other end of a pipe, nor to follow a link, which could lead out of the store
+        # Neither wait for the other end of a pipe nor follow a link, which may lead out of the store
         try:
             descriptor = os.open(self._at(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO):
-                what = "link" if error.errno == errno.ELOOP else SPECIAL
-                raise NotAFile(f"is a {what}, not a file") from error
+                kind = "link" if error.errno == errno.ELOOP else SPECIAL
+                raise NotAFile(f"is a {kind}, not a file") from error
             raise
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
@@ -126,12 +126,12 @@ class LocalFiles:
         return open(descriptor, "rb")
 
     def _at(self, path: str) -> Path:
-        """Where a path lies. Raises NotADirectoryError where it leads through a link."""
+        """The absolute path. Raises NotADirectoryError if it leads through a link."""
         folder, _, name = path.rpartition("/")
         return self._folder(folder) / name
 
     def _folder(self, path: str) -> Path:
-        """Where a folder lies; `Store` looks at those at the top, once. Raises NotADirectoryError if it is a link."""
+        """The absolute path of a folder. Raises NotADirectoryError for a link (`Store` checks those at the top)."""
         folder = self.root / path
         if "/" in path and folder.is_symlink():
             raise NotADirectoryError(errno.ENOTDIR, "is a link, not a folder", str(folder))

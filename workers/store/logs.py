@@ -18,11 +18,11 @@ HUNG = "hung"
 """The outcome in the log of an attempt whose process was ended because it did not come back."""
 
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
-_MOST_LINES = 2000  # of an attempt: the newest
+_MOST_LINES = 2000  # the newest lines of an attempt are kept
 
 
 class AttemptLog(logging.Handler):
-    """Writes what the process logs while it is `recording`. A log that cannot be written is no failure."""
+    """Writes what the process logs while it is `recording`. If the log cannot be written, the attempt continues."""
 
     def __init__(self, files: Files, trial: str) -> None:
         super().__init__()
@@ -63,11 +63,11 @@ class AttemptLog(logging.Handler):
         self.flush()
 
     def flush(self, force: bool = False) -> None:
-        """Write the log, if there is anything new in it."""
+        """Write the log, if it has changed."""
         if self._changed or force:
             text = "\n".join([self._begin, *self._lines, ""])
             with contextlib.suppress(OSError):
-                self._files.write(self.path, text.encode("utf-8", "replace"), False)  # not worth waiting for the disk
+                self._files.write(self.path, text.encode("utf-8", "replace"), False)  # need not be durable
             self._changed, self._written = False, True
 
     def _add(self, text: str) -> None:
@@ -76,7 +76,7 @@ class AttemptLog(logging.Handler):
 
 
 def attempts(files: Files, trial: str) -> list[int]:
-    """The numbers of the attempts at a trial that have a log."""
+    """The numbers of the attempts at a trial that have a log, sorted."""
     folder = layout.log_folder(trial)
     logs = (layout.parse_log_path(f"{folder}/{name}") for name in files.names(folder))
     return sorted(log[1] for log in logs if log is not None)

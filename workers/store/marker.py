@@ -1,4 +1,4 @@
-"""What makes a folder or bucket a store: its marker, `store.json`, and folders at the top that are no links."""
+"""Whether a folder or bucket is a store: it has a marker, `store.json`, and none of its folders is a link."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ _MISSING = "is missing"
 
 
 def check(
-    files: Files, location: str, plainly_a_store: Callable[[], bool], *, create: bool, unmarked: bool
+    files: Files, location: str, has_anything_readable: Callable[[], bool], *, create: bool, unmarked: bool
 ) -> str | None:
-    """Look whether a place is a store; with `create`, make it one if it is empty.
+    """Check that a location is a store; with `create`, make it one if it is empty.
 
-    Returns what is wrong with the marker of what is `plainly_a_store` nevertheless, if that may be `unmarked`, else
-    None. Raises StoreError for everything else that is no store, or one of a newer version.
+    A store without a sound marker is recognized if it `has_anything_readable`. If it may be `unmarked`, what is wrong
+    with its marker is returned, otherwise None. Raises StoreError for anything else, and for a store of a newer
+    version.
     """
     try:
         _check_folders(files, location)
         problem = _marker_problem(files, location)
-        if problem is not None and not plainly_a_store():
-            _initialise(files, location, problem, create)
+        if problem is not None and not has_anything_readable():
+            _initialize(files, location, problem, create)
             problem = None
     except NotADirectoryError as error:
         raise StoreError(
-            f"store `{location}` is a file, or lies within one", hint="name another place; it is a folder"
+            f"store `{location}` is not a directory", hint="choose another path: a store is a directory"
         ) from error
     except OSError as error:
         raise StoreError(f"store `{location}`: cannot read it: {error}") from error
     if problem is not None and not unmarked:
         raise StoreError(
-            f"store `{location}`: its `{MARKER}` {problem}", hint="`prunesweep verify --repair` writes it anew"
+            f"store `{location}`: its `{MARKER}` {problem}", hint="`prunesweep verify --repair` restores it"
         )
     return problem
 
@@ -51,14 +52,14 @@ def write_marker(files: Files) -> None:
 def _check_folders(files: Files, location: str) -> None:
     for name, kind in files.kinds("").items():
         if name in FOLDERS and kind != "folder":
-            remedy = f"move it away; `{name}` is made anew"
+            hint = f"move it away; `{name}` is created again"
             if kind == "link":
-                remedy = "move the whole store and link to that, or mount the other disk in the link's place"
-            raise StoreError(f"store `{location}`: `{name}` is a {kind}, not a folder", hint=remedy)
+                hint = "move the whole store and link to that, or mount the other disk in place of the link"
+            raise StoreError(f"store `{location}`: `{name}` is a {kind}, not a folder", hint=hint)
 
 
 def _marker_problem(files: Files, location: str) -> str | None:
-    """What is wrong with the marker. Raises StoreError where it says, damaged or not, that a newer version wrote it."""
+    """What is wrong with the marker. Raises StoreError if it names a newer version, even if it is damaged."""
     try:
         data = files.read(MARKER)
     except FileNotFoundError:
@@ -67,13 +68,13 @@ def _marker_problem(files: Files, location: str) -> str | None:
         return str(error)
     if _format(data) in range(1, FORMAT + 1):
         return None
-    said = re.search(rb'"format"\W*(\d{1,9})', data)
-    if said and int(said[1]) > FORMAT:
+    named = re.search(rb'"format"\W*(\d{1,9})', data)
+    if named and int(named[1]) > FORMAT:
         raise StoreError(
-            f"store `{location}` has format {int(said[1])}, and this version of prunesweep reads up to {FORMAT}",
+            f"store `{location}` has format {int(named[1])}, and this version of prunesweep reads up to {FORMAT}",
             hint="install a newer prunesweep; the store is left untouched",
         )
-    return "is damaged: it names no format"
+    return "is damaged: it does not name a format"
 
 
 def _format(data: bytes) -> Any:
@@ -81,25 +82,25 @@ def _format(data: bytes) -> Any:
         marker = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    found = marker.get("format") if isinstance(marker, dict) else None
-    return found if type(found) is int else None
+    version = marker.get("format") if isinstance(marker, dict) else None
+    return version if type(version) is int else None
 
 
-def _initialise(files: Files, location: str, problem: str, create: bool) -> None:
+def _initialize(files: Files, location: str, problem: str, create: bool) -> None:
     if problem != _MISSING:
         raise StoreError(
             f"store `{location}`: its `{MARKER}` {problem}",
-            hint="nothing else in it can be read either; choose another folder for the store",
+            hint="no other file in it is readable; choose another folder for the store",
         )
     if not create:
         raise MissingStore(
             f"`{location}` is not a prunesweep store: it has no `{MARKER}`",
             hint="name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE",
         )
-    if others := files.names(""):
+    if entries := files.names(""):
         raise StoreError(
-            f"`{location}` is not a prunesweep store and not empty (it has `{others[0]}`)",
-            hint="choose a new folder for the store",
+            f"`{location}` is not a prunesweep store and not empty: it has `{entries[0]}`",
+            hint="choose an empty or a new folder for the store",
         )
     try:
         write_marker(files)

@@ -11,7 +11,7 @@ from workers.store.local import LocalFiles
 
 
 def absolute(location: str) -> str:
-    """A location that means the same wherever in the file tree a process is."""
+    """A location that does not depend on the current folder."""
     return location if "://" in location else str(Path(location).absolute())
 
 
@@ -28,7 +28,7 @@ def open_files(location: str | os.PathLike[str]) -> Files:
     try:
         filesystem, path = fs.FileSystem.from_uri(text)
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"store `{text}`: not a location that pyarrow.fs can open: {error}") from error
+        raise InputError(f"store `{text}`: pyarrow.fs cannot open it: {error}") from error
     if isinstance(filesystem, fs.LocalFileSystem):
         return LocalFiles(Path(path))
     return ArrowFiles(filesystem, path)

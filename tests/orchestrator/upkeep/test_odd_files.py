@@ -149,7 +149,7 @@ def test_a_lost_marker_is_named_and_restored(store, elsewhere, main, what):
     for command in ("status", "table", "gc", "resume"):
         code, _, stderr = main(command, store.location)
         assert code == 4
-        assert "hint: `prunesweep verify --repair` writes it anew" in stderr
+        assert "hint: `prunesweep verify --repair` restores it" in stderr
     code, stdout, _ = main("verify", store.location)
     assert code == 3
     assert f"{'corrupt' if what else 'missing'}  store.json" in stdout

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import signal
-from pathlib import Path
 
 import pytest
 
-import workers
 from tests.support import crashing_worker
+from tests.support.crash_points import WORKER_POINTS
 from tests.support.forks import fork_server
 from tests.support.stores import contents, results
 from workers.store import Store
 from workers.store.layout import parse_state_path
 from workers.training.state import parse_state
 
-POINTS = sorted(
-    {
-        name
-        for path in Path(workers.__path__[0]).rglob("*.py")
-        for name in re.findall(r'\bcrash_point\("([^"]+)"\)', path.read_text())
-    }
-)
 EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 70, "exception": 1}
 
 
@@ -74,11 +65,11 @@ def check(server, undisturbed, location, setting):
 
 def test_every_point_is_passed(undisturbed):
     _, passed = undisturbed
-    assert sorted(passed) == [point for point in POINTS if not point.startswith("sweep.")]
+    assert sorted(passed) == WORKER_POINTS
 
 
 @pytest.mark.parametrize(("which", "mode"), [("first", "kill"), ("middle", "exception"), ("last", "kill")])
-@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("sweep.")])
+@pytest.mark.parametrize("point", WORKER_POINTS)
 def test_a_crash_loses_nothing(server, undisturbed, tmp_path, point, which, mode):
     times = undisturbed[1][point]
     number = {"first": 1, "middle": (times + 1) // 2, "last": times}[which]

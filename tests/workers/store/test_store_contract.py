@@ -75,7 +75,7 @@ class TestContract:
 
     def test_a_folder_with_other_things_is_refused(self, files):
         files.write("notes.txt", b"mine")
-        with pytest.raises(StoreError, match=r"not empty \(it has `notes.txt`\)"):
+        with pytest.raises(StoreError, match=r"not empty: it has `notes.txt`"):
             Store("x", files=files, create=True)
 
     @pytest.mark.parametrize("marker", [b"", b"[]", b"{}", b'{"format": true}', b'{"format": 0}', b"\xff", b"[" * 9999])
@@ -165,7 +165,7 @@ class TestContract:
         assert store.states.checkpoint_sizes() == store.states.partial_sizes() == {}
         assert list(store.states.resumable("a", 10)) == []
 
-    def test_two_states_on_the_way_are_kept(self, store):
+    def test_the_newest_two_partial_states_are_kept(self, store):
         for step in (2, 4, 6, 8):
             store.states.write_partial(Stop("a", step), b"x")
         assert [stop.step for stop, _ in store.states.resumable("a", 100)] == [8, 6]
@@ -181,7 +181,7 @@ class TestContract:
             store.states.write_partial(Stop("a", step), b"good")
         assert [stop.step for stop, _ in store.states.resumable("a", 100)] == [22, 20, 6, 4]
 
-    def test_progress_goes_before_a_checkpoint_of_the_same_step(self, store):
+    def test_a_partial_state_precedes_a_checkpoint_of_the_same_step(self, store):
         store.states.write_partial(Stop("a", 4), b"progress")
         store.states.write_checkpoint(Stop("a", 4), b"checkpoint")
         assert [data for _, data in store.states.resumable("a", 9)] == [b"progress", b"checkpoint"]
