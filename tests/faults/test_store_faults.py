@@ -93,7 +93,7 @@ def test_fault_05_a_loss_that_is_not_finite_ends_the_trial(tmp_path, main):
     assert (summary.exit_code, summary.failed, summary.blocked, summary.outcomes) == (3, 1, 2, {"diverged": 1})
     store = Store(tmp_path / "store")
     [failure] = store.failures.read_all().values()
-    assert f"at step {failure.step}; last finite loss" in failure.reason
+    assert f"at step {failure.step} is not finite (last finite loss" in failure.reason
     assert results(store) == []
     again = ps.resume(tmp_path / "store", options=OPTIONS)
     assert again.outcomes == {"diverged": 1}
