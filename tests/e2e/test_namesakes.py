@@ -68,6 +68,11 @@ def folder(tmp_path: Path) -> Path:
 def test_every_command_works(prunesweep: Command, folder: Path) -> None:
     for name in [*FIRST, "prunesweep"]:
         (folder / f"{name}.py").write_text(BOOM)
+    (folder / "lib").mkdir()
+    for name in ["workers", "orchestrator"]:
+        (folder / "lib" / f"{name}.py").write_text(BOOM)
+    (folder / "my_network.py").rename(folder / "lib" / "my_network.py")
+    prunesweep.environment["PYTHONPATH"] = str(folder / "lib")
     prunesweep.python = ["-P"]  # as the console script is started, which has no folder on its path either
     prunesweep("init", "new.yaml")
     assert "2 trials to run" in prunesweep("plan", "s.yaml")
