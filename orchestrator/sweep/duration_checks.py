@@ -63,7 +63,7 @@ def check_budget(path: KeyPath, value: object, training: TrainingLength, recipe:
     """A budget must not be longer than the dense training."""
     budget = parsed(value)
     if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
-        message = f"is longer than the dense training of recipe `{recipe}`, `{training.duration}`"
+        message = f"is longer than the dense training of recipe `{recipe}` ({training.duration})"
         yield Problem(path, message, "use at most `100%`")
 
 

@@ -66,7 +66,7 @@ def _name(value: object) -> str:
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise refuse(
             "must be at most 64 characters from a-z, 0-9, `.`, `_` and `-`, and begin with a letter or digit",
-            "shorten it, because it names a folder, and put the rest into `description`",
+            "use a name for a folder, and put a longer one into `description`",
         )
     if _DEVICES.fullmatch(name):
         raise refuse(

@@ -24,7 +24,7 @@ def test_the_longest_budget_is_the_dense_training(budget):
 @pytest.mark.parametrize("budget", ["20.1ep", "201it"])
 def test_longer_budgets_are_refused(budget):
     assert messages_of(sweep(grid=grid(budget=["10%", budget]))) == {
-        "grid.budget[1]": "is longer than the dense training of recipe `default`, `20ep`"
+        "grid.budget[1]": "is longer than the dense training of recipe `default` (20ep)"
     }
 
 
