@@ -84,7 +84,7 @@ def parse_record_path(path: str) -> RecordKey | None:
     """The record that a path in `results/` or `details/` names; None for any other path."""
     folder, _, name = path.partition("/")
     parts = name.removesuffix(_TABLE).split("-")
-    if folder not in (RESULTS, DETAILS) or len(parts) != 3 or (step := _number(parts[1])) is None:
+    if folder not in (RESULTS, DETAILS) or "/" in name or len(parts) != 3 or (step := _number(parts[1])) is None:
         return None
     key = RecordKey(parts[0], step, parts[2])
     return key if record_file(key) == name else None
@@ -128,7 +128,7 @@ def facts_path(key: str) -> str:
 def parse_data_path(path: str) -> str | None:
     """The trial or key that a path in `failures/`, `attempts/` or `facts/` names; None for any other path."""
     folder, _, name = path.partition("/")
-    if folder not in _DATA_FOLDERS or not name.endswith(_DATA):
+    if folder not in _DATA_FOLDERS or "/" in name or not name.endswith(_DATA):
         return None
     return name.removesuffix(_DATA)
 
