@@ -93,7 +93,7 @@ def test_a_dense_network_from_a_file(prunesweep, pasted, shortened):
     assert "cannot read `dense-0.safetensors`" in prunesweep.stderr
 
 
-def test_new_code_is_described_and_trained_anew(prunesweep, shortened):
+def test_new_code_is_described_and_trained_again(prunesweep, shortened):
     prunesweep.here("run", "shapes.yaml", "--in-process", "--only", "technique=dense")
     shortened.write_text(shortened.read_text().replace('code_version: "1"', 'code_version: "2"'))
     prunesweep.here("run", "shapes.yaml", "--in-process", code=2)

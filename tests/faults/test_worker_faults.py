@@ -66,7 +66,7 @@ def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path,
     assert ended.value.ending.outcome == "out_of_memory"
 
 
-def test_fault_09_a_worker_told_to_end_saves_its_state_and_that_is_no_failure(tmp_path, monkeypatch):
+def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_path, monkeypatch):
     from orchestrator.driver.ray_actor import Unfit
 
     store = Store(tmp_path / "store", create=True)
@@ -132,7 +132,7 @@ def test_a_trial_that_takes_too_long_saves_its_state_and_is_tried_once_more(tmp_
     assert spec_from_dict(tiny_sweep()).failures.retries.timeout == 1
 
 
-def test_every_attempt_has_a_log_that_says_where_it_went_on(tmp_path):
+def test_every_attempt_has_a_log_that_says_where_it_continued(tmp_path):
     store, job = Store(tmp_path / "store", create=True), tiny_job()
     first = Attempt(job, store, OFTEN, Bounds(lease="token"))
     first.advance(seconds=0)

@@ -190,7 +190,7 @@ def test_a_disk_that_stays_full_ends_the_sweep(sweep):
     assert sweep.store.failures.read_all() == {}
 
 
-def test_workers_that_find_the_disk_full_together_count_once_and_success_starts_anew(sweep):
+def test_workers_that_find_the_disk_full_together_count_once_and_success_resets_the_count(sweep):
     names = take_all(sweep.dispatcher)
     for name in names:
         sweep.dispatcher.ended(name, failed("disk_full"))
@@ -205,7 +205,7 @@ def test_workers_that_find_the_disk_full_together_count_once_and_success_starts_
     assert sweep.store.failures.read_all() == {}
 
 
-def test_a_failure_that_cannot_be_noted_is_no_failure_but_a_full_disk(sweep, monkeypatch):
+def test_a_failure_that_cannot_be_written_counts_as_a_full_disk(sweep, monkeypatch):
     def full(trial, failure):
         raise OSError(28, "No space left on device")
 

@@ -77,7 +77,7 @@ def test_missing_gpus_are_refused(gpus, said, monkeypatch):
         check_gpus(gpus)
 
 
-def test_data_that_nobody_has_loaded_are_looked_at(tmp_path):
+def test_data_that_nobody_has_loaded_are_checked(tmp_path):
     names = ("digits", "synthetic", "cifar10", "image_parquet", "data:load")
     jobs = [SimpleNamespace(trial=SimpleNamespace(task=task(name))) for name in names]
     assert [dataset.name for dataset in unseen_data(jobs)] == ["cifar10", "image_parquet", "data:load"]

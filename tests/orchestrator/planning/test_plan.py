@@ -354,7 +354,7 @@ def test_what_cannot_be_described_is_shown_in_the_file_all_at_once():
     assert found == [("its.yaml:6:5", "network[1]"), ("its.yaml:7:52", "recipe.optimizer")]
 
 
-def test_durations_that_are_no_whole_steps_are_never_cut_short():
+def test_durations_of_fractional_steps_are_never_cut_short():
     recipe = {"duration": "20ep", "batch_size": 128, "optimizer": {"name": "SGD", "lr": 0.1}}
     spec = sweep({"technique": "lr_rewinding", "compression": 4, "budget": ["20ep", "18ep", "100%"]}, recipe=recipe)
     known = {

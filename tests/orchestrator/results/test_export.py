@@ -37,7 +37,7 @@ def test_arrow_rows_can_be_exported_too(tmp_path, store):
     assert len(pd.read_parquet(tmp_path / "cells.parquet")) == 3
 
 
-def test_an_export_replaces_the_file_and_leaves_nothing_beside_it(tmp_path, store):
+def test_an_export_replaces_the_file_and_leaves_nothing_else(tmp_path, store):
     path = tmp_path / "out" / "cells.csv"
     path.parent.mkdir()
     path.write_text("old")

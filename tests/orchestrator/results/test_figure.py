@@ -58,7 +58,7 @@ def test_a_technique_looks_the_same_in_every_figure(rows, figure):
         assert (line.get_color(), line.get_marker()) == (LOOKS["lr_rewinding"].color, LOOKS["lr_rewinding"].marker)
 
 
-def test_colour_is_never_alone():
+def test_color_is_never_alone():
     for column in ("color", "marker", "dash"):
         assert len({getattr(look, column) for look in LOOKS.values()}) == len(LOOKS)
 

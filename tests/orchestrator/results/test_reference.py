@@ -109,7 +109,7 @@ def test_known_cells_of_the_paper(rows):
     assert (section.dense.n, section.dense.median) == (246, pytest.approx(93.45))
 
 
-def test_bleu_is_no_fraction(rows):
+def test_bleu_is_not_a_fraction(rows):
     [one_shot, iterative] = table(rows, filters="network=gnmt").sections
     assert one_shot.dense.median == iterative.dense.median == pytest.approx(26.82)
     shown = table(rows, value="delta", filters="network=gnmt,schedule=iterative")

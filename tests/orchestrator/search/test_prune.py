@@ -140,7 +140,7 @@ def test_a_search_is_recorded_like_any_sweep(undisturbed):
     assert attempts(folder / "store") == before
 
 
-def test_an_interrupted_search_goes_on_and_ends_in_the_same_files(folder, undisturbed):
+def test_an_interrupted_search_continues_and_ends_in_the_same_files(folder, undisturbed):
     """It dies when a round is done, between two steps, and when its time is up; what was recorded is not made again."""
 
     class Death(Exception):
@@ -199,7 +199,7 @@ def test_resume_finishes_a_search(main, folder, undisturbed):
     assert (status.search.tolerance, status.stopped_by, status.cells) == (20, "tolerance", len(rounds))
 
 
-def test_a_search_goes_on_for_what_was_asked_last_and_where(folder, undisturbed):
+def test_a_search_continues_with_its_last_settings_and_place(folder, undisturbed):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
     found = prune(folder, tolerance=100, max_rounds=1, to=folder / "elsewhere")
     [status] = ps.status(folder / "store").sweeps
@@ -225,7 +225,7 @@ def test_another_network_in_the_place_of_one_is_named(main, folder, undisturbed)
     assert prune(folder).model.replaced == {}
 
 
-def test_weights_are_never_beside_the_card_of_others(folder, undisturbed, monkeypatch):
+def test_weights_are_never_next_to_the_card_of_others(folder, undisturbed, monkeypatch):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
     prune(folder)
     write = LocalFiles.write

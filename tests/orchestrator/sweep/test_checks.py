@@ -105,7 +105,7 @@ def test_factors_of_a_piecewise_schedule():
 
 
 @pytest.mark.parametrize("technique", ["fine_tuning", "low_lr_weight_rewinding", "reinitialization"])
-def test_the_last_rate_must_be_given_where_there_is_none(technique):
+def test_the_last_rate_must_be_given_where_the_schedule_has_none(technique):
     ramp = recipe(schedule={"name": "cosine"})
     data = sweep(recipe=ramp, grid=grid(technique=["lr_rewinding", technique]))
     (message,) = messages_of(data).values()

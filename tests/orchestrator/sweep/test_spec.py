@@ -331,7 +331,7 @@ def test_one_mistake_gives_one_problem(overrides, field):
 
 
 @pytest.mark.parametrize("data", [{1, 2}, {"a": Fraction(1, 2)}, {"a": {(1, 2): 3}}, None, [], "version: 1", 3])
-def test_data_that_is_no_sweep_at_all(data):
+def test_data_that_is_not_a_sweep_at_all(data):
     with pytest.raises(SpecError):
         spec_from_dict(data)
 

@@ -110,7 +110,7 @@ def test_a_chatty_attempt_keeps_its_newest_lines(store):
     assert len(lines) == 2001
 
 
-def test_a_log_that_cannot_be_written_is_no_failure(store, monkeypatch):
+def test_a_log_that_cannot_be_written_does_not_fail_a_trial(store, monkeypatch):
     def full(path, data, durable):
         raise OSError(28, "No space left on device")
 

@@ -95,7 +95,7 @@ def test_what_is_not_the_stores_is_named_and_moved_as_it_is(store, elsewhere, ma
 
 
 @pytest.mark.parametrize("what", ["folder", "link", "pipe"])
-def test_what_lies_in_the_place_of_a_record_is_no_record(store, elsewhere, main, what):
+def test_anything_else_in_the_place_of_a_record_is_not_a_record(store, elsewhere, main, what):
     path = min(store.files.sizes("results"))
     before = len(store.records.all_keys())
     put(store, path, what, elsewhere)
@@ -169,7 +169,7 @@ def test_a_marker_of_a_newer_version_is_never_written_over(store, main):
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "link", "damaged"])
-def test_a_lease_that_is_none_is_named_and_set_aside(store, elsewhere, main, what):
+def test_anything_else_in_the_place_of_the_lease_is_named_and_set_aside(store, elsewhere, main, what):
     put(store, "lease.json", what, elsewhere)
     code, stdout, stderr = main("status", store.location)
     assert (code, "Driven by" in stdout, "skipped lease.json: is " in stderr) == (3, False, True)
@@ -193,7 +193,7 @@ def test_what_a_lease_says_does_nothing_to_a_terminal(store, main, monkeypatch):
     assert r"host a\x1b[2J\x0ahost" in refused
 
 
-def test_a_driver_is_refused_by_what_is_no_lease(store, elsewhere):
+def test_a_driver_is_refused_by_anything_else_in_the_place_of_the_lease(store, elsewhere):
     put(store, "lease.json", "folder", elsewhere)
     with pytest.raises(StoreError, match=r"`lease\.json` is a folder, not a file"), Lease(store):
         pass

@@ -134,7 +134,7 @@ def test_crop_keeps_channels_together() -> None:
     assert torch.equal(mirrored, nhwc.flip(2))
 
 
-def test_per_image_is_tensorflows_standardisation() -> None:
+def test_per_image_is_tensorflows_standardization() -> None:
     images, _ = noise(3)
     inputs = eval_inputs(images, AUGMENTED)
     for image, got in zip(images.double().numpy(), inputs, strict=True):

@@ -51,7 +51,7 @@ def test_what_rounding_leaves_over_goes_to_the_largest_remainders():
     assert allot([3, 3], [3, 3], 3) == [2, 1]
 
 
-def test_layers_that_would_overflow_are_filled_and_the_others_solved_anew():
+def test_layers_that_would_overflow_are_filled_and_the_others_solved_again():
     # sums of dimensions 4, 20, 101; 50 weights in all: the scale 50/125 gives 1.6, 8, 40.4
     assert allot([4, 20, 101], [4, 100, 100], 50) == [2, 8, 40]
     # 130: 4.16 > 4, 20.8, 105.04 > 100; both full, 26 remain for the second

@@ -73,7 +73,7 @@ def watched(files, **changes):
     return owner, clock, LeaseWatch(files, owner.token, period=15, clock=clock)
 
 
-def test_a_worker_goes_on_while_the_lease_moves_whatever_the_clocks_say(files):
+def test_a_worker_continues_while_the_lease_moves_whatever_the_clocks_say(files):
     owner, clock, watch = watched(files, begun="1999-01-01T00:00:00+00:00")
     for counter in range(20):
         files.write(layout.LEASE, replace(owner, counter=counter).to_bytes())

@@ -40,7 +40,7 @@ def put(files, path, what, elsewhere):
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "socket", "link", "dangling link"])
-def test_what_is_no_file_is_neither_read_nor_there_nor_written_over(files, elsewhere, monkeypatch, what):
+def test_what_is_not_a_file_is_neither_read_nor_listed_nor_overwritten(files, elsewhere, monkeypatch, what):
     monkeypatch.chdir(elsewhere)
     put(files, "a/b", what, elsewhere)
     for read in (lambda: files.read("a/b"), lambda: files.tail("a/b", 4)):

@@ -90,7 +90,7 @@ def test_an_owner_elsewhere_that_is_alive_is_refused_once_it_is_seen_to_move(sto
         thread.join()
 
 
-def test_of_two_that_take_over_at_once_one_goes_on(store):
+def test_of_two_that_take_over_at_once_one_continues(store):
     write(store, replace(Owner.this_process(), process_start="1"))
     refused = []
     ready = threading.Barrier(4)

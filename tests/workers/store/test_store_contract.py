@@ -158,7 +158,7 @@ class TestContract:
         store.files.delete(checkpoint_path(Stop("a", 3)))
         assert store.states.checkpoint_sizes() == {}
 
-    def test_files_that_are_no_states_are_passed_over(self, store, files):
+    def test_files_that_are_not_states_are_passed_over(self, store, files):
         for path in ("checkpoints/x", "checkpoints/a/1.safetensors", "checkpoints/a/b/00000001.safetensors"):
             files.write(path, b"x")
         files.write("progress/a/²²²²²²²².safetensors", b"x")
@@ -259,7 +259,7 @@ class TestContract:
             ("c", "folder"),
         ]
 
-    def test_a_folder_is_no_record(self, store, files):
+    def test_a_folder_is_not_a_record(self, store, files):
         store.records.publish(record(), DETAIL)
         files.write("results/b-00000003-e.parquet/x", b"")
         assert not store.records.has(RecordKey("b", 3, "e"))
@@ -393,7 +393,7 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
             self.checkpoints[stop] = data
 
     @rule(trial=trials, step=steps)
-    def give_up(self, trial, step):
+    def delete_checkpoint(self, trial, step):
         self.store.files.delete(checkpoint_path(Stop(trial, step)))
         self.checkpoints.pop(Stop(trial, step), None)
 

@@ -207,7 +207,7 @@ def test_a_loss_of_ones_own(module: Write) -> None:
         ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError"),
     ],
 )
-def test_losses_that_are_none(code: str, message: str, module: Write) -> None:
+def test_functions_that_are_not_losses(code: str, message: str, module: Write) -> None:
     with pytest.raises(BadInput, match=message):
         check_loss(dataclasses.replace(RECIPE, loss=f"{module(code)}:f"), 3)
 

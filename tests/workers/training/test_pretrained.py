@@ -118,7 +118,7 @@ def test_other_networks_files_are_refused(file: Path) -> None:
             describe_weights(str(file), network())
 
 
-def test_files_that_are_none(file: Path) -> None:
+def test_files_that_are_not_networks(file: Path) -> None:
     file.write_bytes(b"\x80\x04 a pickle, for all we know")
     with pytest.raises(InputError, match="is not a safetensors file"):
         describe_weights(str(file), network())

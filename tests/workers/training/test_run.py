@@ -89,7 +89,7 @@ def test_a_stop_of_a_longer_trajectory_is_the_same_as_alone(store, tmp_path):
     assert by_stop(alone)[trial_id(child), 9] == by_stop(store)[trial_id(child), 9]
 
 
-def test_done_stops_are_not_trained_again_and_later_ones_go_on_from_them(store, monkeypatch):
+def test_done_stops_are_not_trained_again_and_later_ones_continue_from_them(store, monkeypatch):
     child = tiny.retraining("lr_rewinding", train_dense(store))
     execute(Job(trial=child, records=(4,), checkpoints=(4,)), store)
     assert execute(Job(trial=child, records=(4,), checkpoints=(4,)), store) == []
