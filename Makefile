@@ -19,12 +19,13 @@ install: .venv/installed
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHON="$(CURDIR)/$(BIN)/python" sh demo.sh
 
+# Whichever process is done first takes over tests of the other; the last line says how much of the code was run.
 test: install
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
 
 # The whole suite with the oldest versions that pyproject.toml promises; torch alone is several gigabytes.
 test-lowest: .venv-lowest/installed
-	.venv-lowest/bin/python -m pytest -n auto --dist loadfile
+	.venv-lowest/bin/python -m pytest -n auto --dist worksteal
 
 .venv-lowest/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "the oldest versions need Python 3.11")'

@@ -66,8 +66,7 @@ def run(
     sweep: what to run, as `load` returns it.
     store: the folder or bucket for the results; default the `store` of the sweep file.
     only: which cells to run, such as `technique=lr_rewinding,compression=8`; default all.
-    accept_changes: retrain results that were made with different data, user code or numerics. Otherwise a store with
-        such results is refused.
+    accept_changes: retrain results made with different data, user code or numerics; otherwise such a store is refused.
     options: where and how to run; default on a local Ray.
 
     Raises InputError or StoreError before any work starts, for example if another driver has the store. Raises
@@ -239,8 +238,7 @@ def status(store: Location, sweep: str | None = None) -> Status:
 def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
     """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
 
-    The store `renda2020` is the published study (see `orchestrator.results.reference`); write `./renda2020` for a
-    folder of that name.
+    The store `renda2020` is the published study; write `./renda2020` for a folder of that name.
     """
     from orchestrator.results.frame import to_frame
     from orchestrator.results.load import read
