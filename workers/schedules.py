@@ -33,10 +33,10 @@ def _rate_within(segment: Segment, step: int) -> float:
         return segment.rate
     assert segment.final is not None
     assert segment.length is not None
-    progress = float((segment.offset + step) / segment.length)
+    fraction = float((segment.offset + step) / segment.length)
     if segment.shape == "linear":
-        return segment.rate + (segment.final - segment.rate) * progress
-    return segment.final + (segment.rate - segment.final) * (1 + math.cos(math.pi * progress)) / 2
+        return segment.rate + (segment.final - segment.rate) * fraction
+    return segment.final + (segment.rate - segment.final) * (1 + math.cos(math.pi * fraction)) / 2
 
 
 def constant(value: float) -> Program:

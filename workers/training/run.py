@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from workers.crashpoints import crash_point
 from workers.data.images import open_data
+from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.store import Store
 from workers.store.layout import RecordKey
@@ -33,9 +34,9 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     publishes its record. When closed, the generator saves the state first, so that nothing is lost.
     Raises TrialError if the trial cannot give its result, OSError if the store cannot be used.
     """
-    name = trial_id(job.trial)
-    records, checkpoints = _missing(job, name, store)
-    stops = sorted(records | checkpoints)
+    trial = trial_id(job.trial)
+    missing = _missing(job, trial, store)
+    stops = missing.records | missing.checkpoints
     if not stops:
         return
     configure(job.trial.task.recipe)
@@ -43,53 +44,52 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     data = open_data(job.trial.task.dataset, torch_device)
     trainer = Trainer(job.trial, data, torch_device)
     crash_point("trial.before")
-    if not _resume(trainer, store, stops[0]):
+    if not _resume(trainer, store, min(stops)):
         trainer.begin(_load_parents(job, store))
     crash_point("trial.ready")
     trainer.history.attempts += 1
-    started = datetime.now(UTC)
-    clock = saved = reported = time.monotonic()
+    clock = _Clock(trainer)
+    saved = reported = time.monotonic()
     try:
         while True:
             if trainer.step in stops:
-                clock = _tick(trainer, clock)
-                data_bytes, digest = dump_state(trainer.state())
-                if trainer.step in checkpoints:
-                    store.states.write_checkpoint(Stop(name, trainer.step), data_bytes)
+                _publish(job, trainer, data, store, missing, clock)
+                if trainer.step in missing.checkpoints:
                     saved = time.monotonic()
-                if trainer.step in records:
-                    record, detail = make_record(job, trainer, data, digest)
-                    clock = _tick(trainer, clock)
-                    store.records.publish(record | _times(trainer, started), detail)
-                if trainer.step == stops[-1]:
+                if trainer.step == max(stops):
                     break
                 yield trainer.step
             trainer.advance()
             crash_point("trial.step")
             now = time.monotonic()
             if now - saved >= device.checkpoint_seconds:
-                clock = _tick(trainer, clock)
-                _save(trainer, store)
+                _save(trainer, store, clock)
                 saved = time.monotonic()
             if now - reported >= device.chunk_seconds:
                 trainer.settle()
                 yield trainer.step
                 reported = time.monotonic()
     except GeneratorExit:
-        _tick(trainer, clock)
-        _save(trainer, store)
+        _save(trainer, store, clock)
         raise
     crash_point("trial.complete")
-    store.states.delete_partial(name)
+    store.states.delete_partial(trial)
     yield trainer.step
 
 
-def _missing(job: Job, name: str, store: Store) -> tuple[set[int], set[int]]:
-    """The steps whose records, and those whose checkpoints, the store lacks."""
+class _Missing(NamedTuple):
+    """The steps of a job whose records, and those whose checkpoints, the store lacks."""
+
+    records: frozenset[int]
+    checkpoints: frozenset[int]
+
+
+def _missing(job: Job, trial: str, store: Store) -> _Missing:
     key = job.evaluation.key
-    records = {step for step in job.records if not store.records.has(RecordKey(name, step, key))}
-    checkpoints = {step for step in job.checkpoints if not store.states.has_checkpoint(Stop(name, step))}
-    return records, checkpoints
+    return _Missing(
+        records=frozenset(step for step in job.records if not store.records.has(RecordKey(trial, step, key))),
+        checkpoints=frozenset(step for step in job.checkpoints if not store.states.has_checkpoint(Stop(trial, step))),
+    )
 
 
 def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
@@ -120,17 +120,42 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
     return False
 
 
-def _save(trainer: Trainer, store: Store) -> None:
-    data, _ = dump_state(trainer.state())
-    store.states.write_partial(Stop(trainer.id, trainer.step), data)
+def _publish(job: Job, trainer: Trainer, data: Data, store: Store, missing: _Missing, clock: _Clock) -> None:
+    """Write what is missing at the stop that the trainer has reached: first the checkpoint, then the record."""
+    clock.tick()
+    state, digest = dump_state(trainer.state())
+    if trainer.step in missing.checkpoints:
+        store.states.write_checkpoint(Stop(trainer.id, trainer.step), state)
+    if trainer.step in missing.records:
+        record, detail = make_record(job, trainer, data, digest)
+        clock.tick()
+        store.records.publish(record | clock.times(), detail)
 
 
-def _tick(trainer: Trainer, since: float) -> float:
-    """Add the time since the last tick to the trial's seconds. Returns the time of this tick."""
-    now = time.monotonic()
-    trainer.history.seconds += now - since
-    return now
+def _save(trainer: Trainer, store: Store, clock: _Clock) -> None:
+    """Save the partial state."""
+    clock.tick()
+    state, _ = dump_state(trainer.state())
+    store.states.write_partial(Stop(trainer.id, trainer.step), state)
 
 
-def _times(trainer: Trainer, started: datetime) -> dict[str, Any]:
-    return {"started_at": started, "finished_at": datetime.now(UTC), "wall_seconds": trainer.history.seconds}
+class _Clock:
+    """The times of an attempt. Each tick adds the seconds since the last one to the trial's history."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._history = trainer.history
+        self._started = datetime.now(UTC)
+        self._last = time.monotonic()
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        self._history.seconds += now - self._last
+        self._last = now
+
+    def times(self) -> dict[str, Any]:
+        """The columns of a record that say when it was made, and how long the trial took."""
+        return {
+            "started_at": self._started,
+            "finished_at": datetime.now(UTC),
+            "wall_seconds": self._history.seconds,
+        }

@@ -91,7 +91,7 @@ def test_a_pretrained_network_is_recorded_and_pruned(file: Path, tmp_path: Path)
     execute(Job(trial=child, records=(0, 8), checkpoints=()), store)
     rows = {(row["trial"], row["step"]): row for row in store.records.read_all().table.to_pylist()}
     first, second = rows[start], rows[trial_id(child), 0]
-    assert first["density"] == 1
+    assert first["achieved_density"] == 1
     assert first["epochs"] == 0
     assert first["learning_rate"] is None
     assert second["start_digest"] == second["mask_digest"] == first["state_digest"]
