@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
-    from orchestrator.results.comparison import Side
     from orchestrator.results.comparison_report import Comparison
     from orchestrator.results.headline import Headline
     from orchestrator.results.model_export import ExportedModel
@@ -96,7 +95,7 @@ def run(
 
 
 def _delete_unneeded_states(store: Store, quiet: bool) -> None:
-    """Delete the states that no sweep of the store needs any more, and say so."""
+    """Delete the states that no sweep of the store needs any longer, and say so."""
     from orchestrator.upkeep.gc import delete_unneeded
 
     try:
@@ -256,9 +255,10 @@ def compare(
 
     Raises InputError if the two have no cell in common.
     """
+    from orchestrator.results.comparison import Side
     from orchestrator.results.comparison_report import compare
 
-    return compare(_side(ours), _side(theirs), budget=budget, filters=filters)
+    return compare(Side.read(ours), Side.read(theirs), budget=budget, filters=filters)
 
 
 def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
@@ -273,16 +273,6 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
 
     joined = read(store)
     return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
-
-
-def _side(location: Location) -> Side:
-    from orchestrator.results.comparison import Side
-    from orchestrator.results.load import is_published, read
-    from orchestrator.results.reference import citation
-
-    joined = read(location)
-    published = str(citation()) if is_published(location) else None
-    return Side(os.fspath(location), joined.rows, published, joined.unreadable)
 
 
 def _folder(to: Location | None, default: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.load import is_published, read
 from orchestrator.results.matching import matching_cell, matching_sections
+from orchestrator.results.reference import citation
 from orchestrator.results.rows import Filters, Task
 from orchestrator.results.statistics import ReplicateSummary
 from orchestrator.results.table import table
@@ -32,6 +35,13 @@ class Side:
     results: pa.Table | pd.DataFrame
     published: str | None = None
     unreadable: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, location: str | os.PathLike[str]) -> Side:
+        """The results of a store, or of the published study."""
+        joined = read(location)
+        cited = str(citation()) if is_published(location) else None
+        return cls(os.fspath(location), joined.rows, cited, joined.unreadable)
 
     def sections(self, budget: str, filters: Filters | None) -> list[Section]:
         """The grids of this side that have pruned networks. Raises InputError as `table` does, naming the side."""
