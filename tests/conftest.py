@@ -40,6 +40,15 @@ def prunesweep(tmp_path):
 
 
 @pytest.fixture
+def describe_here(monkeypatch):
+    """Data and networks are inspected without the seconds that another process takes to import torch."""
+    from orchestrator.planning import facts
+    from workers.describe import answer
+
+    monkeypatch.setattr(facts, "describe_apart", lambda requests: [answer(request) for request in requests])
+
+
+@pytest.fixture
 def elsewhere(tmp_path):
     """A folder outside a store, with a file in it."""
     folder = tmp_path / "elsewhere"

@@ -123,7 +123,7 @@ def gather(questions: Iterable[Question], store: Store | None = None, known_befo
     if known_before is not None:
         facts._answers = known_before._answers | facts._answers
     unknown = [question for key, question in wanted.items() if key not in facts._answers]
-    answers = list(zip(unknown, _describe([question.to_json() for question in unknown]), strict=True))
+    answers = list(zip(unknown, describe_apart([question.to_json() for question in unknown]), strict=True))
     unanswered = [
         Unanswered(question, answer["about"], InputError(answer["error"], hint=answer["hint"]))
         for question, answer in answers
@@ -168,7 +168,8 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
     return facts
 
 
-def _describe(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers of `workers.describe`, from a separate process because describing imports torch."""
     if not requests:
         return []
     print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)

@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(1800)
 def test_every_command_works(prunesweep: Command, folder: Path) -> None:
     for name in [*FIRST, "prunesweep"]:
         (folder / f"{name}.py").write_text(BOOM)
@@ -110,16 +110,14 @@ def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> 
     (tmp_path / "script.py").write_text(
         "import prunesweep as ps\n\nprint(len(ps.plan(ps.load('sweep.yaml')).cells), ps.Images.__module__)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "30 workers.data.images\n"
 
 
 def test_a_module_that_was_imported_first_is_named(tmp_path: Path) -> None:
     (tmp_path / "workers.py").write_text("")
     done = subprocess.run(
-        [sys.executable, "-c", "import workers, prunesweep"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", "import workers, prunesweep"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 1
     assert done.stderr.endswith(f"already imported and must be renamed: {tmp_path / 'workers.py'}\n")

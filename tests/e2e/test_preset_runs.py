@@ -12,18 +12,13 @@ from PIL import Image
 
 import prunesweep as ps
 from orchestrator import cli
-from orchestrator.planning import facts
 from tests.support.tiny_presets import tiny
-from workers.describe import answer
 from workers.store import Store
 
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
 
-@pytest.fixture(autouse=True)
-def describe_here(monkeypatch):
-    """Without the seconds that another process takes to import torch."""
-    monkeypatch.setattr(facts, "_describe", lambda requests: [answer(request) for request in requests])
+pytestmark = pytest.mark.usefixtures("describe_here")
 
 
 def run(spec, tmp_path: Path, only: str):

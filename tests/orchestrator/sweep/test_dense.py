@@ -7,13 +7,11 @@ import pytest
 from safetensors.numpy import save_file
 
 import prunesweep as ps
-from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import grid, messages_of, problems_of, sweep, tiny_sweep
-from workers.describe import answer
 from workers.errors import InputError
 from workers.store import Store
 
@@ -85,10 +83,7 @@ def test_the_remedy_converts_without_trust():
     assert "weights_only=True" in problem.hint
 
 
-def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path, monkeypatch):
-    # without the seconds that another process takes to import torch
-    monkeypatch.setattr(facts, "_describe", lambda requests: [answer(request) for request in requests])
-
+def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path, describe_here):
     def write(replicate, seed):
         bias = np.full(4, seed, np.float32)
         tensors = {"hidden.0.linear.weight": np.ones((4, 36), np.float32), "hidden.0.linear.bias": bias}

@@ -39,9 +39,10 @@ def test_a_lease_is_renewed_and_given_back(store):
 
 
 def test_a_second_driver_is_refused_with_who_has_it_and_what_to_do(store):
-    with Lease(store, PERIOD) as held, pytest.raises(StoreError) as refusal, Lease(store, PERIOD):
-        pass
-    owner = held._owner
+    with Lease(store, PERIOD):
+        owner = read_owner(store.files)
+        with pytest.raises(StoreError) as refusal, Lease(store, PERIOD):
+            pass
     for part in (owner.host, f"process {owner.pid}", f"kill {owner.pid}", "s ago", "another store"):
         assert part in str(refusal.value)
 
