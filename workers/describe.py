@@ -30,12 +30,16 @@ from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe
 
+_OPTIONAL_FACTS = ("class_names", "settled", "notes")
+
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """`train_images` (before any holdout), `test_images`, `channels`, `height`, `width` (pixels), `classes` and
-    `fingerprint` of a data set, from loading it. Raises InputError or BadInput where that fails.
+    `fingerprint` of a data set, from loading it; `class_names`, `settled` and `notes` (see
+    `workers.data.source.ImageFacts`) only if there are any. Raises InputError or BadInput where that fails.
     """
-    return dataclasses.asdict(load_facts(dataset))
+    facts = dataclasses.asdict(load_facts(dataset))
+    return {key: value for key, value in facts.items() if value or key not in _OPTIONAL_FACTS}
 
 
 def describe_network(

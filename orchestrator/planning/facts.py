@@ -101,7 +101,11 @@ class Facts:
         facts = self._answers[question.key]
         dataset, network = facts["dataset"], facts["network"]
         return Answer(
-            dataset=replace(question.dataset, fingerprint=dataset["fingerprint"]),
+            dataset=replace(
+                question.dataset,
+                fingerprint=dataset["fingerprint"],
+                arguments=question.dataset.arguments | dataset.get("settled", {}),
+            ),
             training_images=dataset["train_images"] - question.dataset.holdout,
             layers=dict(network["prunable"]),
             checkpoint_bytes=network["checkpoint_bytes"],

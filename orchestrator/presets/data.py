@@ -34,7 +34,7 @@ def _cifar10(path: Path) -> dict[str, Any]:
 
 def _imagenet(path: Path) -> dict[str, Any]:
     if all((path / part).is_dir() for part in ("train", "val")):
-        return {"name": "image_folder", "path": str(path), "workers": 8}
+        return {"name": "image_folder", "path": str(path), "image_size": 224, "workers": 8}
     raise _missing("ImageNet", path, "`train` and `val`, each with a folder for every class")
 
 

@@ -13,9 +13,23 @@ from orchestrator.sweep.problems import KeyPath, Problem
 from workers.registry import Entry, closest, is_own, misspelled
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
 
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", list: "a list"}
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+}
 _IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimizer that is text
-_EXAMPLES = {int: "8", float: "0.1", str: '"text"', bool: "true", list: "[300, 100]"}
+_EXAMPLES = {
+    int: "8",
+    float: "0.1",
+    str: '"text"',
+    bool: "true",
+    list: "[300, 100]",
+    dict: "{test: 20%, seed: 0}",
+}
 
 
 def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Problem]:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workers.data.decode import Pixels, gray_or_color
-from workers.errors import BadInput
+from workers.data.decode import gray_or_color
+from workers.data.depth import MOST_DEPTH, Pixels
+from workers.errors import BadInput, InputError
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, in pixels."""
@@ -23,15 +24,17 @@ _ASPECT = (3 / 4, 4 / 3)
 _CENTER = 224 / 256
 
 
-def read(path: str, size: int, draws: Sequence[Sequence[float]] | None) -> Pixels:
+def read(path: str, size: int, draws: Sequence[Sequence[float]] | None, bit_depth: int = MOST_DEPTH) -> Pixels:
     """A file's image as RGB (size, size, 3), resampled bicubically.
 
-    A random crop if there are `draws` (TRIES × DRAWS), else the center. Raises BadInput for a file that is missing or
-    not an image.
+    A random crop if there are `draws` (TRIES × DRAWS), else the center. 16-bit images are read as `bit_depth` bits.
+    Raises BadInput for a file that is missing or not an image, or whose values are above the depth.
     """
     try:
         with Image.open(path) as image:
-            plain = gray_or_color(image).convert("RGB")
+            plain = gray_or_color(image, bit_depth).convert("RGB")
+    except InputError as error:
+        raise BadInput(f"{path}: {error.message}", hint=error.hint) from error
     except UnidentifiedImageError as error:
         raise BadInput(f"{path}: not an image of a known format") from error
     except Exception as error:  # Pillow raises nearly anything for damaged files

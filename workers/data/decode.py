@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from workers.data.damage import refuse_damaged
+from workers.data.depth import Pixels, found_depth, to_eight_bits
+from workers.data.orientation import is_rotated
 from workers.errors import BadInput, InputError
-
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 _GRAY = ("1", "L", "LA", "La")
 _CHUNK = 256
@@ -26,15 +27,42 @@ class Encoded(NamedTuple):
     row: int
 
 
-def decode(images: Sequence[Encoded], image_size: int | None) -> list[Pixels]:
-    """Gray (H, W) or color (H, W, 3) arrays; with `image_size`, center squares of that many pixels.
+class Decoded(NamedTuple):
+    """Images in order: gray (H, W) or color (H, W, 3).
 
-    Drops transparency and reduces 16 bits to 8. Raises BadInput for an image that cannot be decoded.
+    `deepest` is the largest value of the 16-bit images (None without any) and `depth` the bits that they were
+    read with; `rotated` counts the images whose EXIF data ask for a rotation.
+    """
+
+    pixels: list[Pixels]
+    deepest: int | None
+    depth: int | None
+    rotated: int
+
+
+class _Plain(NamedTuple):
+    """One image before its depth is known: uint8, or the values of a 16-bit image."""
+
+    values: np.ndarray
+    rotated: bool
+
+
+def decode(images: Sequence[Encoded], image_size: int | None, bit_depth: int | None = None) -> Decoded:
+    """Decode images; with `image_size`, to center squares of that many pixels.
+
+    Drops transparency and reduces 16 bits to 8: from `bit_depth` bits, or from those that the largest value needs.
+    Raises BadInput with the images that cannot be decoded, InputError for values above the depth.
     """
     chunks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
     with ThreadPoolExecutor(8) as pool:
         decoded = pool.map(lambda chunk: [_decode(image, image_size) for image in chunk], chunks)
-        return [pixels for chunk in decoded for pixels in chunk]
+        results = [result for chunk in decoded for result in chunk]
+    refuse_damaged([result for result in results if isinstance(result, BadInput)])
+    plain = [result for result in results if isinstance(result, _Plain)]
+    deepest = max((int(image.values.max()) for image in plain if image.values.dtype != np.uint8), default=None)
+    depth = None if deepest is None else bit_depth or found_depth(deepest)
+    pixels = [_finished(image.values, depth, image_size) for image in plain]
+    return Decoded(pixels, deepest, depth, sum(image.rotated for image in plain))
 
 
 def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> Pixels:
@@ -53,40 +81,58 @@ def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> 
     return stacked
 
 
-def _decode(encoded: Encoded, image_size: int | None) -> Pixels:
-    if encoded.data is None:
-        raise BadInput(f"{encoded.file}, row {encoded.row}: the image has no bytes")
-    try:
-        with Image.open(io.BytesIO(encoded.data)) as image:
-            plain = gray_or_color(image)
-    except UnidentifiedImageError as error:
-        raise BadInput(f"{encoded.file}, row {encoded.row}: not an image of a known format") from error
-    except Exception as error:  # Pillow raises nearly anything for damaged files
-        raise BadInput(f"{encoded.file}, row {encoded.row}: the image cannot be decoded: {error}") from error
-    return np.asarray(_square(plain, image_size) if image_size else plain)
+def gray_or_color(image: Image.Image, bit_depth: int) -> Image.Image:
+    """The image in mode L or RGB; values of more than 8 bits are read as `bit_depth` bits."""
+    values = plain_values(image)
+    return Image.fromarray(values if values.dtype == np.uint8 else to_eight_bits(values, bit_depth))
 
 
-def gray_or_color(image: Image.Image) -> Image.Image:
-    """The image in mode L or RGB."""
+def plain_values(image: Image.Image) -> np.ndarray:
+    """Gray or RGB values: uint8, or whole numbers of up to 16 bits, not yet reduced. Raises ValueError for others."""
     if image.mode in _GRAY:
-        return image.convert("L")
+        return np.asarray(image.convert("L"))
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() >= 2**16:
             raise ValueError("values do not fit 16 bits")
-        return Image.fromarray((values >> 8).astype(np.uint8))
+        return values.astype(np.uint16)
     if image.mode == "F":
         raise ValueError("floating-point values of unknown range")
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")  # converted directly to RGB, transparent colors of a palette raise a warning
-    return image.convert("RGB")
+    return np.asarray(image.convert("RGB"))
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def _decode(encoded: Encoded, image_size: int | None) -> _Plain | BadInput:
+    where = f"{encoded.file}, row {encoded.row}"
+    if encoded.data is None:
+        return BadInput(f"{where}: the image has no bytes")
+    try:
+        with Image.open(io.BytesIO(encoded.data)) as image:
+            values, rotated = plain_values(image), is_rotated(image)
+    except UnidentifiedImageError:
+        return BadInput(f"{where}: not an image of a known format")
+    except Exception as error:  # Pillow raises nearly anything for damaged files
+        return BadInput(f"{where}: the image cannot be decoded: {error}")
+    if image_size and values.dtype == np.uint8:  # now, so that large images need not stay in memory
+        values = _square(values, image_size)
+    return _Plain(values, rotated)
+
+
+def _finished(values: np.ndarray, depth: int | None, image_size: int | None) -> Pixels:
+    if depth is None or values.dtype == np.uint8:
+        return values
+    reduced = to_eight_bits(values, depth)
+    return _square(reduced, image_size) if image_size else reduced
+
+
+def _square(values: Pixels, size: int) -> Pixels:
     """Resize the shorter side to `size` (bicubic), then cut out the center."""
+    image = Image.fromarray(values)
     if image.size == (size, size):
-        return image
+        return values
     scale = size / min(image.size)
     width, height = (max(size, round(side * scale)) for side in image.size)
     left, top = (width - size) // 2, (height - size) // 2
-    return image.resize((width, height), Image.Resampling.BICUBIC).crop((left, top, left + size, top + size))
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(resized.crop((left, top, left + size, top + size)))

@@ -2,65 +2,119 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workers.data.class_folders import ClassFolders, Sample, class_folders, subfolders
 from workers.data.image_files import ImageFiles
+from workers.data.image_sizes import common_size
 from workers.data.split import subset_size
+from workers.data.stratified import split_test
 from workers.errors import InputError
-from workers.torchvision_import import torchvision
 
-Sample = tuple[str, int]
+_TRAIN = ("train", "training")
+_TEST = ("val", "validation", "valid", "test", "testing")
+"""The first of these that exists is used."""
 
 
 def image_folder(
     *,
     path: str,
-    image_size: int = 224,
+    train_split: str | None = None,
+    test_split: str | None = None,
+    split: Mapping[str, Any] | None = None,
+    image_size: int | None = None,
+    bit_depth: int | None = None,
     workers: int = 4,
     train_images: int | None = None,
     test_images: int | None = None,
 ) -> ImageFiles:
     """The images under `path`/train/<class>/ and `path`/val/<class>/, as torchvision's ImageFolder finds them.
 
-    `val` is the test set. Evaluation uses the center square (224/256 of the shorter side), resized to `image_size`.
-    `train_images` and `test_images` take that many, evenly spaced in the order of paths, so that classes keep their
-    shares. Raises InputError if a folder is missing or empty, or if the classes differ.
+    `val` is the test set; `train_split` and `test_split` choose other folders. With `split`, a share of the training
+    images (without a folder `train`, of those under `path`/<class>/) is the test set: see `workers.data.stratified`.
+    Evaluation uses the center square (224/256 of the shorter side), resized to `image_size`, by default the size of
+    the images if all are squares of one size. `train_images` and `test_images` take that many, evenly spaced in the
+    order of paths, so that classes keep their shares. Raises InputError if a folder is missing or empty, if the
+    classes differ, or if `image_size` must be given.
     """
-    if image_size < 1 or workers < 0:
-        raise InputError(f"`image_size` must be at least 1 and `workers` at least 0, not {image_size} and {workers}")
-    train, test = (_folder(Path(path) / part) for part in ("train", "val"))
-    if train.classes != test.classes:
-        differing = sorted(set(train.classes) ^ set(test.classes))
-        raise InputError(f"the classes in `{path}`/train and /val differ: only one has {', '.join(differing[:5])}")
-    root = os.path.join(str(Path(path)), "")  # torchvision names `./images` as `images`
-    train_files = _spaced(train.samples, "train_images", train_images, path)
-    test_files = _spaced(test.samples, "test_images", test_images, path)
+    if workers < 0:
+        raise InputError(f"`workers` must be at least 0, not {workers}")
+    root = Path(path)
+    if not root.is_dir():
+        what = "must be a folder, not a file" if root.exists() else "not found"
+        raise InputError(f"`path` {what}: `{path}`", hint="give the folder that holds `train` and `val`")
+    classes, train, test = _parts(root, train_split, test_split, split)
+    train = spaced(train, "train_images", train_images, path)
+    test = spaced(test, "test_images", test_images, path)
+    paths = [sample.path for sample in (*train, *test)]
+    settled = {} if image_size else {"image_size": common_size(path, paths)}
     return ImageFiles(
         root=path,
-        train_paths=[name.removeprefix(root) for name, _ in train_files],
-        train_labels=[label for _, label in train_files],
-        test_paths=[name.removeprefix(root) for name, _ in test_files],
-        test_labels=[label for _, label in test_files],
-        classes=len(train.classes),
-        image_size=image_size,
+        train_paths=[sample.path for sample in train],
+        train_labels=[sample.label for sample in train],
+        test_paths=[sample.path for sample in test],
+        test_labels=[sample.label for sample in test],
+        classes=len(classes),
+        image_size=image_size or settled["image_size"],
         workers=workers,
+        bit_depth=bit_depth,
+        class_names=tuple(classes),
+        settled=settled,
     )
 
 
-def _spaced(samples: Sequence[Sample], argument: str, count: int | None, path: str) -> list[Sample]:
+def spaced(samples: Sequence[Sample], argument: str, count: int | None, path: str) -> Sequence[Sample]:
+    """As many evenly spaced samples as the argument `train_images` or `test_images` asks for."""
     size = subset_size(argument, count, len(samples), path)
     return [samples[index * len(samples) // size] for index in range(size)]
 
 
-def _folder(path: Path) -> Any:
-    try:
-        return torchvision("datasets").ImageFolder(str(path))
-    except OSError as error:
-        reason = str(error).splitlines()[0]
+def _parts(
+    root: Path, train_split: str | None, test_split: str | None, split: Mapping[str, Any] | None
+) -> tuple[list[str], Sequence[Sample], Sequence[Sample]]:
+    """The classes, the training and the test images."""
+    train_name = _named(root, train_split, "train_split", _TRAIN)
+    if split is not None:
+        if test_split is not None:
+            raise InputError("`split` cannot be combined with `test_split`", hint="keep one of the two")
+        whole = class_folders(root, train_name or "")
+        paths, labels = zip(*whole.samples, strict=True)
+        train_rows, test_rows = split_test(paths, labels, split)
+        return whole.classes, [whole.samples[row] for row in train_rows], [whole.samples[row] for row in test_rows]
+    test_name = _named(root, test_split, "test_split", _TEST)
+    if train_name is None or test_name is None:
+        raise _no_parts(root, "training" if train_name is None else "test")
+    train, test = class_folders(root, train_name), class_folders(root, test_name)
+    _check_classes(root, train_name, train, test_name, test)
+    return train.classes, train.samples, test.samples
+
+
+def _named(root: Path, given: str | None, argument: str, usual: Sequence[str]) -> str | None:
+    """The folder of a part: the given one, else the first usual one that exists, if any."""
+    if given is None:
+        return next((name for name in usual if (root / name).is_dir()), None)
+    if not (root / given).is_dir():
         raise InputError(
-            f"cannot read images in `{path}`: {reason}",
-            hint="set `path` to the folder with `train` and `val`, which hold one folder of images per class",
-        ) from error
+            f"`{argument}` not found in `{root}`: `{given}`", hint=f"the folders are {', '.join(subfolders(root)[:10])}"
+        )
+    return given
+
+
+def _no_parts(root: Path, part: str) -> InputError:
+    folders = ", ".join(subfolders(root)[:10]) or "none"
+    return InputError(
+        f"cannot read images in `{root}`: no folder of {part} images found; the folders are: {folders}",
+        hint="name the folders with `train_split` and `test_split`, or set aside a part of the images as the test set, "
+        "for example with `split: {test: 20%, seed: 0}`",
+    )
+
+
+def _check_classes(root: Path, train_name: str, train: ClassFolders, test_name: str, test: ClassFolders) -> None:
+    differing = sorted(set(train.classes) ^ set(test.classes))
+    if differing:
+        raise InputError(
+            f"the classes in `{root}`/{train_name} and /{test_name} differ: only one has {', '.join(differing[:5])}",
+            hint="give both the same folders of classes",
+        )

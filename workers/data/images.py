@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from workers.data import DATASETS
+from workers.data.plausible import SAMPLE, class_notes, pixel_notes, pixel_range
 from workers.data.source import Data, ImageFacts, Source
 from workers.data.split import Indices, holdout_indices, training_indices
 from workers.data.stream import Stream
 from workers.errors import BadInput, InputError
-from workers.registry import call, lookup
+from workers.registry import call, is_own, lookup
 from workers.text import plural
 from workers.trial import Dataset, Recipe
 
@@ -30,6 +31,9 @@ EVALUATION_BATCH = 1000
 class Images:
     """Decoded images (uint8, (N, C, H, W)) and their labels (int64, (N,), 0 to classes − 1), in main memory.
 
+    `class_names` name the classes in order (empty: they are only numbers), and `notes` say what `plan` shows of the
+    data; neither is part of the fingerprint.
+
     Raises BadInput for tensors of other types, shapes or values.
     """
 
@@ -38,6 +42,8 @@ class Images:
     test_images: Tensor
     test_labels: Tensor
     classes: int
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_part("train", self.train_images, self.train_labels, self.classes)
@@ -64,7 +70,17 @@ class Images:
             width=width,
             classes=self.classes,
             fingerprint=self.fingerprint(),
+            class_names=self.class_names,
+            notes=self.notes,
         )
+
+    def inspected(self) -> Images:
+        """These images, with notes on what is odd about them. Raises InputError if they cannot be meant."""
+        notes = class_notes(self.train_labels.tolist(), self.test_labels.tolist(), self.classes)
+        for part, images in (("training", self.train_images), ("test", self.test_images)):
+            sample = images[:: -(-len(images) // SAMPLE)]
+            notes += pixel_notes(part, [pixel_range(image) for image in sample.flatten(2).numpy()])
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
 
     def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Resident:
         """The data set on a device."""
@@ -131,8 +147,21 @@ def load_images(dataset: Dataset) -> Source:
 def load_facts(dataset: Dataset) -> ImageFacts:
     """The facts of a data set, registered or found by loading it. Raises the errors of `load_images`."""
     registered = _registered_facts(dataset.name, dataset.arguments)
-    facts = ImageFacts(**registered) if registered else _load_checked(dataset)[1]
+    facts = ImageFacts(**registered) if registered else _inspected(dataset)
     _check_holdout(dataset, facts)
+    return facts
+
+
+def _inspected(dataset: Dataset) -> ImageFacts:
+    """The facts of a data set that is worth training on. Raises InputError for data that cannot be meant."""
+    source, _ = _load_checked(dataset)
+    facts = source.inspected().facts()
+    if facts.settled and is_own(dataset.name):
+        arguments = ", ".join(f"{name}={value}" for name, value in facts.settled.items())
+        raise InputError(
+            f"the files of data set `{dataset.name}` need other arguments: ImageFiles({arguments})",
+            hint="; ".join(facts.notes),
+        )
     return facts
 
 

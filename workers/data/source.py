@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,7 +16,11 @@ from workers.trial import Recipe
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageFacts:
-    """What a plan and a network need to know of a data set. `train_images` counts them before any holdout."""
+    """What a plan and a network need to know of a data set. `train_images` counts them before any holdout.
+
+    `class_names` are empty if classes are only numbers. `settled` has the arguments that were not given but taken from
+    the data, such as an image size, and `notes` what a person should know before believing the data.
+    """
 
     train_images: int
     test_images: int
@@ -25,6 +29,9 @@ class ImageFacts:
     width: int
     classes: int
     fingerprint: str
+    class_names: tuple[str, ...] = ()
+    settled: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -78,6 +85,12 @@ class Source(Protocol):
     """What a data set's factory returns."""
 
     def facts(self) -> ImageFacts: ...
+
+    def inspected(self) -> Source:
+        """The same data with notes for a person, and with what was taken from the data.
+
+        Raises InputError for data that cannot be meant: blank images, a single class; BadInput for damaged files.
+        """
 
     def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Data:
         """The data set on a device, with `holdout` of its training images held out. `facts` are those of `facts()`."""

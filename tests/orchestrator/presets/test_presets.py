@@ -261,7 +261,10 @@ def test_data_are_found_in_each_of_their_forms(tmp_path):
 
     assert dataset("resnet20-one-shot", "a") == ("cifar10", {"root": str(tmp_path / "a")})
     assert dataset("vgg16-iterative", "b: c") == ("image_parquet", {"path": str(tmp_path / "b: c")})
-    assert dataset("resnet50-one-shot", "d") == ("image_folder", {"path": str(tmp_path / "d"), "workers": 8})
+    assert dataset("resnet50-one-shot", "d") == (
+        "image_folder",
+        {"path": str(tmp_path / "d"), "image_size": 224, "workers": 8},
+    )
     text = Choice(name="resnet20-one-shot", data=str(tmp_path / "a")).text()
     assert text.count("  # ") == preset("resnet20-one-shot").text.count("  # ") - 1
 

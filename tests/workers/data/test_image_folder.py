@@ -18,7 +18,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from workers.data.crops import center_box, random_box, read
-from workers.data.image_files import EVALUATION_BATCH, ImageFiles
+from workers.data.file_stream import EVALUATION_BATCH
+from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
 from workers.data.images import load_facts, open_data
 from workers.data.source import Data
@@ -77,12 +78,14 @@ def test_facts(folder: Path) -> None:
 
 
 def test_a_part_of_the_files_has_a_share_of_every_class(folder: Path) -> None:
-    whole, part = (image_folder(path=str(folder), **some) for some in ({}, {"train_images": 10, "test_images": 13}))
+    whole, part = (
+        image_folder(path=str(folder), image_size=16, **some) for some in ({}, {"train_images": 10, "test_images": 13})
+    )
     assert part.train_paths == whole.train_paths[::4]
     assert part.test_labels == whole.test_labels[::10]
     assert (set(part.train_labels), part.classes) == ({0, 1, 2}, 3)
     with pytest.raises(InputError, match=r"`test_images` must be from 1 to 130 .*, not 131"):
-        image_folder(path=str(folder), test_images=131)
+        image_folder(path=str(folder), image_size=16, test_images=131)
 
 
 def test_the_fingerprint_knows_files_labels_and_sizes(folder: Path, tmp_path: Path) -> None:
@@ -133,14 +136,17 @@ def test_the_order_in_which_files_are_listed_changes_nothing(folder: Path) -> No
 
 def test_the_folder_may_be_written_in_any_way(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
-    expected = image_folder(path=str(folder)).fingerprint()
+    expected = image_folder(path=str(folder), image_size=16).fingerprint()
     for path in (folder.name, f"./{folder.name}", f"{folder.name}//", f"{folder.name}/."):
-        assert image_folder(path=path).fingerprint() == expected
+        assert image_folder(path=path, image_size=16).fingerprint() == expected
 
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [("train", "cannot read images in .*train"), ("val/b", "/train and /val differ: only one has b")],
+    [
+        ("train", "cannot read images in .*: no folder of training images found; the folders are: val"),
+        ("val/b", "/train and /val differ: only one has b"),
+    ],
 )
 def test_folders_that_are_missing(part: str, message: str, folder: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"

@@ -1,0 +1,125 @@
+"""Which Parquet files belong to which part, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.parquet import PAIR, encode, gray, write, write_pair
+from workers.data.image_parquet import image_parquet
+from workers.errors import InputError
+
+
+def classified(file: Path, labels: list[int], names: list[str]) -> None:
+    """A file with ClassLabel names, as Hugging Face writes them."""
+    write(file, [encode(gray(10 * label)) for label in range(len(labels))], labels)
+    features = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    table = pq.read_table(file)
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(features)}), file)
+
+
+def test_class_labels_are_mapped_by_name(tmp_path: Path) -> None:
+    classified(tmp_path / "train.parquet", [0, 1, 2, 0], ["cat", "dog", "emu"])
+    classified(tmp_path / "test.parquet", [0, 1, 2], ["emu", "cat", "dog"])
+    images = image_parquet(path=str(tmp_path))
+    assert images.train_labels.tolist() == [0, 1, 2, 0]
+    assert images.test_labels.tolist() == [2, 0, 1]
+    assert images.class_names == ("cat", "dog", "emu")
+
+
+def test_shards_of_training_images_are_mapped_by_name_too(tmp_path: Path) -> None:
+    classified(tmp_path / "train-00000-of-00002.parquet", [0, 1], ["cat", "dog"])
+    classified(tmp_path / "train-00001-of-00002.parquet", [0, 1], ["dog", "cat"])
+    classified(tmp_path / "test.parquet", [0, 1], ["cat", "dog"])
+    assert image_parquet(path=str(tmp_path)).train_labels.tolist() == [0, 1, 1, 0]
+
+
+def test_test_classes_may_be_a_part_of_the_training_classes(tmp_path: Path) -> None:
+    classified(tmp_path / "train.parquet", [0, 1, 2], ["cat", "dog", "emu"])
+    classified(tmp_path / "test.parquet", [0, 1], ["emu", "cat"])
+    assert image_parquet(path=str(tmp_path)).test_labels.tolist() == [2, 0]
+
+
+def test_class_names_that_training_lacks_are_named(tmp_path: Path) -> None:
+    classified(tmp_path / "train.parquet", [0, 1], ["cat", "dog"])
+    classified(tmp_path / "test.parquet", [0, 1], ["emu", "dog"])
+    with pytest.raises(InputError, match=r"test\.parquet .* a label that no training image has:\n  emu"):
+        image_parquet(path=str(tmp_path))
+
+
+def test_an_unlabeled_test_part_can_be_replaced(tmp_path: Path) -> None:
+    classified(tmp_path / "train.parquet", [0, 1, 1], ["cat", "dog"])
+    classified(tmp_path / "test.parquet", [-1, -1], ["cat", "dog"])
+    classified(tmp_path / "validation.parquet", [1, 0], ["cat", "dog"])
+    with pytest.raises(InputError, match=r"are all -1: this part has no labels\n\nhint: .*`test_split: validation`"):
+        image_parquet(path=str(tmp_path))
+    assert image_parquet(path=str(tmp_path), test_split="validation").test_labels.tolist() == [1, 0]
+
+
+def test_parts_are_chosen_by_their_whole_name(tmp_path: Path) -> None:
+    for value, part in enumerate(("train", "train_small", "val", "validation")):
+        write(tmp_path / f"{part}-00000-of-00001.parquet", [encode(gray(value))] * 2)
+    for split, value in (("train", 0), ("train_small", 1)):
+        images = image_parquet(path=str(tmp_path), train_split=split, test_split="val")
+        assert (images.train_images.unique().tolist(), images.test_images.unique().tolist()) == ([value], [2])
+    with pytest.raises(InputError, match=r"no test images found .*Parquet files: train-00000-of-00001.parquet, "):
+        image_parquet(path=str(tmp_path), train_split="train", test_split="tes")
+    with pytest.raises(InputError, match="`train_split` and `test_split` must differ: `val`"):
+        image_parquet(path=str(tmp_path), train_split="val", test_split="val")
+
+
+def test_parts_in_folders_are_chosen_by_name(tmp_path: Path) -> None:
+    for value, part in enumerate(("labeled", "unlabeled", "holdout")):
+        write(tmp_path / part / "0000.parquet", [encode(gray(value))] * 2)
+    images = image_parquet(path=str(tmp_path), train_split="labeled", test_split="holdout")
+    assert (images.train_images.unique().tolist(), images.test_images.unique().tolist()) == ([0], [2])
+
+
+@pytest.mark.parametrize("suffix", ["", "-0a1b2c3d4e5f6789"])
+def test_missing_shards_are_refused(tmp_path: Path, suffix: str) -> None:
+    for shard in (0, 2):
+        write(tmp_path / f"train-0000{shard}-of-00003{suffix}.parquet", PAIR)
+    write(tmp_path / "test.parquet", PAIR)
+    with pytest.raises(InputError, match=r"has only 2 of 3 shards: train-00000-of.*\n\nhint: fetch the others: 1$"):
+        image_parquet(path=str(tmp_path))
+
+
+def test_shards_of_two_versions_are_refused(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00002-aaaa", "train-00001-of-00002-aaaa", "train-00000-of-00001-bbbb"):
+        write(tmp_path / f"{name}.parquet", PAIR)
+    write(tmp_path / "test.parquet", PAIR)
+    with pytest.raises(InputError, match=r"files of several versions of a data set:\n  train-00000-of-00001-bbbb"):
+        image_parquet(path=str(tmp_path))
+
+
+def test_unfinished_downloads_are_refused(tmp_path: Path) -> None:
+    path = write_pair(tmp_path, PAIR)
+    (tmp_path / "train-2.parquet.incomplete").touch()
+    with pytest.raises(InputError, match=r"has unfinished downloads:\n  train-2.parquet.incomplete"):
+        image_parquet(path=path)
+
+
+def test_hidden_files_are_left_out(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write(tmp_path / part / "0000.parquet", PAIR)
+        (tmp_path / part / "._0000.parquet").write_bytes(b"resources of a Macintosh")
+        write(tmp_path / ".cache" / part / "0000.parquet", PAIR)
+    assert len(image_parquet(path=str(tmp_path)).train_images) == 2
+
+
+def test_a_part_of_the_training_images_can_be_the_test_set(tmp_path: Path) -> None:
+    for shard in range(2):
+        values = range(10 * shard, 10 * shard + 10)
+        labels = [value % 2 for value in values]
+        write(tmp_path / f"train-0000{shard}-of-00002.parquet", [encode(gray(value)) for value in values], labels)
+    images = image_parquet(path=str(tmp_path), split={"test": "20%", "seed": 1})
+    train, test = (part[:, 0, 0, 0].tolist() for part in (images.train_images, images.test_images))
+    assert (sorted(train + test), len(test)) == (list(range(20)), 4)
+    assert images.test_labels.tolist() == [value % 2 for value in test]
+    assert images.train_labels.tolist() == [value % 2 for value in train]
+    assert sorted(images.test_labels.tolist()) == [0, 0, 1, 1]
+    with pytest.raises(InputError, match="cannot be combined with `test_split`"):
+        image_parquet(path=str(tmp_path), split={"test": "20%"}, test_split="test")

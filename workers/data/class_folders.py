@@ -1,0 +1,73 @@
+"""Image files in one folder per class, found as torchvision's ImageFolder finds them, but without hidden files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from workers.errors import InputError
+
+_ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+
+
+class Sample(NamedTuple):
+    """A file's path below the folder of the data set, and the number of its class."""
+
+    path: str
+    label: int
+
+
+class ClassFolders(NamedTuple):
+    """The names of classes in order, and their files: class by class, in the order of folders and names."""
+
+    classes: list[str]
+    samples: list[Sample]
+
+
+def class_folders(root: Path, part: str) -> ClassFolders:
+    """The images of the folder `part` below `root`; paths are relative to `root`.
+
+    Raises InputError if there are no class folders, or if one of them is empty.
+    """
+    folder = root / part
+    classes = subfolders(folder)
+    if not classes:
+        raise InputError(
+            f"cannot read images in `{folder}`: no folders of classes found",
+            hint="each class must be a folder of images",
+        )
+    samples = [Sample(path, label) for label, name in enumerate(classes) for path in _files(root, folder / name)]
+    filled = {sample.label for sample in samples}
+    empty = [name for label, name in enumerate(classes) if label not in filled]
+    if empty:
+        raise InputError(
+            f"cannot read images in `{folder}`: no images found in the folders {', '.join(empty[:10])}",
+            hint=f"remove these folders, or fill them with files that end in {', '.join(_ENDINGS)}",
+        )
+    return ClassFolders(classes, samples)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """The names of the folders in a folder, without hidden ones and those that operating systems make."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_foreign(entry.name))
+
+
+def _files(root: Path, folder: Path) -> list[str]:
+    paths = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not _is_foreign(name)]
+        paths.append((place, sorted(name for name in names if _is_image(name))))
+    base = os.path.join(str(root), "")
+    return [os.path.join(place, name).removeprefix(base) for place, names in sorted(paths) for name in names]
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(_ENDINGS) and not name.startswith(".")
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM_FOLDERS

@@ -1,0 +1,102 @@
+"""Labels of any type as class numbers: the sorted distinct values of the training images are the classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workers.data.damage import listed
+from workers.errors import InputError
+from workers.text import plural
+
+Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def is_label(kind: pa.DataType) -> bool:
+    """Whether values of an Arrow type can be labels: numbers, text, true or false, dates, and dictionaries of them."""
+    if pa.types.is_dictionary(kind):
+        return is_label(kind.value_type)
+    return not (pa.types.is_nested(kind) or is_bytes(kind) or pa.types.is_null(kind))
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Whether an Arrow type holds bytes, such as those of an image."""
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels without their dictionary encoding."""
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def check_labels(values: pa.ChunkedArray, where: str) -> None:
+    """Raise InputError for rows without a label; `where` names their column and file."""
+    missing = values.null_count
+    if pa.types.is_floating(values.type):
+        missing += pc.sum(pc.is_nan(values)).as_py() or 0
+    if missing:
+        raise InputError(
+            f"{where} has rows without a label: {missing:,}", hint="remove these rows, or name another column"
+        )
+
+
+def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) -> tuple[Labels, Labels, list[str]]:
+    """The class numbers of training and test labels, and the names of the classes.
+
+    The names are empty if the labels are whole numbers from 0 without gaps. `where` names the labels in errors. Raises
+    InputError for test labels that no training image has.
+    """
+    values = sorted(train.unique().to_pylist())
+    _check_type(train.type, test.type, where)
+    numbers = _numbers(train, values, train.type), _numbers(test, values, train.type)
+    if (numbers[1] < 0).any():
+        lacking = sorted(set(test.unique().to_pylist()) - set(values))
+        raise unknown_classes(class_names(lacking), where)
+    names = [] if values == list(range(len(values))) and pa.types.is_integer(train.type) else class_names(values)
+    return *numbers, names
+
+
+def class_names(values: Sequence[Any]) -> list[str]:
+    """Distinct labels as text; whole numbers without a decimal point."""
+    return [
+        str(int(value)) if isinstance(value, float) and math.floor(value) == value else str(value) for value in values
+    ]
+
+
+def unknown_classes(names: Sequence[str], where: str) -> InputError:
+    """The error for labels of test images that no training image has."""
+    hint = "remove these images, or choose the parts with `train_split` and `test_split`"
+    if names == ["-1"]:
+        hint = "-1 usually means a part without labels: choose another, for example `test_split: validation`"
+    count = "a label" if len(names) == 1 else plural(len(names), "label")
+    return InputError(f"{where} of the test images has {count} that no training image has:\n{listed(names)}", hint=hint)
+
+
+def _check_type(train: pa.DataType, test: pa.DataType, where: str) -> None:
+    if _kind(train) != _kind(test):
+        raise InputError(
+            f"{where} must hold one type of label, not {train} in training and {test} in test images",
+            hint="write the labels of both parts in the same way",
+        )
+
+
+def _kind(kind: pa.DataType) -> str:
+    """Types whose values can be compared have one name."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return "text"
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return "number" if is_number else str(kind)
+
+
+def _numbers(labels: pa.ChunkedArray, values: list[Any], kind: pa.DataType) -> Labels:
+    """The position of each label among some values, -1 where it is none of them."""
+    positions = {value: position for position, value in enumerate(values)}
+    own = labels.unique().to_pylist()
+    table = np.array([positions.get(value, -1) for value in own], np.int64)
+    encoded = pc.index_in(labels, value_set=pa.array(own, labels.type))
+    return np.asarray(table[encoded.to_numpy()], np.int64)

@@ -1,0 +1,101 @@
+"""The labels of Parquet files: columns of any type, and the class names of Hugging Face's ClassLabel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from workers.data.labels import Labels, check_labels, number_classes, plain, unknown_classes
+from workers.data.parquet_table import read_column, read_schema
+from workers.errors import InputError
+
+
+class ClassNumbers(NamedTuple):
+    """Class numbers of the training and test rows, how many classes there are, and their names (empty: numbers)."""
+
+    train: Labels
+    test: Labels
+    classes: int
+    names: list[str]
+
+
+def read_classes(train_files: Sequence[Path], test_files: Sequence[Path], column: str) -> ClassNumbers:
+    """The classes of all rows of some files; without test files, of the training rows alone.
+
+    With ClassLabel names, the classes are those of the first training file, and other files are mapped by name. Else
+    they are the sorted distinct labels of the training rows. Raises InputError for labels that do not fit.
+    """
+    names = _names(train_files[0], column)
+    where = f"column `{column}`"
+    if names:
+        train, test = (_by_name(files, column, names) for files in (train_files, test_files))
+        _check_named(train, names, f"training labels in {where}")
+        _check_named(test, names, f"test labels in {where}")
+        return ClassNumbers(train, test, len(names), names)
+    labels = _column(train_files, column)
+    test_labels = _column(test_files, column) if test_files else labels.slice(0, 0)
+    train, test, names = number_classes(labels, test_labels, where)
+    return ClassNumbers(train, test, int(train.max()) + 1 if len(train) else 0, names)
+
+
+def _column(files: Sequence[Path], column: str) -> pa.ChunkedArray:
+    parts = []
+    for file in files:
+        values = read_column(file, column)
+        check_labels(values, f"column `{column}` of {file}")
+        parts.append(plain(values))
+    kind = parts[0].type
+    return pa.chunked_array([chunk for part in parts for chunk in part.cast(kind).chunks], kind)
+
+
+def _names(file: Path, column: str) -> list[str]:
+    """The names of a whole-number column's classes in the description that Hugging Face writes into a file."""
+    schema = read_schema(file)
+    text = (schema.metadata or {}).get(b"huggingface")
+    if text is None or not pa.types.is_integer(schema.field(column).type):
+        return []
+    try:
+        return [str(name) for name in json.loads(text)["info"]["features"][column]["names"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _by_name(files: Sequence[Path], column: str, names: list[str]) -> Labels:
+    """The labels of some files, renumbered where a file lists the same names in another order."""
+    parts = [np.empty(0, np.int64)]
+    for file in files:
+        labels = _column([file], column).to_numpy().astype(np.int64)
+        theirs = _names(file, column)
+        if theirs and theirs != names:
+            labels = _renumbered(labels, theirs, names, file)
+        parts.append(labels)
+    return np.concatenate(parts)
+
+
+def _renumbered(labels: Labels, theirs: list[str], names: list[str], file: Path) -> Labels:
+    used = np.unique(labels)
+    lacking = [theirs[label] for label in used if 0 <= label < len(theirs) and theirs[label] not in names]
+    if lacking:
+        raise unknown_classes(sorted(lacking), str(file))
+    table = np.array([names.index(name) if name in names else -1 for name in theirs], np.int64)
+    inside = (labels >= 0) & (labels < len(theirs))
+    return np.where(inside, table[np.where(inside, labels, 0)], labels)
+
+
+def _check_named(labels: Labels, names: list[str], where: str) -> None:
+    if not len(labels) or (labels.min() >= 0 and labels.max() < len(names)):
+        return
+    if (labels == -1).all():
+        raise InputError(
+            f"{where} are all -1: this part has no labels",
+            hint="choose another part with `train_split` or `test_split`, such as `test_split: validation`",
+        )
+    raise InputError(
+        f"{where} must be from 0 to {len(names) - 1} ({len(names)} classes), not from {labels.min()} to {labels.max()}",
+        hint="remove the other rows, or set another `label_column`",
+    )
