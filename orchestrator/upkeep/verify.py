@@ -52,12 +52,14 @@ class Verification:
         return any(problem.path == layout.MARKER for problem in self.problems)
 
     def _repairs(self) -> list[str]:
-        moved = "moved to quarantine/ (except files of a newer version); the next run makes them again"
+        moved = (
+            "moved damaged and foreign files to quarantine/ (except those of a newer version); the next run fills gaps"
+        )
         restored = f"restored `{layout.MARKER}`"
         return ([moved] if self._movable else []) + ([restored] if self._lacks_marker else [])
 
     def _hints(self) -> list[str]:
-        move = "`prunesweep verify --repair` moves them to quarantine/, so that the next run makes them again"
+        move = "`prunesweep verify --repair` moves damaged and foreign files to quarantine/; the next run fills gaps"
         restore = f"`prunesweep verify --repair` restores `{layout.MARKER}`"
         hints = ([move] if self._movable else []) + ([restore] if self._lacks_marker else [])
         return [hint_line(hint) for hint in hints]

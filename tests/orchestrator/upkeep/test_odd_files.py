@@ -155,7 +155,11 @@ def test_a_lost_marker_is_named_and_restored(store, elsewhere, main, what):
     assert f"{'corrupt' if what else 'missing'}  store.json" in stdout
     assert "hint: `prunesweep verify --repair` restores `store.json`" in stdout
     code, stdout, _ = main("verify", store.location, "--repair")
-    assert (code, "restored `store.json`" in stdout, "moved to" in stdout) == (3, True, bool(what))
+    assert (code, "restored `store.json`" in stdout, "moved damaged and foreign files to" in stdout) == (
+        3,
+        True,
+        bool(what),
+    )
     assert main("verify", store.location)[0] == main("status", store.location)[0] == 0
     assert os.path.lexists(store.files.root / "quarantine/store.json") == bool(what)
 
