@@ -75,6 +75,7 @@ def run(
     from orchestrator.driver.session import driving
     from orchestrator.planning import changes, expand
     from orchestrator.planning.crossing import find_out
+    from orchestrator.planning.prunable_share import announce
     from orchestrator.planning.select import check_picked, selector
 
     location = store_location(sweep, store)
@@ -84,6 +85,7 @@ def run(
     part = whole if picks is None else whole.only(picks)
     check_picked(bool(part.cells), only or "")
     options = options or RunOptions()
+    announce(sweep, facts, quiet=options.quiet)
     resolved = changes.resolved(whole)
     with driving(resolved, facts, location, accept_changes=accept_changes) as session:
         session.store.sweeps.add(sweep.name, resolved, whole.table())

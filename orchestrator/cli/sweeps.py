@@ -99,6 +99,9 @@ def plan(
 
     shown = preview(spec, store, only, facts)
     print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
+    for share in shown.prunable:
+        if share.is_low:
+            say(f"warning: {share.warning}")
     name_unreadable(shown.unreadable)
 
 

@@ -11,6 +11,7 @@ from orchestrator.planning.crossing import find_out
 from orchestrator.planning.estimate import seconds_left
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
+from orchestrator.planning.prunable_share import Share, shares
 from orchestrator.planning.select import check_picked, selector
 from orchestrator.sweep.spec import SweepSpec
 from workers.store.store import existing_store
@@ -36,6 +37,7 @@ class Preview:
     checkpoint_bytes: int
     seconds: float | None
     unreadable: dict[str, str]
+    prunable: list[Share]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,6 +64,7 @@ class Preview:
         ]
         if self.steps_missing:
             lines.append(f"  Time: {self._time()}")
+        lines += [f"  {share}" for share in self.prunable]
         return "\n".join(lines)
 
     def _time(self) -> str:
@@ -107,4 +110,5 @@ def preview(
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=seconds_left(plan, jobs, states, existing) if existing else None,
         unreadable=facts.unreadable | unsound,
+        prunable=shares(spec, facts),
     )

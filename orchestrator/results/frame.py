@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.planning.cells import CELLS, read_kept
+from orchestrator.planning.cells import CELLS, Kept, read_kept
+from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.results.statistics import SECTION
 from workers.errors import InputError
 from workers.store import Store
@@ -55,6 +56,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     (null without a record; its `achieved_density` is measured on the mask); and
 
     - `sweep`: the folder of the newest sweep that has the cell,
+    - `parameters`: how many the network has, pruned or not, null where the store does not say,
     - `done`: whether the cell has its record,
     - `failure`: how the cell's trial failed before it reached the cell, or `blocked` if an earlier trial failed,
     - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`), so not independent evidence,
@@ -80,6 +82,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
     columns = {name: cells.column(name) for name in cells.column_names if name != "lineage"}
     columns |= _record_columns(records.append_column("mixed_parents", _mixed_parents(records)), record_rows)
     columns |= {
+        "parameters": _parameters(cells, kept, store),
         "done": pa.array([row is not None for row in record_rows], pa.bool_()),
         "failure": _failures(cells, record_rows, store.failures.read_all()),
         "same_run_as": _same_run_as(cells),
@@ -141,6 +144,15 @@ def _record_columns(records: pa.Table, record_rows: Sequence[int | None]) -> dic
     columns = dict(zip(taken.column_names, taken.columns, strict=True))
     columns["mixed_parents"] = columns.pop("mixed_parents").fill_null(False)
     return columns
+
+
+def _parameters(cells: pa.Table, kept: Mapping[str, Kept], store: Store) -> pa.Array:
+    totals = {
+        (folder, share.dataset, share.network): share.parameters
+        for folder, sweep in kept.items()
+        for share in kept_shares(sweep.sweep, store)
+    }
+    return pa.array([totals.get(key) for key in _keys(cells, ("sweep", "dataset", "network"))], pa.int64())
 
 
 def _mixed_parents(records: pa.Table) -> pa.Array:

@@ -25,7 +25,10 @@ from workers.trial import Stop, canonical
 
 CARD_FORMAT = 1
 
-_SIZES = ("compression", "density", "achieved_density", "prunable_weights", "kept_weights", "collapsed_layers")
+_SIZES = (
+    *("compression", "density", "achieved_density", "parameters"),
+    *("prunable_weights", "kept_weights", "collapsed_layers"),
+)
 
 Row = Mapping[str, Any]
 

@@ -25,7 +25,7 @@ _AS_THEY_ARE = (
     *(*SECTION, "technique", "compression", "budget", "budget_epochs", "replicate"),
     *("trial", "step", "validation_accuracy", "mixed_parents"),
 )
-_OPTIONAL = ("metric", "dense_trial", "dense_epochs", "dense_step")
+_OPTIONAL = ("metric", "dense_trial", "dense_epochs", "dense_step", "prunable_weights", "parameters")
 _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
 
 
@@ -35,7 +35,8 @@ class Row:
 
     `value` is what the table shows and `dense` the score of the dense network that it is compared to, both in percent
     (BLEU). `has_own_dense` is false where it is unknown which dense network that is. `validation_accuracy` is a
-    fraction; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown.
+    fraction; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown, as are the
+    numbers of the network's prunable weights and of all its parameters.
     """
 
     dataset: str
@@ -58,6 +59,8 @@ class Row:
     has_own_dense: bool
     dense_epochs: float | None
     dense_step: int | None
+    prunable_weights: int | None = None
+    parameters: int | None = None
 
     @property
     def is_dense(self) -> bool:
@@ -102,6 +105,8 @@ def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row
         has_own_dense=record.get("dense_trial", "") is not None,
         dense_epochs=record.get("dense_epochs"),
         dense_step=record.get("dense_step"),
+        prunable_weights=record.get("prunable_weights"),
+        parameters=record.get("parameters"),
     )
 
 

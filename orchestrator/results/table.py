@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
+from orchestrator.planning.prunable_share import Share, merged
 from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.report import Report
-from orchestrator.results.rows import read_rows
+from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.sheets import Cell, Printout, Sheet
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
 from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
@@ -38,6 +39,7 @@ class Table(Report):
     split: Split
     budget: str | None
     sections: tuple[Section, ...]
+    prunable: tuple[Share, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -50,7 +52,7 @@ class Table(Report):
             heading=measure(self.sections, self.value, self.split),
             protocol=[protocol(self.statistic, self.budget)],
             sheets=[self._sheet(section) for section in self.sections],
-            notes=notes(self.sections),
+            notes=[*notes(self.sections), *map(str, self.prunable)],
         )
 
     @property
@@ -134,4 +136,15 @@ def table(
             raise InputError(f"`{name}` cannot be `{given}`", hint=f"choose one of {', '.join(get_args(choices))}")
     rows, dense_scores = read_rows(as_arrow(results), value, split, filters or {})
     picked, budget = pick(rows, budget)
-    return Table(value, statistic, split, budget, sections(picked, dense_scores, statistic))
+    return Table(value, statistic, split, budget, sections(picked, dense_scores, statistic), _shares(picked))
+
+
+def _shares(rows: Iterable[Row]) -> tuple[Share, ...]:
+    """What share of each network may be pruned, where its records and the facts of its sweep say so."""
+    return tuple(
+        merged(
+            Share(row.dataset, row.network, row.pruning, row.prunable_weights, row.parameters)
+            for row in rows
+            if row.prunable_weights and row.parameters
+        )
+    )

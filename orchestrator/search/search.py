@@ -16,6 +16,7 @@ from orchestrator.driver.summary import Summary
 from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.plan import Plan
+from orchestrator.planning.prunable_share import announce
 from orchestrator.results.model_export import ExportedModel, check_folder, export_stop
 from orchestrator.search.kept_sweep import keep_sweep
 from orchestrator.search.rounds import Round, kept_round, read_rounds
@@ -67,6 +68,7 @@ def search(
     most = min(possible, settings.max_rounds or possible)
     whole = expand.make_plan(with_rounds(chain, most), facts)
     check_folder(to)
+    announce(chain, facts, quiet=options.quiet)
     with driving(changes.resolved(whole), facts, location, accept_changes=accept_changes) as session:
         algorithm = Search(whole, most, settings, session.store, on_round)
         summary = session.run(algorithm.plans(), options)

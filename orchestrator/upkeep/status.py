@@ -6,10 +6,11 @@ Imports no pandas, no torch and no Ray.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from orchestrator.planning.cells import Kept, in_words, read_kept
+from orchestrator.planning.prunable_share import Share, kept_shares
 from orchestrator.search.settings import SearchSettings
 from workers.errors import SET_ASIDE, InputError, hint_line
 from workers.store import Store
@@ -57,6 +58,7 @@ class SweepStatus:
     failures: dict[str, FailedTrial]
     search: SearchSettings | None = None
     stopped_by: str | None = None
+    prunable: list[Share] = field(default_factory=list)
 
     @property
     def missing(self) -> int:
@@ -77,6 +79,7 @@ class SweepStatus:
         return {name: getattr(self, name) for name in names} | {
             "failures": {trial: failed.to_json() for trial, failed in self.failures.items()},
             "search": self.search.to_json() if self.search else None,
+            "prunable": [share.to_json() for share in self.prunable],
         }
 
     def lines(self, store: str) -> list[str]:
@@ -86,6 +89,7 @@ class SweepStatus:
         lines = [f"{self.sweep}: {self.done:,} of {plural(self.cells, 'cell')} done{rest}"]
         if self.search:
             lines.append(f"  {'finished' if self.stopped_by else 'unfinished'} search: {self.search}")
+        lines += [f"  {share}" for share in self.prunable]
         for trial, failed in self.failures.items():
             lines += failed.lines(store, trial)
         return [*lines, f"  {hint_line(self.hint)}"] if self.hint else lines
@@ -139,7 +143,7 @@ def read_status(store: Store, sweep: str | None = None) -> Status:
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
-        sweeps=[_sweep_status(folder, kept, records, failures) for folder, kept in sweeps.items()],
+        sweeps=[_sweep_status(store, folder, kept, records, failures) for folder, kept in sweeps.items()],
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
@@ -163,7 +167,9 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
 
 
-def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]) -> SweepStatus:
+def _sweep_status(
+    store: Store, folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]
+) -> SweepStatus:
     of_words = ["technique", "compression", "budget", "schedule", "round", "replicate"]
     columns = ["trial", "step", "evaluation", "lineage", *of_words]
     done = failed = blocked = 0
@@ -192,4 +198,5 @@ def _sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: di
         failures={trial: FailedTrial(failures[trial], count, example[trial]) for trial, count in held_up.items()},
         search=SearchSettings.of(kept.sweep),
         stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
+        prunable=kept_shares(kept.sweep, store),
     )
