@@ -105,7 +105,8 @@ def our_loop(device: str) -> Callable[[int], None]:
 
     from workers import schedules
     from workers.data.images import open_data
-    from workers.training.trainer import Trainer, configure
+    from workers.training.process import configure
+    from workers.training.trainer import Trainer
     from workers.trial import Dataset, Network, Recipe, Task, Trial
 
     images = {"train_images": IMAGES, "test_images": 10, "classes": 10, "channels": 3, "size": 32}

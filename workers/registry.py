@@ -69,6 +69,11 @@ def misspelled(name: str, names: Iterable[str]) -> str | None:
     return lower[near[0]] if near else None
 
 
+def load_function(entry: Entry, name: str) -> Callable[..., Any]:
+    """Import an entry's function. Raises the errors of `load_own` and `load`."""
+    return load_own(name) if is_own(name) else load(entry.factory)
+
+
 def load_own(name: str) -> Callable[..., Any]:
     """Import the user's own `module:function`, from installed packages or from the current directory.
 
@@ -111,7 +116,7 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
     Raises InputError if the function cannot be imported or does not take the arguments, BadInput for anything that the
     user's own function raises. `kind` and `name` are for messages.
     """
-    function = load_own(name) if is_own(name) else load(entry.factory)
+    function = load_function(entry, name)
     arguments = {**entry.fixed, **arguments}
     try:
         inspect.signature(function).bind(**arguments)

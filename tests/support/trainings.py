@@ -7,15 +7,16 @@ import itertools
 import torch
 
 from workers.data.images import open_data
+from workers.training.process import configure, make_trainer
 from workers.training.state import dump_state, parse_state
-from workers.training.trainer import Trainer, configure
+from workers.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
 
 def training(trial) -> Trainer:
     configure(trial.task.recipe)
-    return Trainer(trial, open_data(trial.task.dataset, CPU), CPU)
+    return make_trainer(trial, open_data(trial.task.dataset, CPU), CPU)
 
 
 def train(trial, steps, parents=None):

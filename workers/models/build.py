@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import cast
@@ -15,8 +16,9 @@ from torch.nn.modules.conv import _ConvNd
 from workers.data.source import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
+from workers.models.generators import seed_generators
 from workers.models.modes import inference
-from workers.registry import call, lookup
+from workers.registry import call, is_own, load_function, lookup
 from workers.seeds import seed
 from workers.trial import Network, Recipe
 
@@ -28,19 +30,30 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
     recipe's BatchNorm momentum, if it has one, is set in every BatchNorm. Raises InputError for an unknown name or
     impossible arguments, BadInput if the network does not map such images to logits (N, classes).
     """
+    load_function(lookup(NETWORKS, network.name, "network"), network.name)  # may seed and draw, but only once a process
+    initial = seed(replicate, stage, "init")
+    modules_before = len(sys.modules)
+    module = _initialized(network, facts, initial)
+    if is_own(network.name) and len(sys.modules) > modules_before:  # so may what the function imports itself
+        module = _initialized(network, facts, initial)
+    if recipe.batch_norm_momentum is not None:
+        for layer in module.modules():
+            if isinstance(layer, _BatchNorm):
+                layer.momentum = recipe.batch_norm_momentum
+    return module
+
+
+def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module:
+    """A network whose weights are drawn from generators with the seed `initial`."""
     entry = lookup(NETWORKS, network.name, "network")
     arguments = {**network.arguments, "input_shape": facts.input_shape, "classes": facts.classes}
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed(replicate, stage, "init"))
+        seed_generators(initial)
         module = call(entry, "network", network.name, arguments)
         if not isinstance(module, nn.Module):
             raise BadInput(f"network `{network.name}` returned {type(module).__name__}, not a torch.nn.Module")
         module.train()
         _check_outputs(network.name, module, facts)  # lazy layers draw their weights here
-    if recipe.batch_norm_momentum is not None:
-        for layer in module.modules():
-            if isinstance(layer, _BatchNorm):
-                layer.momentum = recipe.batch_norm_momentum
     return module
 
 

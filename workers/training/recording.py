@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workers.data.source import Data
+from workers.models.generators import seed_generators
+from workers.seeds import seed
 from workers.training import cost
 from workers.training.evaluation import evaluate
 from workers.training.provenance import provenance
@@ -19,6 +21,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
 
     Returns a record without its times, and the detail that is stored with it: layers and learning curve.
     """
+    seed_generators(seed(job.trial.replicate, job.trial.stage, "evaluation", trainer.step))
     scores = evaluate(trainer.model, data, trainer.recipe, job.evaluation, trainer.stream)
     costs = _costs_of(trainer, data)
     layers = _layers(trainer, costs)

@@ -17,9 +17,10 @@ from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.store import Store
 from workers.store.layout import RecordKey
 from workers.training.device import Device
+from workers.training.process import configure, make_trainer
 from workers.training.recording import make_record
 from workers.training.state import State, dump_state, parse_state
-from workers.training.trainer import Trainer, configure
+from workers.training.trainer import Trainer
 from workers.trial import Job, Stop, trial_id
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,11 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     stops = missing.records | missing.checkpoints
     if not stops:
         return
-    configure(job.trial.task.recipe)
+    recipe = job.trial.task.recipe
+    configure(recipe)
     torch_device = torch.device(device.name)
     data = open_data(job.trial.task.dataset, torch_device)
-    trainer = Trainer(job.trial, data, torch_device)
+    trainer = make_trainer(job.trial, data, torch_device)
     crash_point("trial.before")
     if not _resume(trainer, store, min(stops)):
         trainer.begin(_load_parents(job, store))
@@ -59,6 +61,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
                 if trainer.step == max(stops):
                     break
                 yield trainer.step
+                configure(recipe)
             trainer.advance()
             crash_point("trial.step")
             now = time.monotonic()
@@ -68,6 +71,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
             if now - reported >= device.chunk_seconds:
                 trainer.settle()
                 yield trainer.step
+                configure(recipe)
                 reported = time.monotonic()
     except GeneratorExit:
         _save(trainer, store, clock)

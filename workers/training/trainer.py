@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Mapping
 
 import torch
@@ -18,6 +17,7 @@ from workers import schedules
 from workers.data.source import Data
 from workers.errors import BadInput, Diverged
 from workers.models.build import build, prunable
+from workers.models.generators import seed_generators
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
@@ -25,18 +25,7 @@ from workers.training.losses import loss_function
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import read_weights
 from workers.training.state import History, State
-from workers.trial import Pruning, Recipe, Stop, Trial, trial_id
-
-
-def configure(recipe: Recipe) -> None:
-    """Set this process up for repeatable numbers. It is cheap, and called before every trial."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    torch.set_num_threads(recipe.threads)
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a tenth
-    torch.backends.cudnn.benchmark = False
-    torch.set_float32_matmul_precision("high" if recipe.precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = recipe.precision == "tf32"
+from workers.trial import Pruning, Stop, Trial, trial_id
 
 
 class Trainer:
@@ -108,7 +97,7 @@ class Trainer:
         learning_rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self._seed(seed(self.trial.replicate, self.trial.stage, "step", self.step))  # for dropout
+        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", self.step))  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             logits = self.model(inputs)
             loss = self._loss(logits, labels)
@@ -127,11 +116,6 @@ class Trainer:
         self.step += 1
         if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
             self._end_epoch(learning_rate)
-
-    def _seed(self, number: int) -> None:
-        torch.default_generator.manual_seed(number)
-        if self.device.type == "cuda":  # without CUDA, the call would format a stack trace (0.5 ms)
-            torch.cuda.manual_seed(number)
 
     def settle(self) -> None:
         """Read the losses of the steps since the last call: once a chunk, because it waits for the GPU.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-import textwrap
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tests.support.own_modules import Write
 from workers.data.images import ImageFacts, load_images
 from workers.describe import answer
 from workers.errors import BadInput, InputError
@@ -24,23 +21,6 @@ from workers.trial import Dataset, Network, Pruning, Recipe, canonical
 
 FACTS = ImageFacts(train_images=8, test_images=4, channels=1, height=6, width=6, classes=3, fingerprint="sha256:0")
 RECIPE = Recipe(batch_size=4, optimizer="SGD")
-
-Write = Callable[[str], str]
-
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a module into the current directory and returns its name; none of it outlives the test."""
-    name = f"own_{tmp_path.name.replace('-', '_')}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, name, raising=False)
-
-    def write(code: str) -> str:
-        (tmp_path / f"{name}.py").write_text("import torch\nfrom torch import nn\n" + textwrap.dedent(code))
-        return name
-
-    return write
 
 
 def own_network(name: str, **arguments: object) -> nn.Module:
