@@ -15,6 +15,19 @@ from typing import BinaryIO
 from workers.crashpoints import crash_point
 from workers.store.files import FILE_SYSTEMS_OWN, HIDDEN, SPECIAL, Kind, NotAFile, is_temporary, temporary_name
 
+_UNSUPPORTED = frozenset(
+    (
+        errno.ENOSYS,  # FUSE, whose server does not implement the operation
+        errno.EOPNOTSUPP,  # the same by another name: Lustre, NFS, SMB (ENOTSUP elsewhere)
+        errno.ENOTSUP,
+        errno.EPERM,  # exFAT, VFAT and some FUSE servers
+        errno.EINVAL,  # FUSE and SMB: folders cannot be synced
+        errno.EXDEV,  # union mounts, whose two names may be on two disks
+        errno.EMLINK,  # the file system counts links and allows only one
+    )
+)
+"""How file systems say that they cannot link files or sync folders. What needs more than that has to fail."""
+
 
 class LocalFiles:
     """Files under a local or NFS folder."""
@@ -53,7 +66,7 @@ class LocalFiles:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK):
+            if error.errno not in _UNSUPPORTED:
                 raise
             temporary.replace(target)  # no hard links: still atomic, but two writers may both succeed
         finally:
@@ -108,7 +121,12 @@ class LocalFiles:
         folder = self.root
         while not folder.exists():
             folder = folder.parent
-        return shutil.disk_usage(folder).free
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+            return None
 
     def _open(self, path: str) -> BinaryIO:
         # Neither wait for the other end of a pipe nor follow a link, which may lead out of the store
@@ -158,7 +176,7 @@ class LocalFiles:
                 file.flush()
                 crash_point("file.written")
                 if durable:
-                    os.fsync(file.fileno())
+                    _sync(file.fileno())
             crash_point("file.synced")
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -180,6 +198,15 @@ def _kind(entry: os.DirEntry[str]) -> Kind:
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    """Have the disk keep a file or folder, where the file system can do that; it is written in any case."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import socket
 
 import pytest
@@ -94,3 +96,46 @@ def test_the_store_itself_may_be_a_link(files, tmp_path):
     Store("store", files=files, create=True).states.write_checkpoint(Stop("a", 1), b"x")
     (tmp_path / "link").symlink_to(files.root)
     assert Store(tmp_path / "link").states.checkpoint_sizes() == {Stop("a", 1): 1}
+
+
+UNSUPPORTED = (
+    errno.ENOSYS,
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    errno.EPERM,
+    errno.EINVAL,
+    errno.EXDEV,
+    errno.EMLINK,
+)
+
+
+def failing(number):
+    def fail(*_words, **_named):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", UNSUPPORTED)
+@pytest.mark.parametrize("call", ["link", "fsync"])
+def test_a_file_system_without_links_or_syncs_is_good_enough(files, monkeypatch, call, number):
+    monkeypatch.setattr(os, call, failing(number))
+    assert files.publish("a/b", b"first")
+    assert not files.publish("a/b", b"second")
+    files.write("a/c", b"third")
+    assert (files.read("a/b"), files.read("a/c")) == (b"first", b"third")
+    assert files.temporaries() == {}
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ESTALE])
+@pytest.mark.parametrize("call", ["link", "fsync"])
+def test_any_other_error_of_links_and_syncs_is_raised(files, monkeypatch, call, number):
+    monkeypatch.setattr(os, call, failing(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        files.publish("a/b", b"first")
+    assert (files.names("a"), files.temporaries()) == ([], {})
+
+
+def test_free_space_may_be_unknown(files, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", failing(errno.ENOSYS))
+    assert files.free_bytes() is None
