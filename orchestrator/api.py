@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
+from workers.paths import expanded
 from workers.store import Store
 from workers.store.opening import absolute
 from workers.store.store import existing_store, store_to_write
@@ -278,12 +279,12 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
 
 
 def _folder(to: Location | None, default: str) -> str:
-    return default if to is None else os.fspath(to).rstrip("/") or "/"
+    return default if to is None else expanded(to).rstrip("/") or "/"
 
 
 def store_location(sweep: SweepSpec, store: Location | None) -> str:
     """The store that was named, or that of the sweep file. Raises InputError if there is neither."""
-    location = os.fspath(store if store is not None else sweep.store or "")
+    location = expanded(store if store is not None else sweep.store or "")
     if not location:
         raise InputError("no store given, and the sweep file has none", hint="add `store:` to it, or use `--store`")
     return location

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from workers.errors import InputError
+from workers.paths import expanded
 from workers.text import parse_duration
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def outcomes(retry_failed: str | None) -> tuple[str, ...]:
 
 def store_of(given: str | None) -> str:
     """The store that was named, or $PRUNESWEEP_STORE, or the current folder."""
-    return given or os.environ.get("PRUNESWEEP_STORE") or "."
+    return expanded(given or os.environ.get("PRUNESWEEP_STORE") or ".")
 
 
 def only_of(only: str | None, network: str | None, schedule: str | None) -> str | None:

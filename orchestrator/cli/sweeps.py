@@ -44,6 +44,7 @@ from orchestrator.cli.output import finish, name_unreadable, say
 from orchestrator.cli.search_output import finish_search, say_round
 from orchestrator.driver.options import RunOptions
 from workers.errors import InputError
+from workers.paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.presets import Choice
@@ -64,10 +65,11 @@ def init(
     """Write a commented sweep file to start from."""
     choice = preset_choice(preset or "digits", scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     text = choice.text()
-    if file.exists() and not force:
-        raise InputError(f"file already exists: {file}", hint="`--force` replaces it")
-    file.write_text(text, "utf-8")
-    say(f"Wrote {file}. Next: prunesweep plan {file}")
+    path = Path(expanded(file))
+    if path.exists() and not force:
+        raise InputError(f"file already exists: {path}", hint="`--force` replaces it")
+    path.write_text(text, "utf-8")
+    say(f"Wrote {path}. Next: prunesweep plan {path}")
 
 
 @app.command()

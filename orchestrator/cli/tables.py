@@ -25,6 +25,7 @@ from orchestrator.cli.options import (
 from orchestrator.cli.output import name_unreadable, note_published, say, show
 from orchestrator.results.statistics import Split, Statistic, Value
 from workers.errors import InputError
+from workers.paths import expanded
 
 Budget = Annotated[
     str | None,
@@ -95,14 +96,15 @@ def export(
     note_published([location])
     joined = read(location, None if sweep is None else [sweep])
     rows = joined.rows if filters is None else select(joined.rows, filters)
-    to.mkdir(parents=True, exist_ok=True)
+    folder = Path(expanded(to))
+    folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("parquet", "csv"):
-        print(write(rows, to / f"results.{suffix}"))
+        print(write(rows, folder / f"results.{suffix}"))
     try:
         figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, filters=filters)
     except InputError as error:
         say(f"warning: no figure: {error}")
     else:
-        for path in save(figure, to / "accuracy_vs_compression"):
+        for path in save(figure, folder / "accuracy_vs_compression"):
             print(path)
     name_unreadable(joined.unreadable)

@@ -127,7 +127,7 @@ def doctor(store: StoreArgument = None, address: Address = None, as_json: AsJson
     """Check this machine: versions, GPUs, CPUs, and whether a store or a cluster can be used."""
     from orchestrator.upkeep.doctor import examine
 
-    checks = examine(store or os.environ.get("PRUNESWEEP_STORE"), address)
+    checks = examine(store_of(store) if store or "PRUNESWEEP_STORE" in os.environ else None, address)
     if as_json:
         print(json.dumps([check._asdict() for check in checks], indent=1))
     else:

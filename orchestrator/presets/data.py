@@ -10,6 +10,7 @@ import yaml
 
 from orchestrator.presets.catalog import Preset
 from workers.errors import InputError
+from workers.paths import expanded
 
 _CIFAR10 = "cifar-10-batches-py"
 
@@ -18,7 +19,7 @@ def place(original: Preset, folder: str) -> str:
     """A preset's sweep file with its data in a folder. Raises InputError if they are not there."""
     if original.folder is None:
         raise InputError("`--data` has no effect: the digits are inside the package", hint="remove it")
-    path = Path(folder)
+    path = Path(expanded(folder))
     dataset = _imagenet(path) if original.images["classes"] == 1000 else _cifar10(path)
     line = yaml.safe_dump(dataset, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True).strip()
     return re.sub("^dataset: .*$", lambda _: f"dataset: {line}", original.text, flags=re.MULTILINE)

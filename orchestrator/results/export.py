@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.planning.select import check_picked, selector
 from orchestrator.results.frame import as_arrow
 from workers.errors import InputError
+from workers.paths import expanded
 from workers.store.local import LocalFiles
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Pa
 
     Parquet keeps the dtypes of a frame. Raises InputError for any other suffix.
     """
-    path = Path(path)
+    path = Path(expanded(path))
     if path.suffix not in _WRITERS:
         raise InputError(f"cannot export to `{path}`", hint=f"the name must end in {' or '.join(_WRITERS)}")
     data = io.BytesIO()

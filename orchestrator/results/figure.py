@@ -21,6 +21,7 @@ from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import Table, table
 from orchestrator.results.wording import budget_rule, measure
 from workers.errors import InputError
+from workers.paths import expanded
 from workers.store.local import LocalFiles
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
     """Write `<stem>.png` and `<stem>.svg`, each in one step, and return their paths. Equal figures give equal bytes."""
     import matplotlib
 
-    stem = Path(stem)
+    stem = Path(expanded(stem))
     written = []
     for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
         data = io.BytesIO()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
-from orchestrator.sweep.fields import refuse
+from orchestrator.sweep.fields import path_of, refuse
 from orchestrator.sweep.mappings import FixedKeys
 from orchestrator.sweep.plain_data import words_at
 from orchestrator.sweep.problems import KeyPath, Problem
@@ -21,6 +21,7 @@ _PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".tar")
 def _path(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise refuse("must be the path of a safetensors file", "write a path such as `dense-{replicate}.safetensors`")
+    value = path_of(value)
     suffix = PurePath(value).suffix.lower()
     if suffix in _PICKLES:
         hint = (

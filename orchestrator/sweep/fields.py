@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.sweep.problems import KeyPath, shown
 from orchestrator.sweep.values import Duration, Unit, parse_ratio
 from workers.errors import InputError
+from workers.paths import expanded
 from workers.registry import closest
 from workers.text import parse_duration
 
@@ -59,6 +60,17 @@ def _text(value: object) -> str:
 
 
 Text = Annotated[str, PlainValidator(_text)]
+
+
+def path_of(value: object) -> str:
+    """A path or a URI, with its home folder and environment variables in place."""
+    try:
+        return expanded(_text(value))
+    except InputError as error:
+        raise refuse(error.message, error.hint) from None
+
+
+Location = Annotated[str, PlainValidator(path_of)]
 
 
 def _name(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated
 
@@ -18,11 +19,14 @@ from orchestrator.sweep.fields import (
     duration,
     one_of,
     ratio,
+    refuse,
     whole,
 )
 from orchestrator.sweep.mappings import FixedKeys, NamedSpec, call_text
 from orchestrator.sweep.values import Duration
 from workers import trial
+from workers.errors import InputError
+from workers.paths import expanded
 from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
 from workers.pruning.filters import LAYERS
 from workers.techniques import DENSE, TECHNIQUES
@@ -31,6 +35,9 @@ Budget = Annotated[Duration, duration("%", "ep", "it")]
 Share = Annotated[
     Fraction, ratio("a share between 0% and 100%", lambda value: 0 < value < 1, "write a value such as `20%`")
 ]
+
+
+_PLACE = re.compile(r"(~[\w.-]*|\$\w+|\$\{\w+\})/")  # the beginning of a path that needs to be expanded
 
 
 def _by_name(value: object) -> object:
@@ -45,7 +52,25 @@ class NetworkSpec(NamedSpec):
     """A network by its name, with its arguments."""
 
 
-Datasets = Many[Annotated[DatasetSpec, BeforeValidator(_by_name)]]
+def _with_paths(value: object) -> object:
+    """Expand the paths among the arguments of a data set: `path` and `root`, and a text of any name that is one."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _place(key, item) if _is_place(key, item) else item for key, item in value.items()}
+
+
+def _is_place(key: object, value: object) -> bool:
+    return isinstance(value, str) and value != "" and (key in ("path", "root") or bool(_PLACE.match(value)))
+
+
+def _place(key: str, value: str) -> str:
+    try:
+        return expanded(value)
+    except InputError as error:
+        raise refuse(error.message, error.hint, at=(key,)) from None
+
+
+Datasets = Many[Annotated[DatasetSpec, BeforeValidator(_with_paths), BeforeValidator(_by_name)]]
 Networks = Many[Annotated[NetworkSpec, BeforeValidator(_by_name)]]
 
 

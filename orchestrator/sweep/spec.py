@@ -19,7 +19,7 @@ from orchestrator.sweep.checks import check
 from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.document import Document
 from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
-from orchestrator.sweep.fields import Many, Name, Text, one_of, refuse
+from orchestrator.sweep.fields import Location, Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
 from orchestrator.sweep.mappings import FixedKeys
 from orchestrator.sweep.problems import LocatedProblem, Problem, SpecError
@@ -29,6 +29,7 @@ from orchestrator.sweep.running import FailuresSpec, LimitsSpec, ResourcesSpec, 
 from orchestrator.sweep.values import Duration, exact_text
 from orchestrator.sweep.yaml_source import read_yaml
 from workers.errors import InputError
+from workers.paths import expanded
 
 FORMAT_VERSION = 1
 
@@ -53,7 +54,7 @@ class SweepSpec(FixedKeys):
     recipes: Many[RecipeSpec] = Field(alias="recipe")
     evaluation: EvaluationSpec = EvaluationSpec()
     grids: Many[GridSpec] = Field(alias="grid")
-    store: Text | None = None
+    store: Location | None = None
     keep: Annotated[Literal["all", "results_only"], one_of("all", "results_only", kind="choice")] = "all"
     resources: ResourcesSpec = ResourcesSpec()
     limits: LimitsSpec = LimitsSpec()
@@ -114,7 +115,7 @@ def load_spec(path: str | os.PathLike[str], grid: dict[str, Any] | None = None) 
     Raises SpecError for mistakes in the file, InputError if it cannot be read.
     """
     try:
-        content = Path(path).read_bytes()
+        content = Path(expanded(path)).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path, or start from a sweep file that `prunesweep init` writes"

@@ -6,19 +6,20 @@ import os
 from pathlib import Path
 
 from workers.errors import InputError
+from workers.paths import expanded, is_uri
 from workers.store.files import Files
 from workers.store.local import LocalFiles
 
 
 def absolute(location: str) -> str:
-    """A location that does not depend on the current folder."""
-    return location if "://" in location else str(Path(location).absolute())
+    """A location that depends neither on the current folder nor on the environment."""
+    return location if is_uri(location) else str(Path(expanded(location)).absolute())
 
 
 def open_files(location: str | os.PathLike[str]) -> Files:
     """The files at a local path or a URI (`s3://bucket/prefix`, `gs://...`, `file:///...`)."""
-    text = os.fspath(location)
-    if "://" not in text:
+    text = expanded(location)
+    if not is_uri(text):
         return LocalFiles(Path(text))
     import pyarrow as pa
     import pyarrow.fs as fs

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from workers.errors import CorruptFile, MissingStore, StoreError
+from workers.paths import expanded
 from workers.store import layout, marker
 from workers.store.failures import Failures
 from workers.store.files import Files
@@ -33,8 +34,8 @@ class Store:
         unmarked: bool = False,
         files: Files | None = None,
     ) -> None:
-        self.location = os.fspath(location)
-        self.files = files if files is not None else open_files(location)
+        self.location = expanded(location)
+        self.files = files if files is not None else open_files(self.location)
         self.records = Records(self.files)
         self.states = States(self.files)
         self.failures = Failures(self.files)

@@ -1,0 +1,52 @@
+"""Paths as people write them: `~/data`, `~user/data`, `$DATA/images`, `${DATA}/images`."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from workers.errors import InputError
+
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
+
+
+def is_uri(location: str) -> bool:
+    """Whether a location is `scheme://...`, such as a bucket, rather than a path."""
+    return "://" in location
+
+
+def expanded(location: str | os.PathLike[str]) -> str:
+    """A path with its home folder and environment variables in place; URIs stay as they are.
+
+    A file whose name has a `$` and no variable of that name can be named as it is, if it exists.
+    Raises InputError for a variable that is not set, and for the home of an unknown user.
+    """
+    path = os.fspath(location)
+    if is_uri(path):
+        return path
+    return _with_variables(_with_home(path))
+
+
+def _with_home(path: str) -> str:
+    if not path.startswith("~"):
+        return path
+    with_home = os.path.expanduser(path)
+    if with_home == path and not os.path.lexists(path):
+        user = path.partition("/")[0]
+        raise InputError(
+            f"home folder not found: {user}", hint=f"name an existing user, or write `./{path}` for a file of that name"
+        )
+    return with_home
+
+
+def _with_variables(path: str) -> str:
+    names = [bare or braced for bare, braced in _VARIABLE.findall(path)]
+    unset = [name for name in names if name not in os.environ]
+    if unset and os.path.lexists(path):
+        return path
+    if unset:
+        raise InputError(
+            f"environment variable of path `{path}` is not set: {unset[0]}",
+            hint=f"set it (`export {unset[0]}=...`), or write the whole path",
+        )
+    return _VARIABLE.sub(lambda match: os.environ[match[1] or match[2]], path)
