@@ -76,6 +76,7 @@ def run(
     from orchestrator.driver.session import driving
     from orchestrator.planning import changes, expand
     from orchestrator.planning.crossing import find_out
+    from orchestrator.planning.data_facts import print_notes
     from orchestrator.planning.prunable_share import announce
     from orchestrator.planning.select import check_picked, selector
 
@@ -87,6 +88,8 @@ def run(
     check_picked(bool(part.cells), only or "")
     options = options or RunOptions()
     announce(sweep, facts, quiet=options.quiet)
+    if not options.quiet:
+        print_notes(sweep, facts)
     resolved = changes.resolved(whole)
     with driving(resolved, facts, location, accept_changes=accept_changes) as session:
         session.store.sweeps.add(sweep.name, resolved, whole.table())

@@ -24,7 +24,8 @@ class Entry:
 
     `arguments` maps the keyword arguments that a sweep file may give to their types; an `open` entry takes others too,
     and checks them itself. `facts` are those of a data set that need not be loaded to know them, since its function
-    verifies the data. A data set that `streams` leaves its images in files. `canonical` is the name in ids (so that
+    verifies the data; `folder` has them, below the argument `root`. A data set that `streams` leaves its images in
+    files. `canonical` is the name in ids (so that
     `resnet20` and `cifar_resnet` of depth 20 are the same network); if empty, the registered name.
     """
 
@@ -35,6 +36,7 @@ class Entry:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     canonical: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
     open: bool = False
     streams: bool = False
 

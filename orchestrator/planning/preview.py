@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.planning import expand
 from orchestrator.planning.crossing import find_out
+from orchestrator.planning.data_facts import DataFacts, data_facts
 from orchestrator.planning.estimate import seconds_left
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
@@ -36,6 +37,7 @@ class Preview:
     epochs_missing: float
     checkpoint_bytes: int
     seconds: float | None
+    data: list[DataFacts]
     unreadable: dict[str, str]
     prunable: list[Share]
 
@@ -54,6 +56,7 @@ class Preview:
         lines = [
             f"Sweep {self.sweep}: {plural(self.cells, 'cell')} ({techniques}), {plural(self.trials, 'trial')}",
             "",
+            *self._base(),
             f"  {'':16}{'steps':>{width}}  {'epochs':>12}",
             *(f"  {name:16}{steps:>{width},}  {epochs:>12,.1f}" for name, steps, epochs in rows),
             "",
@@ -64,8 +67,12 @@ class Preview:
         ]
         if self.steps_missing:
             lines.append(f"  Time: {self._time()}")
-        lines += [f"  {share}" for share in self.prunable]
         return "\n".join(lines)
+
+    def _base(self) -> list[str]:
+        """What the numbers of the sweep are about: its data, and the share of its networks that may be pruned."""
+        lines = [*(str(facts) for facts in self.data), *(f"  {share}" for share in self.prunable)]
+        return [*lines, ""] if lines else []
 
     def _time(self) -> str:
         if self.seconds is None:
@@ -109,6 +116,7 @@ def preview(
         epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=seconds_left(plan, jobs, states, existing) if existing else None,
+        data=data_facts(spec, facts),
         unreadable=facts.unreadable | unsound,
         prunable=shares(spec, facts),
     )

@@ -6,14 +6,22 @@ A factory returns `workers.data.images.Images` (training and test images, decode
 `workers.data.image_files.ImageFiles` (images that stay in files).
 """
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from workers.registry import Entry
 
+DEFAULT_ROOT = "data"
+"""Where torchvision's data sets are, unless `root` says otherwise."""
 
-def _cifar(classes: int, archive_md5: str) -> Entry:
+
+def _cifar(classes: int, archive_md5: str, folder: str) -> Entry:
     """The facts hold without reading the data: torchvision checks the MD5 of each file when it loads it."""
     return Entry(
         factory=f"workers.data.cifar:cifar{classes}",
         summary=f"CIFAR-{classes} through torchvision, from `root`; `download: true` fetches it",
+        folder=folder,
         arguments={"root": str, "download": bool, "train_images": int, "test_images": int},
         facts={
             "train_images": 50_000,
@@ -32,8 +40,8 @@ DATASETS = {
         factory="workers.data.digits:digits",
         summary="scikit-learn's handwritten digits, 8×8, from its package: 1,000 to train on, 797 to test",
     ),
-    "cifar10": _cifar(10, "c58f30108f718f92721af3b95e74349a"),
-    "cifar100": _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85"),
+    "cifar10": _cifar(10, "c58f30108f718f92721af3b95e74349a", "cifar-10-batches-py"),
+    "cifar100": _cifar(100, "eb9058c3a382ffc7106e4002c42a8d85", "cifar-100-python"),
     "image_parquet": Entry(
         factory="workers.data.image_parquet:image_parquet",
         summary="Parquet files with encoded images and labels (the Hugging Face layout), under `path`",
@@ -86,3 +94,12 @@ TRAIN_IMAGES = {"digits": 1000, "synthetic": 1000} | {
     name: int(entry.facts["train_images"]) for name, entry in DATASETS.items() if entry.facts
 }
 """The number of training images of a data set, unless `train_images` asks for fewer, if known without loading it."""
+
+
+def missing_folder(name: str, arguments: Mapping[str, Any]) -> str | None:
+    """The folder in which this machine lacks the data of a registered set; None if it has them or will fetch them."""
+    entry = DATASETS.get(name)
+    if entry is None or not entry.folder or arguments.get("download"):
+        return None
+    folder = os.path.join(arguments.get("root", DEFAULT_ROOT), entry.folder)
+    return None if os.path.isdir(folder) else folder

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workers.data import DEFAULT_ROOT
 from workers.data.images import Images
 from workers.data.split import subset_size
 from workers.errors import InputError
@@ -14,7 +15,7 @@ from workers.torchvision_import import torchvision
 
 
 def cifar10(
-    *, root: str = "data", download: bool = False, train_images: int | None = None, test_images: int | None = None
+    *, root: str = DEFAULT_ROOT, download: bool = False, train_images: int | None = None, test_images: int | None = None
 ) -> Images:
     """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 3×32×32 pixels in 10 classes.
 
@@ -25,7 +26,7 @@ def cifar10(
 
 
 def cifar100(
-    *, root: str = "data", download: bool = False, train_images: int | None = None, test_images: int | None = None
+    *, root: str = DEFAULT_ROOT, download: bool = False, train_images: int | None = None, test_images: int | None = None
 ) -> Images:
     """CIFAR-100 (Krizhevsky 2009): like `cifar10`, in 100 classes."""
     return _load("CIFAR100", 100, root, download, {"train_images": train_images, "test_images": test_images})

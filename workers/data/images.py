@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workers.data import DATASETS
+from workers.data import DATASETS, DEFAULT_ROOT, missing_folder
 from workers.data.plausible import SAMPLE, class_notes, pixel_notes, pixel_range
 from workers.data.source import Data, ImageFacts, Source
 from workers.data.split import Indices, holdout_indices, training_indices
@@ -145,8 +145,13 @@ def load_images(dataset: Dataset) -> Source:
 
 
 def load_facts(dataset: Dataset) -> ImageFacts:
-    """The facts of a data set, registered or found by loading it. Raises the errors of `load_images`."""
+    """The facts of a data set, registered or found by loading it. Raises the errors of `load_images`.
+
+    Registered facts need no data, since a sweep may be planned elsewhere; but a `root` of the user's must have them.
+    """
     registered = _registered_facts(dataset.name, dataset.arguments)
+    if registered:
+        _check_root(dataset)
     facts = ImageFacts(**registered) if registered else _inspected(dataset)
     _check_holdout(dataset, facts)
     return facts
@@ -194,6 +199,20 @@ def _registered_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, A
     if arguments.keys() & {"train_images", "test_images"}:
         return {}
     return lookup(DATASETS, name, "data set").facts
+
+
+def _check_root(dataset: Dataset) -> None:
+    """Raise InputError if data are neither in the `root` that a data set gives nor to be downloaded.
+
+    The default is what presets name, which are planned without data.
+    """
+    place = missing_folder(dataset.name, dataset.arguments)
+    root = dataset.arguments.get("root", DEFAULT_ROOT)
+    if place is not None and root != DEFAULT_ROOT:
+        raise InputError(
+            f"data set `{dataset.name}` not found: `{place}`",
+            hint=f"set `root` to the folder that holds it, or `download: true` to fetch it into `{root}`",
+        )
 
 
 def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:

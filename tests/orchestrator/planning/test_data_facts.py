@@ -1,0 +1,89 @@
+"""What `plan` says about data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator.planning.crossing import questions
+from orchestrator.planning.data_facts import data_facts, print_notes
+from orchestrator.planning.facts import Facts
+from orchestrator.planning.preview import preview
+from orchestrator.sweep.spec import SpecError, SweepSpec, spec_from_dict
+from tests.support.sweeps import sweep
+
+DATA = {
+    "train_images": 1000,
+    "test_images": 797,
+    "channels": 1,
+    "height": 8,
+    "width": 9,
+    "classes": 10,
+    "fingerprint": "sha256:0",
+}
+NETWORK = {"prunable": [["a", 100]], "checkpoint_bytes": 1}
+
+
+def planned(dataset: dict[str, Any], **changes: Any) -> tuple[SweepSpec, Facts]:
+    spec = spec_from_dict(sweep(**changes))
+    return spec, Facts({question.key: {"dataset": dataset, "network": NETWORK} for question in questions(spec)})
+
+
+def test_data_are_described_in_a_line() -> None:
+    [facts] = data_facts(*planned(DATA))
+    assert str(facts) == (
+        "  Data digits: 1,000 training images, 797 test images of 9×8 pixels in 1 channel, 10 classes"
+    )
+
+
+def test_held_out_images_are_counted_apart() -> None:
+    held_out = {"evaluation": {"validation": {"holdout": 100}}}
+    [facts] = data_facts(*planned(DATA, **held_out))
+    assert "900 training images (100 more held out), 797 test" in str(facts)
+
+
+def test_names_of_classes_and_what_the_data_decided_are_shown() -> None:
+    more = {"class_names": ["ant", "bee", "cat", "dog"], "settled": {"image_size": 32}, "notes": ["odd"]}
+    [facts] = data_facts(*planned(DATA | more))
+    assert str(facts).endswith("10 classes (ant, bee, cat, …)\n    from the data: `image_size: 32`\n    note: odd")
+
+
+@pytest.mark.parametrize(("batch", "count"), [(100, 0), (1000, 0), (1001, 1)])
+def test_a_batch_larger_than_the_training_set_is_noted(batch: int, count: int, capsys: Any) -> None:
+    recipe = {"duration": "20ep", "batch_size": batch, "optimizer": {"name": "SGD", "lr": 0.1}}
+    spec, facts = planned(DATA, recipe=recipe)
+    [data] = data_facts(spec, facts)
+    assert len(data.notes) == count
+    print_notes(spec, facts)
+    said = capsys.readouterr().err
+    assert (
+        said.count("is larger than the training set, so every batch has images more than once: 1,000 images") == count
+    )
+
+
+def test_facts_of_older_stores_are_left_out() -> None:
+    assert data_facts(*planned({"train_images": 1000, "fingerprint": "x"})) == []
+
+
+def test_plan_shows_the_data() -> None:
+    spec, facts = planned(DATA)
+    shown = preview(spec, known_before=facts)
+    assert "  Data digits: 1,000 training images" in str(shown)
+    assert shown.to_json()["data"][0]["classes"] == 10
+
+
+def test_a_root_without_its_data_is_refused(tmp_path: Any) -> None:
+    spec = spec_from_dict(sweep(dataset={"name": "cifar10", "root": str(tmp_path)}))
+    with pytest.raises(SpecError) as raised:
+        preview(spec)
+    [problem] = raised.value.problems
+    assert f"data set `cifar10` not found: `{tmp_path}/cifar-10-batches-py`" in problem.message
+
+
+def test_a_default_root_without_data_is_noted(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [data] = data_facts(*planned(DATA, dataset="cifar10"))
+    assert data.notes == ["not found on this machine: `data/cifar-10-batches-py`"]
+    [data] = data_facts(*planned(DATA, dataset={"name": "cifar10", "download": True}))
+    assert data.notes == []
