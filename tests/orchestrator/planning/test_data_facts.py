@@ -25,9 +25,9 @@ DATA = {
 NETWORK = {"prunable": [["a", 100]], "checkpoint_bytes": 1}
 
 
-def planned(dataset: dict[str, Any], **changes: Any) -> tuple[SweepSpec, Facts]:
+def planned(images: dict[str, Any], **changes: Any) -> tuple[SweepSpec, Facts]:
     spec = spec_from_dict(sweep(**changes))
-    return spec, Facts({question.key: {"dataset": dataset, "network": NETWORK} for question in questions(spec)})
+    return spec, Facts({question.key: {"dataset": images, "network": NETWORK} for question in questions(spec)})
 
 
 def test_data_are_described_in_a_line() -> None:
