@@ -1,8 +1,9 @@
 """The facts that a plan needs and that only torch or the data can tell.
 
-`python -m workers.describe` reads a JSON list of requests from stdin and writes a JSON list of answers to stdout, so
-that planning imports no torch. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
-(`workers.trial.canonical`), and optionally `"pretrained"`, paths of weights; its answer is
+`python -m workers.describe` reads `{"requests": [...], "answers": path}` from stdin and writes a JSON list of answers
+to that path, so that planning imports no torch; stdout is for whatever the user's code prints. A request is
+`{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
+`"pretrained"`, paths of weights; its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
 `{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, or `optimizer`.
 """
@@ -14,6 +15,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -141,10 +143,9 @@ def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 def main() -> None:
     torch.set_num_threads(1)
-    requests = json.load(sys.stdin)
-    with contextlib.redirect_stdout(sys.stderr):  # libraries may print, and stdout is for the answers
-        answers = [answer(request) for request in requests]
-    json.dump(answers, sys.stdout)
+    asked = json.load(sys.stdin)
+    answers = [answer(request) for request in asked["requests"]]
+    Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")
 
 
 if __name__ == "__main__":

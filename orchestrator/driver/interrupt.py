@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType, TracebackType
 
@@ -34,7 +35,12 @@ class Interrupt:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def install(self) -> None:
-        """Install the handlers; again after Ray has started, because it replaces them."""
+        """Install the handlers; again after Ray has started, because it replaces them.
+
+        Python has them in the main thread only: a sweep in another thread ends by its time limit or not early.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
         for number in (signal.SIGINT, signal.SIGTERM):
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)

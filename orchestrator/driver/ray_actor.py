@@ -75,12 +75,21 @@ class TrialActor(tune.Trainable):
         finally:
             self._stepping = False
         reached = self._attempt.step
-        if self._terminated or (ending and ending.outcome == "out_of_memory"):  # the process would keep the memory
+        if self._terminated or (ending and self._is_spent(ending)):
             self._attempt.close()
             raise Unfit(ending or Ending("interrupted", reached))
         if ending is None:
             return {"done": False, "reached": reached}
         return {"done": True, "reached": reached, "ending": json.dumps(ending.to_json())}
+
+    def _is_spent(self, ending: Ending) -> bool:
+        """Whether a failure may have left this process unable to train: without memory, or with an error of CUDA.
+
+        After an illegal memory access or a failed assertion on the GPU, every call of CUDA in the process fails.
+        """
+        if self._device.name.startswith("cuda"):
+            return ending.outcome in ("out_of_memory", "bug", "bad_input")
+        return ending.outcome == "out_of_memory"
 
     def cleanup(self) -> None:
         self._attempt.close()  # saves the state of a trial that was stopped

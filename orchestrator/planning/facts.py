@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workers.errors import CorruptFile, InputError
@@ -177,9 +179,14 @@ def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if not requests:
         return []
     print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)
-    command = [sys.executable, "-P", "-c", _DESCRIBE]
-    process = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=False)
-    if process.returncode != 0:
-        raise InputError(f"cannot inspect data sets and networks:\n{process.stderr.strip()}")
-    answers: list[dict[str, Any]] = json.loads(process.stdout)
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, tempfile.TemporaryFile() as printed:
+        path = Path(folder, "answers.json")
+        asked = json.dumps({"requests": requests, "answers": str(path)}).encode()
+        command = [sys.executable, "-P", "-c", _DESCRIBE]
+        process = subprocess.run(command, input=asked, stdout=printed, stderr=subprocess.STDOUT, check=False)
+        if process.returncode != 0 or not path.exists():
+            printed.seek(0)
+            reason = printed.read().decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
+            raise InputError(f"cannot inspect data sets and networks:\n{reason}")
+        answers: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
     return answers

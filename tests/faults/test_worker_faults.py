@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,8 +45,6 @@ def saved_steps(store, job):
 
 def actor(store, **settings):
     """A worker's actor as Tune makes it, here in this process."""
-    import json
-
     from orchestrator.driver.ray_actor import TrialActor
     from workers.trial import job_to_json
 
@@ -64,6 +63,22 @@ def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path,
     with pytest.raises(Unfit) as ended:
         actor(Store(tmp_path / "store", create=True)).step()
     assert ended.value.ending.outcome == "out_of_memory"
+
+
+@pytest.mark.parametrize(("device", "replaced"), [("cuda", True), ("cuda:1", True), ("cpu", False)])
+def test_a_process_whose_gpu_may_be_in_error_is_not_used_again(tmp_path, monkeypatch, device, replaced):
+    """After a failed assertion on the GPU, every later call of CUDA in the process fails, too."""
+    from orchestrator.driver.ray_actor import Unfit
+
+    fail_in_step(monkeypatch, RuntimeError("CUDA error: device-side assert triggered"), times=1)
+    worker = actor(Store(tmp_path / "store", create=True))
+    worker._device = Device(name=device)
+    if replaced:
+        with pytest.raises(Unfit) as ended:
+            worker.step()
+        assert ended.value.ending.outcome == "bug"
+    else:
+        assert json.loads(worker.step()["ending"])["outcome"] == "bug"
 
 
 def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_path, monkeypatch):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.planning.facts import describe_apart
 from workers.describe import answer, describe_dataset, describe_network
 from workers.errors import InputError
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
@@ -93,10 +95,40 @@ def test_unknown_data_sets_raise() -> None:
         describe_dataset(Dataset(name="nothing"))
 
 
-def test_module_answers_on_stdout() -> None:
+def test_the_module_answers_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
     requests = [request(), request(dataset=Dataset(name="digit"))]
-    command = [sys.executable, "-m", "workers.describe"]
-    done = subprocess.run(command, input=json.dumps(requests), capture_output=True, text=True, check=True)
-    first, second = json.loads(done.stdout)
+    asked = json.dumps({"requests": requests, "answers": str(path)})
+    subprocess.run([sys.executable, "-m", "workers.describe"], input=asked, text=True, check=True)
+    first, second = json.loads(path.read_text())
     assert first == answer(requests[0])
     assert "unknown data set" in second["error"]
+
+
+TALKATIVE = """
+import argparse, os, sys
+from torch import nn
+print("preparing data")
+os.system("echo preparing data; echo and more >&2; sleep 60 &")
+os.write(1, bytes([0xff, 0xfe]))
+argparse.ArgumentParser().parse_args()
+sys.stdout = None
+os.close(1)
+
+def build(*, input_shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))
+"""
+
+
+def test_what_a_users_code_prints_is_not_read_as_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talkative.py").write_text(TALKATIVE)
+    [described] = describe_apart([request(network=Network(name="talkative:build"))])
+    assert described["facts"]["network"]["parameters"] == 3073 * 10
+
+
+def test_a_process_that_ends_without_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaving.py").write_text("import os\nprint('bye', flush=True)\nos._exit(0)\n")
+    with pytest.raises(InputError, match="cannot inspect data sets and networks:\nbye"):
+        describe_apart([request(network=Network(name="leaving:build"))])

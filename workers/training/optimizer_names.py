@@ -17,7 +17,6 @@ OPTIMIZER_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "NAdam": ("betas", "momentum_decay", "decoupled_weight_decay", *_OF_ALL),
     "RAdam": ("betas", "decoupled_weight_decay", *_OF_ALL),
     "RMSprop": ("alpha", "momentum", "centered", *_OF_ALL),
-    "Rprop": ("etas", "step_sizes", *_OF_ALL),
     "SGD": ("momentum", "dampening", "nesterov", *_OF_ALL),
 }
 """The optimizers that can be used, and their arguments besides `lr`."""

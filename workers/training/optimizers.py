@@ -27,12 +27,11 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     Parameters keep the network's order, in one group; without `decay_batch_norm`, the weights and biases of BatchNorm
     are in a second group that does not decay (biases of other layers do, as in the paper's ImageNet recipe). Raises
     InputError for an unknown optimizer or argument, a refused value, and optimizers that need a closure or sparse
-    gradients.
+    gradients or ignore the rates that they are given.
     """
     optimizer = _optimizer_class(recipe.optimizer)
     _check_arguments(recipe, optimizer)
-    decays = "weight_decay" in inspect.signature(optimizer).parameters
-    if recipe.decay_batch_norm or not decays:
+    if recipe.decay_batch_norm:
         groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     else:
         groups = _spare_batch_norm(network)
@@ -68,6 +67,12 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise InputError(
             f"optimizer `{name}` cannot be used: it evaluates the loss several times a step",
+            hint="choose another one, such as `SGD` or `AdamW`",
+        )
+    if optimizer is torch.optim.Rprop:
+        raise InputError(
+            f"optimizer `{name}` cannot be used: it ignores the learning rates of the schedule after its first step, "
+            "so techniques that differ only in them give the same network",
             hint="choose another one, such as `SGD` or `AdamW`",
         )
     if optimizer is torch.optim.SparseAdam:

@@ -13,18 +13,44 @@ from workers.store.failures import Failure
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
+_OUT_OF_MEMORY = (
+    "out of memory",  # c10/cuda/CUDACachingAllocator.cpp, and every cudaErrorMemoryAllocation ("CUDA error: ...")
+    "cannot allocate memory",  # strerror(ENOMEM), as in c10/core/impl/alloc_cpu.cpp and in shared memory
+    "can't allocate memory",  # c10/core/impl/alloc_cpu.cpp: "DefaultCPUAllocator: ..."
+    "not enough memory",  # the same on Windows
+    "unable to allocate",  # NumPy, where a library has turned its MemoryError into another error
+    "could not allocate",  # oneDNN, SciPy
+    "status_alloc_failed",  # aten/src/ATen/cuda/Exceptions.cpp: cuBLAS, cuSPARSE, cuSOLVER, cuDNN and cuFFT
+    "cufft_alloc_failed",  # aten/src/ATen/native/cuda/CuFFTUtils.h
+    "std::bad_alloc",  # C++ libraries
+)
+"""What messages of RuntimeErrors say where memory runs out, in lower case, and where they come from (in torch)."""
+
+_MEMORY_HINT = "use a smaller `batch_size`, fewer trials at once, or a machine with more memory"
+
 
 def outcome_of(error: BaseException) -> Outcome:
     """The class of the failure that an exception stands for."""
+    if _is_out_of_memory(error):
+        return "out_of_memory"
     if isinstance(error, TrialError):
         return error.outcome
     if isinstance(error, InputError):
         return "bad_input"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
-        return "out_of_memory"
     if isinstance(error, OSError | StoreError):
         return "io"
     return "bug"
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, here or in the error that this one is raised from."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY):
+        return True
+    return error.__cause__ is not None and _is_out_of_memory(error.__cause__)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -48,6 +74,8 @@ def failure_of(error: BaseException, step: int | None, log: str | None = None) -
     )
     if isinstance(error, PrunesweepError):
         return replace(failure, reason=error.message, hint=error.hint)
+    if failure.outcome == "out_of_memory":
+        failure = replace(failure, hint=_MEMORY_HINT)
     return replace(failure, traceback="".join(traceback.format_exception(error)))
 
 

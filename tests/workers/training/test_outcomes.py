@@ -1,0 +1,78 @@
+"""Exceptions become the failures that they are."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pytest
+import torch
+
+from workers.errors import BadInput, Diverged, InputError, StoreError
+from workers.training.outcomes import failure_of, outcome_of
+
+MEMORY = [
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    "4000000000000000 bytes. Error code 12 (Cannot allocate memory)",
+    "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.",
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 GiB",
+    "CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "CUDA error: CUSOLVER_STATUS_ALLOC_FAILED when calling `cusolverDnCreate(handle)`",
+    "cuFFT error: CUFFT_ALLOC_FAILED",
+    "NCCL Error 1: unhandled cuda error: Cuda failure 'out of memory'",
+    "unable to mmap 4096 bytes from file </torch_1_2>: Cannot allocate memory (12)",
+    "could not allocate a memory object",
+    "std::bad_alloc",
+]
+NOT_MEMORY = [
+    "CUDA error: device-side assert triggered",
+    "CUDA error: an illegal memory access was encountered",
+    "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`",
+    "view size is not compatible with input tensor's size and stride",
+    "Storage size calculation overflowed with sizes=[4611686018427387904]",
+    "shape '[2, 3]' is invalid for input of size 4",
+]
+
+
+@pytest.mark.parametrize("message", MEMORY)
+def test_every_form_of_running_out_of_memory_is_out_of_memory(message: str) -> None:
+    failure = failure_of(RuntimeError(message), 3)
+    assert (failure.outcome, failure.step) == ("out_of_memory", 3)
+    assert "`batch_size`" in failure.hint
+
+
+@pytest.mark.parametrize("message", NOT_MEMORY)
+def test_other_errors_of_torch_are_bugs(message: str) -> None:
+    assert outcome_of(RuntimeError(message)) == "bug"
+
+
+def test_allocators_here_run_out_of_memory() -> None:
+    for allocate in (lambda: torch.empty(10**15), lambda: np.empty(10**15), lambda: bytearray(10**15)):
+        with pytest.raises((RuntimeError, MemoryError)) as raised:
+            allocate()
+        assert outcome_of(raised.value) == "out_of_memory"
+
+
+def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
+    error = BadInput("network `net:build` cannot take a batch")
+    error.__cause__ = RuntimeError(MEMORY[0])
+    assert outcome_of(error) == "out_of_memory"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (MemoryError(), "out_of_memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
+        (OSError(errno.EIO, "Input/output error"), "io"),
+        (StoreError("no such bucket"), "io"),
+        (Diverged("the loss is not finite", 4), "diverged"),
+        (InputError("unknown optimizer"), "bad_input"),
+        (ValueError("out of memory"), "bug"),
+    ],
+)
+def test_the_outcomes_of_other_errors(error: Exception, outcome: str) -> None:
+    assert outcome_of(error) == outcome
