@@ -25,6 +25,17 @@ def test_paths_and_names_in_the_page_exist(page):
     assert missing == []
 
 
+def test_the_tests_that_the_page_on_reliability_names_exist():
+    text = (ROOT / "docs/reliability.md").read_text("utf-8")
+    tests = {path.name: path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    files = re.findall(r"`(?:tests/[\w/]*/)?(test_\w+\.py)`", text)
+    groups = re.findall(r"`(test_fault_\d+_)\*`", text)
+    assert files
+    assert groups
+    assert [name for name in files if name not in tests] == []
+    assert [name for name in groups if not any(f"def {name}" in program for program in tests.values())] == []
+
+
 def names_in(path: Path) -> set[str]:
     """`function`, `Class` and `Class.method` of a module."""
     names = set()
