@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.planning.cells import missing_sweep
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
@@ -153,7 +154,7 @@ def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
     opened = Store(store)
     folders = opened.sweeps.named(sweep)
     if not folders:
-        raise InputError(f"store `{opened.location}` has no sweep{f' `{sweep}`' if sweep else ''}")
+        raise missing_sweep(opened, sweep)
     try:
         return opened.sweeps.read(folders[-1])
     except CorruptFile as error:
@@ -233,22 +234,24 @@ def export_model(store: Location, cell: str, to: Location | None = None) -> Expo
     return export_cell(opened, cell, _folder(to, f"{opened.location.rstrip('/')}-models"))
 
 
-def status(store: Location, sweep: str | None = None) -> Status:
-    """How far the sweeps of a store (or those named `sweep`) are, and what failed."""
+def status(store: Location, sweep: str | None = None, *, retired: bool = False) -> Status:
+    """How far the sweeps of a store (or those named `sweep`) are, and what failed; `retired` adds retired sweeps."""
     from orchestrator.upkeep.status import read_status
 
-    return read_status(Store(store), sweep)
+    return read_status(Store(store), sweep, retired=retired)
 
 
-def frame(store: Location, sweep: str | None = None) -> pd.DataFrame:
+def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
     """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
+
+    Retired sweeps are left out unless one is named or `retired` is true.
 
     The store `renda2020` is the published study; write `./renda2020` for a folder of that name.
     """
     from orchestrator.results.frame import to_frame
     from orchestrator.results.load import read
 
-    return to_frame(read(store, None if sweep is None else [sweep]))
+    return to_frame(read(store, None if sweep is None else [sweep], retired=retired))
 
 
 def compare(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
     from orchestrator.sweep.spec import SweepSpec
+    from orchestrator.upkeep.sweeps import list_sweeps as sweeps
+    from orchestrator.upkeep.sweeps import rename, retire
     from workers.data.image_files import ImageFiles
     from workers.data.images import Images
     from workers.errors import InputError, PrunesweepError, StoreError
@@ -48,6 +50,9 @@ _HOMES = {
     "prune": "orchestrator.api",
     "export_model": "orchestrator.api",
     "status": "orchestrator.api",
+    "sweeps": "orchestrator.upkeep.sweeps:list_sweeps",
+    "retire": "orchestrator.upkeep.sweeps",
+    "rename": "orchestrator.upkeep.sweeps",
     "frame": "orchestrator.api",
     "compare": "orchestrator.api",
     "headline": "orchestrator.api",
@@ -93,10 +98,13 @@ __all__ = [
     "load",
     "plan",
     "prune",
+    "rename",
     "resume",
+    "retire",
     "run",
     "save_figure",
     "status",
+    "sweeps",
     "table",
 ]
 

@@ -148,6 +148,7 @@ ResultsArgument = Annotated[
     ),
 ]
 SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
+WithRetired = Annotated[bool, typer.Option("--all", help="Include retired sweeps.")]
 Only = Annotated[str | None, typer.Option("--only", help=_CELLS)]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
 ScheduleName = Annotated[

@@ -19,6 +19,7 @@ from orchestrator.cli.options import (
     ScheduleName,
     StoreArgument,
     SweepName,
+    WithRetired,
     only_of,
     store_of,
 )
@@ -38,9 +39,11 @@ Budget = Annotated[
 
 
 @app.command()
-def status(store: StoreArgument = None, sweep: SweepName = None, as_json: AsJson = False) -> None:
-    """Show the progress of sweeps, and what failed and why."""
-    shown = api.status(store_of(store), sweep)
+def status(
+    store: StoreArgument = None, sweep: SweepName = None, with_retired: WithRetired = False, as_json: AsJson = False
+) -> None:
+    """Show the progress of each sweep, and which trials failed and why."""
+    shown = api.status(store_of(store), sweep, retired=with_retired)
     print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
     name_unreadable(shown.unreadable)
 
@@ -49,6 +52,7 @@ def status(store: StoreArgument = None, sweep: SweepName = None, as_json: AsJson
 def table(
     store: ResultsArgument = None,
     sweep: SweepName = None,
+    with_retired: WithRetired = False,
     value: Annotated[
         Value, typer.Option("--value", help="`delta`: difference from the dense network, in points.")
     ] = "accuracy",
@@ -69,7 +73,7 @@ def table(
 
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
-    joined = read(location, None if sweep is None else [sweep])
+    joined = read(location, None if sweep is None else [sweep], retired=with_retired)
     report = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
     show(report, format_, as_json)
     name_unreadable(joined.unreadable)
@@ -80,6 +84,7 @@ def export(
     store: ResultsArgument = None,
     to: Annotated[Path, typer.Option("--to", help="The folder to write to.")] = Path("export"),
     sweep: SweepName = None,
+    with_retired: WithRetired = False,
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
@@ -94,7 +99,7 @@ def export(
 
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
-    joined = read(location, None if sweep is None else [sweep])
+    joined = read(location, None if sweep is None else [sweep], retired=with_retired)
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
     folder.mkdir(parents=True, exist_ok=True)

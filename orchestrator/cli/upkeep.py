@@ -1,4 +1,4 @@
-"""Commands that look after stores and machines: logs, verify, gc, list, doctor."""
+"""Commands that look after stores and machines: logs, sweeps, retire, rename, verify, gc, list, doctor."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.cli.app import app
 from orchestrator.cli.options import Address, AsJson, StoreArgument, store_of
+from orchestrator.cli.output import name_unreadable, say
 from workers.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +34,53 @@ def logs(
 
     location, name = (store_of(None), store) if trial is None else (store, trial)
     print(read_log(Store(location), name, attempt, tail))
+
+
+_AnySweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or its folder such as `0001-big`.")]
+_StoreFirst = Annotated[str, typer.Argument(metavar="STORE", help="The store.")]
+
+
+@app.command()
+def sweeps(store: StoreArgument = None, as_json: AsJson = False) -> None:
+    """List the sweeps of a store: how far each is, its newest result, and whether it is retired."""
+    from orchestrator.upkeep.sweeps import list_sweeps
+
+    listed = list_sweeps(store_of(store))
+    print(json.dumps(listed.to_json(), indent=1) if as_json else listed)
+    name_unreadable(listed.unreadable)
+
+
+@app.command()
+def retire(
+    store: _StoreFirst,
+    sweep: _AnySweep,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring a retired sweep back.")] = False,
+) -> None:
+    """Leave a sweep out of status, tables, figures and exports, unless it is named. Deletes nothing."""
+    from orchestrator.upkeep.sweeps import retire as retire_sweep
+
+    folder = retire_sweep(store, sweep, undo=undo)
+    if undo:
+        say(f"Sweep {folder} is no longer retired")
+        return
+    say(
+        f"Sweep {folder} is retired; its results are kept\n\n"
+        f"Bring it back:     prunesweep retire {store} {folder} --undo\n"
+        f"Free its states:   prunesweep gc {store}"
+    )
+
+
+@app.command()
+def rename(
+    store: _StoreFirst,
+    sweep: _AnySweep,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+) -> None:
+    """Give a sweep another name. Its number and its results stay."""
+    from orchestrator.upkeep.sweeps import rename as rename_sweep
+
+    folder = rename_sweep(store, sweep, name)
+    say(f"The sweep is now {folder}; change `name:` in its sweep file, too")
 
 
 @app.command()

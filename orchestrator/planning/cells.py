@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from workers.errors import CorruptFile
+from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.techniques import DENSE
 
@@ -42,6 +42,15 @@ def in_words(cell: Mapping[str, Any]) -> str:
         return f"dense, replicate {cell['replicate']}"
     number = f", round {cell['round']}" if cell["schedule"] == "iterative" else ""
     return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}{number}, replicate {cell['replicate']}"
+
+
+def missing_sweep(store: Store, name: str | None) -> InputError:
+    """The error for a sweep that a store does not have, or, without a name, for a store without any that is shown."""
+    folders = ", ".join(store.sweeps.folders())
+    if name is not None:
+        return InputError(f"no sweep `{name}` in store `{store.location}`", hint=f"it has {folders or 'none'}")
+    hint = f"`--sweep` names a retired one: {folders}" if folders else "`prunesweep run` adds one"
+    return InputError(f"store `{store.location}` has no sweep{' that is not retired' if folders else ''}", hint=hint)
 
 
 class Kept(NamedTuple):

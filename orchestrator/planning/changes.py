@@ -47,11 +47,11 @@ def resolved(plan: Plan) -> dict[str, Any]:
 def check_unchanged(sweep: dict[str, Any], store: Store) -> None:
     """Compare a resolved sweep to those in a store.
 
-    Raises InputError if the store has the same settings under other data, dense networks, user code or numerics;
-    StoreError if one of its sweeps cannot be read.
+    Raises InputError if the store has the same settings under other data, dense networks, user code or numerics, and
+    StoreError if one of its sweeps cannot be read. Retired sweeps do not count.
     """
     now = sweep["tasks"]
-    for folder in reversed(store.sweeps.folders()):
+    for folder in reversed(store.sweeps.named()):
         try:
             before = store.sweeps.read(folder).get("tasks", {})
         except CorruptFile as error:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.planning.cells import CELLS, Kept, read_kept
+from orchestrator.planning.cells import CELLS, Kept, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.results.statistics import SECTION
-from workers.errors import InputError
 from workers.store import Store
 from workers.store.failures import Failure
-from workers.store.layout import sweep_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,8 +47,10 @@ def to_frame(joined: Joined) -> pd.DataFrame:
     return frame
 
 
-def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
+def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = False) -> Joined:
     """One row for each cell of all sweeps of a store, or of some: by folder, or by name, which picks all of that name.
+
+    Retired sweeps are left out unless they are named, or wanted, too (see `Sweeps.named`).
 
     The columns are those of a cell (without its lineage; its `density` is the one that was asked for); the record's
     (null without a record; its `achieved_density` is measured on the mask); and
@@ -70,7 +70,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None) -> Joined:
 
     Raises InputError for a sweep that the store does not have.
     """
-    kept, unreadable = read_kept(store, _folders(store, sweeps))
+    kept, unreadable = read_kept(store, _folders(store, sweeps, retired))
     cells = _union({folder: sweep.cells for folder, sweep in kept.items()})
     records, unreadable_records = store.records.read_all()
     unreadable |= unreadable_records
@@ -97,17 +97,17 @@ def as_arrow(results: pa.Table | pd.DataFrame) -> pa.Table:
     return results if isinstance(results, pa.Table) else pa.Table.from_pandas(results, preserve_index=False)
 
 
-def _folders(store: Store, sweeps: Iterable[str] | None) -> list[str]:
+def _folders(store: Store, sweeps: Iterable[str] | None, retired: bool) -> list[str]:
     """Folders of the sweeps to read, newest first."""
-    folders = store.sweeps.folders()[::-1]
     if sweeps is None:
-        return folders
-    wanted = set(sweeps)
-    unknown = sorted(wanted - set(folders) - {sweep_name(folder) for folder in folders})
-    if unknown:
-        hint = f"it has {', '.join(folders[::-1])}" if folders else "it has none"
-        raise InputError(f"no sweep `{unknown[0]}` in store `{store.location}`", hint=hint)
-    return [folder for folder in folders if {folder, sweep_name(folder)} & wanted]
+        return store.sweeps.named(retired=retired)[::-1]
+    wanted: set[str] = set()
+    for name in sweeps:
+        folders = store.sweeps.named(name, retired=retired)
+        if not folders:
+            raise missing_sweep(store, name)
+        wanted.update(folders)
+    return [folder for folder in store.sweeps.folders()[::-1] if folder in wanted]
 
 
 def _union(cells_of: Mapping[str, pa.Table]) -> pa.Table:

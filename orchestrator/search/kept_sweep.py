@@ -9,8 +9,10 @@ from orchestrator.planning.plan import Plan
 from workers.store import Store
 
 
-def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> None:
+def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> str:
     """Keep the sweep of a plan in the store, with what was asked of its search (see `SearchSettings.to_json`).
+
+    Returns its folder.
 
     It replaces the newest sweep if that is of the same search with fewer rounds. If that has more rounds, because an
     earlier search went further, its rounds stay and only what was asked is replaced.
@@ -19,14 +21,19 @@ def keep_sweep(plan: Plan, search: dict[str, Any], store: Store) -> None:
     sweeps = store.sweeps.folders()
     newest = sweeps[-1] if sweeps else None
     kept = store.sweeps.read(newest) if newest else {}
-    if newest is None or not _differs_in_rounds_only(kept, sweep):
-        store.sweeps.add(plan.spec.name, sweep | {"search": search}, cells)
-        return
+    if newest is None or not _differs_in_rounds_only(kept, _named_as(kept, sweep, search)):
+        return store.sweeps.add(plan.spec.name, sweep | {"search": search}, cells)
     if _rounds(kept) >= _rounds(sweep):
-        if kept.get("search") == search:
-            return
         sweep, cells = kept, store.sweeps.read_cells(newest)
-    store.sweeps.add(plan.spec.name, sweep | {"search": search}, cells, grown_from=newest)
+    sweep = _named_as(kept, sweep, search) | {"search": search}
+    return store.sweeps.add(plan.spec.name, sweep, cells, grown_from=newest)
+
+
+def _named_as(kept: dict[str, Any], sweep: dict[str, Any], search: dict[str, Any]) -> dict[str, Any]:
+    """A sweep under the name of the one that is kept, which may have been renamed, if both are of the same search."""
+    if kept.get("search", {}).get("name") != search["name"]:
+        return sweep
+    return sweep | {"spec": sweep["spec"] | {"name": kept["spec"]["name"]}}
 
 
 def _differs_in_rounds_only(kept: dict[str, Any], sweep: dict[str, Any]) -> bool:

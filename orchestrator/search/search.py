@@ -95,6 +95,7 @@ class Search:
         self._settings = settings
         self._store = store
         self._on_round = on_round
+        self._folder = ""  # of the sweep in the store
 
     def plans(self) -> Iterator[Plan]:
         """The plan of one round, then of two, and so on, as long as the last round is within the tolerance.
@@ -103,7 +104,7 @@ class Search:
         """
         for number in range(1, self._most + 1):
             plan = self._plan(number)
-            keep_sweep(plan, self._settings.to_json(), self._store)
+            self._folder = keep_sweep(plan, self._settings.to_json(), self._store)
             yield plan
             self._read(plan)
             if not self.rounds[-1].is_within(self._settings.tolerance):
@@ -115,7 +116,7 @@ class Search:
         """Write the network of the round that is kept to the folder `to`, and why the search ended to the store."""
         plan, kept = self._plan(self.rounds[-1].number), kept_round(self.rounds, self._settings.tolerance)
         model = export_stop(
-            self._store, plan.spec.name, kept.best_stop(), to, self._settings.name, {"search": self._about(kept)}
+            self._store, self._folder, kept.best_stop(), to, self._settings.name, {"search": self._about(kept)}
         )
         keep_sweep(plan, self._settings.to_json() | {"stopped_by": self.reason}, self._store)
         return kept, model

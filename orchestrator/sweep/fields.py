@@ -73,7 +73,8 @@ def path_of(value: object) -> str:
 Location = Annotated[str, PlainValidator(path_of)]
 
 
-def _name(value: object) -> str:
+def check_name(value: object) -> str:
+    """The name of a sweep. Raises PydanticCustomError (see `refuse`) unless it can name a folder everywhere."""
     name = _text(value)
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise refuse(
@@ -87,7 +88,7 @@ def _name(value: object) -> str:
     return name
 
 
-Name = Annotated[str, PlainValidator(_name)]
+Name = Annotated[str, PlainValidator(check_name)]
 """A name that is a valid file name on every system."""
 
 

@@ -1,5 +1,5 @@
-"""Looking after a store and a machine: status, verify, gc, logs and doctor.
+"""Looking after a store and a machine: status, sweeps, verify, gc, logs and doctor.
 
-Only `gc` deletes and only `verify --repair` moves files. Imports neither Ray nor torch: `verify` reads states through
-`workers.training.state`, inside a function.
+Only `gc` deletes states, and only `verify --repair` and `rename` move files. Imports neither Ray nor torch: `verify`
+reads states through `workers.training.state`, inside a function.
 """

@@ -20,7 +20,7 @@ Whoever has the lease is alone, except for workers of a driver that is gone, and
 """
 
 _KINDS = {
-    "checkpoints": ("checkpoint", "that no sweep needs any longer (`keep: results_only`)"),
+    "checkpoints": ("checkpoint", "that no sweep needs any longer (`keep: results_only`, or retired)"),
     "progress": ("partial state", "of finished trials"),
     "temporaries": ("half-written file", "older than ten minutes"),
     "quarantine": ("file", "in quarantine"),

@@ -27,6 +27,10 @@ class Needs:
     stops: set[Stop] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
 
+    def add_retired(self, plan: Plan) -> None:
+        """Add the trials of a retired sweep, which needs no states."""
+        self.trials |= plan.trials.keys()
+
     def add(self, plan: Plan, records: Set[RecordKey], checkpoints: Set[Stop]) -> None:
         """Add what a sweep needs: all its states if it keeps them, else what its missing trials start from."""
         jobs = plan.missing(records, checkpoints)
@@ -40,8 +44,11 @@ class Needs:
                 self.stops |= {Stop(trial, step) for step in planned.records | planned.starts}
 
 
-def needs_of(store: Store) -> Needs:
-    """What the sweeps of a store need of its states. Trains, writes and describes nothing."""
+def needs_of(store: Store, *, retired: bool = False) -> Needs:
+    """What the sweeps of a store need of its states; a retired sweep needs none, unless those count `retired`, too.
+
+    Trains, writes and describes nothing.
+    """
     needs = Needs()
     records, checkpoints = store.records.all_keys(), set(store.states.checkpoint_sizes())
     for folder in store.sweeps.folders():
@@ -50,7 +57,10 @@ def needs_of(store: Store) -> Needs:
         except (CorruptFile, InputError) as error:
             needs.unreadable[layout.sweep_folder_path(folder)] = error.message
         else:
-            needs.add(plan, records, checkpoints)
+            if store.sweeps.is_retired(folder) and not retired:
+                needs.add_retired(plan)
+            else:
+                needs.add(plan, records, checkpoints)
     return needs
 
 

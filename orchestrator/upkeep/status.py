@@ -5,102 +5,29 @@ Imports no pandas, no torch and no Ray.
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-from orchestrator.planning.cells import Kept, in_words, read_kept
-from orchestrator.planning.prunable_share import Share, kept_shares
-from orchestrator.search.settings import SearchSettings
-from workers.errors import SET_ASIDE, InputError, hint_line
+from orchestrator.planning.cells import missing_sweep, read_kept
+from orchestrator.planning.prunable_share import kept_shares
+from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
+from workers.errors import SET_ASIDE
 from workers.store import Store
-from workers.store.failures import Failure
-from workers.store.layout import LEASE, RecordKey
+from workers.store.layout import LEASE
 from workers.store.lease_owner import read_owner
 from workers.text import plural, printable, size
 
 
-class FailedTrial(NamedTuple):
-    """A failure, how many cells of the sweep it holds up, and one of these in words."""
-
-    failure: Failure
-    cells_held_up: int
-    cell: str
-
-    def to_json(self) -> dict[str, Any]:
-        return self.failure.to_json() | {"cells_held_up": self.cells_held_up, "cell": self.cell}
-
-    def lines(self, store: str, trial: str) -> list[str]:
-        """What failed, why and how often; which cells wait for it; the command that prints its log."""
-        failure = self.failure
-        step = "" if failure.step is None else f" at step {failure.step:,}"
-        repeated = [f"{count} times {outcome}" for outcome, count in failure.attempts.items() if count > 1]
-        times = f" ({', '.join(repeated)})" if repeated else ""
-        cells = self.cell
-        if self.cells_held_up > 1:
-            cells += f" and {plural(self.cells_held_up - 1, 'other cell')}"
-        lines = [f"  ✘ {trial}  {failure.outcome}{step}{times}: {failure.first_line}", f"    {cells}"]
-        return [*lines, f"    prunesweep logs {store} {trial}"] if failure.log else lines
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SweepStatus:
-    """Counts of cells, and the failed trials by id.
-
-    `search` is what `prunesweep prune` was asked for, if it made the sweep, and `stopped_by` why that search ended.
-    """
-
-    sweep: str
-    cells: int
-    done: int
-    failed: int
-    blocked: int
-    failures: dict[str, FailedTrial]
-    search: SearchSettings | None = None
-    stopped_by: str | None = None
-    prunable: list[Share] = field(default_factory=list)
-
-    @property
-    def missing(self) -> int:
-        """Cells that are neither done, nor failed, nor blocked by a failure."""
-        return self.cells - self.done - self.failed - self.blocked
-
-    @property
-    def hint(self) -> str:
-        """What to do next; empty if the sweep is complete."""
-        if self.failures:
-            return "`prunesweep resume --retry-failed` runs them again"
-        if self.search and not self.stopped_by:
-            return "`prunesweep resume` continues the search"
-        return "`prunesweep resume` runs what is missing" if self.missing else ""
-
-    def to_json(self) -> dict[str, Any]:
-        names = ("sweep", "cells", "done", "failed", "blocked", "missing", "stopped_by")
-        return {name: getattr(self, name) for name in names} | {
-            "failures": {trial: failed.to_json() for trial, failed in self.failures.items()},
-            "search": self.search.to_json() if self.search else None,
-            "prunable": [share.to_json() for share in self.prunable],
-        }
-
-    def lines(self, store: str) -> list[str]:
-        """The sweep as a person reads it."""
-        counts = {"failed": self.failed, "blocked": self.blocked, "missing": self.missing}
-        rest = "".join(f", {count:,} {word}" for word, count in counts.items() if count)
-        lines = [f"{self.sweep}: {self.done:,} of {plural(self.cells, 'cell')} done{rest}"]
-        if self.search:
-            lines.append(f"  {'finished' if self.stopped_by else 'unfinished'} search: {self.search}")
-        lines += [f"  {share}" for share in self.prunable]
-        for trial, failed in self.failures.items():
-            lines += failed.lines(store, trial)
-        return [*lines, f"  {hint_line(self.hint)}"] if self.hint else lines
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`."""
+    """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`.
+
+    `retired` are the folders of sweeps that were left out.
+    """
 
     store: str
     sweeps: list[SweepStatus]
+    retired: list[str]
     records: int
     checkpoints: int
     checkpoint_bytes: int
@@ -110,7 +37,8 @@ class Status:
     driver: dict[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
-        rest = ("store", "records", "checkpoints", "checkpoint_bytes", "conflicts", "bytes", "unreadable", "driver")
+        counts = ("records", "checkpoints", "checkpoint_bytes", "bytes")
+        rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver")
         return {name: getattr(self, name) for name in rest} | {"sweeps": [sweep.to_json() for sweep in self.sweeps]}
 
     def __str__(self) -> str:
@@ -123,6 +51,9 @@ class Status:
             lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**owner))
         for sweep in self.sweeps:
             lines += ["", *sweep.lines(self.store)]
+        if self.retired:
+            hidden = plural(len(self.retired), "retired sweep")
+            lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {self.store}` lists all)"]
         if self.conflicts:
             verb = "differs" if len(self.conflicts) == 1 else "differ"
             records = plural(len(self.conflicts), "record")
@@ -130,20 +61,26 @@ class Status:
         return "\n".join(lines)
 
 
-def read_status(store: Store, sweep: str | None = None) -> Status:
-    """The status of all sweeps of a store, or of those named `sweep`."""
-    folders = store.sweeps.named(sweep)
+def read_status(store: Store, sweep: str | None = None, *, retired: bool = False) -> Status:
+    """The status of all sweeps of a store, or of those named `sweep`; of retired ones only if they are asked for."""
+    folders = store.sweeps.named(sweep, retired=retired)
     if sweep is not None and not folders:
-        raise InputError(
-            f"store `{store.location}` has no sweep `{sweep}`", hint=f"it has {', '.join(store.sweeps.folders())}"
-        )
+        raise missing_sweep(store, sweep)
     sweeps, unreadable = read_kept(store, folders)
     records, unsound = store.records.sound()
     failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes()
     driver, unreadable_lease = _driver(store)
     return Status(
         store=store.location,
-        sweeps=[_sweep_status(store, folder, kept, records, failures) for folder, kept in sweeps.items()],
+        sweeps=[
+            replace(
+                sweep_status(folder, kept, records, failures),
+                retired=store.sweeps.is_retired(folder),
+                prunable=kept_shares(kept.sweep, store),
+            )
+            for folder, kept in sweeps.items()
+        ],
+        retired=[folder for folder in store.sweeps.named(sweep, retired=True) if folder not in folders],
         records=len(records),
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
@@ -165,38 +102,3 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
     if not owner.is_known:
         return None, {LEASE: f"{LEASE}: is damaged and does not say who drives the store; {SET_ASIDE}"}
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
-
-
-def _sweep_status(
-    store: Store, folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]
-) -> SweepStatus:
-    of_words = ["technique", "compression", "budget", "schedule", "round", "replicate"]
-    columns = ["trial", "step", "evaluation", "lineage", *of_words]
-    done = failed = blocked = 0
-    held_up: Counter[str] = Counter()
-    example: dict[str, str] = {}
-    cells = kept.cells.select(columns).to_pylist()
-    for cell in cells:
-        if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) in records:
-            done += 1
-            continue
-        culprit = next((trial for trial in (*cell["lineage"], cell["trial"]) if trial in failures), None)
-        if culprit is None:
-            continue
-        held_up[culprit] += 1
-        example.setdefault(culprit, in_words(cell))
-        if culprit == cell["trial"]:
-            failed += 1
-        else:
-            blocked += 1
-    return SweepStatus(
-        sweep=folder,
-        cells=len(cells),
-        done=done,
-        failed=failed,
-        blocked=blocked,
-        failures={trial: FailedTrial(failures[trial], count, example[trial]) for trial, count in held_up.items()},
-        search=SearchSettings.of(kept.sweep),
-        stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
-        prunable=kept_shares(kept.sweep, store),
-    )

@@ -33,7 +33,8 @@ def store_problems(store: Store) -> Iterator[StoreProblem]:
         yield StoreProblem(layout.MARKER, marker_kind, store.marker_problem)
     ages = store.files.temporaries()
     entries = dict(walk(store.files, enter=lambda path: path != layout.QUARANTINE and layout.is_folder(path)))
-    files = _StoreFiles(store, frozenset(path for path, kind in entries.items() if kind == "file"), needs_of(store))
+    paths = frozenset(path for path, kind in entries.items() if kind == "file")
+    files = _StoreFiles(store, paths, needs_of(store, retired=True))
     for path, kind in entries.items():
         if path in (layout.MARKER, layout.LEASE) or (kind == "folder" and layout.is_folder(path)):
             continue
@@ -124,6 +125,10 @@ class _StoreFiles:
         return None
 
     def sweep(self, path: str) -> StoreProblem | None:
+        if (retired := layout.parse_retirement_path(path)) is not None:
+            if layout.sweep_path(retired) not in self.paths:
+                return StoreProblem(path, "orphaned", "its sweep.json is missing")
+            return _read_problem(path, lambda: from_json(path, self.store.files.read(path)))
         folder = layout.parse_sweep_path(path)
         if folder is None:
             return StoreProblem(path, "foreign", "not part of a sweep")

@@ -11,6 +11,7 @@
     attempts/<trial>.json                        how often attempts at a trial have failed (once: `losses/`)
     sweeps/<number>-<name>/sweep.json            a resolved sweep
     sweeps/<number>-<name>/cells.parquet         its cells, as they were planned
+    sweeps/<number>-<name>/retired.json          it is retired: left out of tables, figures and status
     facts/<key>.json                             what plans need to know of a data set or a network
     logs/<trial>/<attempt>.log                   what an attempt at a trial logged
     cache/records.parquet                        all records in one file; can be deleted at any time

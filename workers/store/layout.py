@@ -42,6 +42,7 @@ _DATA = ".json"
 _LOG = ".log"
 _PROBE = f"{CACHE}/probe-"
 _SWEEP_FILES = ("sweep.json", "cells.parquet")
+_RETIREMENT = "retired.json"
 
 
 class RecordKey(NamedTuple):
@@ -158,6 +159,17 @@ def sweep_path(folder: str) -> str:
 
 def cells_path(folder: str) -> str:
     return f"{SWEEPS}/{folder}/{_SWEEP_FILES[1]}"
+
+
+def retirement_path(folder: str) -> str:
+    """The file that says that the sweep of a folder is retired."""
+    return f"{SWEEPS}/{folder}/{_RETIREMENT}"
+
+
+def parse_retirement_path(path: str) -> str | None:
+    """The folder of the sweep that a path says is retired; None for any other path."""
+    folder = path.partition("/")[2].partition("/")[0]
+    return folder if path == retirement_path(folder) and sweep_number(folder) is not None else None
 
 
 def parse_sweep_path(path: str) -> str | None:

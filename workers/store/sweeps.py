@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -20,15 +21,18 @@ class Sweeps:
         self._files = files
 
     def add(self, name: str, sweep: dict[str, Any], cells: pa.Table, *, grown_from: str | None = None) -> str:
-        """Keep a resolved sweep as the newest one; returns its folder. If it equals the newest one, nothing changes.
+        """Keep a resolved sweep as the newest one; returns its folder. If it equals the newest one, that is kept.
 
-        It replaces the sweep in the folder `grown_from`, whose cells it must all have.
+        It replaces the sweep in the folder `grown_from`, whose cells it must all have. It is not retired afterwards.
         """
+        for newest in (*self.folders()[-1:], *self.named()[-1:]):
+            if self._has(newest, sweep, cells):
+                self.bring_back(newest)
+                return newest
         folders = self._all_folders()
-        if folders and self._has(folders[-1], sweep, cells):
-            return folders[-1]
         number = (layout.sweep_number(folders[-1]) or 0) + 1 if folders else 1
         folder = grown_from or layout.sweep_folder(number, name)
+        self.bring_back(folder)
         crash_point("sweep.before")
         self._files.write(layout.cells_path(folder), to_parquet(cells))
         crash_point("sweep.cells")
@@ -36,12 +40,51 @@ class Sweeps:
         return folder
 
     def folders(self) -> list[str]:
-        """The folders of all sweeps, oldest first. A half-written one is left out."""
+        """The folders of all sweeps, oldest first, retired ones too. A half-written one is left out."""
         return [folder for folder in self._all_folders() if self._files.exists(layout.sweep_path(folder))]
 
-    def named(self, name: str | None) -> list[str]:
-        """The folders of the sweeps of a name (None: of all), oldest first; the name of a folder is one, too."""
-        return [folder for folder in self.folders() if name in (None, folder, layout.sweep_name(folder))]
+    def named(self, name: str | None = None, *, retired: bool = False) -> list[str]:
+        """The folders of the sweeps of a name (None: of all), oldest first; the name of a folder is one, too.
+
+        A retired sweep is left out unless its folder is named, all sweeps of the name are retired, or `retired` ones
+        are wanted, too.
+        """
+        folders = [folder for folder in self.folders() if name in (None, folder, layout.sweep_name(folder))]
+        if retired or name in folders:
+            return folders
+        current = [folder for folder in folders if not self.is_retired(folder)]
+        return current if current or name is None else folders
+
+    def is_retired(self, folder: str) -> bool:
+        """Whether a sweep is retired: kept with its results, but shown only if it is asked for."""
+        return self._files.exists(layout.retirement_path(folder))
+
+    def retire(self, folder: str) -> bool:
+        """Retire a sweep. Returns False, and changes nothing, if it is retired already."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        return self._files.publish(layout.retirement_path(folder), to_json({"version": 1, "at": at}))
+
+    def bring_back(self, folder: str) -> None:
+        """Let a sweep no longer be retired."""
+        self._files.delete(layout.retirement_path(folder))
+
+    def rename(self, folder: str, name: str) -> str:
+        """Give a sweep another name, and return its new folder, which keeps the number.
+
+        If the process dies on the way, the sweep is there under one of the names or both, and can be renamed again.
+        Raises CorruptFile if the sweep cannot be read.
+        """
+        sweep, cells = self.read(folder), self.read_cells(folder)
+        target = layout.sweep_folder(layout.sweep_number(folder) or 0, name)
+        if target == folder:
+            return folder
+        if self.is_retired(folder):
+            self.retire(target)
+        self._files.write(layout.cells_path(target), to_parquet(cells))
+        self._files.write(layout.sweep_path(target), to_json(sweep | {"spec": sweep.get("spec", {}) | {"name": name}}))
+        for path_of in (layout.sweep_path, layout.cells_path, layout.retirement_path):
+            self._files.delete(path_of(folder))
+        return target
 
     def read(self, folder: str) -> dict[str, Any]:
         """A resolved sweep. Raises CorruptFile."""

@@ -41,6 +41,9 @@ def test_sweeps():
     assert (layout.sweep_number(folder), layout.sweep_name(folder)) == (3, "my-sweep")
     for path in (layout.sweep_path(folder), layout.cells_path(folder)):
         assert layout.parse_sweep_path(path) == folder
+    retirement = layout.retirement_path(folder)
+    assert (layout.parse_retirement_path(retirement), layout.parse_sweep_path(retirement)) == (folder, None)
+    assert layout.parse_retirement_path("sweeps/other/retired.json") is None
 
 
 def test_logs():
