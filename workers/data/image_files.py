@@ -77,6 +77,8 @@ class ImageFiles:
         the names of damaged ones.
         """
         notes = class_notes(self.train_labels, self.test_labels, self.classes)
+        if both := len(set(self.train_paths) & set(self.test_paths)):
+            notes.append(f"files that are both training and test images: {both:,}")
         found = survey(self.root, self.train_paths, self.test_paths, self.bit_depth)
         settled = dict(self.settled)
         if self.bit_depth is None and found.bit_depth not in (None, MOST_DEPTH):

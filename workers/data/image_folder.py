@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from workers.data.class_folders import ClassFolders, Sample, class_folders, subfolders
+from workers.data.file_set import TEST_NAMES, TRAIN_NAMES, file_set
 from workers.data.image_files import ImageFiles
-from workers.data.image_sizes import common_size
-from workers.data.split import subset_size
-from workers.data.stratified import split_test
+from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
-
-_TRAIN = ("train", "training")
-_TEST = ("val", "validation", "valid", "test", "testing")
-"""The first of these that exists is used."""
 
 
 def image_folder(
@@ -39,51 +34,37 @@ def image_folder(
     order of paths, so that classes keep their shares. Raises InputError if a folder is missing or empty, if the
     classes differ, or if `image_size` must be given.
     """
-    if workers < 0:
-        raise InputError(f"`workers` must be at least 0, not {workers}")
     root = Path(path)
     if not root.is_dir():
         what = "must be a folder, not a file" if root.exists() else "not found"
         raise InputError(f"`path` {what}: `{path}`", hint="give the folder that holds `train` and `val`")
     classes, train, test = _parts(root, train_split, test_split, split)
-    train = spaced(train, "train_images", train_images, path)
-    test = spaced(test, "test_images", test_images, path)
-    paths = [sample.path for sample in (*train, *test)]
-    settled = {} if image_size else {"image_size": common_size(path, paths)}
-    return ImageFiles(
+    return file_set(
         root=path,
-        train_paths=[sample.path for sample in train],
-        train_labels=[sample.label for sample in train],
-        test_paths=[sample.path for sample in test],
-        test_labels=[sample.label for sample in test],
+        train=train,
+        test=test,
         classes=len(classes),
-        image_size=image_size or settled["image_size"],
-        workers=workers,
+        class_names=classes,
+        image_size=image_size,
         bit_depth=bit_depth,
-        class_names=tuple(classes),
-        settled=settled,
+        workers=workers,
+        train_images=train_images,
+        test_images=test_images,
     )
-
-
-def spaced(samples: Sequence[Sample], argument: str, count: int | None, path: str) -> Sequence[Sample]:
-    """As many evenly spaced samples as the argument `train_images` or `test_images` asks for."""
-    size = subset_size(argument, count, len(samples), path)
-    return [samples[index * len(samples) // size] for index in range(size)]
 
 
 def _parts(
     root: Path, train_split: str | None, test_split: str | None, split: Mapping[str, Any] | None
 ) -> tuple[list[str], Sequence[Sample], Sequence[Sample]]:
     """The classes, the training and the test images."""
-    train_name = _named(root, train_split, "train_split", _TRAIN)
+    train_name = _named(root, train_split, "train_split", TRAIN_NAMES)
     if split is not None:
-        if test_split is not None:
-            raise InputError("`split` cannot be combined with `test_split`", hint="keep one of the two")
+        check_one_way({"split": split, "test_split": test_split})
         whole = class_folders(root, train_name or "")
         paths, labels = zip(*whole.samples, strict=True)
         train_rows, test_rows = split_test(paths, labels, split)
         return whole.classes, [whole.samples[row] for row in train_rows], [whole.samples[row] for row in test_rows]
-    test_name = _named(root, test_split, "test_split", _TEST)
+    test_name = _named(root, test_split, "test_split", TEST_NAMES)
     if train_name is None or test_name is None:
         raise _no_parts(root, "training" if train_name is None else "test")
     train, test = class_folders(root, train_name), class_folders(root, test_name)

@@ -19,7 +19,7 @@ from workers.data.parquet_table import image_column as find_image_column
 from workers.data.parquet_table import label_column as find_label_column
 from workers.data.parquet_table import read_column, read_schema, row_count
 from workers.data.split import subset_size
-from workers.data.stratified import split_test
+from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
 
 
@@ -85,8 +85,7 @@ def _test_files(
         if test_split is not None and test_split == train_split:
             raise InputError(f"`train_split` and `test_split` must differ: `{test_split}`")
         return test_files(path, test_split)
-    if test_split is not None:
-        raise InputError("`split` cannot be combined with `test_split`", hint="keep one of the two")
+    check_one_way({"split": split, "test_split": test_split})
     return []
 
 

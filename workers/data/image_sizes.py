@@ -29,7 +29,10 @@ def common_size(root: str, paths: Sequence[str]) -> int:
         if (size := _size(os.path.join(root, path))) is not None:
             sizes[size] += 1
     if not sizes:
-        raise BadInput(f"none of {plural(len(paths), 'file')} in `{root}` is an image that can be read")
+        raise BadInput(
+            f"no image can be read in `{root}`; its files are:\n{listed(paths)}",
+            hint="check that the files are in this folder, or give another one",
+        )
     (width, height), _ = sizes.most_common(1)[0]
     if len(sizes) == 1 and width == height:
         return width

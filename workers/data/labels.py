@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,15 @@ from workers.errors import InputError
 from workers.text import plural
 
 Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+class ClassNumbers(NamedTuple):
+    """Class numbers of training and test images, how many classes there are, and their names (empty: numbers)."""
+
+    train: Labels
+    test: Labels
+    classes: int
+    names: list[str]
 
 
 def is_label(kind: pa.DataType) -> bool:
@@ -45,7 +54,7 @@ def check_labels(values: pa.ChunkedArray, where: str) -> None:
         )
 
 
-def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) -> tuple[Labels, Labels, list[str]]:
+def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) -> ClassNumbers:
     """The class numbers of training and test labels, and the names of the classes.
 
     The names are empty if the labels are whole numbers from 0 without gaps. `where` names the labels in errors. Raises
@@ -58,7 +67,7 @@ def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) ->
         lacking = sorted(set(test.unique().to_pylist()) - set(values))
         raise unknown_classes(class_names(lacking), where)
     names = [] if values == list(range(len(values))) and pa.types.is_integer(train.type) else class_names(values)
-    return *numbers, names
+    return ClassNumbers(*numbers, len(values), names)
 
 
 def class_names(values: Sequence[Any]) -> list[str]:

@@ -5,23 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from workers.data.labels import Labels, check_labels, number_classes, plain, unknown_classes
+from workers.data.labels import ClassNumbers, Labels, check_labels, number_classes, plain, unknown_classes
 from workers.data.parquet_table import read_column, read_schema
 from workers.errors import InputError
-
-
-class ClassNumbers(NamedTuple):
-    """Class numbers of the training and test rows, how many classes there are, and their names (empty: numbers)."""
-
-    train: Labels
-    test: Labels
-    classes: int
-    names: list[str]
 
 
 def read_classes(train_files: Sequence[Path], test_files: Sequence[Path], column: str) -> ClassNumbers:
@@ -39,8 +29,7 @@ def read_classes(train_files: Sequence[Path], test_files: Sequence[Path], column
         return ClassNumbers(train, test, len(names), names)
     labels = _column(train_files, column)
     test_labels = _column(test_files, column) if test_files else labels.slice(0, 0)
-    train, test, names = number_classes(labels, test_labels, where)
-    return ClassNumbers(train, test, int(train.max()) + 1 if len(train) else 0, names)
+    return number_classes(labels, test_labels, where)
 
 
 def _column(files: Sequence[Path], column: str) -> pa.ChunkedArray:

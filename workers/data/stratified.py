@@ -41,6 +41,13 @@ def split_test(names: Sequence[str], labels: Sequence[int], split: Mapping[str, 
     return [index for index in range(len(names)) if index not in chosen], sorted(test)
 
 
+def check_one_way(arguments: Mapping[str, object]) -> None:
+    """Raise InputError if more than one of some arguments says which images are the test set."""
+    given = [f"`{name}`" for name, value in arguments.items() if value is not None]
+    if len(given) > 1:
+        raise InputError(f"{given[0]} cannot be combined with {given[1]}", hint="keep one of them")
+
+
 def _parse(split: Mapping[str, Any]) -> tuple[Fraction, int]:
     unknown = [str(key) for key in split if key not in ("test", "seed")]
     if unknown or "test" not in split:

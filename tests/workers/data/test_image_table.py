@@ -1,0 +1,124 @@
+"""Image files that a table lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from workers.data.image_table import image_table
+from workers.data.images import load_facts
+from workers.errors import BadInput, InputError
+from workers.trial import Dataset
+
+NAMES = [f"{number}.png" for number in range(6)]
+LABELS = ["dog", "cat", "dog", "cat", "dog", "cat"]
+PARTS = ["train", "train", "train", "test", "test", "train"]
+
+
+def table(folder: Path, text: str | None = None, name: str = "images.csv") -> str:
+    """A CSV file in a folder of six images of 8×8 pixels."""
+    for number, file in enumerate(NAMES):
+        Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) + number).save(folder / file)
+    if text is None:
+        rows = [",".join(row) for row in zip(NAMES, LABELS, PARTS, strict=True)]
+        text = "\n".join(["path,label,split", *rows])
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def test_a_column_says_which_part_a_row_is_in(tmp_path: Path) -> None:
+    files = image_table(path=table(tmp_path))
+    assert (files.train_paths, files.train_labels) == (["0.png", "1.png", "2.png", "5.png"], [1, 0, 1, 0])
+    assert (files.test_paths, files.test_labels) == (["3.png", "4.png"], [0, 1])
+    assert (files.classes, files.class_names, files.image_size) == (2, ("cat", "dog"), 8)
+    facts = load_facts(Dataset(name="image_table", arguments={"path": str(tmp_path / "images.csv")}))
+    assert (facts.train_images, facts.test_images, facts.input_shape) == (4, 2, (3, 8, 8))
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_separators_and_a_byte_order_mark_are_understood(tmp_path: Path, separator: str) -> None:
+    rows = [f"{name}{separator}{label}" for name, label in zip(NAMES, LABELS, strict=True)]
+    path = table(tmp_path, "\ufeff" + "\r\n".join([f"Filename{separator}Class", *rows]))
+    files = image_table(path=path, split={"test": "33%"})
+    assert (len(files.train_paths), sorted(files.test_labels)) == (4, [0, 1])
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    rows = [f"{name},{label},{part}x" for name, label, part in zip(NAMES, LABELS, PARTS, strict=True)]
+    path = table(tmp_path, "\n".join(["where,what,when", *rows]))
+    files = image_table(
+        path=path,
+        path_column="where",
+        label_column="what",
+        split_column="when",
+        train_split="trainx",
+        test_split="testx",
+    )
+    assert (len(files.train_paths), len(files.test_paths)) == (4, 2)
+    with pytest.raises(InputError, match=r"`path_column` must be given for .*columns are `where`, `what`, `when`"):
+        image_table(path=path)
+    with pytest.raises(InputError, match=r"`label_column` not found in .*: `wht`\n\nhint: the columns are `where`"):
+        image_table(path=path, path_column="where", label_column="wht")
+
+
+def test_a_second_table_can_have_the_test_images(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label\n0.png,7\n1.png,3\n2.png,7\n")
+    other = table(tmp_path, "path,label\n3.png,3\n4.png,7\n", "test.csv")
+    files = image_table(path=path, test_path=other)
+    assert (files.train_labels, files.test_labels, files.class_names) == ([1, 0, 1], [0, 1], ("3", "7"))
+    with pytest.raises(InputError, match="`test_path` cannot be combined with `split`"):
+        image_table(path=path, test_path=other, split={"test": "20%"})
+
+
+def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
+    table(tmp_path)
+    (tmp_path / "tables").mkdir()
+    path = tmp_path / "tables" / "all.parquet"
+    labels = pa.array(LABELS).dictionary_encode()
+    pq.write_table(pa.table({"image": [f".\\{name}" for name in NAMES], "target": labels, "split": PARTS}), path)
+    files = image_table(path=str(path), root=str(tmp_path))
+    assert (files.train_paths[0], files.train_labels) == ("./0.png", [1, 0, 1, 0])
+    assert files.image_size == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("path,label\n0.png,1\n1.png,2\n", {}, r"does not say which images are for training: it has no column `split`"),
+        ("path,label,split\n0.png,1,a\n", {}, r"does not say which images are for training: its parts are a"),
+        ("path,label,split\n0.png,1,train\n1.png,2,x\n", {}, r"which images are for testing: its parts are train, x"),
+        ("path,label,split\n0.png,1,train\n1.png,,test\n", {}, r"rows without a label: 1"),
+        ("path,label,split\n0.png,a,train\n,b,test\n", {}, r"rows without a path: 1"),
+        ("path,label,split\n0.png,a,train\n1.png,b,test\n", {}, r"a label that no training image has:\n  b"),
+        ("path,label\n0.png,a\n0.png,b\n", {"split": {"test": "50%"}}, r"several labels to one file:\n  0.png"),
+        ("path,label\n", {}, "has no rows"),
+        ("0.png,a\n1.png,b\n", {}, "`path_column` must be given .*columns are `0.png`, `a`"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, arguments: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        image_table(path=table(tmp_path, text), **arguments)
+
+
+def test_missing_tables_and_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"`path` not found: `.*gone.csv`"):
+        image_table(path=str(tmp_path / "gone.csv"))
+    with pytest.raises(InputError, match=r"`path` must be a file, not a folder"):
+        image_table(path=str(tmp_path))
+    path = table(tmp_path)
+    (tmp_path / "1.png").unlink()
+    (tmp_path / "3.png").unlink()
+    with pytest.raises(BadInput, match=r"2 images cannot be read:\n.*1\.png: No such file.*\n.*3\.png"):
+        load_facts(Dataset(name="image_table", arguments={"path": path}))
+
+
+def test_images_in_both_parts_are_noted(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label,split\n0.png,a,train\n1.png,b,train\n1.png,b,test\n")
+    facts = load_facts(Dataset(name="image_table", arguments={"path": path}))
+    assert facts.notes == ("files that are both training and test images: 1",)

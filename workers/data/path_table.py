@@ -1,0 +1,114 @@
+"""Tables of image files and their labels: CSV (also with semicolons or tabs) and Parquet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from workers.data.damage import listed
+from workers.data.labels import check_labels, is_label, plain
+from workers.errors import BadInput, InputError
+
+PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
+LABELS = ("label", "labels", "class", "class_name", "category", "target")
+SPLITS = ("split", "part", "subset", "fold")
+
+
+class PathTable(NamedTuple):
+    """Rows of a table: paths with forward slashes, labels of any type, and the part of each (None without a column)."""
+
+    paths: list[str]
+    labels: pa.ChunkedArray
+    parts: list[str] | None
+
+    def take(self, rows: Sequence[int]) -> PathTable:
+        """Some rows, in that order."""
+        parts = None if self.parts is None else [self.parts[row] for row in rows]
+        return PathTable([self.paths[row] for row in rows], self.labels.take(pa.array(rows, pa.int64())), parts)
+
+
+def read_path_table(
+    file: str, path_column: str | None, label_column: str | None, split_column: str | None
+) -> PathTable:
+    """Read a table whose columns are given, or have usual names.
+
+    Raises InputError if the table or a column is missing, or rows have no path or label, BadInput for a damaged table.
+    """
+    table = _read(file)
+    where = f"`{file}`"
+    path_name = _column(table, path_column, "path_column", PATHS, where)
+    label_name = _column(table, label_column, "label_column", LABELS, where)
+    if not is_label(table.schema.field(label_name).type):
+        kind = table.schema.field(label_name).type
+        raise InputError(f"`label_column` of {where} must hold one label in each row, not {kind}: `{label_name}`")
+    labels = plain(table.column(label_name))
+    check_labels(labels, f"column `{label_name}` of {where}")
+    paths = [(text or "").replace("\\", "/") for text in _texts(table, path_name)]
+    if "" in paths:
+        raise InputError(f"column `{path_name}` of {where} has rows without a path: {paths.count(''):,}")
+    _check_repeated(paths, labels.to_pylist(), where)
+    return PathTable(paths, labels, _parts(table, split_column, where))
+
+
+def _read(file: str) -> pa.Table:
+    if not os.path.isfile(file):
+        what = "must be a file, not a folder" if os.path.isdir(file) else "not found"
+        raise InputError(f"`path` {what}: `{file}`", hint="give a CSV or Parquet file with paths and labels of images")
+    try:
+        table = pq.read_table(file, partitioning=None) if file.endswith(".parquet") else _read_csv(file)
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        raise BadInput(f"{file} cannot be read: {error}") from error
+    if not table.num_rows:
+        raise InputError(f"`{file}` has no rows", hint="each row must have the path and the label of an image")
+    return table
+
+
+def _read_csv(file: str) -> pa.Table:
+    with open(file, encoding="utf-8-sig") as lines:
+        header = lines.readline()
+    delimiter = max(",;\t", key=header.count)
+    return pyarrow.csv.read_csv(file, parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter))
+
+
+def _column(table: pa.Table, given: str | None, argument: str, usual: Sequence[str], where: str) -> str:
+    columns = ", ".join(f"`{name}`" for name in table.column_names)
+    if given is not None:
+        if given not in table.column_names:
+            raise InputError(f"`{argument}` not found in {where}: `{given}`", hint=f"the columns are {columns}")
+        return given
+    names = [name for name in table.column_names if name.strip().lower() in usual]
+    if len(names) != 1:
+        raise InputError(
+            f"`{argument}` must be given for {where}, whose columns are {columns}",
+            hint="the first line of a CSV file must name its columns",
+        )
+    return names[0]
+
+
+def _parts(table: pa.Table, given: str | None, where: str) -> list[str] | None:
+    usual = [name for name in table.column_names if name.strip().lower() in SPLITS]
+    if given is None and len(usual) != 1:
+        return None
+    name = _column(table, given, "split_column", SPLITS, where)
+    return [text or "" for text in _texts(table, name)]
+
+
+def _texts(table: pa.Table, name: str) -> list[str | None]:
+    texts: list[str | None] = pc.cast(plain(table.column(name)), pa.string()).to_pylist()
+    return texts
+
+
+def _check_repeated(paths: Sequence[str], labels: Sequence[object], where: str) -> None:
+    """A file that is listed twice must have the same label."""
+    first: dict[str, object] = {}
+    differing = [path for path, label in zip(paths, labels, strict=True) if first.setdefault(path, label) != label]
+    if differing:
+        raise InputError(
+            f"{where} gives several labels to one file:\n{listed(sorted(set(differing)))}", hint="keep one row of each"
+        )
