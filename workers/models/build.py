@@ -5,19 +5,17 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
 
 from workers.data.source import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
 from workers.models.generators import seed_generators
 from workers.models.modes import inference
+from workers.models.weights import Weight, weights
 from workers.registry import call, is_own, load_function, lookup
 from workers.seeds import seed
 from workers.trial import Network, Recipe
@@ -58,43 +56,38 @@ def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module
 
 
 def prunable(network: nn.Module, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> dict[str, nn.Parameter]:
-    """The weights that pruning may remove, by parameter name, in the order in which the network registers them.
+    """The weights that pruning may remove, by name, in the order in which the network registers them.
 
     These are the weights of convolutions (also transposed ones), linear layers and attention projections, tied ones
-    once; never biases or BatchNorm. Patterns (fnmatch) of parameter names change that: `include` adds parameters,
-    `exclude` removes some. Raises InputError for a pattern that matches nothing, and if no weight remains.
+    once; never biases or BatchNorm. Patterns (fnmatch) of names change that: `include` adds parameters, `exclude`
+    removes some. A weight that its layer computes has the shape and the mask of the parameter that is returned for it
+    (see `workers.models.parametrized`).
+    Raises InputError for a pattern that matches nothing, for a weight that cannot be pruned, and if none remains.
     """
-    parameters = dict(network.named_parameters())  # tied ones once
-    by_rule = {id(weight) for module in network.modules() for weight in _weights(module)}
-    candidates = {
-        name: parameter for name, parameter in parameters.items() if id(parameter) in by_rule or _matches(name, include)
-    }
-    for field, patterns, names in (("include", include, parameters), ("exclude", exclude, candidates)):
-        for pattern in patterns:
-            if not any(fnmatchcase(name, pattern) for name in names):
-                what = "parameter" if field == "include" else "prunable weight"
-                raise InputError(
-                    f"`{field}` pattern `{pattern}` matches no {what}", hint=f"they are {', '.join(names)}"
-                )
-    weights = {name: weight for name, weight in candidates.items() if not _matches(name, exclude)}
-    if not weights:
+    everything = weights(network)
+    candidates = [weight for weight in everything if weight.by_rule or weight.matches(include)]
+    _check_patterns("include", include, everything, "parameter")
+    _check_patterns("exclude", exclude, candidates, "prunable weight")
+    picked = [weight for weight in candidates if not weight.matches(exclude)]
+    if not picked:
         reason = "`exclude` matches all of them" if candidates else "it has no convolution and no linear layer"
         raise InputError(f"the network has no prunable weights: {reason}", hint="`include` adds parameters to prune")
-    return weights
+    for weight in picked:
+        weight.check()
+    return {weight.name: weight.source for weight in picked}
 
 
-def _weights(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a module that are pruned by default, without those of its submodules."""
-    if isinstance(module, _ConvNd | nn.Linear):
-        return [cast(nn.Parameter, module.weight)]
-    if isinstance(module, nn.MultiheadAttention):  # its output projection is a submodule
-        projections = (module.in_proj_weight, module.q_proj_weight, module.k_proj_weight, module.v_proj_weight)
-        return [weight for weight in projections if weight is not None]
-    return []
+def prunable_by_default(network: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights of `prunable` without patterns, in a network that is not pruned: without those that cannot be."""
+    return {weight.name: weight.source for weight in weights(network) if weight.by_rule and weight.obstacle is None}
 
 
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _check_patterns(field: str, patterns: Sequence[str], among: Sequence[Weight], what: str) -> None:
+    """Raise InputError for a pattern that matches none of the weights."""
+    for pattern in patterns:
+        if not any(weight.matches([pattern]) for weight in among):
+            names = ", ".join(weight.name for weight in among)
+            raise InputError(f"`{field}` pattern `{pattern}` matches no {what}", hint=f"they are {names}")
 
 
 def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:

@@ -94,7 +94,9 @@ def _weight_counts(layers: Sequence[_Layer]) -> dict[str, Any]:
     return {
         "prunable_weights": prunable,
         "kept_weights": kept,
-        "achieved_density": kept / prunable,
+        "achieved_density": kept / prunable
+        if prunable
+        else 1.0,  # of a dense network without layers to prune by default
         "collapsed_layers": sum(layer.kept == 0 for layer in layers),
     }
 

@@ -12,20 +12,22 @@ import math
 from collections.abc import Mapping
 
 import torch
+from torch import nn
 
 from workers import schedules
 from workers.data.source import Data
 from workers.errors import BadInput, Diverged
-from workers.models.build import build, prunable
+from workers.models.build import build, prunable, prunable_by_default
 from workers.models.generators import seed_generators
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.losses import loss_function
+from workers.training.masking import Masking, effective_weights, like
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import read_weights
 from workers.training.state import History, State
-from workers.trial import Pruning, Stop, Trial, trial_id
+from workers.trial import MaskRule, Stop, Trial, trial_id
 
 
 class Trainer:
@@ -44,13 +46,17 @@ class Trainer:
         model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.recipe, self.model)
-        pruning = trial.mask.pruning if trial.mask else Pruning()
-        self.weights = prunable(self.model, pruning.exclude, pruning.include)
+        self.weights = _weights(self.model, trial.mask)
         self._loss = loss_function(self.recipe)
         self.stream = data.stream(self.recipe, trial.replicate, trial.stage)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self._pending: list[tuple[torch.Tensor, torch.Tensor, int]] = []
         self._use_masks({})
+
+    @property
+    def masks(self) -> dict[str, torch.Tensor]:
+        """The boolean masks by weight (True: kept), on the device; empty before pruning."""
+        return self._masking.masks
 
     @property
     def epochs(self) -> float:
@@ -73,14 +79,14 @@ class Trainer:
         if self.trial.mask is not None:
             rule = self.trial.mask
             parent = parents[rule.source]
-            weights = {name: parent.model[name] for name in self.weights}
+            weights = effective_weights(self.model, self.weights, parent.model)
             random = torch.Generator().manual_seed(seed(self.trial.replicate, self.trial.pruning_round, "mask"))
             masks = prune(weights, parent.masks, rule, random)
             if self.trial.rate_floor is not None:
                 lowest = float(self.trial.rate_floor)
                 self.history.rate_factor = rate_factor(weights, parent.masks, masks, lowest)
             self._use_masks(masks)
-            self._apply_masks()
+            self._masking.begin()
             self.history.mask_digest = parent.digest()
         self.step = 0
 
@@ -107,12 +113,11 @@ class Trainer:
         self._pending.append((loss.detach(), correct, len(labels)))
         if self.device.type == "cpu":
             self.settle()
-        if self._masked_weights:
-            self._mask_gradients()
+        self._masking.mask_gradients()
         if self.recipe.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
         self.optimizer.step()
-        self._apply_masks()
+        self._masking.apply()
         self.step += 1
         if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
             self._end_epoch(learning_rate)
@@ -166,26 +171,13 @@ class Trainer:
         except RuntimeError as error:
             raise BadInput(f"the state of the parent does not fit this network: {error}") from error
         slots = {
-            index: {key: _like(value, self.parameters[index]) for key, value in entries.items()}
+            index: {key: like(value, self.parameters[index]) for key, value in entries.items()}
             for index, entries in optimizer.items()
         }
         self.optimizer.load_state_dict({"state": slots, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def _use_masks(self, masks: Mapping[str, torch.Tensor]) -> None:
-        self.masks = {name: mask.to(self.device) for name, mask in masks.items()}
-        masked = {name: self.weights[name] for name in self.masks}
-        self._masked_weights = list(masked.values())
-        self._factors = [_like(self.masks[name].to(weight.dtype), weight) for name, weight in masked.items()]
-
-    def _mask_gradients(self) -> None:
-        masked = zip(self._masked_weights, self._factors, strict=True)
-        used = [(weight.grad, factor) for weight, factor in masked if weight.grad is not None]
-        torch._foreach_mul_([gradient for gradient, _ in used], [factor for _, factor in used])
-
-    @torch.no_grad()
-    def _apply_masks(self) -> None:
-        if self._masked_weights:
-            torch._foreach_mul_(self._masked_weights, self._factors)  # type: ignore[arg-type]
+        self._masking = Masking(self.model, self.weights, masks)
 
     def _end_epoch(self, learning_rate: float) -> None:
         self.settle()
@@ -205,8 +197,8 @@ def _copy(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()
 
 
-def _like(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """A copy; a tensor of the parameter's shape gets its device and memory layout."""
-    if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-        return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
-    return value.clone() if isinstance(value, torch.Tensor) else value
+def _weights(network: nn.Module, rule: MaskRule | None) -> dict[str, nn.Parameter]:
+    """The weights that a trial prunes, or those that could be pruned by default in a dense network."""
+    if rule is None:
+        return prunable_by_default(network)
+    return prunable(network, rule.pruning.exclude, rule.pruning.include)
