@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from workers.models.modes import inference
+from workers.models.weights import weights
+
+
+def _matrix_vector(matrix: Tensor, vector: Tensor, *, out_val: Tensor) -> int:
+    return 2 * matrix.numel()
+
+
+def _bilinear(first: Tensor, weight: Tensor, *_: Any, out_val: Tensor) -> int:
+    """Of `nn.Bilinear`: each weight once for each output of each row."""
+    return 2 * weight.numel() * out_val.numel() // weight.shape[0]
+
+
+_FORMULAS = flop_registry | {
+    torch.ops.aten.mv: _matrix_vector,
+    torch.ops.aten._trilinear: _bilinear,
+}
+"""Floating-point operations of products, twice their multiply-adds: torch's own, and those that it lacks."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
     """The costs of a dense network for one image.
 
-    `multiply_adds` is for the whole network, `per_layer` for each weight that is a factor, by name. `paper_flops` is
-    the study's count, `paper_per_layer` the part of it that each weight is responsible for.
+    `multiply_adds` is for the whole network, `per_layer` for each weight that is a factor, by name; products of two
+    activations, as in attention, are in no layer. `paper_flops` is the study's count, `paper_per_layer` the part of it
+    that each weight is responsible for.
     """
 
     multiply_adds: float
@@ -33,18 +53,16 @@ class Costs:
 def costs(network: nn.Module, input_shape: tuple[int, int, int]) -> Costs:
     """Count one forward pass of an image of `input_shape` (channels, height, width). Does not change the network.
 
-    Multiply-adds are half of what torch's FLOP formulas give. The study's counter is not released; this rule is
-    inferred from its data and reproduces them exactly. A convolution counts its multiply-adds, plus 2 for each output
-    if it is 1×1 and 4 otherwise; a linear layer counts 2 for each multiply-add, plus 1 for each output.
+    Multiply-adds are half of what torch's FLOP formulas give. A product counts for the weight that is a factor in it,
+    also where a layer computes that weight from its parameters, which itself costs nothing for an image.
+    The study's counter is not released; this rule is inferred from its data, and reproduces those of ResNet-20, -56
+    and -110 exactly. A convolution counts its multiply-adds, plus 2 for each output if it is 1×1 and 4 otherwise; a
+    linear layer counts 2 for each multiply-add, plus 1 for each output.
     """
     device = next(network.parameters()).device
-    fast_attention = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # a fused kernel that hides its operations
-    try:
-        with inference(network), _Counter(network) as counter:
-            network(torch.zeros((1, *input_shape), device=device))
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_attention)
+    image = torch.zeros((1, *input_shape), device=device)
+    with _in_the_open(), inference(network), _Counter(network, image) as counter:
+        network(image)
     return Costs(
         multiply_adds=counter.multiply_adds,
         paper_flops=counter.paper_flops,
@@ -53,37 +71,92 @@ def costs(network: nn.Module, input_shape: tuple[int, int, int]) -> Costs:
     )
 
 
-class _Counter(TorchDispatchMode):
-    """Adds up the costs of matrix products and convolutions, by the parameter that is a factor in them."""
+@contextmanager
+def _in_the_open() -> Iterator[None]:
+    """Without the fused kernels of attention and recurrent layers, which hide their products."""
+    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    before = [(library, library.set_flags(False)[0]) for library in (torch.backends.mkldnn, torch.backends.cudnn)]
+    try:
+        yield
+    finally:
+        for library, enabled in before:
+            library.set_flags(enabled)
+        torch.backends.mha.set_fastpath_enabled(fast_attention)
 
-    def __init__(self, network: nn.Module) -> None:
+
+class _Counter(TorchDispatchMode):
+    """Adds up the costs of matrix products and convolutions, by the weight that is a factor in them.
+
+    Follows where tensors come from, by memory: `_varying` depend on the image, `_sources` has the weights that others
+    are computed from, and `_created` are neither, like the first state of a recurrent layer.
+    """
+
+    def __init__(self, network: nn.Module, image: Tensor) -> None:
         super().__init__()
         self.multiply_adds = self.paper_flops = 0.0
         self.per_layer: dict[str, float] = defaultdict(float)
         self.paper_per_layer: dict[str, float] = defaultdict(float)
-        self._parameters = {_memory(parameter): (name, parameter) for name, parameter in network.named_parameters()}
+        self._weights = {weight.name: weight.source for weight in weights(network)}
+        name_of = {name: weight.name for weight in weights(network) for name in weight.parameters}
+        self._sources: dict[int, frozenset[str]] = {
+            _memory(parameter): frozenset([name_of[name]]) for name, parameter in network.named_parameters()
+        }
+        self._parameters = frozenset(self._sources)
+        self._varying = {_memory(image)}
+        self._created: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        formula = flop_registry.get(func._overloadpacket)
+        formula = _FORMULAS.get(func._overloadpacket)
         if formula is None:
             with self:
                 decomposed = func.decompose(*args, **kwargs)
-            return func(*args, **kwargs) if decomposed is NotImplemented else decomposed
+            if decomposed is not NotImplemented:
+                return decomposed
         result = func(*args, **kwargs)
-        multiply_adds = formula(*args, **kwargs, out_val=result) / 2
-        self.multiply_adds += multiply_adds
-        for factor in args:
-            # a factor may be a view of a parameter; biases have one dimension
-            if isinstance(factor, Tensor) and factor.ndim > 1 and _memory(factor) in self._parameters:
-                self._add(*self._parameters[_memory(factor)], multiply_adds, result.numel())
+        operands = [operand for operand in tree_leaves((args, kwargs)) if isinstance(operand, Tensor)]
+        if formula is not None and self._has_activation(operands):
+            self._count(operands, formula(*args, **kwargs, out_val=result) / 2, result)
+        self._follow(operands, result)
         return result
 
-    def _add(self, name: str, parameter: Tensor, multiply_adds: float, outputs: int) -> None:
-        weight_flops, other_flops = _paper_flops(parameter, multiply_adds, outputs)
-        self.per_layer[name] += multiply_adds
-        self.paper_per_layer[name] += weight_flops
-        self.paper_flops += weight_flops + other_flops
+    def _has_activation(self, operands: Sequence[Tensor]) -> bool:
+        """Whether a product is part of the work for an image; others compute weights."""
+        return any(_memory(operand) in self._varying | self._created for operand in operands)
+
+    def _follow(self, operands: Sequence[Tensor], result: Any) -> None:
+        """Note what the results of an operation come from; they may be in the memory of its operands."""
+        memories = {_memory(operand) for operand in operands}
+        varying = not memories.isdisjoint(self._varying)
+        created = not operands or not memories.isdisjoint(self._created)
+        sources = frozenset().union(*(self._sources.get(memory, frozenset()) for memory in memories))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor) and (memory := _memory(tensor)) not in self._parameters:
+                self._varying.discard(memory)
+                self._created.discard(memory)
+                self._sources.pop(memory, None)
+                if varying:
+                    self._varying.add(memory)
+                elif sources:
+                    self._sources[memory] = sources
+                elif created:
+                    self._created.add(memory)
+
+    def _count(self, operands: Sequence[Tensor], multiply_adds: float, result: Any) -> None:
+        """Add a product, and attribute it to the largest weight that one of its factors comes from.
+
+        Biases have one dimension.
+        """
+        self.multiply_adds += multiply_adds
+        factors = [operand for operand in operands if operand.ndim > 1 and _memory(operand) not in self._varying]
+        names = frozenset().union(*(self._sources.get(_memory(factor), frozenset()) for factor in factors))
+        if names:
+            name = max(sorted(names), key=lambda name: self._weights[name].numel())
+            weight_flops, other_flops = _paper_flops(self._weights[name], multiply_adds, result.numel())
+            self.per_layer[name] += multiply_adds
+            self.paper_per_layer[name] += weight_flops
+            self.paper_flops += weight_flops + other_flops
 
 
 def sparse(dense: Costs, densities: Mapping[str, float]) -> tuple[float, float]:

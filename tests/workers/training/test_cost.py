@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from workers.models.cifar_resnet import cifar_resnet
 from workers.training.cost import costs, sparse
@@ -61,3 +62,92 @@ def test_a_shared_weight_costs_every_use() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4))
     network[2].weight = network[1].weight
     assert costs(network, (1, 2, 2)).per_layer == {"1.weight": 32}
+
+
+class Standardized(nn.Conv2d):
+    """Computes its weight in code of its own, as weight standardization does."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        spread = self.weight.std((1, 2, 3), keepdim=True)
+        return self._conv_forward(inputs, self.weight / spread, self.bias)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layer(inputs[:, 0])[0]
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        rows = inputs[:, 0]
+        return self.layer(rows, rows, rows)[0]
+
+
+class Bilinear(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Bilinear(4, 4, 2)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.layer(inputs.flatten(1), inputs.flatten(1))
+
+
+class Functional(nn.Module):
+    """Parameters without layers, one of which is a sum of a matrix and a product of two vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.ones(2, 1, 3, 3))
+        self.matrix = nn.Parameter(torch.ones(8, 3))
+        self.column = nn.Parameter(torch.ones(8, 1))
+        self.row = nn.Parameter(torch.ones(1, 3))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        features = nn.functional.conv2d(inputs, self.kernel).flatten(1)
+        return torch.einsum("ni,io->no", features, self.matrix + self.column @ self.row)
+
+
+twice = nn.Linear(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "per_layer", "without_weight"),
+    [
+        (nn.Sequential(parametrizations.weight_norm(nn.Conv2d(1, 2, 3))), (1, 4, 4), {"0.weight": 9 * 2 * 4}, 0),
+        (nn.Sequential(parametrizations.spectral_norm(nn.Conv2d(1, 2, 3))), (1, 4, 4), {"0.weight": 9 * 2 * 4}, 0),
+        (nn.Sequential(nn.Flatten(), parametrizations.orthogonal(nn.Linear(4, 4))), (1, 2, 2), {"1.weight": 16}, 0),
+        (nn.Sequential(Standardized(1, 2, 3)), (1, 4, 4), {"0.weight": 9 * 2 * 4}, 0),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, groups=4)), (4, 4, 4), {"0.weight": 9 * 4 * 4}, 0),
+        (nn.Sequential(nn.ConvTranspose2d(1, 2, 3)), (1, 4, 4), {"0.weight": 9 * 2 * 16}, 0),
+        (nn.Sequential(nn.Flatten(), twice, nn.ReLU(), twice), (1, 2, 2), {"1.weight": 2 * 16}, 0),
+        (Bilinear(), (1, 2, 2), {"layer.weight": 4 * 4 * 2}, 0),
+        (
+            Recurrent(nn.LSTM(4, 3, batch_first=True)),
+            (1, 5, 4),
+            {"layer.weight_ih_l0": 5 * 4 * 12, "layer.weight_hh_l0": 5 * 3 * 12},
+            0,
+        ),
+        (
+            Attention(),
+            (1, 5, 4),
+            {"layer.in_proj_weight": 5 * 4 * 12, "layer.out_proj.weight": 5 * 4 * 4},
+            2 * 5 * 5 * 4,  # scores and weighted sums
+        ),
+        (Functional(), (1, 4, 4), {"kernel": 9 * 2 * 4, "matrix": 8 * 3}, 0),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_costs_belong_to_the_weight_of_the_layer_that_runs(
+    network: nn.Module, shape: tuple[int, int, int], per_layer: dict[str, int], without_weight: int
+) -> None:
+    cost = costs(network, shape)
+    assert cost.per_layer == per_layer
+    assert cost.multiply_adds == sum(per_layer.values()) + without_weight
