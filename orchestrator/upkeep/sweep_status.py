@@ -86,9 +86,9 @@ class SweepStatus:
         rest = "".join(f", {count:,} {word}" for word, count in counts.items() if count)
         name = f"{self.sweep} (retired)" if self.retired else self.sweep
         lines = [f"{name}: {self.done:,} of {plural(self.cells, 'cell')} done{rest}"]
+        lines += [f"  {share}" for share in self.prunable]
         if self.search:
             lines.append(f"  {'finished' if self.stopped_by else 'unfinished'} search: {self.search}")
-        lines += [f"  {share}" for share in self.prunable]
         for trial, failed in self.failures.items():
             lines += failed.lines(store, trial)
         return [*lines, f"  {hint_line(self.hint)}"] if self.hint else lines
