@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -33,22 +34,30 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
     """Score a network without changing it.
 
     Validation images are a share of the test set, or those held out from training if the share is None. `stream` has
-    the training batches from which BatchNorm statistics are estimated again, if asked for, on a copy.
+    the training batches from which BatchNorm statistics are estimated again, if asked for.
     Raises InputError if there are no validation images.
     """
-    if evaluation.batch_norm_batches:
-        network = with_new_statistics(network, stream, recipe, evaluation.batch_norm_batches)
+    validation, test = validation_and_test(data, evaluation)
+    with contextlib.ExitStack() as stack:
+        if evaluation.batch_norm_batches:
+            stack.enter_context(new_statistics(network, stream, recipe, evaluation.batch_norm_batches))
+        return Scores(*score(network, validation, recipe), *score(network, test, recipe))
+
+
+def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]:
+    """The validation images and the test images. Raises InputError without validation images."""
     if evaluation.validation_share is not None:
-        validation = data.test.select(validation_indices(len(data.test), evaluation.validation_share))
-        test = data.test.select(test_indices(len(data.test), evaluation.validation_share))
-    elif len(data.heldout):
-        validation, test = data.heldout, data.test
-    else:
-        raise InputError(
-            "no validation images: none are held out of training, and no share of the test set is used",
-            hint="hold images out of training with `holdout`, or validate on a share of the test set",
+        share = evaluation.validation_share
+        return (
+            data.test.select(validation_indices(len(data.test), share)),
+            data.test.select(test_indices(len(data.test), share)),
         )
-    return Scores(*score(network, validation, recipe), *score(network, test, recipe))
+    if len(data.heldout):
+        return data.heldout, data.test
+    raise InputError(
+        "no validation images: none are held out of training, and no share of the test set is used",
+        hint="hold images out of training with `holdout`, or validate on a share of the test set",
+    )
 
 
 def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float, int]:
@@ -67,9 +76,29 @@ def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float,
     return correct.item() / len(part), loss.item() / len(part), len(part)
 
 
-def with_new_statistics(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> nn.Module:
-    """A copy whose BatchNorm statistics are averages over a stream's first `batches` batches, weighted equally."""
-    network = copy.deepcopy(network)
+@contextlib.contextmanager
+def new_statistics(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> Iterator[None]:
+    """In the block, BatchNorm statistics are averages over a stream's first `batches` batches, weighted equally.
+
+    All buffers and momenta are as before at the end. A copy of the network would do as well, but cannot be made of one
+    that keeps activations.
+    """
+    buffers = [(module, dict(module._buffers)) for module in network.modules()]
+    values = [(buffer, buffer.clone()) for _, own in buffers for buffer in own.values() if buffer is not None]
+    momenta = [(module, module.momentum) for module in network.modules() if isinstance(module, _BatchNorm)]
+    try:
+        _average(network, stream, recipe, batches)
+        yield
+    finally:
+        for module, own in buffers:
+            module._buffers.update(own)
+        for buffer, value in values:
+            buffer.copy_(value)
+        for module, momentum in momenta:
+            module.momentum = momentum
+
+
+def _average(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) -> None:
     with inference(network):
         for module in network.modules():
             if isinstance(module, _BatchNorm):
@@ -80,4 +109,3 @@ def with_new_statistics(network: nn.Module, stream: Batches, recipe: Recipe, bat
             inputs, _ = stream.batch(index)
             with torch.autocast(inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
                 network(inputs)
-    return network

@@ -17,14 +17,16 @@ from torch import nn
 from workers import schedules
 from workers.data.source import Data
 from workers.errors import BadInput, Diverged
+from workers.models import is_shipped
 from workers.models.build import build, prunable, prunable_by_default
 from workers.models.generators import seed_generators
+from workers.models.layout import arranged
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.losses import loss_function
 from workers.training.masking import Masking, effective_weights, like
-from workers.training.optimizers import make_optimizer
+from workers.training.optimizers import make_optimizer, take_step
 from workers.training.pretrained import read_weights
 from workers.training.state import History, State
 from workers.trial import MaskRule, Stop, Trial, trial_id
@@ -44,7 +46,7 @@ class Trainer:
         self.step = 0
         self.history = History()
         model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
-        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.model = _arranged(model.to(device), trial.task.network.name, data)
         self.optimizer = make_optimizer(self.recipe, self.model)
         self.weights = _weights(self.model, trial.mask)
         self._loss = loss_function(self.recipe)
@@ -116,7 +118,7 @@ class Trainer:
         self._masking.mask_gradients()
         if self.recipe.clip_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
-        self.optimizer.step()
+        take_step(self.optimizer, self.parameters)
         self._masking.apply()
         self.step += 1
         if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
@@ -190,6 +192,12 @@ class Trainer:
         }
         history.curve.append(point)
         history.losses, history.correct, history.images = 0.0, 0, 0
+
+
+def _arranged(model: nn.Module, name: str, data: Data) -> nn.Module:
+    if is_shipped(name):
+        return model.to(memory_format=torch.channels_last)
+    return arranged(model, data.facts.input_shape)
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

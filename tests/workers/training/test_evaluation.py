@@ -13,7 +13,7 @@ from workers.data.split import validation_indices
 from workers.data.stream import Stream, eval_inputs
 from workers.errors import InputError
 from workers.models.build import build
-from workers.training.evaluation import evaluate, score, with_new_statistics
+from workers.training.evaluation import evaluate, new_statistics, score
 from workers.trial import Dataset, Evaluation, Network, Recipe
 
 RECIPE = Recipe(batch_size=50, optimizer="SGD", normalization="none", label_smoothing=0.5)
@@ -115,19 +115,24 @@ def test_new_statistics_are_plain_averages_of_the_batches() -> None:
         outputs = model.get_submodule("stem.conv")(inputs)
         statistics.append(torch.stack((outputs.mean((0, 2, 3)), outputs.var((0, 2, 3)))))
     mean, variance = torch.stack(statistics).mean(0)
-    norm = with_new_statistics(model, stream(), RECIPE, 3).get_submodule("stem.norm")
-    torch.testing.assert_close(norm.running_mean, mean)
-    torch.testing.assert_close(norm.running_var, variance)
+    norm = model.get_submodule("stem.norm")
+    with new_statistics(model, stream(), RECIPE, 3):
+        torch.testing.assert_close(norm.running_mean, mean)
+        torch.testing.assert_close(norm.running_var, variance)
 
 
 def test_reestimating_draws_nothing_and_drops_nothing_out() -> None:
     arguments = {"hidden": [8], "batch_norm": True, "dropout": 0.5}
     model = build(Network(name="mlp", arguments=arguments), data().facts, RECIPE, 0, "dense")
     before = torch.get_rng_state()
-    first = with_new_statistics(model, stream(), RECIPE, 2).state_dict()
+    first, second = (_statistics(model) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
-    second = with_new_statistics(model, stream(), RECIPE, 2).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def _statistics(model: nn.Module) -> dict[str, torch.Tensor]:
+    with new_statistics(model, stream(), RECIPE, 2):
+        return {name: buffer.clone() for name, buffer in model.named_buffers()}
 
 
 def test_reestimation_helps_where_momentum_is_too_slow() -> None:
