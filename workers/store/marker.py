@@ -95,7 +95,7 @@ def _initialize(files: Files, location: str, problem: str, create: bool) -> None
     if not create:
         raise MissingStore(
             f"`{location}` is not a prunesweep store: it has no `{MARKER}`",
-            hint="name the folder that `prunesweep run` wrote to, with `--store` or $PRUNESWEEP_STORE",
+            hint="name the folder that `prunesweep run` wrote to, or set $PRUNESWEEP_STORE to it",
         )
     if entries := files.names(""):
         raise StoreError(
