@@ -4,6 +4,6 @@ The rooms, from what is asked to what is kept in order: `sweep` (a file becomes 
 becomes a plan of trials), `driver` (who runs them; the only room that imports ray), `results` (records become tables,
 figures and comparisons), `search` (`prune`), `upkeep` (status, verify, gc, logs, doctor), `presets`; `api` has one
 function for each command, and `cli` is a thin shell over it. Imports only point down: prunesweep → cli → api →
-upkeep, search → driver, results → planning → sweep → workers, without circles. Nothing here imports torch. Users
-import `prunesweep`, which re-exports what is public.
+upkeep, search → driver, results → planning → sweep → workers, without circles. Nothing here imports torch, except
+for one function of `driver`. Users import `prunesweep`, which re-exports what is public.
 """

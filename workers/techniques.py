@@ -182,5 +182,5 @@ TECHNIQUES = {
 def in_order(names: Iterable[str]) -> list[str]:
     """Names of techniques, each once: in the order of the table, then unknown ones in order of first occurrence."""
     names = list(dict.fromkeys(names))
-    known = [name for name in TECHNIQUES if name in names]
-    return known + [name for name in names if name not in TECHNIQUES]
+    listed = [name for name in TECHNIQUES if name in names]
+    return listed + [name for name in names if name not in TECHNIQUES]

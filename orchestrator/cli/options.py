@@ -85,7 +85,7 @@ StoreOption = Annotated[
 InProcess = Annotated[
     bool,
     typer.Option(
-        "--in-process", help="Run without Ray: one trial after the other, in this process.", rich_help_panel=WHERE
+        "--in-process", help="Run without Ray: one trial after another, in this process.", rich_help_panel=WHERE
     ),
 ]
 Address = Annotated[

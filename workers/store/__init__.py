@@ -8,7 +8,7 @@
     checkpoints/<trial>/<step>.safetensors       the states at stops that are kept
     progress/<trial>/<step>.safetensors          partial states: the newest two of a trial that is not finished
     failures/<trial>.json                        how a trial failed
-    attempts/<trial>.json                        how often attempts at a trial have failed (once: `losses/`)
+    attempts/<trial>.json                        how often attempts at a trial have failed (early versions: `losses/`)
     sweeps/<number>-<name>/sweep.json            a resolved sweep
     sweeps/<number>-<name>/cells.parquet         its cells, as they were planned
     sweeps/<number>-<name>/retired.json          it is retired: left out of tables, figures and status

@@ -53,7 +53,7 @@ def from_parquet(
         columns = [_column(table, field, (former_names or {}).get(field.name, field.name)) for field in schema]
         return pa.table(columns, names=schema.names).cast(schema)
     except _UNREADABLE as error:
-        raise CorruptFile(path, f"not one of prunesweep's tables: {_first_line(error)}") from error
+        raise CorruptFile(path, f"not a table of prunesweep: {_first_line(error)}") from error
 
 
 def _column(table: pa.Table, field: pa.Field, former_name: str) -> Any:
@@ -85,7 +85,7 @@ def from_json(path: str, data: bytes) -> dict[str, Any]:
         checksum = content.pop("checksum")
         expected = _json_checksum(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptFile(path, f"not one of prunesweep's files: {_first_line(error)}") from error
+        raise CorruptFile(path, f"not a file of prunesweep: {_first_line(error)}") from error
     if checksum != expected:
         raise CorruptFile(path, "its checksum does not match its content")
     return dict(content)

@@ -132,7 +132,7 @@ class Records:
         if version > SCHEMA_VERSION:
             raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
         if layout.parse_record_path(path) != RecordKey(**row):
-            raise CorruptFile(path, "names another stop than its content")
+            raise CorruptFile(path, "its name and its content give different stops")
         return table
 
     def accuracy(self, key: RecordKey) -> float | None:

@@ -25,7 +25,7 @@ from workers.trial import Job, Stop, trial_id
 
 log = logging.getLogger(__name__)
 
-_REMEDY = f"{SET_ASIDE}, `prunesweep resume --retry-failed` makes it again"
+_REMEDY = f"{SET_ASIDE}; then `prunesweep resume --retry-failed` makes it again"
 
 
 def run(job: Job, store: Store, device: Device) -> Generator[int]:

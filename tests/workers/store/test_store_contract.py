@@ -144,7 +144,7 @@ class TestContract:
     def test_a_record_under_another_name_is_named(self, store, files):
         store.records.publish(record(), DETAIL)
         files.write("results/b-00000003-e.parquet", files.read("results/a-00000003-e.parquet"))
-        assert "names another stop" in store.records.read_all().unreadable["results/b-00000003-e.parquet"]
+        assert "give different stops" in store.records.read_all().unreadable["results/b-00000003-e.parquet"]
 
     def test_checkpoints(self, store):
         assert not store.states.has_checkpoint(Stop("a", 3))
