@@ -68,7 +68,7 @@ def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
         (OSError(errno.EIO, "Input/output error"), "io"),
-        (StoreError("no such bucket"), "io"),
+        (StoreError("bucket not found"), "io"),
         (Diverged("the loss is not finite", 4), "diverged"),
         (InputError("unknown optimizer"), "bad_input"),
         (ValueError("out of memory"), "bug"),
