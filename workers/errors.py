@@ -10,6 +10,7 @@ PrunesweepError
     ├── Diverged        a loss or a weight is not finite
     ├── OutOfMemory
     ├── TimedOut        it took longer than the sweep allows
+    ├── DataStalled     the processes that decode images do not deliver them
     └── BadInput        the data, network or parent state is not what the trial was planned with
 """
 
@@ -120,6 +121,12 @@ class TimedOut(TrialError):
     """An attempt took longer than the sweep allows; its state was saved."""
 
     outcome = "timeout"
+
+
+class DataStalled(TrialError):
+    """The processes that decode images do not deliver them."""
+
+    outcome = "io"
 
 
 class BadInput(TrialError):

@@ -36,6 +36,10 @@ class Reading:
     workers: int
     device: torch.device
 
+    def bytes(self, images: int) -> int:
+        """The size of a batch of RGB images."""
+        return images * 3 * self.image_size**2
+
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
@@ -74,8 +78,9 @@ class FilePart:
     def batches(self) -> Iterator[Batch]:
         """All images in order: uint8 (N, C, H, W) and labels on the device, 100 at a time."""
         number = -(-len(self) // EVALUATION_BATCH)
-        helpers = min(self.reading.workers, number - 1)  # starting one takes longer than decoding a batch
-        for images, labels in loaded(_InOrder(self), range(number), helpers, self.reading.device):
+        how = self.reading
+        helpers = min(how.workers, number - 1)  # starting one takes longer than decoding a batch
+        for images, labels in loaded(_InOrder(self), range(number), helpers, how.device, how.bytes(EVALUATION_BATCH)):
             yield images.permute(0, 3, 1, 2), labels
 
 
@@ -90,6 +95,7 @@ class FileStream:
         self._batches = _Shuffled(files, recipe, replicate, stage)
         self._finish = Augmentation(recipe, replicate, stage, 3, files.reading.device)
         self._files = files
+        self._batch_size = recipe.batch_size
         self._next = -1
         self._ahead: Iterator[Batch] = iter(())
 
@@ -100,7 +106,8 @@ class FileStream:
     def batch(self, index: int) -> tuple[Tensor, Tensor]:
         """Batch `index` (from 0): inputs, float32 (batch size, 3, H, W) in channels_last, and labels."""
         if index != self._next:
-            self._ahead = loaded(self._batches, count(index), self._files.reading.workers, self._files.reading.device)
+            how = self._files.reading
+            self._ahead = loaded(self._batches, count(index), how.workers, how.device, how.bytes(self._batch_size))
         images, labels = next(self._ahead)
         self._next = index + 1
         return self._finish(images, index), labels

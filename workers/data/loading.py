@@ -11,9 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from workers.errors import PrunesweepError
+from workers.data.shared_memory import PLACE, REMEDY, shared_memory
+from workers.errors import DataStalled, PrunesweepError
+from workers.text import size
 
 Batch = tuple[Tensor, Tensor]
+
+PATIENCE = 300.0
+"""Seconds to wait for a batch. Decoding one takes seconds, even from a slow disk."""
 
 
 class _Caught(Dataset[Any]):
@@ -29,24 +34,61 @@ class _Caught(Dataset[Any]):
             return error
 
 
-def loaded(batches: Dataset[Batch], indices: Iterable[int], workers: int, device: torch.device) -> Iterator[Batch]:
-    """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device."""
+def loaded(
+    batches: Dataset[Batch], indices: Iterable[int], workers: int, device: torch.device, batch_bytes: int
+) -> Iterator[Batch]:
+    """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device.
+
+    Raises DataStalled if the processes die or deliver nothing for five minutes, and at once if batches of
+    `batch_bytes` do not fit the shared memory of the machine.
+    """
+    _check_shared_memory(workers, batch_bytes)
     loader: DataLoader[Any] = DataLoader(
         _Caught(batches),
         batch_size=None,
         sampler=indices,
         num_workers=workers,
+        timeout=PATIENCE if workers else 0,
         collate_fn=_unchanged,
         pin_memory=device.type == "cuda",
         multiprocessing_context="spawn" if workers else None,  # forking a process with threads may hang
         worker_init_fn=_leave_quietly if workers else None,
         generator=torch.Generator(),  # so that torch's default generator is not used
     )
-    for item in loader:
+    for item in _delivered(loader, workers):
         if isinstance(item, PrunesweepError):
             raise item
         images, labels = item
         yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+
+def _check_shared_memory(workers: int, batch_bytes: int) -> None:
+    """Each worker keeps two batches ready, and one is in use."""
+    memory = shared_memory()
+    needed = (2 * workers + 1) * batch_bytes
+    if not workers or memory is None or memory.free >= needed:
+        return
+    fitting = max(0, (memory.free // batch_bytes - 1) // 2)
+    raise DataStalled(
+        f"{_processes(workers)} exchange up to {size(needed)} through shared memory, but `{PLACE}` has "
+        f"{size(memory.free)} free",
+        hint=f"{REMEDY}, or set `workers: {fitting}` in `dataset`",
+    )
+
+
+def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Any]:
+    """The items of a loader. Raises DataStalled for what torch raises about its processes."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader" not in str(error) and "Pin memory thread" not in str(error):
+            raise
+        memory = shared_memory()
+        free = f"; `{PLACE}` has {size(memory.free)} free" if memory else ""
+        raise DataStalled(
+            f"{_processes(workers)} stopped delivering images{free}: {str(error).splitlines()[0]}",
+            hint=f"if shared memory is short, {REMEDY}; else check the disk, or set `workers: 0` in `dataset`",
+        ) from error
 
 
 def _leave_quietly(worker: int) -> None:
@@ -56,3 +98,7 @@ def _leave_quietly(worker: int) -> None:
 
 def _unchanged(item: Any) -> Any:
     return item
+
+
+def _processes(count: int) -> str:
+    return "1 decoding process" if count == 1 else f"{count} decoding processes"

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+from orchestrator.upkeep import doctor
 from orchestrator.upkeep.doctor import examine
+from workers.data.shared_memory import SharedMemory
 from workers.store import Store
 
 
@@ -38,3 +40,12 @@ def test_a_missing_store_comes_with_a_hint_in_a_line_after_it(tmp_path):
     problem, hint = missing.lines()
     assert problem.startswith(f"✘ store {tmp_path / 'nowhere'}: ")
     assert hint == f"  hint: {missing.hint}"
+
+
+@pytest.mark.parametrize(("total", "mark", "hinted"), [(64_000_000, "✘", True), (8_000_000_000, "✔", False)])
+def test_a_small_shared_memory_is_said_with_its_remedy(total, mark, hinted, monkeypatch):
+    monkeypatch.setattr(doctor, "shared_memory", lambda: SharedMemory(total, 60_000_000))
+    check = next(check for check in examine(None, None) if check.what == "shared memory")
+    line, *hint = check.lines()
+    assert line.startswith(f"{mark} shared memory: 60 MB free of {'8 GB' if total > 10**9 else '64 MB'} in `/dev/shm`")
+    assert hint == (["  hint: start the container with `--shm-size=8g` or `--ipc=host`"] if hinted else [])
