@@ -30,6 +30,7 @@ from workers.training.cost import costs
 from workers.training.losses import check_loss
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import describe_weights
+from workers.training.pruning_check import check_pruning
 from workers.trial import Dataset, Network, Pruning, Recipe
 
 _OPTIONAL_FACTS = ("class_names", "settled", "notes")
@@ -64,6 +65,7 @@ def describe_network(
         check_loss(recipe, facts.classes)
     with _about("pruning"):
         weights = prunable(module, pruning.exclude, pruning.include)
+        check_pruning(network, recipe, pruning, facts)
     cost = costs(module, facts.input_shape)
     parameters = list(module.parameters())
     buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())

@@ -94,7 +94,7 @@ def load(factory: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # the user's module may raise anything
         missing = isinstance(error, ModuleNotFoundError) and module_name.startswith(f"{error.name}")
-        reason = f"module `{getattr(error, 'name', '')}` not found" if missing else _described(error)
+        reason = f"module `{getattr(error, 'name', '')}` not found" if missing else described(error)
         raise InputError(f"cannot import `{factory}`: {reason}", hint=_where_modules_are(error)) from error
     function = getattr(module, name, None)
     if not callable(function):
@@ -136,10 +136,10 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
     except (Exception, SystemExit) as error:
         if not is_own(name):
             raise
-        raise BadInput(f"{kind} `{name}` failed: {_described(error)}") from error
+        raise BadInput(f"{kind} `{name}` failed: {described(error)}") from error
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """`ValueError: reason (models.py, line 12)`: an exception and the line that raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""

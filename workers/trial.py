@@ -119,7 +119,7 @@ class Pruning:
 
     `layers` names the rule for structure `filters`. `exclude` has patterns (fnmatch) of parameter names that are never
     pruned, `include` of parameters that are, in addition to the weights of layers (see
-    `workers.models.build.prunable`).
+    `workers.models.build.prunable`). `score` and `distribution` may be `module:function`, with arguments.
     """
 
     score: str = "magnitude"
@@ -128,6 +128,8 @@ class Pruning:
     layers: str | None = None
     exclude: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    score_arguments: dict[str, Any] = field(default_factory=dict)
+    distribution_arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -314,6 +316,4 @@ def _pruning(data: dict[str, Any]) -> Pruning:
 
 
 def _default(f: dataclasses.Field[Any]) -> Any:
-    if f.default_factory is not dataclasses.MISSING:
-        return f.default_factory()
-    return f.default
+    return f.default if f.default_factory is dataclasses.MISSING else f.default_factory()

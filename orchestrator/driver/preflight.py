@@ -69,9 +69,12 @@ def _sees(location: str, token: str) -> bool:
 
 def own_functions(plan: Plan) -> list[str]:
     """The `module:function` names that the trials of a plan use."""
-    tasks = {id(planned.trial.task): planned.trial.task for planned in plan.trials.values()}.values()
-    names = [name for task in tasks for name in (task.dataset.name, task.network.name, task.recipe.loss)]
-    return [name for name in dict.fromkeys(names) if is_own(name)]
+    names: dict[str, None] = {}
+    for trial in (planned.trial for planned in plan.trials.values()):
+        names |= dict.fromkeys((trial.task.dataset.name, trial.task.network.name, trial.task.recipe.loss))
+        if trial.mask is not None:
+            names |= dict.fromkeys((trial.mask.pruning.score, trial.mask.pruning.distribution))
+    return [name for name in names if is_own(name)]
 
 
 def check_importable(functions: Sequence[str], folder: str, nodes: Nodes) -> None:

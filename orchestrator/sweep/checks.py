@@ -22,6 +22,7 @@ from orchestrator.sweep.pruning_checks import check_levels, check_structure
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers.data import DATASETS
 from workers.models import NETWORKS
+from workers.pruning import DISTRIBUTIONS, SCORES
 from workers.registry import closest
 from workers.techniques import DENSE, TECHNIQUES
 from workers.trial import Pruning
@@ -41,6 +42,8 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _check_names(path, mapping)
         for place, pruning in mappings_at((*path, "pruning"), mapping):
             yield from check_structure(place, pruning)
+            yield from check_named((*place, "score"), pruning.get("score"), SCORES, "score")
+            yield from check_named((*place, "distribution"), pruning.get("distribution"), DISTRIBUTIONS, "distribution")
     yield from _check_recipe_names(recipes)
     everywhere = [data, *(grid for _, grid in grids)]
     yield from _check_holdout(data, everywhere)

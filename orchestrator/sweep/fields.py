@@ -51,7 +51,7 @@ Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 """A value, or a list of at least one, as a tuple."""
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     if not isinstance(value, str):
         raise refuse("must be text", f'write it in quotes: `"{shown(value)}"`')
     if not value.strip():
@@ -59,13 +59,13 @@ def _text(value: object) -> str:
     return value
 
 
-Text = Annotated[str, PlainValidator(_text)]
+Text = Annotated[str, PlainValidator(text)]
 
 
 def path_of(value: object) -> str:
     """A path or a URI, with its home folder and environment variables in place."""
     try:
-        return expanded(_text(value))
+        return expanded(text(value))
     except InputError as error:
         raise refuse(error.message, error.hint) from None
 
@@ -75,7 +75,7 @@ Location = Annotated[str, PlainValidator(path_of)]
 
 def check_name(value: object) -> str:
     """The name of a sweep. Raises PydanticCustomError (see `refuse`) unless it can name a folder everywhere."""
-    name = _text(value)
+    name = text(value)
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise refuse(
             "must be at most 64 characters from a-z, 0-9, `.`, `_` and `-`, and begin with a letter or digit",

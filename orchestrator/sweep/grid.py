@@ -22,12 +22,12 @@ from orchestrator.sweep.fields import (
     refuse,
     whole,
 )
-from orchestrator.sweep.mappings import FixedKeys, NamedSpec, call_text
+from orchestrator.sweep.mappings import FixedKeys, Function, NamedSpec, arguments_of, call_text, name_of
 from orchestrator.sweep.values import Duration
 from workers import trial
 from workers.errors import InputError
 from workers.paths import expanded
-from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
+from workers.pruning import STRUCTURES
 from workers.pruning.filters import LAYERS
 from workers.techniques import DENSE, TECHNIQUES
 
@@ -77,8 +77,8 @@ Networks = Many[Annotated[NetworkSpec, BeforeValidator(_by_name)]]
 class PruningSpec(FixedKeys):
     """Which weights may be pruned, and how they are chosen. `layers` is the rule for structure `filters` only."""
 
-    score: Annotated[str, one_of(*SCORES, kind="score")] = "magnitude"
-    distribution: Annotated[str, one_of(*DISTRIBUTIONS, kind="distribution")] = "global"
+    score: Function = "magnitude"
+    distribution: Function = "global"
     structure: Annotated[str, one_of(*STRUCTURES, kind="structure")] = "unstructured"
     layers: Annotated[str | None, one_of(*LAYERS, kind="rule")] = None
     exclude: Many[Text] = ()
@@ -87,14 +87,20 @@ class PruningSpec(FixedKeys):
     @property
     def for_worker(self) -> trial.Pruning:
         """The way to prune as workers get it."""
-        return trial.Pruning(**dict(self))
+        functions = {"score": name_of(self.score), "distribution": name_of(self.distribution)}
+        return trial.Pruning(
+            **(dict(self) | functions),
+            score_arguments=arguments_of(self.score),
+            distribution_arguments=arguments_of(self.distribution),
+        )
 
     @property
     def label(self) -> str:
         """The score, with what differs from the defaults: `magnitude`, `magnitude(exclude=[classifier.*])`."""
         defaults = type(self).model_fields
         special = [(key, value) for key, value in self if key != "score" and value != defaults[key].default]
-        return call_text(self.score, special)
+        arguments = sorted(arguments_of(self.score).items())
+        return call_text(name_of(self.score), [*arguments, *special])
 
 
 class IterativeSpec(FixedKeys):

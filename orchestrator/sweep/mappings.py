@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from orchestrator.sweep.fields import Argument, Text
+from orchestrator.sweep.fields import Argument, Text, text
 from orchestrator.sweep.problems import shown
 from orchestrator.sweep.values import exact_text
 
@@ -37,6 +37,30 @@ class NamedSpec(BaseModel):
         return call_text(self.name, sorted(self.arguments.items()))
 
 
+def _function(value: object) -> object:
+    """The name of a function as text, or with its arguments; a mapping of a name alone means the same as the name."""
+    if not isinstance(value, dict):
+        return text(value)
+    function = FunctionSpec.model_validate(value)
+    return function if function.arguments else function.name
+
+
+class FunctionSpec(NamedSpec):
+    """A function by its name, with its arguments."""
+
+
+Function = Annotated[str | FunctionSpec, PlainValidator(_function)]
+"""A name, or a mapping of a name and its arguments."""
+
+
+def name_of(function: str | FunctionSpec) -> str:
+    return function if isinstance(function, str) else function.name
+
+
+def arguments_of(function: str | FunctionSpec) -> dict[str, Any]:
+    return {} if isinstance(function, str) else function.arguments
+
+
 def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
     """A name with its arguments: `resnet8(width=8)`."""
     inside = ", ".join(f"{key}={_argument_text(value)}" for key, value in arguments)
@@ -44,6 +68,8 @@ def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:
 
 
 def _argument_text(value: object) -> str:
+    if isinstance(value, FunctionSpec):
+        return value.label
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_argument_text(item) for item in value) + "]"
     return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

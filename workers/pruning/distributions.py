@@ -47,7 +47,7 @@ def uniform_plus(scores: Tensors, k: int) -> Masks:
     fixed = {layer: count for layer, count in enumerate(least) if count == room[layer] > 0}
     counts = _uniform_except(fixed, scores, room, k)
     short = {layer: count for layer, count in enumerate(least) if counts[layer] < count}
-    return _in_each(scores, _uniform_except(fixed | short, scores, room, k) if short else counts)
+    return in_each(scores, _uniform_except(fixed | short, scores, room, k) if short else counts)
 
 
 def erdos_renyi_kernel(scores: Tensors, k: int) -> Masks:
@@ -103,9 +103,17 @@ def allot(shares: Sequence[int], room: Sequence[int], k: int) -> list[int]:
     return counts
 
 
+def in_each(scores: Tensors, counts: Sequence[int]) -> Masks:
+    """The given number of largest scores in each layer."""
+    return {
+        name: largest(score.flatten(), count).view(score.shape)
+        for (name, score), count in zip(scores.items(), counts, strict=True)
+    }
+
+
 def _layerwise(scores: Tensors, shares: Sequence[int], k: int) -> Masks:
     room = [int((score >= 0).sum()) for score in scores.values()]
-    return _in_each(scores, allot(shares, room, k))
+    return in_each(scores, allot(shares, room, k))
 
 
 def _uniform_except(fixed: Mapping[int, int], scores: Tensors, room: Sequence[int], k: int) -> list[int]:
@@ -115,14 +123,6 @@ def _uniform_except(fixed: Mapping[int, int], scores: Tensors, room: Sequence[in
     left = allot([sizes[layer] for layer in free], [room[layer] for layer in free], k - sum(fixed.values()))
     counts = dict(fixed) | dict(zip(free, left, strict=True))
     return [counts[layer] for layer in range(len(room))]
-
-
-def _in_each(scores: Tensors, counts: Sequence[int]) -> Masks:
-    """The given number of largest scores in each layer."""
-    return {
-        name: largest(score.flatten(), count).view(score.shape)
-        for (name, score), count in zip(scores.items(), counts, strict=True)
-    }
 
 
 def _adapted(score: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """How much each weight matters: one function per score.
 
 A score function takes a layer's weights, which of them are alive (boolean, the same shape) and a seeded generator on
-the CPU, and returns scores of the same shape, at least 0: the largest are kept.
+the CPU, and returns scores of the same shape, at least 0: the largest are kept. It may leave out what it does not need,
+and ask for gradients and inputs (see `workers.pruning.scoring`).
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workers.errors import BadInput
-from workers.pruning import DISTRIBUTIONS, kept_weights
+from workers.pruning import kept_weights
+from workers.pruning.distributing import distribute
 from workers.pruning.distributions import Masks, Tensors, largest
-from workers.registry import load
 from workers.text import plural
 from workers.trial import MaskRule
 
@@ -21,9 +21,7 @@ def single_weights(scores: Tensors, rule: MaskRule) -> Masks:
             f"(those alive), not {k:,}",
             hint="choose another density",
         )
-    distribute = load(DISTRIBUTIONS[rule.pruning.distribution].factory)
-    masks: Masks = distribute(scores, k)
-    return masks
+    return distribute(scores, k, rule.pruning)
 
 
 def filters(scores: Tensors, rule: MaskRule) -> Masks:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.losses import loss_function
 from workers.training.masking import Masking, effective_weights, like
+from workers.training.measurement import Measurement
 from workers.training.optimizers import make_optimizer, take_step
 from workers.training.pretrained import read_weights
 from workers.training.state import History, State
@@ -43,6 +45,7 @@ class Trainer:
         self.id = trial_id(trial)
         self.recipe = trial.task.recipe
         self.device = device
+        self._data = data
         self.step = 0
         self.history = History()
         model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
@@ -82,8 +85,10 @@ class Trainer:
             rule = self.trial.mask
             parent = parents[rule.source]
             weights = effective_weights(self.model, self.weights, parent.model)
-            random = torch.Generator().manual_seed(seed(self.trial.replicate, self.trial.pruning_round, "mask"))
-            masks = prune(weights, parent.masks, rule, random)
+            mask_seed = seed(self.trial.replicate, self.trial.pruning_round, "mask")
+            seed_generators(mask_seed)  # for a score of the user's own
+            random = torch.Generator().manual_seed(mask_seed)
+            masks = prune(weights, parent.masks, rule, random, Measurement(lambda: self._other(parent)))
             if self.trial.rate_floor is not None:
                 lowest = float(self.trial.rate_floor)
                 self.history.rate_factor = rate_factor(weights, parent.masks, masks, lowest)
@@ -91,6 +96,13 @@ class Trainer:
             self._masking.begin()
             self.history.mask_digest = parent.digest()
         self.step = 0
+
+    def _other(self, parent: State) -> Trainer:
+        """A trainer that has the network to prune, and batches that are the same for all techniques of a round."""
+        trial = replace(self.trial, stage=f"score {self.trial.pruning_round}")
+        other = Trainer(trial, self._data, self.device)
+        other.restore(parent)
+        return other
 
     def restore(self, state: State) -> None:
         """Continue from a state of the same trial."""
@@ -101,14 +113,10 @@ class Trainer:
 
     def advance(self) -> None:
         """Take one optimizer step. On a CPU, raises Diverged before a loss that is not finite reaches the weights."""
-        inputs, labels = self.stream.batch(self.step)
         learning_rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", self.step))  # for dropout
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            logits = self.model(inputs)
-            loss = self._loss(logits, labels)
+        logits, labels, loss = self.forward(self.step)
         self.optimizer.zero_grad()
         loss.backward()
         correct = (logits.detach().argmax(1) == labels).sum()
@@ -123,6 +131,14 @@ class Trainer:
         self.step += 1
         if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
             self._end_epoch(learning_rate)
+
+    def forward(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The logits (N, classes), labels (N,) and loss of training batch `index`."""
+        inputs, labels = self.stream.batch(index)
+        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index))  # for dropout
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
+            logits = self.model(inputs)
+            return logits, labels, self._loss(logits, labels)
 
     def settle(self) -> None:
         """Read the losses of the steps since the last call: once a chunk, because it waits for the GPU.

@@ -21,7 +21,7 @@ from orchestrator.driver.preflight import (
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
 from workers.errors import BadInput, InputError
-from workers.trial import Dataset, Network, Recipe, Task
+from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task
 
 
 def task(dataset="digits", network="resnet8", **recipe):
@@ -29,15 +29,18 @@ def task(dataset="digits", network="resnet8", **recipe):
     return Task(dataset=Dataset(name=dataset), network=Network(name=network), recipe=recipe)
 
 
-def plan_of(*tasks):
-    trials = {str(number): SimpleNamespace(trial=SimpleNamespace(task=each)) for number, each in enumerate(tasks)}
-    return SimpleNamespace(trials=trials)
+def plan_of(*tasks, mask=None):
+    trials = [SimpleNamespace(trial=SimpleNamespace(task=task, mask=mask)) for task in tasks]
+    return SimpleNamespace(trials=dict(enumerate(trials)))
 
 
 def test_functions_of_ones_own_in_a_plan():
     assert own_functions(plan_of(task())) == []
     found = own_functions(plan_of(task("data:load", loss="losses:focal"), task(network="nets:a"), task("data:load")))
     assert found == ["data:load", "losses:focal", "nets:a"]
+    pruning = Pruning(score="scores:snip", distribution="ours:flat")
+    mask = MaskRule(source=Stop("parent", 0), density=Fraction(1, 4), pruning=pruning)
+    assert own_functions(plan_of(task(), mask=mask)) == ["scores:snip", "ours:flat"]
 
 
 def test_nothing_is_asked_of_a_cluster_without_own_code_and_data(monkeypatch):
