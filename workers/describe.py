@@ -25,6 +25,7 @@ from workers.data.images import load_facts
 from workers.data.source import ImageFacts
 from workers.errors import InputError, PrunesweepError
 from workers.models.build import build, prunable
+from workers.models.left_out import left_out
 from workers.registry import is_own, lookup
 from workers.training.cost import costs
 from workers.training.losses import check_loss
@@ -51,7 +52,7 @@ def describe_network(
     """What a network is and costs under a recipe.
 
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
-    of each), `parameters` (a number), `buffer_bytes`,
+    of each), `left_out` (the same of the other parameters, and the `reason`), `parameters` (a number), `buffer_bytes`,
     `checkpoint_bytes` (parameters, buffers, the optimizer's state after a step and one byte per weight for masks; file
     headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for an
     impossible network, recipe or pruning.
@@ -80,6 +81,10 @@ def describe_network(
                 "multiply_adds": cost.per_layer.get(name, 0.0),
             }
             for name, weight in weights.items()
+        ],
+        "left_out": [
+            dataclasses.asdict(row) | {"multiply_adds": cost.per_layer.get(row.name, 0.0)}
+            for row in left_out(module, pruning.exclude, pruning.include)
         ],
         "parameters": sum(parameter.numel() for parameter in parameters),
         "buffer_bytes": buffer_bytes,

@@ -77,7 +77,12 @@ def plan(
     sweep: SweepFile = None,
     only: OnlyRun = None,
     show_layers: Annotated[
-        bool, typer.Option("--layers", help="List the prunable weights of each layer instead.", rich_help_panel=WHAT)
+        bool,
+        typer.Option(
+            "--layers",
+            help="List the prunable weights of each layer instead, and what is left out.",
+            rich_help_panel=WHAT,
+        ),
     ] = False,
     store: StoreOption = None,
     preset: Preset = None,

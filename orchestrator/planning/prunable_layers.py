@@ -1,72 +1,110 @@
-"""What `prunesweep plan --layers` shows: the layers that a sweep may prune."""
+"""What `prunesweep plan --layers` shows: what a sweep may prune of its networks, what it leaves out, and why."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator.planning.crossing import cross, find_out
-from orchestrator.planning.facts import Facts
+from orchestrator.planning.crossing import Setting, cross, find_out
+from orchestrator.planning.facts import Answer, Facts
 from orchestrator.sweep.spec import SweepSpec
+from workers.pruning import protected_weights
 from workers.store.store import existing_store
 from workers.text import plural
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One parameter; `multiply_adds` are those of one image that it takes part in."""
+    """One parameter; `multiply_adds` are those of one image that it takes part in.
+
+    `reason` says why it is not pruned, or how much of it is protected; empty if pruning may remove all of it.
+    """
 
     name: str
     shape: list[int]
     weights: int
     multiply_adds: float
+    reason: str = ""
 
-    def row(self) -> tuple[str, str, str, str]:
+    def row(self) -> tuple[str, ...]:
         shape = "×".join(map(str, self.shape))
-        return self.name, shape, f"{self.weights:,}", f"{self.multiply_adds:,.0f}"
+        return self.name, shape, f"{self.weights:,}", f"{self.multiply_adds:,.0f}", self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """The prunable parameters of a network on a data set under one way to prune, in the network's order."""
+    """The parameters of a network on a data set under one way to prune, in the network's order.
+
+    `layers` are prunable, `left_out` are not; `multiply_adds` is for the whole network, None where it is unknown.
+    """
 
     dataset: str
     network: str
     pruning: str
     layers: list[Layer]
+    left_out: list[Layer]
+    multiply_adds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"multiply_adds_without_layer": self.without_layer}
+
+    @property
+    def without_layer(self) -> float | None:
+        """Multiply-adds in which no parameter is a factor."""
+        if self.multiply_adds is None:
+            return None
+        return self.multiply_adds - sum(layer.multiply_adds for layer in (*self.layers, *self.left_out))
 
     def __str__(self) -> str:
-        rows = [("layer", "shape", "weights", "multiply-adds")]
-        rows += [layer.row() for layer in self.layers]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        lines = [
-            f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {weights:>{widths[2]}}  {cost:>{widths[3]}}"
-            for name, shape, weights, cost in rows
-        ]
         total = sum(layer.weights for layer in self.layers)
-        return "\n".join(
-            [
-                f"{self.network} on {self.dataset}, pruning {self.pruning}: "
-                f"{plural(total, 'prunable weight')} in {plural(len(self.layers), 'layer')}",
-                *lines,
-            ]
-        )
+        lines = [
+            f"{self.network} on {self.dataset}, pruning {self.pruning}: "
+            f"{plural(total, 'prunable weight')} in {plural(len(self.layers), 'layer')}",
+            *_aligned([("layer", "shape", "weights", "multiply-adds", ""), *(layer.row() for layer in self.layers)]),
+        ]
+        if self.left_out:
+            count = sum(layer.weights for layer in self.left_out)
+            header = ("parameter", "shape", "weights", "multiply-adds", "reason")
+            lines += ["", f"Left out: {plural(count, 'parameter')}"]
+            lines += _aligned([header, *(layer.row() for layer in self.left_out)])
+        if self.without_layer:
+            lines += ["", f"Products without a parameter: {self.without_layer:,.0f} multiply-adds"]
+        return "\n".join(lines)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows of name, shape, two numbers and a remark as lines."""
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {weights:>{widths[2]}}  {cost:>{widths[3]}}  {remark}".rstrip()
+        for name, shape, weights, cost, remark in rows
+    ]
 
 
 def layers(spec: SweepSpec, store: str | None = None, known_before: Facts | None = None) -> list[Layers]:
-    """The prunable parameters of each combination of data set, network and way to prune in a sweep.
+    """The parameters of each combination of data set, network and way to prune in a sweep.
 
     Data sets and networks whose facts are `known_before` are not inspected.
     """
-    questions = {
-        (setting.dataset.label, setting.network.label, setting.pruning.label): setting.question
-        for setting in cross(spec)
+    settings = {
+        (setting.dataset.label, setting.network.label, setting.pruning.label): setting for setting in cross(spec)
     }
     facts = find_out(spec, existing_store(store or spec.store), known_before)
-    return [
-        Layers(*labels, [Layer(**layer) for layer in facts[question].facts["network"]["layers"]])
-        for labels, question in questions.items()
-    ]
+    return [_layers(labels, setting, facts[setting.question]) for labels, setting in settings.items()]
+
+
+def _layers(labels: tuple[str, str, str], setting: Setting, answer: Answer) -> Layers:
+    network = answer.facts["network"]
+    protected = protected_weights(answer.shapes) if setting.question.pruning.distribution == "uniform+" else {}
+    rows = [Layer(**layer, reason=_protection(layer, protected)) for layer in network["layers"]]
+    if "left_out" not in network:  # facts of an older version
+        return Layers(*labels, rows, [])
+    return Layers(*labels, rows, [Layer(**layer) for layer in network["left_out"]], network["multiply_adds"])
+
+
+def _protection(layer: Mapping[str, Any], protected: Mapping[str, int]) -> str:
+    count = protected.get(layer["name"], 0)
+    if not count:
+        return ""
+    return "uniform+ keeps it dense" if count == layer["weights"] else f"uniform+ keeps at least {count:,}"

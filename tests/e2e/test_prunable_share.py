@@ -66,3 +66,21 @@ def test_a_store_without_the_number_of_parameters_says_nothing(prunesweep, folde
         path.unlink()
     assert "parameters" not in prunesweep.here("status", "store") + prunesweep.here("table", "store")
     assert ps.frame(folder / "store").parameters.isna().all()
+
+
+def test_layers_name_what_is_left_out_and_why(prunesweep, folder):
+    sweep = folder / "small.yaml"
+    sweep.write_text(SWEEP + "pruning: {distribution: uniform+}\n")
+    lines = prunesweep.here("plan", "small.yaml", "--layers").splitlines()
+    assert [line.split() for line in lines if line] == [
+        *(lines[0].split(), ["layer", "shape", "weights", "multiply-adds"]),
+        ["1.weight", "10×64", "640", "640"],
+        ["3.weight", "10×10", "100", "100", "uniform+", "keeps", "at", "least", "20"],
+        ["Left", "out:", "40", "parameters"],
+        ["parameter", "shape", "weights", "multiply-adds", "reason"],
+        *(["1.bias", "10", "10", "0", "bias"], ["2.weight", "10", "10", "0", "normalization"]),
+        *(["2.bias", "10", "10", "0", "normalization"], ["3.bias", "10", "10", "0", "bias"]),
+    ]
+    [listed] = json.loads(prunesweep.here("plan", "small.yaml", "--layers", "--json"))
+    assert [row["weights"] for row in listed["left_out"]] == [10, 10, 10, 10]
+    assert listed["multiply_adds_without_layer"] == 0

@@ -111,6 +111,6 @@ def test_data_that_changed_since_they_were_planned_are_refused(tmp_path, monkeyp
     ("count", "said"), [(1, "10 prunable weights in 1 layer"), (2, "20 prunable weights in 2 layers")]
 )
 def test_layers_as_text(count, said):
-    text = str(Layers("digits", "mlp", "magnitude", [Layer("hidden.weight", [5, 2], 10, 1200.0)] * count))
+    text = str(Layers("digits", "mlp", "magnitude", [Layer("hidden.weight", [5, 2], 10, 1200.0)] * count, []))
     assert said in text.splitlines()[0]
     assert text.splitlines()[-1].split() == ["hidden.weight", "5×2", "10", "1,200"]

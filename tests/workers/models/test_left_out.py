@@ -1,0 +1,62 @@
+"""What pruning leaves alone, and why."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations
+
+from workers.models.build import prunable
+from workers.models.left_out import left_out
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution = parametrizations.weight_norm(nn.Conv2d(1, 2, 3, bias=False))
+        self.norm = nn.LayerNorm(3)
+        self.positions = nn.Embedding(5, 4)
+        self.recurrent = nn.LSTM(2, 1, bias=False)
+        self.bilinear = nn.Bilinear(2, 2, 1, bias=False)
+        self.gain = nn.Parameter(torch.ones(1))
+        self.first = nn.Linear(2, 3)
+        self.second = nn.Linear(2, 3, bias=False)
+        self.second.weight = self.first.weight
+        self.head = nn.Linear(3, 2, bias=False)
+
+
+REASONS = {
+    "gain": (1, "in Mixed, not pruned by default"),
+    "convolution.parametrizations.weight.original0": (2, "scale of `convolution.weight`"),
+    "norm.weight": (3, "normalization"),
+    "norm.bias": (3, "normalization"),
+    "positions.weight": (20, "embedding"),
+    "recurrent.weight_ih_l0": (8, "recurrent layer"),
+    "recurrent.weight_hh_l0": (4, "recurrent layer"),
+    "bilinear.weight": (4, "in Bilinear, not pruned by default"),
+    "first.bias": (3, "bias"),
+    "head.weight": (6, "excluded by `head.*`"),
+    "second.weight": (0, "tied to `first.weight`"),
+}
+
+
+def test_every_parameter_is_prunable_or_left_out_for_a_reason():
+    network = Mixed()
+    rows = left_out(network, exclude=["head.*"])
+    assert {row.name: (row.weights, row.reason) for row in rows} == REASONS
+    counted = sum(weight.numel() for weight in prunable(network, exclude=["head.*"]).values())
+    assert counted == 18 + 6
+    assert counted + sum(row.weights for row in rows) == sum(parameter.numel() for parameter in network.parameters())
+
+
+def test_what_is_included_is_not_left_out():
+    names = [row.name for row in left_out(Mixed(), include=["positions.*", "gain", "recurrent.*"])]
+    assert names == [
+        name for name in REASONS if name.partition(".")[0] not in {"positions", "gain", "recurrent", "head"}
+    ]
+
+
+def test_a_matrix_that_is_computed_in_an_unknown_way_is_excluded_by_name():
+    network = nn.Sequential(parametrizations.orthogonal(nn.Linear(2, 2, bias=False)), nn.Linear(2, 2, bias=False))
+    [row] = left_out(network, exclude=["0.weight"])
+    assert (row.name, row.weights, row.reason) == ("0.parametrizations.weight.original", 4, "excluded by `0.weight`")
