@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.options import Format
+from orchestrator.planning.cells import failures_in_words
 from workers.store.layout import MARKER
 from workers.text import plural, printable
 
@@ -73,6 +74,5 @@ def finish(work: Callable[[], Any], store: str | None) -> None:
 
 
 def failed_trials(summary: Summary) -> str:
-    """The failed trials of a run by outcome, and how many they block: `1 trial failed (1 io), blocking 2 more`."""
-    failed = f"{plural(summary.failed, 'trial')} failed ({summary.classes})"
-    return f"{failed}, blocking {summary.blocked:,} more" if summary.blocked else failed
+    """The failed trials of a run by outcome, and the cells that wait for them, as `status` says it."""
+    return failures_in_words(summary.outcomes, summary.cells_held_up)

@@ -15,8 +15,9 @@ from workers.store import Store
 class Summary:
     """How a run went.
 
-    `trained` (in this run), `failed` and `blocked` count trials, `outcomes` the failed ones by class. `unreadable`
-    are the damaged records (path: reason), whose cells are not done.
+    `trained` (in this run), `failed` and `blocked` count trials, `outcomes` the failed ones by class, and
+    `cells_held_up` the cells that wait for a failed trial. `unreadable` are the damaged records (path: reason), whose
+    cells are not done.
     """
 
     cells_done: int
@@ -24,6 +25,7 @@ class Summary:
     trained: int = 0
     failed: int = 0
     blocked: int = 0
+    cells_held_up: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     signal: int | None = None
     out_of_time: bool = False
@@ -60,6 +62,11 @@ def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
         trained=len(agenda.done),
         failed=len(agenda.failed),
         blocked=len(agenda.blocked),
+        cells_held_up=sum(
+            (cell.stop.trial, cell.stop.step, key) not in records
+            and not agenda.failed.isdisjoint((*cell.lineage, cell.stop.trial))
+            for cell in plan.cells
+        ),
         outcomes=dict(Counter(_outcome(store, trial) for trial in agenda.failed)),
         signal=interrupt.signal,
         out_of_time=interrupt.out_of_time,

@@ -10,6 +10,7 @@ import pyarrow as pa
 from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.techniques import DENSE
+from workers.text import plural
 
 CELLS = pa.schema(
     [
@@ -42,6 +43,18 @@ def in_words(cell: Mapping[str, Any]) -> str:
         return f"dense, replicate {cell['replicate']}"
     number = f", round {cell['round']}" if cell["schedule"] == "iterative" else ""
     return f"{cell['technique']} {cell['compression']:.4g}× {cell['budget']}{number}, replicate {cell['replicate']}"
+
+
+def place_in_words(cell: Mapping[str, Any]) -> str:
+    """Where a row of `CELLS` belongs: `resnet20 · default`."""
+    return f"{cell['network']} · {cell['recipe']}"
+
+
+def failures_in_words(outcomes: Mapping[str, int], cells_held_up: int) -> str:
+    """Failed trials by outcome: `3 trials failed (1 io, 2 diverged), holding up 9 cells`."""
+    classes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    held_up = f", holding up {plural(cells_held_up, 'cell')}" if cells_held_up else ""
+    return f"{plural(sum(outcomes.values()), 'trial')} failed ({classes}){held_up}"
 
 
 def missing_sweep(store: Store, name: str | None) -> InputError:

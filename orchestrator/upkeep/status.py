@@ -5,17 +5,25 @@ Imports no pandas, no torch and no Ray.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.planning.cells import missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers.errors import SET_ASIDE
-from workers.store import Store
-from workers.store.layout import LEASE
+from workers.store import Store, logs
+from workers.store.layout import LEASE, LOGS
 from workers.store.lease_owner import read_owner
 from workers.text import plural, printable, size
+
+
+class RunningTrial(NamedTuple):
+    """A trial that runs now: a cell that waits for it, in words, and how far it is (empty if not known yet)."""
+
+    cell: str
+    progress: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +43,22 @@ class Status:
     bytes: int
     unreadable: dict[str, str]
     driver: dict[str, Any] | None
+    running: dict[str, RunningTrial]
 
     def to_json(self) -> dict[str, Any]:
         counts = ("records", "checkpoints", "checkpoint_bytes", "bytes")
         rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver")
-        return {name: getattr(self, name) for name in rest} | {"sweeps": [sweep.to_json() for sweep in self.sweeps]}
+        return {name: getattr(self, name) for name in rest} | {
+            "sweeps": [sweep.to_json() for sweep in self.sweeps],
+            "running": {trial: running._asdict() for trial, running in self.running.items()},
+        }
+
+    def _running_lines(self) -> list[str]:
+        trials = [
+            printable(f"  {trial}  {running.cell}: {running.progress or 'starting'}")
+            for trial, running in self.running.items()
+        ]
+        return [f"{plural(len(trials), 'trial')} running", *trials]
 
     def __str__(self) -> str:
         lines = [
@@ -48,9 +67,10 @@ class Status:
         ]
         if self.driver:
             owner = {name: printable(str(value)) for name, value in self.driver.items()}
-            lines.append("Driven by process {pid} on {host} (user {user}) since {begun}".format(**owner))
+            lines.append("In use by process {pid} on {host} (user {user}) since {begun}".format(**owner))
+            lines += self._running_lines()
         for sweep in self.sweeps:
-            lines += ["", *sweep.lines(self.store)]
+            lines += ["", *sweep.lines(self.store, driven=self.driver is not None)]
         if self.retired:
             hidden = plural(len(self.retired), "retired sweep")
             lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {self.store}` lists all)"]
@@ -59,6 +79,14 @@ class Status:
             records = plural(len(self.conflicts), "record")
             lines += ["", f"{records} in conflicts/ {verb} from what was published first"]
         return "\n".join(lines)
+
+
+def _running(store: Store, sweeps: Iterable[SweepStatus], since: str) -> dict[str, RunningTrial]:
+    """The trials of these sweeps that a driver has been running since it began, as far as their logs tell."""
+    logged = set(store.files.names(LOGS))
+    pending = {trial: what for sweep in sweeps for trial, what in sweep.pending.items() if trial in logged}
+    progress = {trial: logs.running(store.files, trial, since) for trial in pending}
+    return {trial: RunningTrial(pending[trial], text) for trial, text in progress.items() if text is not None}
 
 
 def read_status(store: Store, sweep: str | None = None, *, retired: bool = False) -> Status:
@@ -70,16 +98,17 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
     records, unsound = store.records.sound()
     failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes()
     driver, unreadable_lease = _driver(store)
+    statuses = [
+        replace(
+            sweep_status(folder, kept, records, failures),
+            retired=store.sweeps.is_retired(folder),
+            prunable=kept_shares(kept.sweep, store),
+        )
+        for folder, kept in sweeps.items()
+    ]
     return Status(
         store=store.location,
-        sweeps=[
-            replace(
-                sweep_status(folder, kept, records, failures),
-                retired=store.sweeps.is_retired(folder),
-                prunable=kept_shares(kept.sweep, store),
-            )
-            for folder, kept in sweeps.items()
-        ],
+        sweeps=statuses,
         retired=[folder for folder in store.sweeps.named(sweep, retired=True) if folder not in folders],
         records=len(records),
         checkpoints=len(sizes),
@@ -88,6 +117,7 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         bytes=sum(store.files.sizes("").values()),
         unreadable=unreadable | unsound | unreadable_lease,
         driver=driver,
+        running=_running(store, statuses, driver["begun"]) if driver else {},
     )
 
 

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from orchestrator.planning.cells import Kept, in_words
+from orchestrator.planning.cells import Kept, failures_in_words, in_words, place_in_words
 from orchestrator.planning.prunable_share import Share
 from orchestrator.search.settings import SearchSettings
+from orchestrator.upkeep.causes import FailedTrial, causes
 from workers.errors import hint_line
 from workers.store.failures import Failure
 from workers.store.layout import RecordKey
 from workers.text import plural
 
 
-class FailedTrial(NamedTuple):
-    """A failure, how many cells of the sweep it holds up, and one of these in words."""
-
-    failure: Failure
-    cells_held_up: int
-    cell: str
-
-    def to_json(self) -> dict[str, Any]:
-        return self.failure.to_json() | {"cells_held_up": self.cells_held_up, "cell": self.cell}
-
-    def lines(self, store: str, trial: str) -> list[str]:
-        """What failed, why and how often; which cells wait for it; the command that prints its log."""
-        failure = self.failure
-        step = "" if failure.step is None else f" at step {failure.step:,}"
-        repeated = [f"{count} times {outcome}" for outcome, count in failure.attempts.items() if count > 1]
-        times = f" ({', '.join(repeated)})" if repeated else ""
-        cells = self.cell
-        if self.cells_held_up > 1:
-            cells += f" and {plural(self.cells_held_up - 1, 'other cell')}"
-        lines = [f"  ✘ {trial}  {failure.outcome}{step}{times}: {failure.first_line}", f"    {cells}"]
-        return [*lines, f"    prunesweep logs {store} {trial}"] if failure.log else lines
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """Counts of cells, and the failed trials by id.
+    """Counts of cells, the failed trials by id, and what each trial is that is still to run or is running.
 
     `search` is what `prunesweep prune` was asked for, if it made the sweep, and `stopped_by` why that search ended.
     """
@@ -55,6 +33,7 @@ class SweepStatus:
     search: SearchSettings | None = None
     stopped_by: str | None = None
     prunable: list[Share] = field(default_factory=list)
+    pending: dict[str, str] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -80,27 +59,37 @@ class SweepStatus:
             "prunable": [share.to_json() for share in self.prunable],
         }
 
-    def lines(self, store: str) -> list[str]:
-        """The sweep as a person reads it."""
-        counts = {"failed": self.failed, "blocked": self.blocked, "missing": self.missing}
-        rest = "".join(f", {count:,} {word}" for word, count in counts.items() if count)
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """The failed trials by outcome."""
+        return dict(Counter(failed.failure.outcome for failed in self.failures.values()))
+
+    def lines(self, store: str, *, driven: bool) -> list[str]:
+        """The sweep as a person reads it; without advice what to run while a driver is at work."""
         name = f"{self.sweep} (retired)" if self.retired else self.sweep
-        lines = [f"{name}: {self.done:,} of {plural(self.cells, 'cell')} done{rest}"]
+        head = f"{name}: {self.done:,} of {plural(self.cells, 'cell')} done"
+        if self.missing:
+            head += f", {self.missing:,} missing"
+        lines = [head]
         lines += [f"  {share}" for share in self.prunable]
         if self.search:
             lines.append(f"  {'finished' if self.stopped_by else 'unfinished'} search: {self.search}")
-        for trial, failed in self.failures.items():
-            lines += failed.lines(store, trial)
-        return [*lines, f"  {hint_line(self.hint)}"] if self.hint else lines
+        if self.failures:
+            lines.append(f"  {failures_in_words(self.outcomes, self.failed + self.blocked)}")
+        for cause in causes(self.failures):
+            lines += cause.lines(store)
+        return [*lines, f"  {hint_line(self.hint)}"] if self.hint and not driven else lines
 
 
 def sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]) -> SweepStatus:
     """The cells of a sweep that are done and failed, given the sound records and the failures of its store."""
-    of_words = ["technique", "compression", "budget", "schedule", "round", "replicate"]
+    of_words = ["dataset", "network", "recipe", "technique", "compression", "budget", "schedule", "round", "replicate"]
     columns = ["trial", "step", "evaluation", "lineage", *of_words]
     done = failed = blocked = 0
     held_up: Counter[str] = Counter()
     example: dict[str, str] = {}
+    places: dict[str, dict[str, None]] = defaultdict(dict)
+    pending: dict[str, str] = {}
     cells = kept.cells.select(columns).to_pylist()
     for cell in cells:
         if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) in records:
@@ -108,9 +97,12 @@ def sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dic
             continue
         culprit = next((trial for trial in (*cell["lineage"], cell["trial"]) if trial in failures), None)
         if culprit is None:
+            for trial in (*cell["lineage"], cell["trial"]):
+                pending.setdefault(trial, f"{place_in_words(cell)} · {in_words(cell)}")
             continue
         held_up[culprit] += 1
         example.setdefault(culprit, in_words(cell))
+        places[culprit][place_in_words(cell)] = None
         if culprit == cell["trial"]:
             failed += 1
         else:
@@ -121,7 +113,11 @@ def sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dic
         done=done,
         failed=failed,
         blocked=blocked,
-        failures={trial: FailedTrial(failures[trial], count, example[trial]) for trial, count in held_up.items()},
+        failures={
+            trial: FailedTrial(failures[trial], count, example[trial], tuple(places[trial]))
+            for trial, count in held_up.items()
+        },
+        pending=pending,
         search=SearchSettings.of(kept.sweep),
         stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
     )

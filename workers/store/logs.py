@@ -17,7 +17,13 @@ from workers.store.files import Files
 HUNG = "hung"
 """The outcome in the log of an attempt whose process was ended because it did not come back."""
 
+PROGRESS = "progress"
+"""The attribute of a logging record that says how far a trial is: a log shows only the newest one."""
+
+_PROGRESS = re.compile(r"^\d\S+ info: (step .*)$", re.MULTILINE)
+_BEGIN = re.compile(r"^(\S+) attempt")
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
+_MOST_BYTES = 1_000_000  # of a log are read; a longer one has no beginning and counts as ended
 _MOST_LINES = 2000  # the newest lines of an attempt are kept
 
 
@@ -33,11 +39,16 @@ class AttemptLog(logging.Handler):
         self._begin = (
             f"{_now()} attempt {number} at trial {trial} begins: host {socket.gethostname()}, process {os.getpid()}"
         )
+        self._progress: str | None = None
         self._changed = False
         self._written = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._add(f"{record.levelname.lower()}: {record.getMessage()}")
+        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        if getattr(record, PROGRESS, False):
+            self._progress, self._changed = f"{_now()} {line}", True
+            return
+        self._add(line)
         if record.exc_info:
             self._add(logging.Formatter().formatException(record.exc_info))
 
@@ -58,6 +69,9 @@ class AttemptLog(logging.Handler):
 
     def end(self, outcome: str, step: int | None, reason: str = "") -> None:
         """The last lines: how the attempt ended, at which step, and why."""
+        if self._progress is not None:
+            self._lines.append(self._progress)
+            self._progress = None
         at_step = "" if step is None else f" at step {step:,}"
         self._add(f"ends: {outcome}{at_step}" + (f"\n{reason}" if reason else ""))
         self.flush()
@@ -65,7 +79,8 @@ class AttemptLog(logging.Handler):
     def flush(self, force: bool = False) -> None:
         """Write the log, if it has changed."""
         if self._changed or force:
-            text = "\n".join([self._begin, *self._lines, ""])
+            newest = [] if self._progress is None else [self._progress]
+            text = "\n".join([self._begin, *self._lines, *newest, ""])
             with contextlib.suppress(OSError):
                 self._files.write(self.path, text.encode("utf-8", "replace"), False)  # need not be durable
             self._changed, self._written = False, True
@@ -86,6 +101,25 @@ def latest(files: Files, trial: str) -> str | None:
     """The path of the log of the latest attempt at a trial."""
     number = max(attempts(files, trial), default=None)
     return None if number is None else layout.log_path(trial, number)
+
+
+def running(files: Files, trial: str, since: str) -> str | None:
+    """How far the latest attempt at a trial is, by its log; empty if it does not say so yet.
+
+    None if it has ended, or began before `since` (ISO 8601, UTC), or without a log.
+    """
+    path = latest(files, trial)
+    if path is None:
+        return None
+    try:
+        log = files.tail(path, _MOST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+    begin = _BEGIN.match(log)
+    if _ENDING.search(log) or begin is None or begin[1] < since:
+        return None
+    lines = _PROGRESS.findall(log)
+    return lines[-1] if lines else ""
 
 
 def latest_outcome(files: Files, trial: str) -> str | None:

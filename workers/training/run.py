@@ -18,6 +18,7 @@ from workers.store import Store
 from workers.store.layout import RecordKey
 from workers.training.device import Device
 from workers.training.process import configure, make_trainer
+from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
 from workers.training.state import State, dump_state, parse_state
 from workers.training.trainer import Trainer
@@ -51,6 +52,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     crash_point("trial.ready")
     trainer.history.attempts += 1
     clock = _Clock(trainer)
+    progress = ProgressLog(trainer, max(stops))
     saved = reported = time.monotonic()
     try:
         while True:
@@ -70,6 +72,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
                 saved = time.monotonic()
             if now - reported >= device.chunk_seconds:
                 trainer.settle()
+                progress.tick()
                 yield trainer.step
                 configure(recipe)
                 reported = time.monotonic()

@@ -84,15 +84,15 @@ def test_list_names_what_a_sweep_can_ask_for(main, what, expected):
 
 
 @pytest.mark.parametrize(
-    ("failed", "blocked", "said"),
+    ("failed", "held_up", "said"),
     [
-        (1, 1, "1 trial failed (1 lost_worker), blocking 1 more"),
+        (1, 1, "1 trial failed (1 lost_worker), holding up 1 cell"),
         (1200, 0, "1,200 trials failed (1200 lost_worker)"),
     ],
 )
-def test_counts_of_failed_trials_agree(failed, blocked, said):
+def test_counts_of_failed_trials_agree(failed, held_up, said):
     outcomes = {"lost_worker": failed}
-    summary = ps.Summary(cells_done=0, cells=1, failed=failed, blocked=blocked, outcomes=outcomes)
+    summary = ps.Summary(cells_done=0, cells=1, failed=failed, cells_held_up=held_up, outcomes=outcomes)
     assert failed_trials(summary) == said
 
 

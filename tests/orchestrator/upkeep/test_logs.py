@@ -1,12 +1,14 @@
 """Logs on a terminal: found by a trial's id, cut to their end, and harmless."""
 
+import logging
+
 import pytest
 
 from orchestrator import cli
 from orchestrator.upkeep.logs import read_log
 from tests.support.records import make_store
 from workers.errors import InputError
-from workers.store.logs import HUNG, AttemptLog, latest, latest_outcome
+from workers.store.logs import HUNG, PROGRESS, AttemptLog, latest, latest_outcome, running
 
 
 @pytest.fixture
@@ -61,8 +63,6 @@ def test_what_could_do_something_to_a_terminal_is_written_out(store, content, sh
 
 
 def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
-    import logging
-
     log = AttemptLog(store.files, "abc")
     with log.recording():
         logging.getLogger("workers.training.run").info("continues from step 5")
@@ -97,6 +97,24 @@ def test_the_outcome_in_a_log_of_an_older_version_is_read(store):
     old = b"2026-01-01T00:00:00+00:00 attempt 1 at trial abc begins: host h, process 1\n"
     write(store, "abc", 1, old + b"2026-01-01T00:00:09+00:00 ends: timeout at step 1,000\nit hung; what its threads\n")
     assert latest_outcome(store.files, "abc") == "timeout"
+
+
+def test_only_the_newest_line_of_how_far_a_trial_is_stays(store):
+    log = AttemptLog(store.files, "abc")
+    begun = "2000-01-01"
+    with log.recording():
+        assert running(store.files, "abc", begun) == ""
+        for step in (1, 2):
+            logging.getLogger("workers.x").info(f"step {step} of 9", extra={PROGRESS: True})
+        logging.getLogger("workers.x").warning("odd")
+        log.flush()
+        assert running(store.files, "abc", begun) == "step 2 of 9"
+        assert running(store.files, "abc", "2999-01-01") is None  # of an earlier driver
+        assert running(store.files, "none", begun) is None
+        log.end("done", 9)
+    assert running(store.files, "abc", begun) is None
+    lines = [line.partition(" ")[2] for line in read_log(store, "abc").splitlines()[1:]]
+    assert lines == ["warning: odd", "info: step 2 of 9", "ends: done at step 9"]
 
 
 def test_a_chatty_attempt_keeps_its_newest_lines(store):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from orchestrator.upkeep.status import read_status
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.store.failures import Failure
+from workers.store.lease import Lease
+from workers.store.logs import PROGRESS, AttemptLog
 
 FAILURE = Failure(
     outcome="timeout",
@@ -31,10 +34,75 @@ def test_a_failed_trial_is_named_with_the_cells_that_it_holds_up(tmp_path):
     assert (sweep["done"], sweep["failed"], sweep["blocked"]) == (1, 1, 1)
     described = sweep["failures"][failed["trial"]]
     assert described.pop("cell").startswith("fine_tuning 4×")
-    assert described == FAILURE.to_json() | {"cells_held_up": 2}
+    assert described == FAILURE.to_json() | {"cells_held_up": 2, "places": ["resnet8 · default"]}
     assert set(described) == {
-        *("outcome", "reason", "hint", "step", "host", "at", "traceback", "attempts", "log", "cells_held_up")
+        *("outcome", "reason", "hint", "step", "host", "at", "traceback", "attempts", "log", "cells_held_up", "places")
     }
-    line = f"✘ {failed['trial']}  timeout at step 1,234 (2 times timeout): not finished after 10,800 s\n"
-    assert line in str(status)
-    assert f"prunesweep logs {store.location} {failed['trial']}" in str(status)
+    assert str(status).splitlines()[2:] == [
+        "0001-digits: 1 of 3 cells done",
+        "  1 trial failed (1 timeout), holding up 2 cells",
+        "  ✘ timeout at step 1,234 (2 times timeout): not finished after 10,800 s",
+        "    1 trial, 2 cells of resnet8 · default",
+        f"    prunesweep logs {store.location} {failed['trial']}",
+        "  hint: `prunesweep resume --retry-failed` runs them again",
+    ]
+
+
+def test_failures_are_grouped_by_cause(tmp_path):
+    """As in use: many cells, four causes; numbers in a reason do not make a cause of their own."""
+    reasons = {
+        "diverged": "the loss at step {n} is not finite (last finite loss 1.{n}): nan",
+        "out_of_memory": "tried to allocate {n} bytes",
+        "io": "cannot read `/data/images`",
+        "bug": "ValueError: wrong",
+    }
+    cells = [
+        cell(network=network, recipe=recipe, replicate=replicate, trial=f"{outcome}-{network}-{recipe}-{replicate}")
+        for outcome in reasons
+        for network in ("resnet8", "mlp")
+        for recipe in ("one", "two")
+        for replicate in range(5 if outcome == "bug" else 6)
+    ]
+    store = make_store(tmp_path / "store", cells, [])
+    for number, row in enumerate(cells):
+        outcome = row["trial"].partition("-")[0]
+        reason = reasons[outcome].format(n=number + 1)
+        log = f"logs/{row['trial']}/0001.log"
+        store.failures.write(row["trial"], Failure(outcome=outcome, reason=reason, step=number + 1, log=log))
+    lines = str(read_status(store)).splitlines()[2:]
+    assert lines[:2] == [
+        "0001-digits: 0 of 92 cells done",
+        "  92 trials failed (20 bug, 24 diverged, 24 io, 24 out_of_memory), holding up 92 cells",
+    ]
+    assert [line for line in lines if "✘" in line] == [
+        "  ✘ diverged at steps 1 to 24: the loss at step 1 is not finite (last finite loss 1.1): nan",
+        "  ✘ out_of_memory at steps 25 to 48: tried to allocate 25 bytes",
+        "  ✘ io at steps 49 to 72: cannot read `/data/images`",
+        "  ✘ bug at steps 73 to 92: ValueError: wrong",
+    ]
+    assert (
+        "    24 trials, 24 cells of resnet8 · one, resnet8 · two and 2 other combinations of network and recipe"
+        in lines
+    )
+    assert len(lines) == 2 + 4 * 3 + 1
+
+
+def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(tmp_path):
+    dense, waiting = dense_cell(), cell()
+    store = make_store(tmp_path / "store", [dense, waiting], [])
+    AttemptLog(store.files, waiting["trial"]).end("interrupted", 5)
+    with Lease(store):
+        log = AttemptLog(store.files, dense["trial"])
+        with log.recording():
+            line = "step 7 of 100, epoch 0.7 of 10, loss 0.5, about 12 min left"
+            logging.getLogger("workers.training.progress_log").info(line, extra={PROGRESS: True})
+            log.flush()
+            status = read_status(store)
+    assert status.running == {"dense_0": ("resnet8 · default · dense, replicate 0", line)}
+    assert json.loads(json.dumps(status.to_json()))["running"]["dense_0"]["progress"] == line
+    text = str(status)
+    assert "In use by process" in text
+    assert f"1 trial running\n  dense_0  resnet8 · default · dense, replicate 0: {line}\n" in text
+    assert "resume" not in text
+    assert read_status(store).running == {}
+    assert "`prunesweep resume` runs what is missing" in str(read_status(store))
