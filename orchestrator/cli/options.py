@@ -179,7 +179,7 @@ def choice_of(
                 hint = "add `--preset`; `prunesweep list presets` names them"
                 raise InputError(f"`--{option}` is for presets", hint=hint)
         if sweep is None:
-            raise InputError("no sweep", hint="name a sweep file, or a preset (`prunesweep list presets`)")
+            raise InputError("no sweep given", hint="name a sweep file, or a preset (`prunesweep list presets`)")
         return None
     if sweep is not None:
         raise InputError("a sweep file and `--preset` cannot be combined", hint="drop one of them")

@@ -33,7 +33,7 @@ def to_eight_bits(values: np.ndarray, bit_depth: int) -> Pixels:
 def check_depth(bit_depth: int | None) -> None:
     """Raise InputError for a `bit_depth` that no 16-bit image can have."""
     if bit_depth is not None and not LEAST_DEPTH <= bit_depth <= MOST_DEPTH:
-        raise InputError(f"`bit_depth` must be from {LEAST_DEPTH} to {MOST_DEPTH} bits, not {bit_depth}")
+        raise InputError(f"`bit_depth` must be from {LEAST_DEPTH} to {MOST_DEPTH} bits: {bit_depth}")
 
 
 def depth_note(largest: int, bit_depth: int) -> str:

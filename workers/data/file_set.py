@@ -34,9 +34,9 @@ def file_set(
     and if `image_size` must be given.
     """
     if workers < 0:
-        raise InputError(f"`workers` must be at least 0, not {workers}")
+        raise InputError(f"`workers` must be at least 0: {workers}")
     if image_size is not None and image_size < 1:
-        raise InputError(f"`image_size` must be at least 1, not {image_size}")
+        raise InputError(f"`image_size` must be at least 1: {image_size}")
     train = _spaced(train, "train_images", train_images, root)
     test = _spaced(test, "test_images", test_images, root)
     size = image_size or common_size(root, [sample.path for sample in (*train, *test)])

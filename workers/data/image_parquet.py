@@ -49,7 +49,7 @@ def image_parquet(
     columns, labels or sizes that do not fit, BadInput for damaged files and images.
     """
     if image_size is not None and image_size < 1:
-        raise InputError(f"`image_size` must be at least 1, not {image_size}")
+        raise InputError(f"`image_size` must be at least 1: {image_size}")
     check_depth(bit_depth)
     files = training_files(Path(path), train_split), _test_files(Path(path), train_split, test_split, split)
     schema = read_schema(files[0][0])

@@ -218,7 +218,7 @@ def _check_root(dataset: Dataset) -> None:
 def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
     if not 0 <= dataset.holdout < facts.train_images:
         limit = f"at least 0 and below the {plural(facts.train_images, 'training image')}"
-        raise InputError(f"`holdout` must be {limit}, not {dataset.holdout:,}")
+        raise InputError(f"`holdout` must be {limit}: {dataset.holdout:,}")
 
 
 @functools.lru_cache(maxsize=2)

@@ -46,13 +46,13 @@ def normalizer(normalization: Any, channels: int, device: torch.device) -> Norma
     if normalization == "none":
         return lambda images: (images.float() / 255).permute(0, 3, 1, 2)
     if not isinstance(normalization, list | tuple) or len(normalization) != 2:
-        raise InputError(f"`normalization` must be `per_image`, `none` or a (mean, std) pair, not {normalization!r}")
+        raise InputError(f"`normalization` must be `per_image`, `none` or a (mean, std) pair: {normalization!r}")
     for name, values in zip(("mean", "std"), normalization, strict=True):
         if len(values) != channels:
             raise InputError(f"`normalization.{name}` must have a value per channel ({channels}), not {len(values)}")
     mean, std = torch.tensor(normalization, dtype=torch.float32, device=device)
     if bool((std <= 0).any()):
-        raise InputError(f"`normalization.std` must be above 0, not {normalization[1]}")
+        raise InputError(f"`normalization.std` must be above 0: {normalization[1]}")
     return lambda images: ((images.float() / 255 - mean) / std).permute(0, 3, 1, 2)
 
 

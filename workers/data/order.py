@@ -22,7 +22,7 @@ class Order:
 
     def __init__(self, images: int, batch_size: int, replicate: int, stage: str, device: torch.device = CPU) -> None:
         if batch_size < 1:
-            raise InputError(f"`batch_size` must be at least 1, not {batch_size}")
+            raise InputError(f"`batch_size` must be at least 1: {batch_size}")
         self.steps_per_epoch = Fraction(images, batch_size)
         self._images = images
         self._batch_size = batch_size

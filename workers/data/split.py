@@ -41,7 +41,7 @@ def subset_size(argument: str, count: int | None, available: int, where: str) ->
     if count is None:
         return available
     if not 1 <= count <= available:
-        raise InputError(f"`{argument}` must be from 1 to {available:,} (all of `{where}`), not {count:,}")
+        raise InputError(f"`{argument}` must be from 1 to {available:,} (all of `{where}`): {count:,}")
     return count
 
 

@@ -55,9 +55,9 @@ def _parse(split: Mapping[str, Any]) -> tuple[Fraction, int]:
         raise InputError(f"`split` {problem}", hint=_EXAMPLE)
     share, seed = _share(split["test"]), split.get("seed", 0)
     if share is None or not 0 < share < 1:
-        raise InputError(f"`split.test` must be a share above 0% and below 100%, not {split['test']}", hint=_EXAMPLE)
+        raise InputError(f"`split.test` must be a share above 0% and below 100%: {split['test']}", hint=_EXAMPLE)
     if isinstance(seed, bool) or not isinstance(seed, int):
-        raise InputError(f"`split.seed` must be a whole number, not {seed}", hint=_EXAMPLE)
+        raise InputError(f"`split.seed` must be a whole number: {seed}", hint=_EXAMPLE)
     return share, seed
 
 

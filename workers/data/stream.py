@@ -56,7 +56,7 @@ class Augmentation:
 
     def __init__(self, recipe: Recipe, replicate: int, stage: str, channels: int, device: torch.device) -> None:
         if recipe.crop_padding < 0:
-            raise InputError(f"`crop_padding` must be at least 0 pixels, not {recipe.crop_padding}")
+            raise InputError(f"`crop_padding` must be at least 0 pixels: {recipe.crop_padding}")
         self._recipe = recipe
         self._purpose = (replicate, stage)
         self._normalize = normalizer(recipe.normalization, channels, device)

@@ -32,9 +32,9 @@ def synthetic(
     }
     for name, count in counts.items():
         if count < 1:
-            raise InputError(f"`{name}` of synthetic data must be at least 1, not {count}")
+            raise InputError(f"`{name}` of synthetic data must be at least 1: {count}")
     if not 0 <= seed < 2**32:
-        raise InputError(f"`seed` of synthetic data must be from 0 to 4294967295, not {seed}")
+        raise InputError(f"`seed` of synthetic data must be from 0 to 4294967295: {seed}")
     random = np.random.RandomState(seed)
     prototypes = random.randint(0, 256, (classes, channels, size, size))
 

@@ -64,11 +64,9 @@ def cifar_resnet(*, depth: int, width: int = 16, input_shape: tuple[int, int, in
     """
     if depth < 8 or depth % 6 != 2:
         near = max(1, round((depth - 2) / 6)) * 6 + 2
-        raise InputError(
-            f"`depth` of a CIFAR ResNet must be 6n+2, not {depth}", hint=f"the nearest such depth is {near}"
-        )
+        raise InputError(f"`depth` of a CIFAR ResNet must be 6n+2: {depth}", hint=f"the nearest such depth is {near}")
     if width < 1:
-        raise InputError(f"`width` of a CIFAR ResNet must be at least 1, not {width}")
+        raise InputError(f"`width` of a CIFAR ResNet must be at least 1: {width}")
     network = CifarResNet((depth - 2) // 6, width, input_shape[0], classes)
     initialize(network, network.classifier)
     return network

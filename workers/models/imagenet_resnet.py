@@ -102,7 +102,7 @@ def imagenet_resnet(*, depth: int, input_shape: tuple[int, int, int], classes: i
     """
     blocks: dict[int, type[BasicBlock] | type[Bottleneck]] = {34: BasicBlock, 50: Bottleneck}
     if depth not in blocks:
-        raise InputError(f"`depth` of an ImageNet ResNet must be 34 or 50, not {depth}")
+        raise InputError(f"`depth` of an ImageNet ResNet must be 34 or 50: {depth}")
     network = ImageNetResNet(blocks[depth], input_shape[0], classes)
     initialize(network, network.classifier)
     with torch.no_grad():

@@ -44,9 +44,9 @@ def mlp(
     """
     for units in hidden:
         if not isinstance(units, int) or units < 1:
-            raise InputError(f"`hidden` must list whole numbers of units, at least 1 each, not {units!r}")
+            raise InputError(f"`hidden` must list whole numbers of units, at least 1 each: {units!r}")
     if not 0 <= dropout < 1:
-        raise InputError(f"`dropout` must be at least 0 and below 1, not {dropout}")
+        raise InputError(f"`dropout` must be at least 0 and below 1: {dropout}")
     network = MLP(math.prod(input_shape), hidden, dropout, batch_norm, classes)
     for module in network.modules():
         if isinstance(module, nn.Linear):

@@ -34,7 +34,7 @@ def torchvision_classifier(
             raise InputError(f"`{name}` cannot be given to torchvision's `{model}`", hint=hint)
     channels = input_shape[0]
     if channels not in (1, 3):
-        raise InputError(f"images for torchvision's `{model}` must have 1 or 3 channels, not {channels}")
+        raise InputError(f"images for torchvision's `{model}` must have 1 or 3 channels: {channels}")
     try:
         network: nn.Module = models.get_model(model, weights=None, num_classes=classes, **arguments)
     except (TypeError, ValueError) as error:

@@ -47,7 +47,7 @@ def test_the_depth_can_be_given(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`bit_depth: 12`, whose largest value is 4,095: 15,000\n\nhint: .*16`"):
         image_parquet(path=path, bit_depth=12)
     for depth in (0, 7, 17):
-        with pytest.raises(InputError, match=f"`bit_depth` must be from 8 to 16 bits, not {depth}"):
+        with pytest.raises(InputError, match=f"`bit_depth` must be from 8 to 16 bits: {depth}"):
             image_parquet(path=path, bit_depth=depth)
 
 

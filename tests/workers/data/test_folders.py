@@ -93,10 +93,10 @@ def test_a_new_file_moves_no_other(tmp_path: Path) -> None:
     [
         ({}, "`split` needs `test`"),
         ({"test": "20%", "sed": 1}, "`split` does not take `sed`"),
-        ({"test": "many"}, "must be a share above 0% and below 100%, not many"),
-        ({"test": "100%"}, "must be a share above 0% and below 100%, not 100%"),
-        ({"test": 20}, "must be a share above 0% and below 100%, not 20"),
-        ({"test": "20%", "seed": "x"}, "`split.seed` must be a whole number, not x"),
+        ({"test": "many"}, "must be a share above 0% and below 100%: many"),
+        ({"test": "100%"}, "must be a share above 0% and below 100%: 100%"),
+        ({"test": 20}, "must be a share above 0% and below 100%: 20"),
+        ({"test": "20%", "seed": "x"}, "`split.seed` must be a whole number: x"),
     ],
 )
 def test_impossible_splits_are_refused(split: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_part_of_the_files_has_a_share_of_every_class(folder: Path) -> None:
     assert part.train_paths == whole.train_paths[::4]
     assert part.test_labels == whole.test_labels[::10]
     assert (set(part.train_labels), part.classes) == ({0, 1, 2}, 3)
-    with pytest.raises(InputError, match=r"`test_images` must be from 1 to 130 .*, not 131"):
+    with pytest.raises(InputError, match=r"`test_images` must be from 1 to 130 .*: 131"):
         image_folder(path=str(folder), image_size=16, test_images=131)
 
 

@@ -71,9 +71,9 @@ def test_first_rows_can_be_taken(tmp_path: Path) -> None:
     images = image_parquet(path=path, train_images=3, test_images=1)
     assert images.train_images[:, 0, 0, 0].tolist() == [0, 1, 2]
     assert len(images.test_labels) == 1
-    with pytest.raises(InputError, match=r"`train_images` must be from 1 to 6 .*, not 7"):
+    with pytest.raises(InputError, match=r"`train_images` must be from 1 to 6 .*: 7"):
         image_parquet(path=path, train_images=7)
-    with pytest.raises(InputError, match=r"`test_images` must be from 1 to .*, not 0"):
+    with pytest.raises(InputError, match=r"`test_images` must be from 1 to .*: 0"):
         image_parquet(path=path, test_images=0)
 
 

@@ -132,7 +132,7 @@ def test_resident_images_leave_out_the_holdout() -> None:
 
 @pytest.mark.parametrize("holdout", [1000, -1])
 def test_holdout_must_leave_training_images(holdout: int) -> None:
-    with pytest.raises(InputError, match=f"`holdout` must be .* below the 1,000 training images, not {holdout:,}"):
+    with pytest.raises(InputError, match=f"`holdout` must be .* below the 1,000 training images: {holdout:,}"):
         load_images(Dataset(name="digits", holdout=holdout))
 
 
@@ -189,7 +189,7 @@ def test_cifar_is_transposed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.classes == 100
     first = cifar100(train_images=1)
     assert (first.train_labels.tolist(), len(first.train_images), len(first.test_images)) == ([3], 1, 1)
-    with pytest.raises(InputError, match=r"`train_images` must be from 1 to 2 \(all of `data`\), not 3"):
+    with pytest.raises(InputError, match=r"`train_images` must be from 1 to 2 \(all of `data`\): 3"):
         cifar100(train_images=3)
     part = Dataset(name="cifar100", arguments={"train_images": 1})
     assert load_facts(part).train_images == 1

@@ -90,7 +90,7 @@ def test_the_stem_halves_an_image_twice() -> None:
 
 
 def test_other_depths_are_refused() -> None:
-    with pytest.raises(InputError, match="34 or 50, not 18"):
+    with pytest.raises(InputError, match="34 or 50: 18"):
         imagenet_resnet(depth=18, input_shape=(3, 224, 224), classes=10)
 
 
@@ -138,7 +138,7 @@ def test_classifiers_that_add_to_their_logits_are_refused() -> None:
 
 
 def test_images_of_two_channels_do_not_fit_torchvision() -> None:
-    with pytest.raises(InputError, match="1 or 3 channels, not 2"):
+    with pytest.raises(InputError, match="1 or 3 channels: 2"):
         classifier("resnet18", images(2, 32))
 
 

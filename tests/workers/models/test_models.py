@@ -98,7 +98,7 @@ def test_classifier_and_batch_norm_start_as_the_paper_has_them() -> None:
 
 @pytest.mark.parametrize(("depth", "nearest"), [(18, 20), (2, 8), (21, 20), (0, 8)])
 def test_depth_must_be_6n_plus_2(depth: int, nearest: int) -> None:
-    with pytest.raises(InputError, match=rf"6n\+2, not {depth}\n\nhint: the nearest such depth is {nearest}"):
+    with pytest.raises(InputError, match=rf"6n\+2: {depth}\n\nhint: the nearest such depth is {nearest}"):
         resnet(depth)
 
 
