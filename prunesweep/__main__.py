@@ -6,7 +6,9 @@ from prunesweep.import_order import put_current_folder_last
 def main() -> None:
     put_current_folder_last()
     from orchestrator import cli
+    from orchestrator.cli import stuck
 
+    stuck.watch()
     cli.main()
 
 

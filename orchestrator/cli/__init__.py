@@ -17,7 +17,9 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
     upkeep,
 )
 from orchestrator.cli.app import app
+from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
+from orchestrator.cli.stuck import Interrupted
 from workers.errors import InputError, PrunesweepError, StoreError
 
 __all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
@@ -38,9 +40,9 @@ def main() -> None:
         _fail(error, 4)
     except PrunesweepError as error:
         _fail(error, 1)
-    except KeyboardInterrupt:  # the driver handles later ones
-        print("Interrupted before anything started", file=sys.stderr)
-        sys.exit(130)
+    except Interrupted:
+        print("\nInterrupted", file=sys.stderr)
+        leave(130)
     except BrokenPipeError:  # `prunesweep table | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -51,4 +53,4 @@ def main() -> None:
 def _fail(error: Exception, code: int) -> None:
     reports = error.reports() if isinstance(error, PrunesweepError) else [str(error)]
     print("\n\n".join(f"error: {report}" for report in reports), file=sys.stderr)
-    sys.exit(code)
+    leave(code)

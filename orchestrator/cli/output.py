@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.cli.options import Format
 from orchestrator.planning.cells import failures_in_words
 from workers.store.layout import MARKER
 from workers.text import plural, printable
+from workers.waiting import is_anything_left
 
 if TYPE_CHECKING:
     from orchestrator.driver.summary import Summary
@@ -56,6 +58,15 @@ def name_unreadable(unreadable: Mapping[str, str]) -> None:
 def say(message: str) -> None:
     """Print a message for people."""
     print(message, file=sys.stderr)
+
+
+def leave(code: int) -> NoReturn:
+    """Exit, at once if work was left behind: the interpreter would wait for it, in pyarrow's file systems for one."""
+    if is_anything_left():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def finish(work: Callable[[], Any], store: str | None) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from orchestrator.cli.app import app
 from orchestrator.cli.options import Address, AsJson, StoreArgument, store_of
-from orchestrator.cli.output import name_unreadable, say
+from orchestrator.cli.output import leave, name_unreadable, say
 from workers.errors import InputError
 
 if TYPE_CHECKING:
@@ -177,9 +177,12 @@ def doctor(store: StoreArgument = None, address: Address = None, as_json: AsJson
     """Check this machine: versions, GPUs, CPUs, and whether a store or a cluster can be used."""
     from orchestrator.upkeep.doctor import examine
 
-    checks = examine(store_of(store) if store or "PRUNESWEEP_STORE" in os.environ else None, address)
+    named = store or "PRUNESWEEP_STORE" in os.environ
+    checks = []
+    for check in examine(store_of(store) if named else None, address):
+        checks.append(check)
+        if not as_json:
+            print("\n".join(check.lines()), flush=True)
     if as_json:
         print(json.dumps([check._asdict() for check in checks], indent=1))
-    else:
-        print("\n".join(line for check in checks for line in check.lines()))
-    sys.exit(0 if all(check.good for check in checks) else 1)
+    leave(0 if all(check.good for check in checks) else 1)

@@ -32,6 +32,7 @@ for _name, _value in _ENVIRONMENT.items():
 import ray  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
+from orchestrator.driver.address import resolve  # noqa: E402
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.training.device import HUGE_PAGES  # noqa: E402
@@ -52,6 +53,10 @@ class Cluster:
     max_concurrent: int | None = None
     wait_for_resources: bool = False
 
+    @property
+    def is_local(self) -> bool:
+        return self.address in (None, "local")
+
 
 @contextmanager
 def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
@@ -64,8 +69,10 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     options["job_config"] = _InstalledFirst()
+    if not cluster.is_local:
+        resolve(cluster.address or "")
     try:
-        if cluster.address is None:
+        if cluster.is_local:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
             os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
             local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
@@ -132,7 +139,7 @@ def slots_of(cluster: Cluster, interrupt: Interrupt, patience: float = RESOURCE_
 
     Raises InputError if no node has the resources of a trial.
     """
-    deadline = time.monotonic() + (0 if cluster.address is None else patience)
+    deadline = time.monotonic() + (0 if cluster.is_local else patience)
     needed = _resources(cluster.cpus, cluster.gpus)
     told = False
     while not interrupt.requested:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
+import stat
 import threading
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
+_STDOUT, _STDERR = 1, 2
 
 
 class Interrupt:
-    """Set by SIGINT, by SIGTERM or after `stop_after` seconds. The driver of a sweep checks it and lets trials save.
+    """Set by SIGINT, SIGTERM or SIGHUP, or after `stop_after` seconds. The driver checks it and lets trials save.
 
-    As a context manager it installs its signal handlers and restores the old ones. A second signal ends the process
-    immediately, with the exit code of the signal.
+    As a context manager it installs its signal handlers, in the main thread only, and restores the old ones. A second
+    signal ends the process immediately, with the exit code of the signal.
     """
 
     def __init__(self, stop_after: float | None = None) -> None:
@@ -35,13 +37,12 @@ class Interrupt:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def install(self) -> None:
-        """Install the handlers; again after Ray has started, because it replaces them.
-
-        Python has them in the main thread only: a sweep in another thread ends by its time limit or not early.
-        """
+        """Install the handlers; again after Ray has started, because it replaces them."""
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # started by `nohup`
             before = signal.signal(number, self._handle)
             self._before.setdefault(number, before)
 
@@ -56,7 +57,24 @@ class Interrupt:
             signal.signal(number, before)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal = number
+            _notify()
+        elif number != signal.SIGHUP:  # a terminal that closes sends several
             os._exit(128 + number)
-        self.signal = number
-        os.write(sys.stderr.fileno(), _NOTICE)
+        if number == signal.SIGHUP:
+            _leave_terminal()
+
+
+def _notify() -> None:
+    with suppress(OSError):  # the terminal may be gone
+        os.write(_STDERR, _NOTICE)
+
+
+def _leave_terminal() -> None:
+    """Write to nowhere from now on, instead of to a terminal that is about to go, where each write would fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (_STDOUT, _STDERR):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(nowhere, descriptor)
+    os.close(nowhere)

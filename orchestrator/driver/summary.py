@@ -43,7 +43,7 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0 done, 3 finished with failures, 130 or 143 interrupted (also at the end of the time given)."""
+        """0 done, 3 finished with failures, 129, 130 or 143 interrupted (130 also at the end of the time given)."""
         if self.signal is not None:
             return 128 + self.signal
         if self.out_of_time and self.cells_done < self.cells and not self.failed:

@@ -8,13 +8,20 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from workers.data.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import InputError, PrunesweepError, hint_line
 from workers.store import Store
 from workers.text import plural, size
+from workers.waiting import answer, begin
+
+CHECK_SECONDS = 15.0
+
+IMPORT_SECONDS = 120.0
+"""How long torch may take to import: a minute and more from a cold network disk."""
 
 _FROM_ONE_RELEASE = "install torch and torchvision with uv: they must be released together"
 
@@ -36,23 +43,36 @@ class Check(NamedTuple):
         return [line, f"  {hint_line(self.hint)}"] if self.hint else [line]
 
 
-def examine(store: str | None, address: str | None) -> list[Check]:
-    """Check this machine, and a store and a cluster if they are named."""
-    python = platform.python_version()
-    checks = [
-        Check("prunesweep", good=True, found=f"{importlib.metadata.version('prunesweep')}, Python {python}"),
-        _check("torch", _torch),
-        _check("torchvision", _torchvision),
-        _check("Ray", lambda: importlib.metadata.version("ray")),
-        _check("bytecode", _bytecode),
-        Check("CPUs", good=True, found=str(_cpus())),
-        _check("shared memory", _shared_memory),
+class _Question(NamedTuple):
+    """Something to check, and how long that may take."""
+
+    what: str
+    look: Callable[[], str]
+    seconds: float = IMPORT_SECONDS
+
+
+def examine(store: str | None, address: str | None) -> Iterator[Check]:
+    """Check this machine, and a store and a cluster if they are named.
+
+    All checks begin at once, and each is returned as soon as those before it are. The cluster comes last, alone and in
+    the thread that calls: Ray wants the main thread.
+    """
+    questions = [
+        _Question("prunesweep", _prunesweep),
+        _Question("torch", _torch),
+        _Question("torchvision", _torchvision),
+        _Question("Ray", lambda: importlib.metadata.version("ray")),
+        _Question("bytecode", _bytecode),
+        _Question("CPUs", lambda: str(_cpus())),
+        _Question("shared memory", _shared_memory),
     ]
     if store:
-        checks.append(_check(f"store {store}", lambda: _store(store)))
+        questions.append(_Question(f"store {store}", lambda: _store(store), CHECK_SECONDS))
+    begun = [(question, begin(question.look)) for question in questions]
+    for question, future in begun:
+        yield _check(question.what, partial(answer, future, question.seconds))
     if address:
-        checks.append(_check(f"cluster {address}", lambda: _cluster(address)))
-    return checks
+        yield _check(f"cluster {address}", lambda: _cluster(address))
 
 
 def _check(what: str, look: Callable[[], str]) -> Check:
@@ -62,6 +82,10 @@ def _check(what: str, look: Callable[[], str]) -> Check:
         return Check(what, good=False, found=error.message, hint=error.hint)
     except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         return Check(what, good=False, found=str(error))
+
+
+def _prunesweep() -> str:
+    return f"{importlib.metadata.version('prunesweep')}, Python {platform.python_version()}"
 
 
 def _torch() -> str:
@@ -78,7 +102,7 @@ def _torchvision() -> str:
 def _python(code: str) -> str:
     """What a line prints in another Python process: a broken torch must not take this one down."""
     command = [sys.executable, "-P", "-c", code]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False)
     if process.returncode != 0:
         message = (process.stderr.strip().splitlines() or ["crashed"])[-1]
         raise InputError(message, hint=_FROM_ONE_RELEASE if "nms" in message else "")

@@ -10,6 +10,7 @@ from typing import Any
 from workers.errors import MissingStore, StoreError
 from workers.store.files import Files, NotAFile
 from workers.store.layout import FOLDERS, MARKER
+from workers.store.opening import bucket_hint
 
 FORMAT = 1
 
@@ -36,7 +37,7 @@ def check(
             f"store `{location}` is not a directory", hint="choose another path: a store is a directory"
         ) from error
     except OSError as error:
-        raise StoreError(f"store `{location}`: cannot read it: {error}") from error
+        raise StoreError(f"store `{location}`: cannot read it: {error}", hint=bucket_hint(location)) from error
     if problem is not None and not unmarked:
         raise StoreError(
             f"store `{location}`: its `{MARKER}` {problem}", hint="`prunesweep verify --repair` restores it"

@@ -12,7 +12,7 @@ from workers.paths import expanded
 from workers.store import layout, marker
 from workers.store.failures import Failures
 from workers.store.files import Files
-from workers.store.opening import open_files
+from workers.store.opening import bucket_hint, open_files
 from workers.store.records import Records
 from workers.store.states import States
 from workers.store.sweeps import Sweeps
@@ -51,7 +51,9 @@ class Store:
             self.files.write(probe, b"")
             self.files.delete(probe)
         except OSError as error:
-            raise StoreError(f"store `{self.location}`: cannot write: {error}") from error
+            raise StoreError(
+                f"store `{self.location}`: cannot write: {error}", hint=bucket_hint(self.location)
+            ) from error
 
     def _has_anything_readable(self) -> bool:
         records = [f"{layout.RESULTS}/{name}" for name in self.files.names(layout.RESULTS)]

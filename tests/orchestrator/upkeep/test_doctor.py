@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
+import threading
 
 import pytest
 
 from orchestrator.upkeep import doctor
-from orchestrator.upkeep.doctor import examine
+from orchestrator.upkeep.doctor import Check, examine
 from workers.data.shared_memory import SharedMemory
 from workers.store import Store
 
@@ -28,13 +30,13 @@ def test_what_fails_is_named_with_its_reason(tmp_path):
 
 def test_a_store_is_checked_if_it_is_named(tmp_path):
     store = Store(tmp_path / "store", create=True)
-    sound = examine(store.location, None)[-1]
+    sound = [*examine(store.location, None)][-1]
     assert (sound.what, sound.good) == (f"store {store.location}", True)
     assert sound.found.startswith("writable, ")
 
 
 def test_a_missing_store_comes_with_a_hint_in_a_line_after_it(tmp_path):
-    missing = examine(str(tmp_path / "nowhere"), None)[-1]
+    missing = [*examine(str(tmp_path / "nowhere"), None)][-1]
     assert not missing.good
     assert missing.hint
     problem, hint = missing.lines()
@@ -49,3 +51,23 @@ def test_a_small_shared_memory_is_said_with_its_remedy(total, mark, hinted, monk
     line, *hint = check.lines()
     assert line.startswith(f"{mark} shared memory: 60 MB free of {'8 GB' if total > 10**9 else '64 MB'} in `/dev/shm`")
     assert hint == (["  hint: start the container with `--shm-size=8g` or `--ipc=host`"] if hinted else [])
+
+
+def test_a_check_that_takes_too_long_holds_up_no_other(monkeypatch):
+    end = threading.Event()
+    monkeypatch.setattr(doctor, "_store", lambda _: str(end.wait()))
+    monkeypatch.setattr(doctor, "CHECK_SECONDS", 0.05)
+    checks = examine("/mnt/hung", None)
+    assert next(checks).what == "prunesweep"
+    last = [*checks][-1]
+    assert last == Check("store /mnt/hung", good=False, found="no answer within 0.05 s")
+    end.set()
+
+
+def test_a_cluster_that_is_not_there_comes_last_with_a_hint():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    *others, cluster = examine(None, address)
+    assert "CPUs" in [check.what for check in others]
+    assert (cluster.what, cluster.good) == (f"cluster {address}", False)
+    assert cluster.hint == "check the host and the port, and that `ray status` works there"

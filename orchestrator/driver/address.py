@@ -1,0 +1,71 @@
+"""Whether a Ray cluster answers at an address. Ray itself tries for many minutes, and prints what it tries."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from ray._private.services import canonicalize_bootstrap_address
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+from workers.errors import InputError
+from workers.waiting import ANSWER_SECONDS, NoAnswer, within
+
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # RFC 9113, 3.4: and an empty SETTINGS frame
+_SETTINGS_TYPE = 4
+_HEADER_BYTES = 9  # of a frame: length (3), type, flags, stream (4)
+
+_FORMS = "use `--address HOST:PORT`, or `--address auto` on a machine of the cluster"
+
+
+def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
+    """The `host:port` of an address, once a cluster has answered there.
+
+    Raises InputError for anything else than `auto` or `host:port`, and without an answer within `seconds`.
+    """
+    if address.startswith("ray://"):
+        raise InputError(
+            f"Ray Client addresses are not supported: {address}",
+            hint="run the command on a machine of the cluster, with `--address auto`",
+        )
+    try:
+        place: str | None = canonicalize_bootstrap_address(address)
+    except ValueError as error:
+        raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS) from error
+    except ConnectionError as error:
+        hint = f"start one (`ray start --head`); {_FORMS}; without `--address`, a Ray of its own starts"
+        raise InputError("no Ray cluster found on this machine: auto", hint=hint) from error
+    if place is None or not place.rpartition(":")[2].isdecimal():
+        raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS)
+    try:
+        within(seconds, lambda: _ask(place))
+    except OSError as error:
+        reason = str(error) if isinstance(error, NoAnswer) else error.strerror or str(error)
+        raise InputError(
+            f"cannot reach a Ray cluster at `{address}`: {reason}",
+            hint="check the host and the port, and that `ray status` works there",
+        ) from error
+    return place
+
+
+def _ask(place: str) -> None:
+    """Wait for an answer. Raises OSError."""
+    _greet(place)
+    GcsClient(address=place).cluster_id  # noqa: B018  (an attribute that asks the cluster)
+
+
+def _greet(place: str) -> None:
+    """Connect and wait for the first words of an HTTP/2 server, as Ray's is. Raises OSError."""
+    host, _, port = place.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port))) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") != "0":
+            return  # an encrypted server says nothing to a plain greeting
+        connection.sendall(_GREETING)
+        header = b""
+        while len(header) < _HEADER_BYTES:
+            part = connection.recv(_HEADER_BYTES - len(header))
+            if not part:
+                raise ConnectionError("it hangs up, so it is another service")
+            header += part
+    if header[3] != _SETTINGS_TYPE:
+        raise ConnectionError("what answers there is another service")

@@ -1,0 +1,78 @@
+"""Commands end at Ctrl-C, whatever their main thread waits for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+START = """
+import os, signal, threading, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as in a hung system call, in all threads
+from pathlib import Path
+from orchestrator.cli import stuck
+from workers.store.local import LocalFiles
+
+class HungFiles(LocalFiles):
+    def names(self, folder):
+        wait()
+
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
+
+stuck.watch(grace=0.2)
+"""
+REACHABLE = "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])\n"
+
+
+def ended(code, number=signal.SIGINT):
+    """(exit code, what it said) of a process that gets a signal once it is ready."""
+    process = subprocess.Popen([sys.executable, "-c", START + code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said.decode()
+
+
+def test_a_hung_file_system_is_named():
+    code, said = ended("HungFiles(Path('/mnt/store')).names('results')")
+    assert code == 130
+    assert said == "\nInterrupted while waiting for `/mnt/store`, which does not answer\n"
+
+
+def test_a_hung_path_is_named():
+    code, said = ended("def read(path):\n    wait()\nread('/mnt/images')")
+    assert (code, said) == (130, "\nInterrupted while waiting for `/mnt/images`, which does not answer\n")
+
+
+def test_nothing_is_named_where_nothing_is_known():
+    assert ended("wait()") == (130, "\nInterrupted\n")
+
+
+def test_what_hangs_after_the_interruption_is_ended():
+    assert ended(f"{REACHABLE}try:\n    wait()\nexcept stuck.Interrupted:\n    time.sleep(60)")[0] == 130
+
+
+def test_a_driver_that_handles_the_signal_is_left_alone():
+    code, said = ended(
+        f"{REACHABLE}signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "print('ready', flush=True)\ntime.sleep(1)\nprint('done')"
+    )
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_driver_that_is_stuck_is_ended(number):
+    code, _ = ended(f"signal.signal({int(number)}, lambda *_: None)\nwait()", number)
+    assert code == 128 + number
+
+
+def test_a_command_says_that_it_was_interrupted(tmp_path):
+    code, said = ended(
+        f"{REACHABLE}from orchestrator import cli\nfrom orchestrator.cli import tables\n"
+        "tables.api.status = lambda *_: wait()\nimport sys\nsys.argv = ['prunesweep', 'status']\ncli.main()"
+    )
+    assert (code, said) == (130, "\nInterrupted\n")

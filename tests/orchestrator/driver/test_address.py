@@ -1,0 +1,100 @@
+"""Addresses of clusters that are wrong, dead, silent or something else."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from orchestrator.driver import address
+from orchestrator.driver.cluster import Cluster, connected
+from orchestrator.driver.interrupt import Interrupt
+from workers.errors import InputError
+
+HTTP2 = b"\0\0\0\4\0\0\0\0\0"
+
+
+@contextmanager
+def listening(words=None):
+    """A server that accepts connections and sends some words, or nothing."""
+    kept = []
+
+    def serve():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            kept.append(connection)
+            if words is not None:
+                connection.sendall(words)
+
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in kept:
+        connection.close()
+
+
+def refusal(place, seconds=60.0):
+    with pytest.raises(InputError) as caught:
+        address.resolve(place, seconds)
+    return caught.value
+
+
+def test_nobody_there():
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+    error = refusal(f"127.0.0.1:{port}")
+    assert error.message == f"cannot reach a Ray cluster at `127.0.0.1:{port}`: Connection refused"
+    assert error.hint == "check the host and the port, and that `ray status` works there"
+
+
+def test_a_server_that_accepts_and_never_answers():
+    with listening() as place:
+        assert refusal(place, 0.2).message == f"cannot reach a Ray cluster at `{place}`: no answer within 0.2 s"
+
+
+def test_another_service():
+    with listening(b"-ERR unknown command\r\n") as place:
+        assert refusal(place).message.endswith("what answers there is another service")
+
+
+def test_a_server_of_the_same_protocol_that_is_not_a_cluster(monkeypatch):
+    silent = threading.Event()
+    monkeypatch.setattr(address, "GcsClient", lambda address: silent.wait())
+    with listening(HTTP2) as place:
+        assert refusal(place, 0.3).message.endswith("no answer within 0.3 s")
+    silent.set()
+
+
+@pytest.mark.parametrize("place", ["head", "http://head:6379", "head:port", ":", "local"])
+def test_what_is_not_an_address(place):
+    error = refusal(place)
+    assert error.message == f"not the address of a Ray cluster: {place}"
+    assert error.hint.startswith("use `--address HOST:PORT`")
+
+
+def test_a_ray_client():
+    assert refusal("ray://head:10001").message == "Ray Client addresses are not supported: ray://head:10001"
+
+
+def test_no_cluster_on_this_machine(monkeypatch):
+    def nothing(_):
+        raise ConnectionError("Could not find any running Ray instance")
+
+    monkeypatch.setattr(address, "canonicalize_bootstrap_address", nothing)
+    assert refusal("auto").message == "no Ray cluster found on this machine: auto"
+
+
+def test_a_run_is_refused_before_ray_tries():
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+    with (
+        pytest.raises(InputError, match="Connection refused"),
+        connected(Cluster(address=f"127.0.0.1:{port}"), Interrupt()),
+    ):
+        pass
