@@ -170,6 +170,7 @@ def _list_presets(as_json: bool) -> None:
     for name, cost in costs.items():
         numbers = f"{cost.cells:>6,}  {cost.epochs:>9,.0f}  {cost.epochs_without_sharing:>9,.0f}"
         print(f"{name:<{width}}  {numbers}  {presets()[name].summary}")
+    print("\nepochs: length of all training; unshared: the same with every cell trained alone from its dense network")
 
 
 @app.command()
