@@ -267,3 +267,11 @@ def _argument(value: object) -> Any:
 
 
 Argument = Annotated[Any, PlainValidator(_argument)]
+
+
+def _data_argument(value: object) -> Any:
+    """An argument of a data set, which may also be a mapping of arguments: `split: {test: 20%}`."""
+    return {key: _argument(item) for key, item in value.items()} if isinstance(value, dict) else _argument(value)
+
+
+DataArgument = Annotated[Any, PlainValidator(_data_argument)]

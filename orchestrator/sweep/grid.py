@@ -12,6 +12,7 @@ from orchestrator.sweep.fields import (
     MOST_LEVELS,
     MOST_ROUNDS,
     Compression,
+    DataArgument,
     Density,
     Many,
     Replicates,
@@ -46,6 +47,8 @@ def _by_name(value: object) -> object:
 
 class DatasetSpec(NamedSpec):
     """A data set by its name, with its arguments."""
+
+    __pydantic_extra__: dict[str, DataArgument] = Field(init=False)
 
 
 class NetworkSpec(NamedSpec):

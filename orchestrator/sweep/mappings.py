@@ -72,4 +72,6 @@ def _argument_text(value: object) -> str:
         return value.label
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_argument_text(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_argument_text(item)}" for key, item in value.items()) + "}"
     return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

@@ -87,3 +87,25 @@ def test_a_default_root_without_data_is_noted(tmp_path: Any, monkeypatch: pytest
     assert data.notes == ["not found on this machine: `data/cifar-10-batches-py`"]
     [data] = data_facts(*planned(DATA, dataset={"name": "cifar10", "download": True}))
     assert data.notes == []
+
+
+def test_a_split_is_a_mapping_in_a_sweep_file() -> None:
+    dataset = {"name": "image_folder", "path": "birds", "split": {"test": "20%", "seed": 0}}
+    spec, facts = planned(DATA | {"settled": {"image_size": 8}}, dataset=dataset)
+    [data] = data_facts(spec, facts)
+    assert data.dataset == "image_folder(path=birds, split={test: 20%, seed: 0})"
+    [question, *_] = questions(spec)
+    assert question.dataset.arguments["split"] == {"test": "20%", "seed": 0}
+    assert facts[question].dataset.arguments == question.dataset.arguments | {"image_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("20%", "must be a mapping: 20%"),
+        ({"test": {"share": 1}}, "must be a number, text, true, false, or a list of these"),
+    ],
+)
+def test_a_split_of_another_form_is_refused(split: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec_from_dict(sweep(dataset={"name": "image_folder", "path": "birds", "split": split}))
