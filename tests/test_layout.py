@@ -21,7 +21,7 @@ LONGER = {"workers/trial.py": 320}  # one subject, which two halves would only s
 
 def importers(*packages):
     """The rooms with an import of a package, anywhere in a module."""
-    return {room(found.module) for found in GRAPH.imports if found.target.partition(".")[0] in packages}
+    return {room(statement.module) for statement in GRAPH.imports if statement.target.partition(".")[0] in packages}
 
 
 def test_only_the_driver_imports_ray():

@@ -45,12 +45,12 @@ class ImportGraph:
     @cached_property
     def arrows(self) -> Arrows:
         """Between modules."""
-        return _arrows(self.modules.keys(), ((found.module, found.target) for found in self.imports))
+        return _arrows(self.modules.keys(), ((statement.module, statement.target) for statement in self.imports))
 
     @cached_property
     def room_arrows(self) -> Arrows:
         """Between rooms, and modules that are in no room."""
-        pairs = ((room(found.module), room(found.target)) for found in self.imports)
+        pairs = ((room(statement.module), room(statement.target)) for statement in self.imports)
         return _arrows(set(map(room, self.modules)), pairs)
 
     @cached_property
@@ -71,25 +71,25 @@ class ImportGraph:
         while waiting:
             name = waiting.pop()
             names.add(name)
-            ends = {found.target for found in self._imports_at_top.get(name, ())}
+            ends = {statement.target for statement in self._imports_at_top.get(name, ())}
             waiting |= (ends | {name.rpartition(".")[0]}) - names - {""}
         return names - self.modules.keys()
 
     @cached_property
     def _imports_at_top(self) -> dict[str, list[Import]]:
         by_module: dict[str, list[Import]] = {}
-        for found in self.imports:
-            if found.at_top:
-                by_module.setdefault(found.module, []).append(found)
+        for statement in self.imports:
+            if statement.at_top:
+                by_module.setdefault(statement.module, []).append(statement)
         return by_module
 
     def upward(self, floors: Sequence[Set[str]]) -> list[str]:
         """The imports between rooms on `floors`, the highest first, that do not lead to a lower one, in words."""
         floor = {name: number for number, names in enumerate(floors) for name in names}
         return [
-            f"{self.modules[found.module]}:{found.line} imports {found.target}"
-            for found in self.imports
-            if {begin := room(found.module), end := room(found.target)} <= floor.keys()
+            f"{self.modules[statement.module]}:{statement.line} imports {statement.target}"
+            for statement in self.imports
+            if {begin := room(statement.module), end := room(statement.target)} <= floor.keys()
             and begin != end
             and floor[begin] >= floor[end]
         ]
@@ -107,7 +107,7 @@ def read(folder: Path = ROOT) -> ImportGraph:
         for package in PACKAGES
         for path in sorted((folder / package).rglob("*.py"))
     }
-    imports = (found for name, path in modules.items() for found in _imports(name, path, modules.keys()))
+    imports = (statement for name, path in modules.items() for statement in _imports(name, path, modules.keys()))
     return ImportGraph(modules, tuple(imports))
 
 
