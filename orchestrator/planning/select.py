@@ -23,6 +23,11 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _TERM = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*")
 _BETWEEN_TERMS = re.compile(r",(?![^()]*\))")  # commas in `resnet8(depth=8, width=8)` are part of the value
+TRIAL_LETTER = "t"
+"""Begins the id of a trial in a CSV file."""
+
+_LETTERED = re.compile(rf"{TRIAL_LETTER}[0-9a-f]+")
+
 _COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "lineage", "dense_trial", "dense_step")]
 
 
@@ -83,3 +88,8 @@ def _tolerance(text: str) -> float:
 def _rounded(number: float) -> float:
     """A number to six significant digits."""
     return float(f"{number:.6g}")
+
+
+def bare_id(text: str) -> str:
+    """An id of a trial, or its beginning, as stores have it: CSV files have a letter in front of it."""
+    return text.removeprefix(TRIAL_LETTER) if _LETTERED.fullmatch(text) else text

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.planning.select import check_picked, selector
+from orchestrator.planning.select import TRIAL_LETTER, check_picked, selector
 from orchestrator.results.frame import as_arrow
 from workers.errors import InputError
 from workers.paths import expanded
@@ -30,7 +30,8 @@ def select(rows: pa.Table, expression: str) -> pa.Table:
 def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
     """Write results as `.parquet` or `.csv`, replacing the file in one step, and return its path.
 
-    Parquet keeps the dtypes of a frame. Raises InputError for any other suffix.
+    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text. Raises
+    InputError for any other suffix.
     """
     path = Path(expanded(path))
     if path.suffix not in _WRITERS:
@@ -50,7 +51,31 @@ def _write_parquet(table: pa.Table, sink: io.BytesIO) -> None:
 def _write_csv(table: pa.Table, sink: io.BytesIO) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(table, sink)
+    pyarrow.csv.write_csv(_with_letters(table), sink)
+
+
+def _with_letters(table: pa.Table) -> pa.Table:
+    """Put a letter in front of hexadecimal ids, such as `80893384992582038e45`, which readers of CSV take for a number.
+
+    In Parquet and in frames they have the type of text, and stay as they are in the store.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in _LETTERS.keys() & set(table.column_names):
+        ids = table.column(name).cast(pa.string())
+        lettered = pc.binary_join_element_wise(_LETTERS[name], ids, "")
+        is_bare = pc.match_substring_regex(ids, r"^[0-9a-f]+\+?$")
+        table = table.set_column(table.column_names.index(name), name, pc.if_else(is_bare, lettered, ids))
+    return table
+
+
+_LETTERS = {
+    **dict.fromkeys(("trial", "dense_trial", "start_trial", "mask_trial"), TRIAL_LETTER),
+    **dict.fromkeys(("state_digest", "start_digest", "mask_digest"), "d"),
+    "evaluation": "e",
+    "commit": "g",  # as in `git describe`
+}
 
 
 _WRITERS: dict[str, Callable[[pa.Table, io.BytesIO], None]] = {".parquet": _write_parquet, ".csv": _write_csv}

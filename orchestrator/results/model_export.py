@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
-from orchestrator.planning.select import check_picked, selector
+from orchestrator.planning.select import bare_id, check_picked, selector
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
@@ -88,6 +88,7 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
         check_picked(bool(picked), cell)
     else:
         trial, _, step = cell.partition("@")
+        trial = bare_id(trial)
         picked = [row for row in rows if trial and row["trial"].startswith(trial) and step in ("", str(row["step"]))]
         if not picked:
             hint = "`prunesweep export` lists all cells with their trials; or select with `technique=…,replicate=…`"

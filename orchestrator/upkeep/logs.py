@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.planning.select import bare_id
 from workers.errors import InputError
 from workers.store import Store, layout
 from workers.store.logs import attempts
@@ -16,7 +17,7 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
     Only the last megabyte of a longer one, and only the last `tail` lines if given; control characters are shown as
     their codes. Raises InputError for a trial or an attempt without a log.
     """
-    name = _trial_id(store, trial)
+    name = _trial_id(store, bare_id(trial))
     numbers = attempts(store.files, name)
     if not numbers:
         raise InputError(f"trial `{name}` has no log")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.planning.select import bare_id
 from orchestrator.results.export import export
 from orchestrator.results.frame import join, to_frame
 from tests.support.records import cell, dense_cell, make_store, record_of
@@ -50,3 +53,38 @@ def test_another_suffix_is_refused_before_anything_is_written(tmp_path, store):
     with pytest.raises(InputError, match=r"cells\.xlsx`(?s:.*)must end in \.parquet or \.csv"):
         export(to_frame(join(store)), tmp_path / "out" / "cells.xlsx")
     assert not (tmp_path / "out").exists()
+
+
+IDS = ["80893384992582038e45", "12345678901234567890", "0012e4", "1e5", "abc", None, "renda2020:7"]
+
+
+@pytest.mark.parametrize(
+    ("column", "letter"),
+    [
+        ("trial", "t"),
+        ("dense_trial", "t"),
+        ("start_trial", "t"),
+        ("evaluation", "e"),
+        ("state_digest", "d"),
+        ("commit", "g"),
+    ],
+)
+def test_ids_in_csv_are_text_to_every_reader(tmp_path, column, letter):
+    table = pa.table({column: pa.array(IDS, pa.string()), "step": range(len(IDS))})
+    read = pd.read_csv(export(table, tmp_path / "ids.csv"))[column]
+    assert list(read.fillna("missing")) == [f"{letter}{text}" for text in IDS[:5]] + ["missing", "renda2020:7"]
+
+
+def test_ids_in_parquet_are_those_of_the_store(tmp_path):
+    table = pa.table({"trial": pa.array(IDS, pa.string())})
+    assert pq.read_table(export(table, tmp_path / "ids.parquet")).column("trial").to_pylist() == IDS
+
+
+def test_only_an_id_loses_its_letter():
+    assert [bare_id(text) for text in ("t80e45", "80e45", "trial", "t", "tt1")] == [
+        "80e45",
+        "80e45",
+        "trial",
+        "t",
+        "tt1",
+    ]
