@@ -96,7 +96,8 @@ def test_what_pythonpath_puts_first_comes_last(prunesweep: Command, folder: Path
     for place in ["train/a", "train/b", "val/a", "val/b"]:
         (folder / "images" / place).mkdir(parents=True)
         for number in range(4):
-            Image.new("RGB", (6, 6), (60 * number, 0, 0)).save(folder / "images" / place / f"{number}.png")
+            image = Image.linear_gradient("L").resize((6, 6)).rotate(90 * number)
+            image.save(folder / "images" / place / f"{number}.png")
     dataset = "dataset: {name: image_folder, path: images, image_size: 6, workers: 1}"
     (folder / "s.yaml").write_text(re.sub("dataset: .*", dataset, SWEEP))
     prunesweep.environment["PYTHONPATH"] = "."

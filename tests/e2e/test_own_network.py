@@ -77,7 +77,7 @@ def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, 
     code = pasted / "shapes.py"
     code.write_text(code.read_text().replace("self.classifier((", "((").replace("def focal", "def vocal"))
     prunesweep.here("run", "shapes.yaml", code=2)
-    assert "network `shapes:Attentive` maps a batch of shape (2, 1, 12, 12)" in prunesweep.stderr
+    assert "network `shapes:Attentive` must map a batch of shape (2, 1, 12, 12)" in prunesweep.stderr
     assert not (pasted / "runs").exists()
 
 
