@@ -74,7 +74,7 @@ def print_files(model: ExportedModel, as_json: bool) -> None:
         f"\n{size(model.bytes)}. Load it with\n\n"
         "  from safetensors.torch import load_file\n\n"
         f'  tensors = load_file("{model.model}")\n'
-        '  masks = {name: tensors.pop(name) for name in list(tensors) if name.endswith(".mask")}\n'
+        '  masks = {name: tensors.pop(name) for name in list(tensors) if name.endswith("..mask")}\n'
         "  network.load_state_dict(tensors)"
     )
 

@@ -30,7 +30,7 @@ def _path(value: object) -> str:
         )
         raise refuse("cannot be a pickle, which could run code when it is opened", hint)
     if suffix != ".safetensors":
-        raise refuse("must be a `.safetensors` file", "use `safetensors.torch.save_file(network.state_dict(), path)`")
+        raise refuse("must be a `.safetensors` file", "use `safetensors.torch.save_model(network, path)`")
     try:
         fields = {field for _, field, _, _ in Formatter().parse(value) if field is not None}
     except ValueError:

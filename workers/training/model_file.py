@@ -6,16 +6,15 @@ from typing import NamedTuple
 
 from safetensors.torch import save
 
-from workers.errors import InputError
 from workers.training.state import parse_state
 from workers.trial import Stop
 
-MASK = ".mask"
-"""The name of a mask is that of its parameter, followed by this."""
+MASK = "..mask"
+"""The name of a mask is that of its weight, followed by this: a network's own names never have two dots in a row."""
 
 
 class ModelFile(NamedTuple):
-    """The bytes of a file, and the parameter of each mask in it."""
+    """The bytes of a file, and the weight of each mask in it."""
 
     data: bytes
     masks: dict[str, str]
@@ -23,16 +22,11 @@ class ModelFile(NamedTuple):
 
 def model_file(checkpoint_bytes: bytes, path: str, stop: Stop) -> ModelFile:
     """The network in a stop's checkpoint: its whole `state_dict()`, pruned weights exactly zero, and a boolean mask of
-    each pruned parameter (True: kept).
+    each pruned weight (True: kept).
 
-    Raises CorruptFile (which names `path`) for anything but that checkpoint, InputError if the network has a tensor
-    with the name of a mask.
+    Raises CorruptFile (which names `path`) for anything but that checkpoint.
     """
     state = parse_state(checkpoint_bytes, path, stop)
     masks = {f"{name}{MASK}": mask for name, mask in state.masks.items()}
-    if taken := sorted(masks.keys() & state.model.keys()):
-        raise InputError(
-            f"the network has a tensor with the name of a mask: `{taken[0]}`", hint="rename it in the network"
-        )
     data = save({**state.model, **masks}, {"format": "pt"})  # with two entries, their order in the file would vary
     return ModelFile(data, {mask: mask.removesuffix(MASK) for mask in sorted(masks)})

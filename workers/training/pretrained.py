@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 
 import torch
@@ -45,7 +46,9 @@ def read_weights(pretrained: Pretrained, network: nn.Module) -> dict[str, torch.
         _check_fits(pretrained.path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, network)
     except InputError as error:
         raise BadInput(error.message, hint=error.hint) from error
-    return network.state_dict() | tensors
+    tied = _tied(network)
+    copies = {name: tensors[twin] for name in tied if name not in tensors for twin in tied[name] if twin in tensors}
+    return network.state_dict() | tensors | copies
 
 
 def _bytes(path: str) -> bytes:
@@ -63,6 +66,8 @@ def _checksum(data: bytes) -> str:
 def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Module) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     missing = [name for name in expected if name not in shapes and not name.endswith(_COUNTERS)]
+    tied = _tied(network)
+    missing = [name for name in missing if shapes.keys().isdisjoint(tied.get(name, ()))]
     unknown = [name for name in shapes if name not in expected]
     differences = []
     if missing:
@@ -72,11 +77,21 @@ def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Mo
     if differences:
         raise InputError(
             f"`{path}` does not fit the network: {'; '.join(differences)}",
-            hint="its names must be those of the network's `state_dict()`",
+            hint="its names must be those of the network's `state_dict()`; `safetensors.torch.save_model(network, path)` "
+            "writes them",
         )
     for name, shape in shapes.items():
         if shape != expected[name]:
             raise InputError(f"`{path}` does not fit the network: `{name}` has shape {shape}, not {expected[name]}")
+
+
+def _tied(network: nn.Module) -> dict[str, list[str]]:
+    """For each name of a tensor that has several, all of them: `safetensors.torch.save_model` keeps only one."""
+    names: dict[tuple[int, torch.Size], list[str]] = defaultdict(list)
+    for name, tensor in network.state_dict().items():
+        if tensor.numel():
+            names[tensor.data_ptr(), tensor.shape].append(name)
+    return {name: twins for twins in names.values() if len(twins) > 1 for name in twins}
 
 
 def _some(names: list[str]) -> str:

@@ -116,9 +116,9 @@ def test_the_file_loads_into_the_plain_network_and_has_its_accuracy(undisturbed)
     _, found = undisturbed
     network, masks = loaded(found.model)
     weights = prunable(network)
-    assert {f"{name}.mask" for name in weights} == masks.keys() == found.model.card["masks"].keys()
+    assert {f"{name}..mask" for name in weights} == masks.keys() == found.model.card["masks"].keys()
     for name, weight in weights.items():
-        mask = masks[f"{name}.mask"]
+        mask = masks[f"{name}..mask"]
         assert (mask.dtype, mask.shape) == (torch.bool, weight.shape)
         assert not weight[~mask].any()
     data = open_data(DATA, torch.device("cpu"))

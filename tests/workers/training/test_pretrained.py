@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
 from torch import nn
 
 from tests.support import tiny
@@ -144,3 +144,31 @@ def test_descriptions_have_the_checksums(file: Path) -> None:
     known = answer(request | {"pretrained": [str(file)]})["facts"]["pretrained"]
     assert known == {str(file): describe_weights(str(file), network())}
     assert "cannot read `nowhere`" in answer(request | {"pretrained": ["nowhere"]})["error"]
+
+
+class Tied(nn.Module):
+    """Three names of one weight, and two of one buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.third = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3, bias=False)
+        self.second.weight = self.third.weight = self.first.weight
+        self.register_buffer("scale", torch.rand(2))
+        self.register_buffer("factor", self.scale)
+
+
+def test_tied_weights_are_read_under_all_of_their_names(tmp_path: Path) -> None:
+    path, saved = str(tmp_path / "tied.safetensors"), Tied()
+    save_model(saved, path)
+    loaded = Tied()
+    loaded.load_state_dict(read_weights(Pretrained(path=path, checksum=describe_weights(path, loaded)), loaded))
+    assert loaded.state_dict().keys() == saved.state_dict().keys()
+    assert all(torch.equal(tensor, saved.state_dict()[name]) for name, tensor in loaded.state_dict().items())
+
+
+def test_a_file_without_any_name_of_a_tied_weight_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "tied.safetensors")
+    names = ("first.weight", "second.weight", "third.weight", "factor")
+    save_file({name: tensor for name, tensor in Tied().state_dict().items() if name not in names}, path)
+    with pytest.raises(InputError, match=r"it lacks `first\.weight`, `second\.weight`, `third\.weight`"):
+        describe_weights(path, Tied())
