@@ -73,7 +73,7 @@ def _whole_then_last(dense: DenseTraining, rewind_step: int) -> Program:
 
 
 def _squeezed(dense: DenseTraining, rewind_step: int) -> Program:
-    """SLR: a warm-up over the first tenth of t, then the dense schedule without its warm-up in the rest.
+    """SLR: a linear warm-up over the first tenth of t, then the dense schedule without its warm-up in the rest.
 
     Le & Hua 2021, *Network pruning that matters*, section 3.
     """
@@ -86,7 +86,7 @@ def _squeezed(dense: DenseTraining, rewind_step: int) -> Program:
 def _cycle(dense: DenseTraining, rewind_step: int) -> Program:
     """CLR: one cycle, from 1/100 of the peak rate up to it, and down to 1/10,000 of it.
 
-    Le & Hua 2021, *Network pruning that matters*, section 3, with the settings of its code.
+    Le & Hua 2021, *Network pruning that matters*, section 3, with the rates of its code. Momentum stays as it is.
     """
     peak = schedules.highest(dense.schedule)
     return schedules.one_cycle(peak, peak / 100, peak / 10_000, dense.steps - rewind_step)

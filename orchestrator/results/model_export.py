@@ -225,8 +225,12 @@ def _layers(store: Store, row: Row) -> list[dict[str, Any]]:
 
 
 def _accuracy(row: Row) -> dict[str, Any]:
-    """Fractions; the changes are points (percent) relative to the dense network of the same replicate."""
+    """Fractions; the changes are points (percent) relative to the dense network of the same replicate.
+
+    `precision` is that of training and of this evaluation: with `bf16`, in another precision accuracy may differ.
+    """
     return {
+        "precision": json.loads(row["settings"])["task"]["recipe"].get("precision", "fp32"),
         "validation": row["validation_accuracy"],
         "test": row["test_accuracy"],
         "dense_validation": row["dense_validation_accuracy"],

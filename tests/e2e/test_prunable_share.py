@@ -48,6 +48,7 @@ def test_every_command_says_what_a_compression_counts(prunesweep, folder):
     assert list(zip(frame.prunable_weights, frame.parameters, strict=True)) == [(740, 780)] * 2
     card = ps.export_model(folder / "store", "technique=lr_rewinding", folder / "models").card
     assert (card["prunable_weights"], card["parameters"], card["kept_weights"]) == (740, 780, 185)
+    assert card["accuracy"]["precision"] == "fp32"
 
 
 def test_a_small_share_is_a_warning(prunesweep, folder):

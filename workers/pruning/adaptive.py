@@ -12,7 +12,8 @@ def rate_factor(weights: Tensors, before: Tensors, after: Masks, lowest: float) 
 
     r is the norm of the removed weights over the norm of all prunable ones, s the fraction removed of the weights that
     were alive `before` (empty: all). `lowest` is the length of retraining over that of the dense training.
-    Zimmer, Spiegel, Pokutta 2023, *How I learned to stop worrying and love retraining*, section 3.1.
+    Zimmer, Spiegel, Pokutta 2023, *How I learned to stop worrying and love retraining*, section 3.1; the norm in their
+    code is that of all parameters, which makes r and the rate smaller.
     """
     alive = {name: before[name].cpu() if before else after[name].new_ones(after[name].shape) for name in weights}
     living = sum(int(mask.sum()) for mask in alive.values())

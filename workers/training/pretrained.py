@@ -77,8 +77,8 @@ def _check_fits(path: str, shapes: Mapping[str, tuple[int, ...]], network: nn.Mo
     if differences:
         raise InputError(
             f"`{path}` does not fit the network: {'; '.join(differences)}",
-            hint="its names must be those of the network's `state_dict()`; `safetensors.torch.save_model(network, path)` "
-            "writes them",
+            hint="its names must be those of the network's `state_dict()`; "
+            "`safetensors.torch.save_model(network, path)` writes them",
         )
     for name, shape in shapes.items():
         if shape != expected[name]:
