@@ -81,6 +81,7 @@ def run(
     from orchestrator.planning.prunable_share import announce
     from orchestrator.planning.select import check_picked, selector
 
+    options = (options or RunOptions()).checked()
     location = store_location(sweep, store)
     picks = selector(only) if only is not None else None
     facts = find_out(sweep, store_to_write(location))
@@ -213,7 +214,7 @@ def prune(
         _folder(to, f"{location.rstrip('/')}-pruned"),
         settings,
         accept_changes=accept_changes,
-        options=options or RunOptions(),
+        options=(options or RunOptions()).checked(),
         on_round=on_round or (lambda _: None),
     )
 

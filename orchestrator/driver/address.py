@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import socket
 
-from ray._private.services import canonicalize_bootstrap_address
-from ray._raylet import GcsClient  # type: ignore[attr-defined]
-
 from workers.errors import InputError
 from workers.waiting import ANSWER_SECONDS, NoAnswer, within
 
@@ -23,6 +20,8 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
 
     Raises InputError for anything else than `auto` or `host:port`, and without an answer within `seconds`.
     """
+    from ray._private.services import canonicalize_bootstrap_address  # not above: `cluster` prepares Ray's import
+
     if address.startswith("ray://"):
         raise InputError(
             f"Ray Client addresses are not supported: {address}",
@@ -50,8 +49,14 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
 
 def _ask(place: str) -> None:
     """Wait for an answer. Raises OSError."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import RayError
+
     _greet(place)
-    GcsClient(address=place).cluster_id  # noqa: B018  (an attribute that asks the cluster)
+    try:
+        GcsClient(address=place).cluster_id  # noqa: B018  (an attribute that asks the cluster)
+    except RayError as error:
+        raise ConnectionError("what answers there is not a cluster of this version of Ray") from error
 
 
 def _greet(place: str) -> None:

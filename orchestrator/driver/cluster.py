@@ -37,6 +37,9 @@ from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.training.device import HUGE_PAGES  # noqa: E402
 
+LOCAL = (None, "local")
+"""The addresses that stand for a Ray on this machine, which is started."""
+
 RESOURCE_SECONDS = 10.0
 """How long nodes may take to show up before a run is refused."""
 
@@ -55,7 +58,13 @@ class Cluster:
 
     @property
     def is_local(self) -> bool:
-        return self.address in (None, "local")
+        return self.address in LOCAL
+
+
+def check_address(address: str | None) -> None:
+    """Raise InputError unless a cluster answers at an address, or none is needed."""
+    if address is not None and address not in LOCAL:
+        resolve(address)
 
 
 @contextmanager
@@ -69,8 +78,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     options["job_config"] = _InstalledFirst()
-    if not cluster.is_local:
-        resolve(cluster.address or "")
+    check_address(cluster.address)
     try:
         if cluster.is_local:
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine

@@ -40,6 +40,17 @@ class RunOptions:
         for word in self.retry:
             if word not in ("all", *FAILURES):
                 raise InputError(f"`{word}` is not an outcome of a failed trial", hint=closest(word, FAILURES))
+        self._check_combinations()
+
+    def checked(self) -> RunOptions:
+        """These options. Raises InputError if no cluster answers at the address: before data are inspected."""
+        if self.address is not None and not self.in_process:
+            from orchestrator.driver.cluster import check_address
+
+            check_address(self.address)
+        return self
+
+    def _check_combinations(self) -> None:
         for_ray = {
             "cpus": self.cpus,
             "gpus": self.gpus,

@@ -7,10 +7,12 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from ray.exceptions import RpcError
 
 from orchestrator.driver import address
 from orchestrator.driver.cluster import Cluster, connected
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.options import RunOptions
 from workers.errors import InputError
 
 HTTP2 = b"\0\0\0\4\0\0\0\0\0"
@@ -65,10 +67,26 @@ def test_another_service():
 
 def test_a_server_of_the_same_protocol_that_is_not_a_cluster(monkeypatch):
     silent = threading.Event()
-    monkeypatch.setattr(address, "GcsClient", lambda address: silent.wait())
+    monkeypatch.setattr("ray._raylet.GcsClient", lambda address: silent.wait())
     with listening(HTTP2) as place:
         assert refusal(place, 0.3).message.endswith("no answer within 0.3 s")
     silent.set()
+
+
+def test_a_service_that_refuses_the_question(monkeypatch):
+    def refuse(address):
+        raise RpcError("Received http2 header with status: 404")
+
+    monkeypatch.setattr("ray._raylet.GcsClient", refuse)
+    with listening(HTTP2) as place:
+        assert refusal(place).message.endswith("what answers there is not a cluster of this version of Ray")
+
+
+def test_options_are_checked_before_a_run_inspects_anything():
+    with pytest.raises(InputError, match="Ray Client addresses are not supported: ray://head:1"):
+        RunOptions(address="ray://head:1").checked()
+    assert RunOptions(address="local").checked() == RunOptions(address="local")
+    assert RunOptions(address="ray://head:1", in_process=True).checked().in_process
 
 
 @pytest.mark.parametrize("place", ["head", "http://head:6379", "head:port", ":", "local"])
@@ -86,7 +104,7 @@ def test_no_cluster_on_this_machine(monkeypatch):
     def nothing(_):
         raise ConnectionError("Could not find any running Ray instance")
 
-    monkeypatch.setattr(address, "canonicalize_bootstrap_address", nothing)
+    monkeypatch.setattr("ray._private.services.canonicalize_bootstrap_address", nothing)
     assert refusal("auto").message == "no Ray cluster found on this machine: auto"
 
 
