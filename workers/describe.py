@@ -3,7 +3,7 @@
 `python -m workers.describe` reads `{"requests": [...], "answers": path}` from stdin and writes a JSON list of answers
 to that path, so that planning imports no torch; stdout is for whatever the user's code prints. A request is
 `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
-`"pretrained"`, paths of weights; its answer is
+`"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials; its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
 `{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, or `optimizer`.
 """
@@ -32,6 +32,7 @@ from workers.training.losses import check_loss
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import describe_weights
 from workers.training.pruning_check import check_pruning
+from workers.training.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere
 from workers.trial import Dataset, Network, Pruning, Recipe
 
 _OPTIONAL_FACTS = ("class_names", "settled", "notes")
@@ -123,9 +124,23 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             module = build(network, ImageFacts(**dataset_facts), recipe, 0, "dense")
             with _about("pretrained"):
                 checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
+        rehearsed = _rehearsed(request)
     except PrunesweepError as error:
-        return {"error": error.message, "hint": error.hint, "about": error.about or "network"}
-    return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums}}
+        return _refusal(error)
+    return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums, **rehearsed}}
+
+
+def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:
+    """The fact of the rehearsal that a request asks for, if it is needed: what it found, or why there was none."""
+    if "rehearsal" not in request or not (rehearsal := Rehearsal.of_request(request)).needed:
+        return {}
+    if not rehearsal.possible:
+        return {"rehearsal": request["rehearsal"] | {"skipped": f"this machine has no `{rehearsal.device}` device"}}
+    return {"rehearsal": request["rehearsal"] | rehearse(rehearsal)}
+
+
+def _refusal(error: PrunesweepError) -> dict[str, Any]:
+    return {"error": error.message, "hint": error.hint, "about": error.about or "network"}
 
 
 @contextlib.contextmanager
@@ -151,7 +166,17 @@ def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
 def main() -> None:
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)
-    answers = [answer(request) for request in asked["requests"]]
+    requests = asked["requests"]
+    with rehearsing_elsewhere(requests) as other_digests:
+        answers = [answer(request) for request in requests]
+        others = other_digests()
+    for number, request in enumerate(requests):
+        digest = answers[number].get("facts", {}).get("rehearsal", {}).get("digest")
+        if digest is not None:
+            try:
+                check_other_process(Rehearsal.of_request(request), digest, others[number])
+            except PrunesweepError as error:
+                answers[number] = _refusal(error)
     Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")
 
 

@@ -65,7 +65,7 @@ class Recipe:
     augment, and so does `random_resized_crop` if images stream from files. `normalization` is `per_image` (zero mean
     and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of
     per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
-    network's. `threads` is how many a trial computes with on a CPU: their number can change the last bits.
+    network's. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -82,6 +82,7 @@ class Recipe:
     threads: int = 1
     loss: str = CROSS_ENTROPY
     random_resized_crop: bool = False
+    deterministic: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

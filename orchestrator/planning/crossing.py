@@ -14,7 +14,7 @@ from orchestrator.sweep.spec import SweepSpec
 from workers.models import NETWORKS
 from workers.registry import lookup
 from workers.store import Store
-from workers.trial import Dataset, Network
+from workers.trial import Dataset, Network, canonical
 
 T = TypeVar("T")
 
@@ -108,8 +108,12 @@ def questions(spec: SweepSpec) -> list[Question]:
 def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
     """The facts that planning a sweep takes. Raises SpecError where the data or the network cannot be described."""
     settings = cross(spec)
+    rehearsal = {
+        "evaluation": canonical(spec.evaluation.for_worker),
+        "device": "cuda" if spec.resources.gpus else "cpu",
+    }
     try:
-        return gather([setting.question for setting in settings], store, known_before)
+        return gather([setting.question for setting in settings], store, known_before, rehearsal)
     except Undescribed as error:
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]

@@ -118,9 +118,25 @@ class Facts:
         """Keep an answer, unless the question has one."""
         self._answers.setdefault(question.key, answer)
 
+    def _forget_rehearsed_otherwise(self, rehearsal: dict[str, Any] | None) -> None:
+        """Forget answers that were rehearsed on another device or with another evaluation."""
+        for key, answer in list(self._answers.items()):
+            done = answer.get("rehearsal")
+            if done and rehearsal and any(done[name] != value for name, value in rehearsal.items()):
+                del self._answers[key]
+                self.in_store.discard(key)
 
-def gather(questions: Iterable[Question], store: Store | None = None, known_before: Facts | None = None) -> Facts:
+
+def gather(
+    questions: Iterable[Question],
+    store: Store | None = None,
+    known_before: Facts | None = None,
+    rehearsal: dict[str, Any] | None = None,
+) -> Facts:
     """Answers from the store, else from `known_before`, else from `workers.describe`.
+
+    `rehearsal` is the `evaluation` and the `device` of trials: what the answer to a question was rehearsed with, if it
+    needed a rehearsal.
 
     Raises Undescribed with every question that has no answer, InputError where `workers.describe` fails.
     """
@@ -128,8 +144,10 @@ def gather(questions: Iterable[Question], store: Store | None = None, known_befo
     facts = _pinned(wanted, store) if store is not None else Facts({})
     if known_before is not None:
         facts._answers = known_before._answers | facts._answers
+    facts._forget_rehearsed_otherwise(rehearsal)
     unknown = [question for key, question in wanted.items() if key not in facts._answers]
-    answers = list(zip(unknown, describe_apart([question.to_json() for question in unknown]), strict=True))
+    more = {} if rehearsal is None else {"rehearsal": rehearsal}
+    answers = list(zip(unknown, describe_apart([question.to_json() | more for question in unknown]), strict=True))
     unanswered = [
         Unanswered(question, answer["about"], InputError(answer["error"], hint=answer["hint"]))
         for question, answer in answers
@@ -138,8 +156,16 @@ def gather(questions: Iterable[Question], store: Store | None = None, known_befo
     if unanswered:
         raise Undescribed(unanswered)
     facts._answers |= {question.key: answer["facts"] for question, answer in answers}
+    _name_skipped(answer["facts"] for _, answer in answers)
     facts.loaded |= {answer["facts"]["dataset"]["fingerprint"] for _, answer in answers}
     return facts
+
+
+def _name_skipped(answers: Iterable[dict[str, Any]]) -> None:
+    """Say which rehearsals were not possible."""
+    for reason in dict.fromkeys(answer.get("rehearsal", {}).get("skipped") for answer in answers):
+        if reason:
+            print(f"Not rehearsed before the start: {reason}", file=sys.stderr)
 
 
 def pinned(questions: Iterable[Question], store: Store) -> Facts:

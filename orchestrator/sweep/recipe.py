@@ -139,6 +139,7 @@ class RecipeSpec(FixedKeys):
     precision: Precision = "fp32"
     threads: Annotated[int, whole(1, 1024)] = 1
     loss: Annotated[str, PlainValidator(_loss)] = trial.CROSS_ENTROPY
+    deterministic: Truth = True
 
     @model_validator(mode="after")
     def _smooths_only_cross_entropy(self) -> RecipeSpec:

@@ -41,6 +41,16 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
     return module
 
 
+def seeds_itself(network: Network, facts: ImageFacts) -> bool:
+    """Whether a network's function sets the seed of torch's generator."""
+    entry = lookup(NETWORKS, network.name, "network")
+    arguments = {**network.arguments, "input_shape": facts.input_shape, "classes": facts.classes}
+    with torch.random.fork_rng(devices=[]):
+        seed_generators(unlikely := seed("a seed that no code sets"))
+        call(entry, "network", network.name, arguments)
+        return torch.default_generator.initial_seed() != unlikely
+
+
 def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module:
     """A network whose weights are drawn from generators with the seed `initial`."""
     entry = lookup(NETWORKS, network.name, "network")

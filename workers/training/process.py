@@ -45,7 +45,7 @@ def configure(recipe: Recipe) -> None:
     torch.set_default_dtype(torch.float32)
     torch.set_default_device(None)
     torch.set_grad_enabled(True)
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(recipe.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs a tenth
     torch.backends.cudnn.enabled = True
     torch.backends.cudnn.benchmark = False
