@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
 
 from workers.data.source import ImageFacts
 from workers.errors import BadInput, InputError
@@ -104,6 +105,12 @@ def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:
     """Check both modes, since some networks return more than logits in training."""
     with inference(network):
         _check_logits(name, network, facts, "in evaluation mode")
+    unused = [parameter for parameter, tensor in network.named_parameters() if is_lazy(tensor)]
+    if unused:
+        raise BadInput(
+            f"network `{name}` never uses a lazy layer, whose parameter has no shape: `{unused[0]}`",
+            hint="call the layer in `forward`, or remove it",
+        )
     copied = copy.deepcopy(network)  # training changes buffers
     with torch.no_grad():
         _check_logits(name, copied, facts, "in training mode")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from workers.models.build import prunable
+from tests.support import tiny
+from workers.data.images import load_facts
+from workers.errors import BadInput
+from workers.models.build import build, prunable
 from workers.models.left_out import left_out
+from workers.trial import Network
 
 
 class Mixed(nn.Module):
@@ -60,3 +65,18 @@ def test_a_matrix_that_is_computed_in_an_unknown_way_is_excluded_by_name():
     network = nn.Sequential(parametrizations.orthogonal(nn.Linear(2, 2, bias=False)), nn.Linear(2, 2, bias=False))
     [row] = left_out(network, exclude=["0.weight"])
     assert (row.name, row.weights, row.reason) == ("0.parametrizations.weight.original", 4, "excluded by `0.weight`")
+
+
+class Unused(nn.Module):
+    def __init__(self, input_shape, classes):
+        super().__init__()
+        self.used, self.never = nn.LazyLinear(classes), nn.LazyLinear(3)
+
+    def forward(self, inputs):
+        return self.used(inputs.flatten(1))
+
+
+def test_a_lazy_layer_that_is_never_used_is_refused():
+    task = tiny.task(network=Network(name=f"{__name__}:Unused", arguments={}))
+    with pytest.raises(BadInput, match=r"never uses a lazy layer, whose parameter has no shape: `never\.weight`"):
+        build(task.network, load_facts(task.dataset), task.recipe, 0, "dense")
