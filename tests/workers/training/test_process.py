@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ import torch
 from tests.support.own_modules import Write
 from tests.support.tiny import dense, task
 from tests.support.trainings import train, training
+from workers.store import Store
+from workers.training.device import Device
 from workers.training.process import configure
-from workers.trial import Network, Recipe
+from workers.training.run import run
+from workers.trial import Dataset, Job, Network, Recipe
 
 NETWORK = """
 def build(*, input_shape, classes):
@@ -94,3 +98,22 @@ def test_every_generator_is_seeded_at_every_step(module: Write) -> None:
     random.seed(1)
     first = train(replicate(name, 0), 6).digest()
     assert train(replicate(name, 0), 6).digest() == first
+
+
+def test_trials_with_other_threads_in_turns_in_one_process_have_the_bits_that_they_have_alone(tmp_path) -> None:
+    data = Dataset(name="synthetic", arguments={"train_images": 64, "test_images": 20, "channels": 3, "size": 32})
+    network = Network(name="cifar_resnet", arguments={"depth": 8})
+    trials = [dense(replace(task(network=network, threads=threads), dataset=data)) for threads in (1, 2)]
+    alone, together = (Store(tmp_path / name, create=True) for name in ("alone", "together"))
+    jobs = [Job(trial=trial, records=(3,), checkpoints=()) for trial in trials]
+    often = Device(chunk_seconds=0)
+    for job in jobs:
+        list(run(job, alone, often))
+    for _ in zip(*(run(job, together, often) for job in jobs), strict=True):
+        pass
+    digests = [
+        {row["trial"]: (row["state_digest"], row["threads"]) for row in store.records.read_all().table.to_pylist()}
+        for store in (alone, together)
+    ]
+    assert digests[0] == digests[1]
+    assert {threads for _, threads in digests[0].values()} == {1, 2}
