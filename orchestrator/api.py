@@ -87,7 +87,7 @@ def run(
     facts = find_out(sweep, store_to_write(location))
     whole = expand.make_plan(sweep, facts)
     part = whole if picks is None else whole.only(picks)
-    check_picked(bool(part.cells), only or "")
+    check_picked(bool(part.cells), only or "", whole.rows())
     options = options or RunOptions()
     announce(sweep, facts, quiet=options.quiet)
     if not options.quiet:

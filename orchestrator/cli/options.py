@@ -22,7 +22,7 @@ PRESETS = "Presets"
 OUTPUT = "Output"
 """The groups of options in `--help`."""
 
-_CELLS = "Only these cells: `technique=lr_rewinding,compression>=8`."
+_CELLS = "Only these cells: `technique=lr_rewinding,compression>=8`; `budget=50%|90%` means either."
 
 # What to run
 SweepFile = Annotated[
@@ -182,7 +182,7 @@ def choice_of(
             raise InputError("no sweep given", hint="name a sweep file, or a preset (`prunesweep list presets`)")
         return None
     if sweep is not None:
-        raise InputError("a sweep file and `--preset` cannot be combined", hint="drop one of them")
+        raise InputError("give a sweep file or `--preset`, not both")
     return preset_choice(preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
 
 

@@ -92,7 +92,7 @@ def plan(
     on_cpu: OnCpu = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a sweep needs: cells, trials, steps, disk space and time."""
+    """Preview a sweep: cells, trials, training steps, disk space, time."""
     choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     spec = _read(sweep, choice)
     facts = choice.known_facts() if choice else None
@@ -134,7 +134,7 @@ def run(
     on_cpu: OnCpu = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run whatever is missing from a sweep. Can be repeated, interrupted and extended."""
+    """Run a sweep: train whatever the store does not have yet. Can be repeated, interrupted and extended."""
     choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     options = RunOptions(
         in_process=in_process,

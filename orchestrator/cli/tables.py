@@ -60,7 +60,7 @@ def table(
     statistic: Annotated[
         Statistic, typer.Option("--statistic", help="Report median (min, max) or mean ± sd.")
     ] = "median",
-    split: Annotated[Split, typer.Option("--split", help="Report test or validation accuracy.")] = "test",
+    split: Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")] = "test",
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def logs(
     store: Annotated[str, typer.Argument(metavar="[STORE] TRIAL", help="The store, and a trial id or its beginning.")],
     trial: Annotated[str | None, typer.Argument(hidden=True)] = None,
-    attempt: Annotated[int | None, typer.Option("--attempt", help="Which attempt; default: the latest.", min=1)] = None,
-    tail: Annotated[
-        int | None, typer.Option("--tail", help="Print only this many lines, the last ones.", min=0)
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", help="Which attempt (default: the latest).", min=1)
     ] = None,
+    tail: Annotated[int | None, typer.Option("--tail", help="Show only the last N lines.", min=0)] = None,
 ) -> None:
     """Print the log of a trial: where and when it ran, warnings, and how it ended."""
     from orchestrator.upkeep.logs import read_log

@@ -77,7 +77,7 @@ class Preview:
     def _time(self) -> str:
         if self.seconds is None:
             return "unknown until the first trials are in the store"
-        return f"{duration(self.seconds)} of one slot, by past trials"
+        return f"about {duration(self.seconds)} of compute, divided by trials in parallel"
 
 
 def preview(
@@ -91,8 +91,9 @@ def preview(
     facts = find_out(spec, existing, known_before)
     plan = expand.make_plan(spec, facts)
     if only is not None:
-        plan = plan.only(selector(only))
-        check_picked(bool(plan.cells), only)
+        part = plan.only(selector(only))
+        check_picked(bool(part.cells), only, plan.rows())
+        plan = part
     records, unsound = existing.records.sound() if existing else (set(), {})
     checkpoints = set(existing.states.checkpoint_sizes()) if existing else set()
     jobs = plan.missing(records, checkpoints)

@@ -87,7 +87,7 @@ def _rounds(
         length = f"{dense.steps:,} steps ({float(dense.steps / steps_per_epoch):.6g} epochs)"
         raise InputError(
             f"budget `{budget}` is {float(exact):,.6g} steps, longer than the dense training of {length}",
-            hint="use at most `100%`",
+            hint="the maximum is `100%`",
         )
     if iterative is None or iterative.budget_is == "per_round":
         rounds = iterative.rounds if iterative else 1

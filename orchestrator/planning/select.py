@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow as pa
 from orchestrator.planning.cells import CELLS
 from workers.errors import InputError
 from workers.registry import closest
+from workers.techniques import DENSE, TECHNIQUES
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -28,6 +29,7 @@ TRIAL_LETTER = "t"
 
 _LETTERED = re.compile(rf"{TRIAL_LETTER}[0-9a-f]+")
 
+_MOST_VALUES = 20
 _COLUMNS = [name for name in CELLS.names if name not in ("trial", "step", "lineage", "dense_trial", "dense_step")]
 
 
@@ -35,20 +37,38 @@ def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     """A predicate on rows of `CELLS`, true if every comma-separated term is.
 
     `=` takes alternatives (`technique=fine_tuning|lr_rewinding`), and compares numbers as tables show them: to the
-    decimals that are given, else to six digits. Raises InputError for an unknown column, operator or value.
+    decimals that are given, else to six digits; `8x`, `8×` and `25%` are numbers, too. Raises InputError for an unknown
+    column, operator or value.
     """
     terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
     return lambda row: all(term(row) for term in terms)
 
 
-def check_picked(picked: bool, expression: str) -> None:
-    """Raise InputError for a selection that picked nothing, which is most likely a typing error."""
+def check_picked(picked: bool, expression: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Raise InputError for a selection that picked none of the rows; it lists the values that there are."""
     if not picked:
-        raise InputError(f"no cell matches `{expression}`", hint="see the values with `prunesweep table --format csv`")
+        raise InputError(f"no cell matches `{expression}`", hint=_values_hint(expression, list(rows)))
+
+
+def _values_hint(expression: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The values of each column for which no row has what is wanted."""
+    listed = []
+    for text in _BETWEEN_TERMS.split(expression):
+        match, picks = _TERM.fullmatch(text), _term(text)
+        if match and not any(map(picks, rows)):
+            values = dict.fromkeys(row[match[1]] for row in rows if row[match[1]] is not None)
+            words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+            more = f" and {len(words) - _MOST_VALUES} more" if len(words) > _MOST_VALUES else ""
+            listed.append(f"`{match[1]}` is one of: {', '.join(words[:_MOST_VALUES])}{more}")
+    if not rows or not listed:
+        return "see the values with `prunesweep table --format csv`"
+    return "; ".join(listed)
 
 
 def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
     match = _TERM.fullmatch(text)
+    if not match and text.strip() in (*TECHNIQUES, DENSE):
+        raise InputError(f"`{text.strip()}` is not a filter", hint=f"write `technique={text.strip()}`")
     if not match:
         raise InputError(
             f"cannot read the term `{text}`", hint="write terms such as `technique=lr_rewinding,compression>=8`"
@@ -73,16 +93,25 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def _number(text: str, term: str) -> float:
+    plain = text.strip()
     try:
-        return _rounded(float(text))
+        if plain.endswith("%"):
+            return _rounded(float(plain[:-1]) / 100)
+        return _rounded(float(_plain(plain)))
     except ValueError:
         raise InputError(f"cannot read a number in `{term}`: `{text}`") from None
 
 
 def _tolerance(text: str) -> float:
     """How far a number may be from one typed with decimals: `9.31` matches 9.3132, but `4` only 4."""
-    decimals = len(text.strip().partition(".")[2])
-    return 0.5001 * 10**-decimals if decimals else 0.0
+    percent = text.strip().endswith("%")
+    decimals = len(_plain(text.strip().removesuffix("%")).partition(".")[2])
+    return 0.5001 * 10 ** -(decimals + 2 if percent else decimals) if decimals else 0.0
+
+
+def _plain(text: str) -> str:
+    """A number without the sign that tables put after a compression."""
+    return text.removesuffix("×").removesuffix("x")
 
 
 def _rounded(number: float) -> float:

@@ -23,7 +23,7 @@ def select(rows: pa.Table, expression: str) -> pa.Table:
     """The rows that an expression picks (see `planning.select`). Raises InputError if it picks none."""
     wanted = selector(expression)
     picked = rows.filter([wanted(row) for row in rows.to_pylist()])
-    check_picked(picked.num_rows > 0, expression)
+    check_picked(picked.num_rows > 0, expression, rows.to_pylist())
     return picked
 
 

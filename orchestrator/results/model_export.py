@@ -85,7 +85,7 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
     if re.search("[=<>]", cell):
         wanted = selector(cell)
         picked = [row for row in rows if wanted(row)]
-        check_picked(bool(picked), cell)
+        check_picked(bool(picked), cell, rows)
     else:
         trial, _, step = cell.partition("@")
         trial = bare_id(trial)

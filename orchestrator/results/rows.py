@@ -90,7 +90,7 @@ def read_rows(
     records = results.select([name for name in results.column_names if name in needed]).to_pylist()
     rows = [_row(record, value, shown, dense) for record in records if keep(record)]
     if isinstance(filters, str):
-        check_picked(bool(rows), filters)
+        check_picked(bool(rows), filters, records)
     pruned = {row.task for row in rows if not row.is_dense}
     return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(records, score)
 

@@ -81,7 +81,7 @@ def notes(sections: Sequence[Section]) -> list[str]:
             "keep more weights (`achieved_density`)"
         )
     if len(complete) < len(cells):
-        texts.append("2/3: replicates done of those expected; statistics need all of them")
+        texts.append("2/3: replicates done of those expected; numbers appear when all replicates are done")
     return texts
 
 

@@ -160,7 +160,13 @@ def _check_axes(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> Ite
             yield Problem(place, "cannot be combined with other techniques", hint)
     yield from _check_how_far(path, grid, prunings)
     if grid.get("budget") is None:
-        yield Problem(path, "`budget` is missing", "add how long to retrain, for example `budget: 90%`", show=False)
+        yield Problem(
+            path,
+            "`budget` is missing",
+            "add how long to retrain, for example `budget: 90%`",
+            show=False,
+            missing=("budget",),
+        )
     if grid.get("iterative") is not None:
         yield from _check_iterative(path, grid["iterative"], techniques)
 
@@ -171,7 +177,9 @@ def _check_how_far(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> 
     yield from level_problems
     if not given and not level_problems:
         message = "one of `compression`, `density` and `iterative` is missing"
-        yield Problem(path, message, "add how far to prune, for example `compression: [4, 8]`", show=False)
+        yield Problem(
+            path, message, "add how far to prune, for example `compression: [4, 8]`", show=False, missing=_HOW_FAR
+        )
     for key in given[1:]:
         hint = "keep one of the two"
         if key == "iterative":

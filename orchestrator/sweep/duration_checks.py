@@ -64,7 +64,7 @@ def check_budget(path: KeyPath, value: object, training: TrainingLength, recipe:
     budget = parsed(value)
     if budget and budget.unit != "%" and any(share > 1 for share in training.shares(budget)):
         message = f"is longer than the dense training of recipe `{recipe}` ({training.duration})"
-        yield Problem(path, message, "use at most `100%`")
+        yield Problem(path, message, "the maximum is `100%`")
 
 
 def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int]) -> Iterator[Problem]:

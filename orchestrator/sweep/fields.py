@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from orchestrator.sweep.problems import KeyPath, shown
-from orchestrator.sweep.values import Duration, Unit, parse_ratio
+from orchestrator.sweep.values import Duration, Unit, exact_text, parse_ratio
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.registry import closest
@@ -132,9 +132,9 @@ def whole(lowest: int, highest: int = LARGEST) -> PlainValidator:
 
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise refuse(
-                f"must be a whole number from {lowest} to {highest:,}", "write digits only, without quotes or a unit"
-            )
+            is_float = isinstance(value, float)
+            hint = "write a whole number" if is_float else "write digits only, without quotes or a unit"
+            raise refuse(f"must be a whole number from {lowest} to {highest:,}", hint)
         return value
 
     return PlainValidator(check)
@@ -202,6 +202,14 @@ def _density(value: object) -> Fraction:
 Density = Annotated[Fraction, PlainValidator(_density)]
 
 
+def _with_unit(value: float, units: tuple[Unit, ...]) -> str:
+    """What a length without a unit most likely means: a share up to 1, if one is allowed, else epochs or steps."""
+    if "%" in units and 0 < value <= 1:
+        return f"{exact_text(100 * parse_ratio(value))}%"
+    unit = next(unit for unit in units if unit != "%")
+    return f"{shown(value)}{unit}"
+
+
 def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
     """A positive length of training in one of some units."""
     allowed = "units are " + ", ".join(f"`{unit}` ({_UNITS[unit]})" for unit in units)
@@ -210,10 +218,9 @@ def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
         try:
             parsed = Duration.parse(value)
         except ValueError as error:
-            hint = allowed
             if isinstance(value, int | float) and not isinstance(value, bool):
-                hint = f"add a unit, such as `{shown(value)}{units[0]}`; {hint}"
-            raise refuse(f"is {error}", hint) from None
+                raise refuse("needs a unit", f"write `{_with_unit(value, units)}`; {allowed}") from None
+            raise refuse(f"is {error}", allowed) from None
         if parsed.unit not in units:
             raise refuse(f"cannot be given in `{parsed.unit}`", allowed)
         if parsed.value < 0 or (parsed.value == 0 and not or_zero):
@@ -221,7 +228,7 @@ def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
                 "must not be negative" if or_zero else "must be above 0", f"use a length such as `1{units[0]}`"
             )
         if parsed.unit == "%" and parsed.value > 100:
-            raise refuse("is longer than the dense training", "use at most `100%`")
+            raise refuse("is longer than the dense training", "the maximum is `100%`")
         if parsed.value > LARGEST:
             raise refuse("is too long", f"use at most `{LARGEST}{parsed.unit}`")
         return parsed

@@ -43,7 +43,8 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
         return
     entry = entries.get(name)
     if entry is None:
-        yield Problem((*path, "name"), f"unknown {kind}", closest(name, entries))
+        hint = f"write `{own}` if it is your own function" if (own := _as_own(name)) else closest(name, entries)
+        yield Problem((*path, "name"), f"unknown {kind}", hint)
         return
     arguments = {key: item for key, item in named.items() if key != "name"}
     yield from _check_arguments(path, name, entry, arguments)
@@ -87,10 +88,21 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
 
 def check_own(path: KeyPath, name: str) -> Iterator[Problem]:
     """A name with a colon must be a valid function name; whether the function exists, `workers.describe` finds out."""
-    if not is_own(name):
+    file, _, function = name.rpartition(":")
+    if file.endswith(".py"):
+        module = file.removesuffix(".py").removeprefix("./").replace("/", ".")
+        yield Problem(path, "must name a module, not a file", f"write `{module}:{function}`")
+    elif not is_own(name):
         yield Problem(
             path, "is not a valid function name", "write `module:function`, such as `my_package.models:build`"
         )
+
+
+def _as_own(name: str) -> str | None:
+    """`module.function` as `module:function`, None for a name without a module."""
+    module, _, function = name.rpartition(".")
+    own = f"{module}:{function}"
+    return own if function != "py" and is_own(own) else None
 
 
 def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:

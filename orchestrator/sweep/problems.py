@@ -17,7 +17,8 @@ KeyPath = tuple[str | int, ...]
 class Problem(NamedTuple):
     """What is wrong at a key path.
 
-    `message` is about the value there, or about the last key if `at_key`; `show` appends the value to it.
+    `message` is about the value there, or about the last key if `at_key`; `show` appends the value to it. `missing` are
+    the keys of which one is missing, if that is the problem.
     """
 
     path: KeyPath
@@ -25,6 +26,8 @@ class Problem(NamedTuple):
     hint: str
     show: bool = True
     at_key: bool = False
+    missing: tuple[str, ...] = ()
+    is_unknown_key: bool = False
 
 
 def problem_of(error: PrunesweepError, path: KeyPath) -> Problem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,6 +31,33 @@ _EXAMPLES = {
 """An example of each required key."""
 
 
+_MEANT = {
+    "sparsity": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
+    "ratio": {"compression": "use `compression`"},
+    "seed": {"replicates": "use `replicates`: every replicate has its own seeds"},
+    "seeds": {"replicates": "use `replicates`: every replicate has its own seeds"},
+    "epochs": {"duration": "use `duration`, such as `20ep`", "budget": "use `budget`, such as `20ep`"},
+    "steps": {"duration": "use `duration`, such as `1000it`", "budget": "use `budget`, such as `1000it`"},
+    "model": {"network": "use `network`"},
+    "data": {"dataset": "use `dataset`"},
+    "method": {"technique": "use `technique`"},
+    "lr": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
+    "learning_rate": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
+}
+"""Other programs' words for a key: the key that is meant, and what to say, by the mappings that have that key."""
+
+
+def pointers(key: str, siblings: Iterable[str]) -> list[str]:
+    """What to write instead of a key that has another name here; empty if that is unknown."""
+    meant = _MEANT.get(key, {})
+    return [meant[sibling] for sibling in siblings if sibling in meant]
+
+
+def is_meant(key: str, wanted: str) -> bool:
+    """Whether a key of a file is most likely a wrong spelling of another, or another word for it."""
+    return wanted in _MEANT.get(key, {}) or bool(difflib.get_close_matches(key, [wanted], n=1))
+
+
 def problems_of(
     error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: KeyPath = ()
 ) -> Iterator[Problem]:
@@ -40,10 +68,12 @@ def problems_of(
         if isinstance(context.get("error"), ValidationError):  # of a mapping where another kind of value is allowed too
             yield from problems_of(context["error"], models, path)
         elif fault["type"] == "extra_forbidden":
-            yield Problem(path, "unknown key", closest(str(path[-1]), _sibling_keys(path, models)), at_key=True)
+            siblings = _sibling_keys(path, models)
+            hint = next(iter(pointers(str(path[-1]), siblings)), "") or closest(str(path[-1]), siblings)
+            yield Problem(path, "unknown key", hint, at_key=True, is_unknown_key=True)
         elif fault["type"] == "missing":
             hint = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
-            yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False)
+            yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False, missing=(str(path[-1]),))
         elif fault["type"] == "refused":
             yield Problem((*path, *context["at"]), context["message"], context["hint"])
         else:

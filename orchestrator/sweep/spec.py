@@ -22,8 +22,8 @@ from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
 from orchestrator.sweep.fields import Location, Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
 from orchestrator.sweep.mappings import FixedKeys
-from orchestrator.sweep.problems import LocatedProblem, Problem, SpecError
-from orchestrator.sweep.pydantic_problems import problems_of
+from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError
+from orchestrator.sweep.pydantic_problems import is_meant, problems_of
 from orchestrator.sweep.recipe import SCHEDULE_KEYS, ChannelStatistics, RecipeSpec, ScheduleSpec
 from orchestrator.sweep.running import FailuresSpec, LimitsSpec, ResourcesSpec, RetriesSpec
 from orchestrator.sweep.values import Duration, exact_text
@@ -138,6 +138,20 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
     return _build(Document(plain))
 
 
+def _is_explained(problem: Problem, unknown: Iterable[KeyPath]) -> bool:
+    """Whether a key is missing only because an unknown key next to it is misspelled."""
+    return any(
+        _mapping_at(path[:-1]) == _mapping_at(problem.path) and is_meant(str(path[-1]), wanted)
+        for path in unknown
+        for wanted in problem.missing
+    )
+
+
+def _mapping_at(path: KeyPath) -> KeyPath:
+    """The path of a mapping, which may be the only one or the first of a list."""
+    return path[:-1] if path[-1:] == (0,) else path
+
+
 def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
     data = document.data
     if not isinstance(data, dict):
@@ -154,6 +168,8 @@ def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
         spec = SweepSpec.model_validate(data)
     except ValidationError as error:
         problems += problems_of(error, _MODELS)
+    unknown = [problem.path for problem in problems if problem.is_unknown_key]
+    problems = [problem for problem in problems if not _is_explained(problem, unknown)]
     if problems:
         raise SpecError(document.locate(problems))
     spec._document = document

@@ -50,7 +50,7 @@ def test_mistakes_in_a_sweep_file_are_all_shown(main, tmp_path):
         (["list", "tecniques"], 2, "did you mean `techniques`"),
         (["run", "missing.yaml", "--stop-after", "soon"], 2, "`soon` is not a length of time"),
         (["plan"], 2, "no sweep"),
-        (["run", "missing.yaml", "--preset", "digits"], 2, "cannot be combined"),
+        (["run", "missing.yaml", "--preset", "digits"], 2, "give a sweep file or `--preset`, not both"),
         (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),
         (["run", "missing.yaml", "--on-cpu"], 2, "`--on-cpu` is for presets"),
         (["run", "--preset", "vgg16-one-shot"], 2, "CIFAR-10 not found in `data`"),

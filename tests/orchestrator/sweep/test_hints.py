@@ -1,0 +1,90 @@
+"""What a sweep file's mistakes are answered with: the remedy that was most likely meant, and one error for each."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.sweeps import grid, problems_of, recipe, sweep
+
+
+def only_problem(**overrides):
+    [problem] = problems_of(sweep(**overrides))
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [(0.5, "write `50%`"), (0.125, "write `12.5%`"), (1, "write `100%`"), (8, "write `8ep`"), (2.5, "write `2.5ep`")],
+)
+def test_a_budget_without_a_unit(value, hint):
+    problem = only_problem(grid=grid(budget=[value]))
+    assert (problem.field, problem.message) == ("grid.budget[0]", "needs a unit")
+    assert problem.hint.startswith(hint)
+
+
+def test_a_duration_without_a_unit_is_no_share():
+    assert only_problem(recipe=recipe(duration=20)).hint.startswith("write `20ep`")
+
+
+def test_more_than_all_of_the_training():
+    assert only_problem(grid=grid(budget="120%")).hint == "the maximum is `100%`"
+
+
+def test_a_number_that_is_not_whole():
+    assert only_problem(recipe=recipe(batch_size=2.5)).hint == "write a whole number"
+    assert "without quotes" in only_problem(recipe=recipe(batch_size="100")).hint
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "hint"),
+    [
+        ({"grid": grid(compression=None, sparsity=0.9)}, "grid.sparsity", "use `density`"),
+        ({"grid": grid(compression=None, ratio=4)}, "grid.ratio", "use `compression`"),
+        ({"grid": grid(seed=1)}, "grid.seed", "use `replicates`"),
+        ({"grid": grid(replicates=None, seeds=[1, 2])}, "grid.seeds", "use `replicates`"),
+        ({"grid": grid(budget=None, epochs=20)}, "grid.epochs", "use `budget`"),
+        ({"recipe": recipe(lr=0.1)}, "recipe.lr", "use `optimizer:"),
+    ],
+)
+def test_other_words_for_a_key(overrides, field, hint):
+    problem = only_problem(**overrides)
+    assert (problem.field, problem.message) == (field, "unknown key")
+    assert problem.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "meant"),
+    [
+        ({"grid": grid(compression=None, compresion=[4])}, "grid.compresion", "compression"),
+        ({"grid": grid(compression=None, densty="25%")}, "grid.densty", "density"),
+        ({"grid": grid(budget=None, budgets="90%")}, "grid.budgets", "budget"),
+        ({"grid": grid(technique=None, techniques="lr_rewinding")}, "grid.techniques", "technique"),
+        ({"grid": grid(compression=None, iterativ={"rounds": 2, "rate": "20%"})}, "grid.iterativ", "iterative"),
+    ],
+)
+def test_a_misspelled_key_is_one_error(overrides, field, meant):
+    problem = only_problem(**overrides)
+    assert (problem.field, problem.message) == (field, "unknown key")
+    assert f"did you mean `{meant}`?" in problem.hint
+
+
+def test_what_is_missing_is_said_if_no_key_is_misspelled():
+    assert "is missing" in only_problem(grid=grid(compression=None)).message
+    assert {problem.field for problem in problems_of(sweep(grid=grid(budget=None, unlike=1)))} == {
+        "grid",
+        "grid.unlike",
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "hint"),
+    [
+        ("my_network.build", "write `my_network:build` if it is your own function"),
+        ("my_package.models.build", "write `my_package.models:build` if it is your own function"),
+        ("my_network.py:build", "write `my_network:build`"),
+        ("./models/net.py:build", "write `models.net:build`"),
+        ("resnet2O", "did you mean `resnet20`?"),
+    ],
+)
+def test_a_network_of_ones_own_in_another_spelling(network, hint):
+    assert only_problem(network=network).hint.startswith(hint)
