@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.support.command import Command
 FIRST = ["types", "warnings"]  # `python -m` itself imports them, before anything of ours can be run
 PYTHON = ["argparse", "enum", "inspect", "json", "logging", "queue", "random", "site", "sitecustomize", "typing"]
 INSTALLED = ["matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "ray", "safetensors", "torch", "typer", "yaml"]
+ROOT = Path(__file__).parents[2]
 BOOM = "raise SystemExit('a module of the current directory was imported')\n"
 
 NETWORK = """\
@@ -122,3 +125,20 @@ def test_a_module_that_was_imported_first_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.endswith(f"already imported and must be renamed: {tmp_path / 'workers.py'}\n")
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONPATH": "."}, {}])
+def test_processes_started_in_a_clone_import_its_code(tmp_path: Path, environment: dict[str, str]) -> None:
+    """While another prunesweep is installed: the one that runs this test."""
+    for package in ["prunesweep", "orchestrator", "workers"]:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    program = (
+        "import subprocess, sys; from prunesweep.import_order import put_current_folder_last as last; last();"
+        "subprocess.run([sys.executable, '-P', '-c', 'import prunesweep, workers; print(workers.__file__)'])"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, *(["-P"] if environment else []), "-c", program]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=inherited | environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{tmp_path / 'workers' / '__init__.py'}\n"
