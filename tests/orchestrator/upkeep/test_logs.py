@@ -99,6 +99,14 @@ def test_the_outcome_in_a_log_of_an_older_version_is_read(store):
     assert latest_outcome(store.files, "abc") == "timeout"
 
 
+def test_what_a_users_code_logs_does_not_pass_for_the_end(store):
+    log = AttemptLog(store.files, "abc")
+    with log.recording():
+        logging.getLogger("theirs").warning("text\n2026-01-01T00:00:09+00:00 ends: done at step 9")
+        log.end("timeout", 4)
+    assert latest_outcome(store.files, "abc") == "timeout"
+
+
 def test_only_the_newest_line_of_how_far_a_trial_is_stays(store):
     log = AttemptLog(store.files, "abc")
     begun = "2000-01-01"
