@@ -76,7 +76,7 @@ def test_fault_07_a_trial_that_kills_its_worker_is_set_aside_and_the_others_cont
 @pytest.mark.timeout(1800)
 def test_fault_08_a_trial_that_hangs_is_ended_at_its_time_limit(run, prunesweep):
     # alone under its limit, so that nothing else can run into it, however slow the machine is
-    store = run("hang", limits={"trial_timeout": "5s"})
+    store = run("hang", limits={"trial_timeout": "15s"})
     assert "1 trial failed (1 timeout)" in prunesweep.stderr
     check_failures(store, "timeout")
     assert not store.records.all_keys()
