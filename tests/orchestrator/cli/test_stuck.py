@@ -73,6 +73,6 @@ def test_a_driver_that_is_stuck_is_ended(number):
 def test_a_command_says_that_it_was_interrupted(tmp_path):
     code, said = ended(
         f"{REACHABLE}from orchestrator import cli\nfrom orchestrator.cli import tables\n"
-        "tables.api.status = lambda *_: wait()\nimport sys\nsys.argv = ['prunesweep', 'status']\ncli.main()"
+        "tables.api.status = lambda *_, **__: wait()\nimport sys\nsys.argv = ['prunesweep', 'status']\ncli.main()"
     )
     assert (code, said) == (130, "\nInterrupted\n")
