@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from workers import own_technique
 from workers.data import DATASETS
 from workers.data.images import load_facts
 from workers.data.source import ImageFacts
@@ -107,6 +108,8 @@ def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request: `{"facts": ...}`, or `{"error": ..., "hint": ..., "about": ...}`."""
+    if "technique" in request:
+        return own_technique.answer(request)
     network = Network(**request["network"])
     recipe = Recipe(**request["recipe"])
     pruning = Pruning(**request["pruning"])

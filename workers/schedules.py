@@ -44,6 +44,11 @@ def constant(value: float) -> Program:
     return (Segment(rate=value),)
 
 
+def stepwise(rates: Sequence[float]) -> Program:
+    """One rate for each step."""
+    return _merged([Segment(rate=value, steps=1) for value in rates])
+
+
 def piecewise(peak: Fraction, boundaries: Sequence[Fraction], factors: Sequence[Fraction], warmup: Fraction) -> Program:
     """After a linear warm-up `peak`, times factors[0] after step boundaries[0] and so on (ascending)."""
     segments = list(_warm_up(peak, warmup))

@@ -291,7 +291,7 @@ def trial_from_json(data: dict[str, Any]) -> Trial:
         ),
         replicate=data["replicate"],
         stage=data["stage"],
-        rates=tuple(_segment(segment) for segment in data["rates"]),
+        rates=tuple(segment_from_json(segment) for segment in data["rates"]),
         start=Stop(*data["start"]) if "start" in data else None,
         rate_floor=Fraction(data["rate_floor"]) if "rate_floor" in data else None,
         pretrained=Pretrained(**data["pretrained"]) if "pretrained" in data else None,
@@ -306,7 +306,7 @@ def trial_from_json(data: dict[str, Any]) -> Trial:
     )
 
 
-def _segment(data: dict[str, Any]) -> Segment:
+def segment_from_json(data: dict[str, Any]) -> Segment:
     exact: dict[str, Any] = {name: Fraction(data[name]) for name in ("length", "offset") if name in data}
     return Segment(**(data | exact))
 

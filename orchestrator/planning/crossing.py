@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple, TypeVar
 
-from orchestrator.planning.facts import Facts, Question, Undescribed, gather
+from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather
+from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
+from orchestrator.planning.retraining import Training, dense_training, retraining_chains
 from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
-from orchestrator.sweep.problems import KeyPath, problem_of
+from orchestrator.sweep.problems import KeyPath, Problem, problem_of
 from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.spec import SweepSpec
 from workers.models import NETWORKS
@@ -36,6 +38,16 @@ class Setting(NamedTuple):
     def labels(self) -> dict[str, str]:
         """The columns of a cell that name this setting, without `pruning`, which the dense network does not have."""
         return {"dataset": self.dataset.label, "network": self.network.label, "recipe": self.recipe.name}
+
+    def training(self, answer: Answer) -> Training:
+        """The dense training that the techniques of the grid continue."""
+        steps_per_epoch = answer.steps_per_epoch(self.recipe.batch_size)
+        return Training(
+            dense=dense_training(self.recipe, steps_per_epoch),
+            steps_per_epoch=steps_per_epoch,
+            pretrained=bool(self.question.pretrained),
+            code_version=self.question.code_version,
+        )
 
 
 def cross(spec: SweepSpec) -> list[Setting]:
@@ -113,8 +125,27 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
         "device": "cuda" if spec.resources.gpus else "cpu",
     }
     try:
-        return gather([setting.question for setting in settings], store, known_before, rehearsal)
+        facts = gather([setting.question for setting in settings], store, known_before, rehearsal)
     except Undescribed as error:
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error
+    if problems := _ask_techniques(settings, facts):
+        raise spec.refusal(problems)
+    return facts
+
+
+def _ask_techniques(settings: Sequence[Setting], facts: Facts) -> list[Problem]:
+    """Add what the techniques of the user's own answer to `facts`. Returns the problems that they report."""
+    asked: dict[str, tuple[TechniqueQuestion, KeyPath]] = {}
+    for setting in settings:
+        place = (*setting.places["grid"], "technique")
+
+        def note(question: TechniqueQuestion, place: KeyPath = place) -> Choice:
+            asked.setdefault(question.key, (question, place))
+            return Choice("final", (), 0)
+
+        training = setting.training(facts[setting.question])
+        retraining_chains(setting.grid, setting.places["grid"], training, [], note)
+    errors = facts.ask([question for question, _ in asked.values()])
+    return [problem_of(error, asked[question.key][1]) for question, error in errors]

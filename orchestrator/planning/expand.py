@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.planning.crossing import Setting, cross
 from orchestrator.planning.facts import Answer, Facts
+from orchestrator.planning.own_techniques import Choose
 from orchestrator.planning.plan import Cell, Plan, PlannedTrial
-from orchestrator.planning.retraining import Retraining, dense_training, retraining_chains
+from orchestrator.planning.retraining import Retraining, retraining_chains
 from orchestrator.planning.targets import Target, target_chains
 from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.problems import Problem
@@ -22,7 +23,9 @@ from workers.trial import MaskRule, Pretrained, Stop, Task, Trial, trial_id
 def make_plan(spec: SweepSpec, facts: Facts) -> Plan:
     """Expand a sweep. Raises SpecError for what the size of the data or the network makes impossible."""
     plan = Plan(spec, spec.evaluation.for_worker, [], {})
-    expansions = [_Expansion(setting, facts[setting.question], spec.dense, plan.trials) for setting in cross(spec)]
+    expansions = [
+        _Expansion(setting, facts[setting.question], spec.dense, plan.trials, facts.choice) for setting in cross(spec)
+    ]
     if problems := [problem for expansion in expansions for problem in expansion.problems]:
         raise spec.refusal(problems)
     cells: dict[tuple[Any, ...], Cell] = {}
@@ -41,7 +44,12 @@ class _Expansion:
     """
 
     def __init__(
-        self, setting: Setting, answer: Answer, pretrained: DenseSpec | None, trials: dict[str, PlannedTrial]
+        self,
+        setting: Setting,
+        answer: Answer,
+        pretrained: DenseSpec | None,
+        trials: dict[str, PlannedTrial],
+        choose: Choose,
     ) -> None:
         question = setting.question
         self.problems: list[Problem] = []
@@ -55,9 +63,10 @@ class _Expansion:
             recipe=question.recipe,
             code_version=question.code_version,
         )
-        self._steps_per_epoch = answer.steps_per_epoch(setting.recipe.batch_size)
-        self._dense = dense_training(setting.recipe, self._steps_per_epoch)
-        self._retrainings = retraining_chains(setting, self._dense, self._steps_per_epoch, self.problems)
+        training = setting.training(answer)
+        self._steps_per_epoch = training.steps_per_epoch
+        self._dense = training.dense
+        self._retrainings = retraining_chains(setting.grid, setting.places["grid"], training, self.problems, choose)
         self._chains = target_chains(setting, answer, self.problems)
 
     def cells(self) -> Iterator[Cell]:

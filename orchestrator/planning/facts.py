@@ -10,12 +10,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
 from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical, digest
@@ -93,8 +94,9 @@ class Facts:
     `in_store` are the keys of those that were read from a store, `unreadable` the damaged ones (path: reason).
     """
 
-    def __init__(self, answers: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, answers: dict[str, dict[str, Any]], store: Store | None = None) -> None:
         self._answers = answers
+        self._store = store
         self.in_store: set[str] = set()
         self.loaded: set[str] = set()
         self.unreadable: dict[str, str] = {}
@@ -113,6 +115,37 @@ class Facts:
             checkpoint_bytes=network["checkpoint_bytes"],
             facts=facts,
         )
+
+    def choice(self, question: TechniqueQuestion) -> Choice:
+        """What a technique of the user's own chooses. Raises CorruptFile if that is missing or damaged in the store."""
+        self._read(question)
+        if question.key not in self._answers:
+            raise CorruptFile(layout.facts_path(question.key), "not found")
+        return Choice.of_json(self._answers[question.key])
+
+    def ask(self, questions: Sequence[TechniqueQuestion]) -> list[tuple[TechniqueQuestion, InputError]]:
+        """Have the questions answered that are not. Returns the errors."""
+        for question in questions:
+            self._read(question)
+        unknown = [question for question in questions if question.key not in self._answers]
+        answers = list(zip(unknown, describe_apart([question.to_json() for question in unknown]), strict=True))
+        self._answers |= {question.key: answer["facts"] for question, answer in answers if "facts" in answer}
+        return [
+            (question, InputError(answer["error"], hint=answer["hint"]))
+            for question, answer in answers
+            if "error" in answer
+        ]
+
+    def _read(self, question: TechniqueQuestion) -> None:
+        if question.key not in self._answers and self._store is not None:
+            try:
+                answer = self._store.sweeps.facts(question.key)
+            except CorruptFile as error:
+                self.unreadable[error.path] = str(error)
+                return
+            if answer is not None:
+                self._answers[question.key] = answer
+                self.in_store.add(question.key)
 
     def add(self, question: Question, answer: dict[str, Any]) -> None:
         """Keep an answer, unless the question has one."""
@@ -187,7 +220,7 @@ def pin(facts: Facts, store: Store) -> None:
 
 
 def _pinned(keys: Iterable[str], store: Store) -> Facts:
-    facts = Facts({})
+    facts = Facts({}, store)
     for key in keys:
         try:
             answer = store.sweeps.facts(key)

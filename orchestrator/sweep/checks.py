@@ -23,11 +23,12 @@ from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers.data import DATASETS
 from workers.models import NETWORKS
 from workers.pruning import DISTRIBUTIONS, SCORES
-from workers.registry import closest
+from workers.registry import Entry, closest
 from workers.techniques import DENSE, TECHNIQUES
 from workers.trial import Pruning
 
 _PRUNED_ONLY = ("compression", "density", "iterative", "levels", "budget", "pruning")
+_TECHNIQUES = {name: Entry(factory="", summary="") for name in (*TECHNIQUES, DENSE)}
 _HOW_FAR = ("compression", "density", "iterative", "levels")
 
 Mappings = list[tuple[KeyPath, dict[str, Any]]]
@@ -140,6 +141,8 @@ def _check_fine_tuning_rate(path: KeyPath, recipe: dict[str, Any], grids: Mappin
 
 def _check_axes(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> Iterator[Problem]:
     techniques = items_at((*path, "technique"), grid)
+    for place, item in techniques:
+        yield from check_named(place, item, _TECHNIQUES, "technique")
     yield from _check_repeated(techniques, str)
     yield from _check_repeated(items_at((*path, "compression"), grid), parse_ratio)
     yield from _check_repeated(items_at((*path, "density"), grid), parse_ratio)

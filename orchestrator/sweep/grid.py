@@ -23,14 +23,13 @@ from orchestrator.sweep.fields import (
     refuse,
     whole,
 )
-from orchestrator.sweep.mappings import FixedKeys, Function, NamedSpec, arguments_of, call_text, name_of
+from orchestrator.sweep.mappings import AnyFunction, FixedKeys, NamedSpec, arguments_of, call_text, name_of
 from orchestrator.sweep.values import Duration
 from workers import trial
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.pruning import STRUCTURES
 from workers.pruning.filters import LAYERS
-from workers.techniques import DENSE, TECHNIQUES
 
 Budget = Annotated[Duration, duration("%", "ep", "it")]
 Share = Annotated[
@@ -80,8 +79,8 @@ Networks = Many[Annotated[NetworkSpec, BeforeValidator(_by_name)]]
 class PruningSpec(FixedKeys):
     """Which weights may be pruned, and how they are chosen. `layers` is the rule for structure `filters` only."""
 
-    score: Function = "magnitude"
-    distribution: Function = "global"
+    score: AnyFunction = "magnitude"
+    distribution: AnyFunction = "global"
     structure: Annotated[str, one_of(*STRUCTURES, kind="structure")] = "unstructured"
     layers: Annotated[str | None, one_of(*LAYERS, kind="rule")] = None
     exclude: Many[Text] = ()
@@ -124,7 +123,7 @@ class GridSpec(FixedKeys):
     `dense`. `levels` says how often to apply the rule `layers` where filters are pruned. `recipe` has names of recipes.
     """
 
-    techniques: Many[Annotated[str, one_of(*TECHNIQUES, DENSE, kind="technique")]] = Field(alias="technique")
+    techniques: Many[AnyFunction] = Field(alias="technique")
     compression: Many[Compression] | None = None
     density: Many[Density] | None = None
     iterative: IterativeSpec | None = None

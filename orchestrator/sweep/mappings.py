@@ -49,16 +49,23 @@ class FunctionSpec(NamedSpec):
     """A function by its name, with its arguments."""
 
 
-Function = Annotated[str | FunctionSpec, PlainValidator(_function)]
-"""A name, or a mapping of a name and its arguments."""
+Function = str | FunctionSpec
+"""A name, or a name and its arguments."""
+
+AnyFunction = Annotated[Function, PlainValidator(_function)]
 
 
-def name_of(function: str | FunctionSpec) -> str:
+def name_of(function: Function) -> str:
     return function if isinstance(function, str) else function.name
 
 
-def arguments_of(function: str | FunctionSpec) -> dict[str, Any]:
+def arguments_of(function: Function) -> dict[str, Any]:
     return {} if isinstance(function, str) else function.arguments
+
+
+def label_of(function: Function) -> str:
+    """`lr_rewinding`, `my_techniques:warm(peak=0.1)`."""
+    return function if isinstance(function, str) else function.label
 
 
 def call_text(name: str, arguments: Sequence[tuple[str, object]]) -> str:

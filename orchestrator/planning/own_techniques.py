@@ -1,0 +1,51 @@
+"""Techniques of the user's own: what must be asked of them before a sweep can be planned, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.schedules import Program
+from workers.techniques import Start
+from workers.trial import canonical, digest, segment_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class TechniqueQuestion:
+    """A function and its arguments, the dense training that it continues (see `DenseTraining`), and a rewind point.
+
+    A new `code_version` makes a new question.
+    """
+
+    technique: str
+    arguments: dict[str, Any]
+    schedule: Program
+    steps: int
+    last_rate: float | None
+    rewind_step: int
+    code_version: str | None = field(default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = canonical(self)
+        return data
+
+    @property
+    def key(self) -> str:
+        return digest(self.to_json())[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where the weights start, and the learning rates of `steps` steps."""
+
+    start: Start
+    rates: Program
+    steps: int
+
+    @classmethod
+    def of_json(cls, data: dict[str, Any]) -> Choice:
+        return cls(data["start"], tuple(segment_from_json(segment) for segment in data["rates"]), data["steps"])
+
+
+Choose = Callable[[TechniqueQuestion], Choice]
