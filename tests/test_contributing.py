@@ -57,7 +57,7 @@ def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
     (tmp_path / "added.yaml").write_text(SWEEP)
     prunesweep("run", "--in-process", "--quiet", "added.yaml")
     assert "\thighest_lr_retraining\t2.0\t" in prunesweep("table", "added", "--format", "tsv")
-    assert re.fullmatch(r"[0-9]+-added\n", prunesweep("sweeps", "added"))
+    assert re.fullmatch(r"([0-9a-f]{20}\n){2}", prunesweep("trials", "added"))
     records = [pq.read_table(path) for path in (tmp_path / "added" / "results").glob("*.parquet")]
     assert all(0.5 <= record["test_confidence"][0].as_py() <= 1 for record in records)
     assert len(records) == 2
