@@ -58,7 +58,9 @@ class Share:
         """Whole percent, unless that would hide that some parameters are prunable, some not, or too few."""
         percent = 100 * self.prunable / self.parameters
         hides = round(percent) == 0 or (round(percent) in (90, 100) and percent < round(percent))
-        return f"{percent:.2f}" if hides else f"{percent:.0f}"
+        if not hides:
+            return f"{percent:.0f}"
+        return f"{percent:.2f}" if round(percent, 2) < 100 else "99.99"  # not all: never rounded up to 100
 
 
 def merged(shares: Iterable[Share]) -> list[Share]:
