@@ -137,12 +137,12 @@ SaveEvery = Annotated[
 # What to read
 StoreArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[STORE]", help="The store; default $PRUNESWEEP_STORE or this folder.", show_default=False),
+    typer.Argument(metavar="STORE", help="The store; default $PRUNESWEEP_STORE or this folder.", show_default=False),
 ]
 ResultsArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[STORE]",
+        metavar="STORE",
         help="The store; default $PRUNESWEEP_STORE or this folder. `renda2020` is what the paper's study published.",
         show_default=False,
     ),

@@ -15,6 +15,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.options import Address, AsJson, StoreArgument, store_of
 from orchestrator.cli.output import leave, name_unreadable, say
 from workers.errors import InputError
+from workers.paths import expanded, is_uri
 
 if TYPE_CHECKING:
     from workers.registry import Entry
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 @app.command()
 def logs(
-    store: Annotated[str, typer.Argument(metavar="[STORE] TRIAL", help="The store, and a trial id or its beginning.")],
-    trial: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    store: StoreArgument = None,
+    trial: Annotated[
+        str | None, typer.Argument(metavar="TRIAL", help="A trial id or its beginning; may be the only argument.")
+    ] = None,
     attempt: Annotated[
         int | None, typer.Option("--attempt", help="Which attempt (default: the latest).", min=1)
     ] = None,
@@ -34,8 +37,13 @@ def logs(
     from orchestrator.upkeep.logs import read_log
     from workers.store import Store
 
-    location, name = (store_of(None), store) if trial is None else (store, trial)
-    print(read_log(Store(location), name, attempt, tail))
+    location, name = (None, store) if trial is None else (store, trial)
+    if name is None or (trial is None and (is_uri(name) or os.path.isdir(expanded(name)))):
+        raise InputError(
+            f"logs needs a trial of store: {store_of(name)}",
+            hint="run `prunesweep logs STORE TRIAL`; `prunesweep status STORE` lists failed trials",
+        )
+    print(read_log(Store(store_of(location)), name, attempt, tail))
 
 
 _AnySweep = Annotated[str, typer.Argument(metavar="SWEEP", help="A sweep's name, or its folder such as `0001-big`.")]

@@ -152,3 +152,15 @@ def test_the_command_takes_a_store_and_a_trial_or_only_a_trial(store, monkeypatc
         monkeypatch.setenv("PRUNESWEEP_STORE", store.location)
         cli.app(arguments, standalone_mode=False)
     assert capsys.readouterr().out == "first\nsecond\nfirst\nsecond\nsecond\n"
+
+
+def test_a_store_without_a_trial_is_refused(store):
+    for arguments in ([store.location], []):
+        with pytest.raises(InputError, match="logs needs a trial of store: "):
+            cli.app(["logs", *arguments], standalone_mode=False)
+
+
+def test_the_help_shows_a_store_and_a_trial(capsys):
+    with pytest.raises(SystemExit):
+        cli.app(["logs", "--help"])
+    assert "logs [OPTIONS] [STORE] [TRIAL]" in capsys.readouterr().out
