@@ -88,8 +88,11 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
                 ray.init(address="local", **local, **options)
         else:
             ray.init(address=cluster.address, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}") from error
+    except Exception as error:  # Ray raises a plain one for a node that starts too slowly
+        raise InputError(
+            f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}",
+            hint="check the memory, the disk and the load of the machine, and run the command again",
+        ) from error
     interrupt.install()  # Ray replaced the handlers
     try:
         with _stdout_on_stderr():

@@ -116,3 +116,16 @@ def test_a_run_is_refused_before_ray_tries():
         connected(Cluster(address=f"127.0.0.1:{port}"), Interrupt()),
     ):
         pass
+
+
+def test_a_ray_that_does_not_start(monkeypatch):
+    def slow(**_):
+        raise Exception("The current node timed out during startup")
+
+    monkeypatch.setattr("ray.init", slow)
+    with (
+        pytest.raises(InputError, match="at `local`: The current node timed out") as caught,
+        connected(Cluster(), Interrupt()),
+    ):
+        pass
+    assert caught.value.hint.startswith("check the memory")
