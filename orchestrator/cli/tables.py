@@ -95,6 +95,7 @@ def export(
     from orchestrator.results.export import export as write
     from orchestrator.results.export import select
     from orchestrator.results.figure import accuracy_vs_compression, save
+    from orchestrator.results.folder import check_folder
     from orchestrator.results.load import read
 
     location, filters = store_of(store), only_of(only, network, schedule)
@@ -102,7 +103,7 @@ def export(
     joined = read(location, None if sweep is None else [sweep], retired=with_retired)
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(str(folder))
     for suffix in ("parquet", "csv"):
         print(write(rows, folder / f"results.{suffix}"))
     try:

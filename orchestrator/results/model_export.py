@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.select import bare_id, check_picked, selector
+from orchestrator.results.folder import check_folder
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
@@ -66,18 +66,6 @@ def export_stop(store: Store, sweep: str, stop: Stop, to: str, name: str, more: 
     rows = join(store, [sweep]).rows.to_pylist()
     row = next(row for row in rows if (row["trial"], row["step"]) == stop)
     return _export(store, row, rows, to, name, more)
-
-
-def check_folder(to: str) -> None:
-    """Raise InputError unless files can be written to a folder, which is created if necessary."""
-    probe = f"probe-{secrets.token_hex(8)}"
-    try:
-        files = open_files(to)
-        files.write(probe, b"")
-        files.delete(probe)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="choose another folder with `--to`") from None
 
 
 def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:

@@ -88,3 +88,11 @@ def test_only_an_id_loses_its_letter():
         "t",
         "tt1",
     ]
+
+
+@pytest.mark.parametrize("place", ["/proc/x", __file__])
+def test_a_folder_that_cannot_be_written_to_is_named(main, store, place):
+    code, stdout, stderr = main("export", store.location, "--to", place)
+    assert (code, stdout) == (2, "")
+    assert f"cannot write to folder `{place}`: " in stderr
+    assert "hint: choose another folder with `--to`" in stderr

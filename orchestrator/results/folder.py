@@ -1,0 +1,20 @@
+"""The folder that results are written to."""
+
+from __future__ import annotations
+
+import secrets
+
+from workers.errors import InputError
+from workers.store.opening import open_files
+
+
+def check_folder(to: str) -> None:
+    """Raise InputError unless files can be written to a folder, which is created if necessary."""
+    probe = f"probe-{secrets.token_hex(8)}"
+    try:
+        files = open_files(to)
+        files.write(probe, b"")
+        files.delete(probe)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="choose another folder with `--to`") from None
