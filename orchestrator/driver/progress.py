@@ -36,7 +36,7 @@ class Progress:
         self._begun = self._shown = time.monotonic()
         self._latest: Cell | None = None
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(file=sys.stderr, highlight=False)  # also while a trial prints to its log
         self._live = self._live_display() if self._console.is_terminal and not quiet else None
 
     def show_plan(self, plan: Plan) -> None:

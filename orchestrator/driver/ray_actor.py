@@ -57,7 +57,7 @@ class TrialActor(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         job = job_from_json(json.loads(config["job"]))
-        self._attempt = Attempt(job, self._store, self._device, self._bounds)
+        self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: the node is drained, or the driver is gone."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import logging
 import os
 import re
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from workers.store import layout
 from workers.store.files import Files
+from workers.store.printed_lines import PrintedLines
+from workers.text import plural
 
 HUNG = "hung"
 """The outcome in the log of an attempt whose process was ended because it did not come back."""
@@ -24,7 +29,8 @@ _PROGRESS = re.compile(r"^\d\S+ info: (step .*)$", re.MULTILINE)
 _BEGIN = re.compile(r"^(\S+) attempt")
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
 _MOST_BYTES = 1_000_000  # of a log are read; a longer one has no beginning and counts as ended
-_MOST_LINES = 2000  # the newest lines of an attempt are kept
+_MOST_LINES = 2000  # the newest lines of an attempt are kept, not counting those that its code prints
+_PRINTED_SECONDS = 15.0  # between two writes of a log for the sake of printed lines
 
 
 class AttemptLog(logging.Handler):
@@ -35,27 +41,35 @@ class AttemptLog(logging.Handler):
         number = max(attempts(files, trial), default=0) + 1
         self.path = layout.log_path(trial, number)
         self._files = files
-        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_MOST_LINES)
+        self._printed = PrintedLines()
+        self._numbers = itertools.count()
         self._begin = (
             f"{_now()} attempt {number} at trial {trial} begins: host {socket.gethostname()}, process {os.getpid()}"
         )
         self._progress: str | None = None
-        self._changed = False
-        self._written = False
+        self._changed = self._has_printed = False
+        self._written: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = f"{record.levelname.lower()}: {record.getMessage()}"
+        message = record.getMessage().replace("\n", "\n  ")  # so that no message looks like a line of the log
+        line = f"{record.levelname.lower()}: {message}"
         if getattr(record, PROGRESS, False):
             self._progress, self._changed = f"{_now()} {line}", True
             return
         self._add(line)
         if record.exc_info:
-            self._add(logging.Formatter().formatException(record.exc_info))
+            self._add(logging.Formatter().formatException(record.exc_info).replace("\n", "\n  "))
+
+    def printed(self, text: str) -> None:
+        """Take what the code of the trial has printed."""
+        if self._printed.add(text, next(self._numbers), _now()):
+            self._has_printed = True
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Take what is logged in the block: by prunesweep from level INFO, by others from WARNING."""
-        if not self._written:
+        if self._written is None:
             self.flush(force=True)
         ours = logging.getLogger("workers")
         level = ours.level
@@ -69,25 +83,36 @@ class AttemptLog(logging.Handler):
 
     def end(self, outcome: str, step: int | None, reason: str = "") -> None:
         """The last lines: how the attempt ended, at which step, and why."""
+        self._printed.finish(next(self._numbers), _now())
         if self._progress is not None:
-            self._lines.append(self._progress)
+            self._append(self._progress)
             self._progress = None
         at_step = "" if step is None else f" at step {step:,}"
         self._add(f"ends: {outcome}{at_step}" + (f"\n{reason}" if reason else ""))
         self.flush()
 
     def flush(self, force: bool = False) -> None:
-        """Write the log, if it has changed."""
-        if self._changed or force:
-            newest = [] if self._progress is None else [self._progress]
-            text = "\n".join([self._begin, *self._lines, *newest, ""])
+        """Write the log, if it has changed; for printed lines only now and then."""
+        now = time.monotonic()
+        due = self._has_printed and (self._written is None or now - self._written >= _PRINTED_SECONDS)
+        if self._changed or due or force:
             with contextlib.suppress(OSError):
-                self._files.write(self.path, text.encode("utf-8", "replace"), False)  # need not be durable
-            self._changed, self._written = False, True
+                self._files.write(self.path, self._text().encode("utf-8", "replace"), False)  # need not be durable
+            self._changed = self._has_printed = False
+            self._written = now
+
+    def _text(self) -> str:
+        cut = [f"({plural(self._printed.cut, 'earlier printed line')} cut)"] if self._printed.cut else []
+        lines = [line for _, line in heapq.merge(self._lines, self._printed.lines)]
+        newest = [] if self._progress is None else [self._progress]
+        return "\n".join([self._begin, *cut, *lines, *newest, ""])
 
     def _add(self, text: str) -> None:
-        self._lines.append(f"{_now()} {text}")
+        self._append(f"{_now()} {text}")
         self._changed = True
+
+    def _append(self, line: str) -> None:
+        self._lines.append((next(self._numbers), line))
 
 
 def attempts(files: Files, trial: str) -> list[int]:

@@ -19,6 +19,7 @@ from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
 from workers.training.device import Device
 from workers.training.outcomes import failure_of, is_disk_full
+from workers.training.printed import Printed
 from workers.trial import Job, trial_id
 
 LONGEST_GRACE = 30.0
@@ -59,9 +60,12 @@ class Ending:
 
 
 class Attempt:
-    """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`."""
+    """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`.
 
-    def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds) -> None:
+    What its code prints is in its log: see `workers.training.printed.Printed` for what an `own_process` changes.
+    """
+
+    def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds, own_process: bool = False) -> None:
         from workers.training.run import run  # brings in torch, which a driver can do without
 
         self.trial = trial_id(job.trial)
@@ -71,6 +75,7 @@ class Attempt:
         self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
         self._log = AttemptLog(store.files, self.trial)
+        self._printed = Printed(own_process)
         self._begun = time.monotonic()
         self._interrupted: str | None = None
         self._ended = False
@@ -103,13 +108,15 @@ class Attempt:
             faulthandler.dump_traceback(file)
             file.seek(0)
             where = file.read().decode("utf-8", "replace")
+        self._log.printed(self._printed.take())
         self._log.end(HUNG, self.step, f"thread stacks:\n{where}")
         os._exit(1)
 
     def advance(self, seconds: float) -> Ending | None:
         """Train for about so many seconds. Returns how the attempt ended, None while it runs."""
-        with self._log.recording():
+        with self._recording():
             ending = self._advance(time.monotonic() + seconds)
+            self._log.printed(self._printed.take())
             if ending is None:
                 self._log.flush()
             else:
@@ -119,11 +126,17 @@ class Attempt:
 
     def close(self) -> None:
         """Save the state if possible, and end the attempt if it has not ended."""
-        with self._log.recording(), contextlib.suppress(OSError):
+        with self._recording(), contextlib.suppress(OSError):
             self._chunks.close()
+        self._log.printed(self._printed.take())
         if not self._ended:
             self._ended = True
             self._log.end("interrupted", self.step, self._interrupted or "the driver stops")
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        with self._log.recording(), self._printed.capturing():
+            yield
 
     def _log_end(self, ending: Ending) -> None:
         if ending.failure is not None:
@@ -137,6 +150,7 @@ class Attempt:
         try:
             for step in self._chunks:
                 self.step = step
+                self._log.printed(self._printed.take())
                 if step >= self._job.last_step:
                     continue
                 self._check()

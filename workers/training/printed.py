@@ -1,0 +1,127 @@
+"""What the code of a trial prints, kept off the terminal for the trial's log."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import io
+import os
+import sys
+import tempfile
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
+
+_MOST_BYTES = 500_000  # of what is printed between two calls of `take` are kept: the newest
+_STDOUT, _STDERR = 1, 2
+
+_lock = threading.Lock()
+_streams: dict[int, TextIO] = {}  # where each thread that runs a trial prints to
+
+
+class Printed:
+    """Takes what is printed while it is `capturing`, in the order in which it is printed.
+
+    That is what Python code prints in this thread, and in a process of the trial's own (`own_process`) everything that
+    is written to stdout and stderr there: also by other threads, by libraries in C, and by child processes.
+    """
+
+    def __init__(self, own_process: bool) -> None:
+        self._own_process = own_process
+        self._stream: TextIO | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    @contextlib.contextmanager
+    def capturing(self) -> Iterator[None]:
+        """Capture what the block prints. Without room for a temporary file nothing is captured."""
+        if self._stream is None:
+            with contextlib.suppress(OSError):
+                self._stream = _temporary_stream()
+                weakref.finalize(self, os.close, self._stream.fileno())
+            with warnings.catch_warnings():  # leaving this block makes Python show each warning once more
+                pass
+        if self._stream is None:
+            yield
+            return
+        descriptors = _descriptors(self._stream.fileno()) if self._own_process else contextlib.nullcontext()
+        with descriptors, _thread_prints_to(self._stream):
+            yield
+
+    def take(self) -> str:
+        """What was printed since the last call; if that is too much, its end."""
+        if self._stream is None:
+            return ""
+        file = self._stream.fileno()
+        size = os.fstat(file).st_size
+        if size == 0:
+            return ""
+        cut = max(0, size - _MOST_BYTES)
+        text = self._decoder.decode(os.pread(file, _MOST_BYTES, cut))
+        os.ftruncate(file, 0)
+        return f"({cut:,} bytes are cut)\n{text}" if cut else text
+
+
+def _temporary_stream() -> TextIO:
+    """A file without a name, which the caller closes. Whoever writes to it appends, also in another process."""
+    with tempfile.TemporaryFile() as file:
+        descriptor = os.dup(file.fileno())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return io.TextIOWrapper(
+        io.FileIO(descriptor, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True
+    )
+
+
+class _ByThread:
+    """In place of `sys.stdout` or `sys.stderr`: the stream of the thread that asks, else the original."""
+
+    def __init__(self, original: TextIO) -> None:
+        self.original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_streams.get(threading.get_ident(), self.original), name)
+
+
+@contextlib.contextmanager
+def _thread_prints_to(stream: TextIO) -> Iterator[None]:
+    """Let this thread print to a stream. Threads may enter and leave in any order."""
+    thread = threading.get_ident()
+    with _lock:
+        if not _streams:
+            sys.stdout, sys.stderr = cast(TextIO, _ByThread(sys.stdout)), cast(TextIO, _ByThread(sys.stderr))
+        _streams[thread] = stream
+    try:
+        yield
+    finally:
+        with _lock:
+            del _streams[thread]
+            if not _streams:
+                sys.stdout, sys.stderr = _original(sys.stdout), _original(sys.stderr)
+
+
+def _original(stream: TextIO) -> TextIO:
+    return stream.original if isinstance(stream, _ByThread) else stream
+
+
+@contextlib.contextmanager
+def _descriptors(file: int) -> Iterator[None]:
+    """Let the descriptors 1 and 2 of this process, and of those that it starts, write to a file."""
+    _flush()
+    saved = os.dup(_STDOUT), os.dup(_STDERR)
+    try:
+        os.dup2(file, _STDOUT)
+        os.dup2(file, _STDERR)
+        yield
+    finally:
+        _flush()
+        for before, descriptor in zip(saved, (_STDOUT, _STDERR), strict=True):
+            os.dup2(before, descriptor)
+            os.close(before)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # closed, or its reader is gone
+            stream.flush()
