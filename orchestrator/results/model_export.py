@@ -193,13 +193,15 @@ def _recipe(sweep: dict[str, Any], row: Row) -> dict[str, Any]:
 
 
 def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """The shape of an image and the number of classes, as pinned when the sweep was planned."""
+    """The shape of an image, and the number and any names of the classes, as pinned when the sweep was planned."""
     needed = questions(spec_from_dict(sweep))
     answers = facts.pinned(needed, store)
     for question in needed:
         data = answers[question].facts["dataset"]
         if data["fingerprint"] == task["dataset"]["fingerprint"] and canonical(question.network) == task["network"]:
-            return {"shape": [data[name] for name in ("channels", "height", "width")], "classes": data["classes"]}
+            shape = [data[name] for name in ("channels", "height", "width")]
+            names = {"class_names": data["class_names"]} if "class_names" in data else {}
+            return {"shape": shape, "classes": data["classes"]} | names
     raise StoreError(f"sweep `{folder}` does not describe the data of trial settings {task['dataset']}")
 
 
