@@ -2,7 +2,7 @@
 
 Strict on purpose: one UTF-8 document of at most 1 MB, no tags (a file never makes objects), no repeated keys,
 limits on nesting and aliases. Scalars follow YAML 1.2's core schema: `1e-4` is a number, `no` and `on` are text,
-and there are no dates, base-60 numbers or octals.
+and there are no dates, base-60 numbers or octals. Merge keys are those of YAML 1.1: `<<: *defaults`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _TRUTH = re.compile(r"(?:true|True|TRUE|false|False|FALSE)")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,1000}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_MERGE = "tag:yaml.org,2002:merge"  # what PyYAML makes of a plain `<<`
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -104,10 +105,7 @@ class _Construction:
         self.values = 0
 
     def value(self, node: Node, path: KeyPath) -> Any:
-        self.values += 1
-        if self.values > MOST_VALUES or len(path) > MOST_DEPTH:
-            message = f"aliases expand to more than {MOST_VALUES:,} values or {MOST_DEPTH} in depth"
-            raise self.document.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
+        self._count(node, len(path))
         self.document.marks[path] = _mark(node)
         if id(node) in self.tagged:
             self._add_problem(path, "tags are not allowed", "remove the `!…`; write a number in quotes to make it text")
@@ -122,7 +120,7 @@ class _Construction:
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in self._pairs(node, path, len(path)):
             key = _scalar(key_node) if isinstance(key_node, ScalarNode) else None
             here = (*path, key if isinstance(key, str) else str(key_node.value)[:60])
             self.document.key_marks[here] = _mark(key_node)
@@ -133,6 +131,37 @@ class _Construction:
             else:
                 data[key] = self.value(value_node, here)
         return data
+
+    def _pairs(self, node: MappingNode, path: KeyPath, depth: int) -> list[tuple[Node, Node]]:
+        """The keys and values of a map: its own, then those of the maps that it merges, without keys given before."""
+        pairs = [(key, value) for key, value in node.value if key.tag != _MERGE]
+        merges = [(key, value) for key, value in node.value if key.tag == _MERGE]
+        given = {str(key.value) for key, _ in pairs}
+        for position, (merge, value) in enumerate(merges):
+            sources = value.value if isinstance(value, SequenceNode) else [value]
+            if position > 0:
+                self._add_merge_problem(path, merge, "is given twice", "write one list: `<<: [*first, *second]`")
+            elif not all(isinstance(source, MappingNode) for source in sources):
+                hint = "write the alias of a mapping, such as `<<: *defaults`"
+                self._add_merge_problem(path, merge, "must be a mapping or a list of mappings", hint)
+            else:
+                for source in sources:
+                    self._count(source, depth + 1)
+                    merged = self._pairs(source, path, depth + 1)
+                    pairs += [pair for pair in merged if str(pair[0].value) not in given]
+                    given.update(str(key.value) for key, _ in merged)
+        return pairs
+
+    def _count(self, node: Node, depth: int) -> None:
+        """Count a value. Raises SpecError if aliases make too many of them or nest them too deeply."""
+        self.values += 1
+        if self.values > MOST_VALUES or depth > MOST_DEPTH:
+            message = f"aliases expand to more than {MOST_VALUES:,} values or {MOST_DEPTH} in depth"
+            raise self.document.error(node.start_mark.line, node.start_mark.column, message, "write it without aliases")
+
+    def _add_merge_problem(self, path: KeyPath, key: Node, message: str, hint: str) -> None:
+        self.document.key_marks[(*path, "<<")] = _mark(key)
+        self._add_problem((*path, "<<"), message, hint, at_key=True)
 
     def _add_problem(self, path: KeyPath, message: str, hint: str, at_key: bool = False) -> None:
         self.document.problems.append(Problem(path, message, hint, show=False, at_key=at_key))

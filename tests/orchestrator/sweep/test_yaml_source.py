@@ -67,6 +67,32 @@ def test_a_byte_order_mark_is_accepted(content):
     assert plain(content) == {"a": "é"}
 
 
+@pytest.mark.parametrize(
+    ("merging", "expected"),
+    [
+        ("{<<: *d, y: 3}", {"x": 1, "y": 3}),
+        ("{y: 3, <<: *d}", {"x": 1, "y": 3}),
+        ("{<<: [*d, *e]}", {"x": 1, "y": 2, "z": 6}),
+        ("{<<: [*e, *d]}", {"x": 5, "y": 2, "z": 6}),
+        ("{<<: {q: 1}}", {"q": 1}),
+        ("{<<: []}", {}),
+        ("{<<: *f}", {"x": 5, "z": 7}),
+        ('{"<<": 1}', {"<<": 1}),
+    ],
+)
+def test_merge_keys_are_those_of_yaml_1_1(merging, expected):
+    document = read_yaml(f"d: &d {{x: 1, y: 2}}\ne: &e {{x: 5, z: 6}}\nf: &f {{<<: *e, z: 7}}\ng: {merging}\n", "f")
+    assert document.data["g"] == expected
+    assert document.problems == []
+
+
+def test_a_merged_value_is_shown_where_it_is_written():
+    document = read_yaml("a: &d {x: 1}\nb:\n  <<: *d\n  y: 2\n", "f")
+    assert document.marks["b", "x"][:2] == (0, 10)
+    assert document.key_marks["b", "x"][:2] == (0, 7)
+    assert document.marks["b", "y"][:2] == (3, 5)
+
+
 def test_aliases_are_written_out():
     assert plain("a: &x [1, {b: 2}]\nc: *x") == {"a": [1, {"b": 2}], "c": [1, {"b": 2}]}
 
@@ -78,6 +104,7 @@ def test_aliases_are_written_out():
         ("a: 1\nb: [1, 2", "expected ',' or ']'", "sweep.yaml:2:9"),
         ("a: 1\n---\nb: 2\n", "expected a single document", "sweep.yaml:2:1"),
         ("a: *b", "undefined alias", "sweep.yaml:1:4"),
+        ("a: &a {<<: *a, b: 1}", "aliases expand to more than", "sweep.yaml:1:4"),
         ("a: &a [*a]", "aliases expand to more than", "sweep.yaml:1:4"),
         ("a: 1\nb: \x01", "U+0001", "sweep.yaml:2:4"),
         (b"a: 1\nb: \xe9", "not UTF-8: byte 0xE9", "sweep.yaml:2:4"),
@@ -96,6 +123,9 @@ def test_what_cannot_be_read(content, message, where):
 
 
 def test_a_billion_laughs_are_not_laughed():
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 10)]
+    assert "aliases expand to more than 20,000 values" in fault("\n".join(lines)).message
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
     assert "aliases expand to more than 20,000 values" in fault("\n".join(lines)).message
 
@@ -108,6 +138,9 @@ def test_a_billion_laughs_are_not_laughed():
         ("name: !!str 4", "tags are not allowed", "f:1:7"),
         ("1: a", "keys must be text", "f:1:1"),
         ("? [a]\n: b", "keys must be text", "f:1:3"),
+        ("recipes:\n  <<: 4", "must be a mapping or a list of mappings", "f:2:3"),
+        ("recipes:\n  <<: [{}, 4]", "must be a mapping or a list of mappings", "f:2:3"),
+        ("data: &a {}\nrecipes:\n  <<: *a\n  <<: *a", "is given twice", "f:4:3"),
         ('name: "a\\0"', "control character", "f:1:7"),
         ('name: "\\ud800"', "control character", "f:1:7"),
     ],
