@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-9
 _BUDGETS = ("best", "single")
+_WIDER = (0.5, 1.0)  # tolerances, in points, to name where nothing is within the one asked for
 
 
 class Reach(NamedTuple):
@@ -42,7 +43,8 @@ class Limits:
     """One grid: how far each technique reaches under each budget rule, by (technique, rule).
 
     `maximum` is the largest compression of the grid, `spread` the median over its cells of the replicates' maximum −
-    minimum, and `unfinished` the number of cells that were left out because replicates are missing.
+    minimum, and `unfinished` the number of cells that were left out because replicates are missing. `wider` has the
+    reaches within larger tolerances, by tolerance.
     """
 
     section: Section
@@ -50,6 +52,13 @@ class Limits:
     maximum: str
     spread: float | None
     unfinished: int
+    wider: Mapping[float, Mapping[tuple[str, str], Reach]]
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether no technique is within the tolerance, but some are within a larger one."""
+        wider = [reach for reaches in self.wider.values() for reach in reaches.values()]
+        return not _any_cell(self.reaches.values()) and _any_cell(wider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +91,38 @@ class Headline(Report):
             captions=(),
             header=("grid [its largest]", *techniques, "spread"),
             lines=[self._line(limits, techniques) for limits in self.limits],
+            remarks=self._remarks(),
         )
 
     def _line(self, limits: Limits, techniques: Sequence[str]) -> list[Cell]:
         section = limits.section
-        shown = {"network", "schedule"} | differing(grid.section for grid in self.limits)
-        named = [text for name, text in section.place.items() if name in shown]
-        cells: list[Cell] = [f"{' · '.join(named)} [{limits.maximum}]"]
+        cells: list[Cell] = [f"{self._name(section)} [{limits.maximum}]"]
         for technique in techniques:
             reaches = [limits.reaches.get((technique, rule)) for rule in _BUDGETS]
             cells.append(" / ".join(reach.label for reach in reaches if reach) or "n/a")
         unit = "" if section.metric == ACCURACY else section.metric
         return [*cells, Number("–") if limits.spread is None else Number(f"{limits.spread:.2f}", unit)]
+
+    def _name(self, section: Section) -> str:
+        """The grid, by what differs between grids."""
+        shown = {"network", "schedule"} | differing(grid.section for grid in self.limits)
+        return " · ".join(text for name, text in section.place.items() if name in shown)
+
+    def _remarks(self) -> list[str]:
+        return [self._remark(limits) for limits in self.limits if limits.needs_more]
+
+    def _remark(self, limits: Limits) -> str:
+        """What larger tolerances would give for a grid in which no technique is within this one."""
+        parts = []
+        for tolerance, reaches in limits.wider.items():
+            figures = []
+            for technique in limits.section.techniques:
+                pair = [reaches[technique, rule] for rule in _BUDGETS if (technique, rule) in reaches]
+                if _any_cell(pair):
+                    figures.append(f"{technique} {' / '.join(reach.label for reach in pair)}")
+            unit = "BLEU" if limits.section.metric != ACCURACY else "point" if tolerance == 1 else "points"
+            parts.append(f"within {tolerance:g} {unit}: {', '.join(figures) or 'none'}")
+        return f"{self._name(limits.section)}: no technique matches; {'; '.join(parts)}"
 
     def _notes(self) -> list[str]:
         notes = [
@@ -112,7 +141,7 @@ class Headline(Report):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"tolerance": self.tolerance, "statistic": "median"}
+        return {"tolerance": self.tolerance, "statistic": "median", "remarks": self._remarks()}
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each grid and technique; a compression is null if none is within the tolerance."""
@@ -156,11 +185,6 @@ def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filter
 
 def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> Limits:
     labels = labels_of(section)
-    reaches = {
-        (technique, rule): _reach(chosen, technique, labels, tolerance)
-        for technique in section.techniques
-        for rule, chosen in zip(_BUDGETS, by_rule, strict=False)
-    }
     spreads = [
         cell.summary.maximum - cell.summary.minimum
         for cell in section.cells.values()
@@ -168,11 +192,25 @@ def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> L
     ]
     return Limits(
         section=section,
-        reaches=reaches,
+        reaches=_reaches(by_rule, labels, tolerance),
         maximum=labels[max(labels)],
         spread=summarize(spreads).median,
         unfinished=sum(not cell.summary.complete for cell in section.cells.values()),
+        wider={wider: _reaches(by_rule, labels, wider) for wider in _WIDER if wider > tolerance},
     )
+
+
+def _any_cell(reaches: Iterable[Reach]) -> bool:
+    return any(reach.cell is not None for reach in reaches)
+
+
+def _reaches(by_rule: Sequence[Section], labels: Mapping[float, str], tolerance: float) -> dict[tuple[str, str], Reach]:
+    """How far each technique reaches within a tolerance, by technique and budget rule."""
+    return {
+        (technique, rule): _reach(chosen, technique, labels, tolerance)
+        for technique in by_rule[0].techniques
+        for rule, chosen in zip(_BUDGETS, by_rule, strict=False)
+    }
 
 
 def _reach(section: Section, technique: str, labels: Mapping[float, str], tolerance: float) -> Reach:

@@ -182,6 +182,25 @@ def test_every_format_shows_the_figures(study):
     assert [row["technique"] for row in loaded["cells"]] == [row["technique"] for row in rows]
 
 
+def test_where_no_technique_matches_larger_tolerances_are_named(study):
+    report = headline(study, filters="network=resnet34")
+    remark = (
+        "no technique matches; within 0.5 points: lr_rewinding 1.12 / 1.12; within 1 point: weight_rewinding "
+        "1.12 / 1.12, lr_rewinding 1.12 / 1.12, reinitialization 1.12 / 1.12"
+    )
+    for format_ in ("text", "html", "json"):
+        shown = getattr(report, f"to_{format_}")()
+        assert remark in shown
+        assert shown.count("no technique matches") == 1
+    for format_ in ("markdown", "latex"):
+        assert getattr(report, f"to_{format_}")().count("no technique matches") == 1
+    for tolerance in (0.5, 1.0):
+        wider = headline(study, tolerance=tolerance, filters="network=resnet34")
+        [row] = [row for row in wider.rows() if "resnet34_b" in row["pruning"] and row["technique"] == "lr_rewinding"]
+        assert row["best_compression"] == pytest.approx(1.12, abs=0.005)
+        assert "no technique matches" not in wider.to_text()
+
+
 def test_the_command_and_the_python_api_give_the_same(main):
     arguments = ["headline", "renda2020", "--network", "gnmt", "--tolerance", "0.5", "--json"]
     code, stdout, stderr = main(*arguments)
