@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.planning.cells import in_words
+from orchestrator.planning.cells import in_words, place_in_words
 from orchestrator.planning.plan import Cell, Plan
 from workers.store import Store
 from workers.store.failures import Failure
@@ -44,6 +44,7 @@ class Progress:
         self._cells: dict[str, list[Cell]] = defaultdict(list)
         for cell in plan.cells:
             self._cells[cell.stop.trial].append(cell)
+        self._several_places = len({place_in_words(cell.row()) for cell in plan.cells}) > 1
         self.total = len(plan.cells)
         jobs = {trial: job for trial, job in self._agenda.jobs.items() if trial not in self._agenda.done}
         left = {(trial, step) for trial, job in jobs.items() for step in job.records}
@@ -84,9 +85,15 @@ class Progress:
 
     def failed(self, trial: str, failure: Failure) -> None:
         self._steps_left[trial] = 0
+        self.say(f"✘ {trial}  {self._what(trial)}: {failure.outcome}: {failure.first_line}")
+
+    def _what(self, trial: str) -> str:
+        """The first cell of a trial in words, with its network and recipe where the sweep has several."""
         cells = self._cells[trial]
-        what = in_words(cells[0].row()) if cells else "dense network"
-        self.say(f"✘ {trial}  {what}: {failure.outcome}: {failure.first_line}")
+        if not cells:
+            return "dense network"
+        row = cells[0].row()
+        return f"{place_in_words(row)} · {in_words(row)}" if self._several_places else in_words(row)
 
     def retried(self, trial: str, failure: Failure, delay: float) -> None:
         """A trial will run again, from its last saved state, after a delay in seconds."""
