@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -72,14 +73,15 @@ def leave(code: int) -> NoReturn:
 def finish(work: Callable[[], Any], store: str | None) -> None:
     """Run, say how it went and how to continue, and exit with the code of the summary."""
     summary = work()
+    place = shlex.quote(str(store))
     say(f"{summary.cells_done:,} of {plural(summary.cells, 'cell')} done")
     if summary.failed:
         say(failed_trials(summary))
-        say(f"\nSee why:    prunesweep status {store}\nTry again:  prunesweep resume {store} --retry-failed")
+        say(f"\nSee why:    prunesweep status {place}\nTry again:  prunesweep resume {place} --retry-failed")
     elif summary.cells_done < summary.cells:
-        say(f"\nContinue with:  prunesweep resume {store}")
+        say(f"\nContinue with:  prunesweep resume {place}")
     else:
-        say(f"\nNext:  prunesweep table {store}\n       prunesweep export {store}")
+        say(f"\nNext:  prunesweep table {place}\n       prunesweep export {place}")
     name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)
 

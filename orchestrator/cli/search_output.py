@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ def _say_unfinished(pruned: Pruned, store: str | None, again: str) -> None:
     if summary.failed:
         done = max(len(pruned.rounds) - 1, 0)
         say(f"\n{failed_trials(summary)}; {plural(done, 'round')} done")
-        say(f"\nSee why:    prunesweep status {store}\nTry again:  {again} --retry-failed")
+        say(f"\nSee why:    prunesweep status {shlex.quote(str(store))}\nTry again:  {again} --retry-failed")
         if done > 0:
             say(f"Keep what is done:  `prunesweep prune` with --max-rounds {done}")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -69,7 +70,7 @@ def init(
     if path.exists() and not force:
         raise InputError(f"file already exists: {path}", hint="`--force` replaces it")
     path.write_text(text, "utf-8")
-    say(f"Wrote {path}. Next: prunesweep plan {path}")
+    say(f"Wrote {path}. Next: prunesweep plan {shlex.quote(str(path))}")
 
 
 @app.command()
@@ -199,5 +200,5 @@ def resume(
     say(f"Search: {search}")
     on_round = None if quiet else partial(say_round, tolerance=search.tolerance)
     pruned = cast("Pruned", api.resume(location, sweep=sweep, only=only, options=options, on_round=on_round))
-    again = f"prunesweep resume {location}" + (f" --sweep {sweep}" if sweep else "")
+    again = shlex.join(["prunesweep", "resume", location, *(["--sweep", sweep] if sweep else [])])
     finish_search(pruned, search.tolerance, location, again)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -73,10 +74,11 @@ def retire(
     if undo:
         say(f"Sweep {folder} is no longer retired")
         return
+    place = shlex.quote(str(store))
     say(
         f"Sweep {folder} is retired; its results are kept\n\n"
-        f"Bring it back:     prunesweep retire {store} {folder} --undo\n"
-        f"Free its states:   prunesweep gc {store}"
+        f"Bring it back:     prunesweep retire {place} {shlex.quote(folder)} --undo\n"
+        f"Free its states:   prunesweep gc {place}"
     )
 
 

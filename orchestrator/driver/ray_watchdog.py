@@ -6,6 +6,7 @@ Without this, a draining driver would wait a minute for Ray's daemons and then b
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -43,7 +44,7 @@ def _watch(address: str, interrupt: Interrupt, store: str, over: threading.Event
             continue
         time.sleep(_PATIENCE_SECONDS)  # workers may still be saving
         what = "Ray has stopped as well" if interrupt.signal else "error: Ray has died"
-        message = f"{what}; saved work is kept\n\nContinue with:  prunesweep resume {store}\n"
+        message = f"{what}; saved work is kept\n\nContinue with:  prunesweep resume {shlex.quote(store)}\n"
         os.write(sys.stderr.fileno(), message.encode())
         os._exit(128 + interrupt.signal if interrupt.signal else 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,8 @@ def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
     [row] = networks.values()
     if not row["done"]:
         why = f"it failed: {row['failure']}" if row["failure"] else "it has not finished training"
-        hint = f"`prunesweep resume {store.location}` runs what is missing; `--retry-failed` repeats failed trials"
+        place = shlex.quote(store.location)
+        hint = f"`prunesweep resume {place}` runs what is missing; `--retry-failed` repeats failed trials"
         raise InputError(f"cell `{cell}` has no result: {why}", hint=hint)
     return row
 

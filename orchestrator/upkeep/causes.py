@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ class Cause(NamedTuple):
             printable(f"    {concerned}"),
         ]
         logged = next((trial for trial, failed in self.trials.items() if failed.failure.log), None)
-        return [*lines, f"    prunesweep logs {store} {logged}"] if logged else lines
+        return [*lines, f"    prunesweep logs {shlex.quote(store)} {logged}"] if logged else lines
 
     def _places(self) -> str:
         places = list(dict.fromkeys(place for failed in self.trials.values() for place in failed.places))

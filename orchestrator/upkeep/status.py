@@ -5,6 +5,7 @@ Imports no pandas, no torch and no Ray.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ class Status:
             lines += ["", *sweep.lines(self.store, driven=self.driver is not None)]
         if self.retired:
             hidden = plural(len(self.retired), "retired sweep")
-            lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {self.store}` lists all)"]
+            lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {shlex.quote(self.store)}` lists all)"]
         if self.conflicts:
             verb = "differs" if len(self.conflicts) == 1 else "differ"
             records = plural(len(self.conflicts), "record")

@@ -6,13 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 import prunesweep as ps
 from orchestrator import cli
-from orchestrator.cli.output import failed_trials
+from orchestrator.cli.output import failed_trials, finish
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
 from workers.text import duration, parse_duration, size
@@ -174,3 +175,10 @@ def test_presets_are_listed_with_their_costs(main):
 
 def test_the_version_is_printed(main):
     assert main("--version") == (0, f"prunesweep {ps.__version__}\n", "")
+
+
+def test_a_suggested_command_quotes_a_store_with_spaces(capsys):
+    summary = SimpleNamespace(cells_done=1, cells=2, failed=0, unreadable={}, exit_code=0)
+    with pytest.raises(SystemExit):
+        finish(lambda: summary, "my store")
+    assert "prunesweep resume 'my store'" in capsys.readouterr().err
