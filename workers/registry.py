@@ -47,8 +47,8 @@ def lookup(entries: Mapping[str, Entry], name: str, kind: str) -> Entry:
         return entries[name]
     if is_own(name):
         return Entry(factory=name, summary="your own function", open=True)
-    hint = f"{closest(name, entries)}; or your own as `module:function`"
-    raise InputError(f"unknown {kind} `{name}`", hint=hint)
+    hint = f"{closest(name, entries)}, or your own as `module:function`"
+    raise InputError(f"unknown {kind}: `{name}`", hint=hint)
 
 
 def is_own(name: str) -> bool:
@@ -58,10 +58,15 @@ def is_own(name: str) -> bool:
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """A hint: `did you mean ...?` if one of the names is near, and all names."""
+    """A hint: to use one of the names, all of which it lists, after `did you mean ...?` if one is near."""
     names = list(names)
+    if not names:
+        return ""
     near = difflib.get_close_matches(name[:100], names, n=1)
-    return (f"did you mean `{near[0]}`? " if near else "") + f"Known: {', '.join(names)}"
+    if len(names) == 1:
+        return f"did you mean `{near[0]}`?" if near else f"use `{names[0]}`"
+    listed = f"one of {', '.join(names)}"
+    return f"did you mean `{near[0]}`? Use {listed}" if near else f"use {listed}"
 
 
 def misspelled(name: str, names: Iterable[str]) -> str | None:

@@ -154,7 +154,7 @@ def list_names(
         _list_presets(as_json)
         return
     if what not in kinds:
-        raise InputError(f"unknown kind `{what}`", hint=closest(what, [*kinds, "presets"]))
+        raise InputError(f"unknown kind: `{what}`", hint=closest(what, [*kinds, "presets"]))
     if as_json:
         print(json.dumps({name: entry.summary for name, entry in kinds[what].items()}, indent=1))
         return

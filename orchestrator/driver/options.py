@@ -39,7 +39,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         for word in self.retry:
             if word not in ("all", *FAILURES):
-                raise InputError(f"`{word}` is not an outcome of a failed trial", hint=closest(word, FAILURES))
+                raise InputError(f"not an outcome of a failed trial: `{word}`", hint=closest(word, FAILURES))
         self._check_combinations()
 
     def checked(self) -> RunOptions:

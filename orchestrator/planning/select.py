@@ -75,7 +75,7 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
         )
     column, symbol, wanted = match.groups()
     if column not in _COLUMNS:
-        raise InputError(f"unknown column `{column}`", hint=closest(column, _COLUMNS))
+        raise InputError(f"unknown column: `{column}`", hint=closest(column, _COLUMNS))
     compare = _OPERATORS[symbol]
     if pa.types.is_string(CELLS.field(column).type):
         if symbol not in ("=", "!="):

@@ -58,7 +58,7 @@ class Preset:
 def preset(name: str) -> Preset:
     """The preset of a name. Raises InputError for an unknown name."""
     if name not in presets():
-        raise InputError(f"unknown preset `{name}`", hint=closest(name, presets()))
+        raise InputError(f"unknown preset: `{name}`", hint=closest(name, presets()))
     return presets()[name]
 
 

@@ -130,7 +130,7 @@ def _scaled(value: float | None, scale: float) -> float | None:
 def _matcher(filters: Mapping[str, Any], columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
     for name in filters:
         if name not in columns:
-            raise InputError(f"unknown column `{name}`", hint=closest(name, columns))
+            raise InputError(f"unknown column: `{name}`", hint=closest(name, columns))
     return lambda record: all(_matches(record[name], wanted) for name, wanted in filters.items())
 
 

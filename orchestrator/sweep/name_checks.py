@@ -76,7 +76,7 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     if arguments is None:
         if near := misspelled(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
-            yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Known: {others}")
+            yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Use one of {others}")
         return
     for key, item in value.items():
         if key in ("name", "lr", *arguments):

@@ -188,6 +188,6 @@ def test_failed_trials_run_again_by_class(store, undisturbed, monkeypatch, retry
 
 @pytest.mark.parametrize("word", ["diverging", "done", ""])
 def test_an_unknown_class_of_failures_is_refused(word):
-    with pytest.raises(InputError, match="is not an outcome of a failed trial"):
+    with pytest.raises(InputError, match="not an outcome of a failed trial: `"):
         RunOptions(retry=(word,))
     assert set(FAILURES) >= {"diverged", "lost_worker", "io", "timeout"}

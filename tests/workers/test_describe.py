@@ -73,10 +73,10 @@ def test_facts_are_plain_json() -> None:
 @pytest.mark.parametrize(
     ("change", "message", "hint"),
     [
-        ({"dataset": Dataset(name="digit")}, "unknown data set `digit`", "did you mean `digits`"),
+        ({"dataset": Dataset(name="digit")}, "unknown data set: `digit`", "did you mean `digits`"),
         ({"recipe": Recipe(batch_size=1, optimizer="LBFGS")}, "LBFGS", ""),
         ({"network": Network(name="cifar_resnet", arguments={"depth": 21})}, "`depth`", ""),
-        ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "unknown optimizer `SDG`", "did you mean `SGD`"),
+        ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "unknown optimizer: `SDG`", "did you mean `SGD`"),
         ({"pruning": Pruning(exclude=("fc",))}, "`exclude` pattern `fc`", ""),
         ({"dataset": Dataset(name="digits", holdout=1000)}, "`holdout`", ""),
     ],

@@ -23,7 +23,7 @@ def loss_function(recipe: Recipe) -> Loss:
         return partial(functional.cross_entropy, label_smoothing=recipe.label_smoothing)
     if not is_own(recipe.loss):
         raise InputError(
-            f"unknown loss `{recipe.loss}`", hint=f"use `{CROSS_ENTROPY}`, or your own function as `module:function`"
+            f"unknown loss: `{recipe.loss}`", hint=f"use `{CROSS_ENTROPY}`, or your own function as `module:function`"
         )
     if recipe.label_smoothing:
         raise InputError(f"`label_smoothing` has no effect on loss `{recipe.loss}`", hint="remove it")

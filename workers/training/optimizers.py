@@ -97,7 +97,7 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if name not in OPTIMIZERS:
         near = misspelled(name, OPTIMIZERS)
         meant = f"did you mean `{near}`? " if near else ""
-        raise InputError(f"unknown optimizer `{name}`", hint=f"{meant}torch.optim has {', '.join(OPTIMIZERS)}")
+        raise InputError(f"unknown optimizer: `{name}`", hint=f"{meant}torch.optim has {', '.join(OPTIMIZERS)}")
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:

@@ -147,7 +147,7 @@ def test_a_total_budget_of_fewer_steps_than_rounds_is_refused():
     ("expression", "message", "hint"),
     [
         ("technique", "cannot read the term `technique`", "write terms such as"),
-        ("tecnique=dense", "unknown column `tecnique`", "did you mean `technique`"),
+        ("tecnique=dense", "unknown column: `tecnique`", "did you mean `technique`"),
         ("technique>=dense", "cannot compare text with `>=`: `technique>=dense`", "use `=` or `!=` for `technique`"),
         ("compression>=x", "cannot read a number in `compression>=x`: `x`", ""),
     ],

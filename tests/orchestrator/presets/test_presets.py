@@ -227,14 +227,14 @@ def test_rehearsals_without_the_data():
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"name": "resnet20"}, "unknown preset `resnet20`(.|\n)*did you mean"),
+        ({"name": "resnet20"}, "unknown preset: `resnet20`(.|\n)*did you mean"),
         ({"name": "digits", "scale": "0"}, "`--scale` must be from 0.00001 to 1: `0`"),
         ({"name": "digits", "scale": "1e-400"}, ": `1e-400`"),
         ({"name": "digits", "scale": "2"}, ": `2`"),
         ({"name": "digits", "scale": "small"}, ": `small`"),
         ({"name": "digits", "data": "."}, "inside the package"),
         ({"name": "resnet20-one-shot", "stand_in": "digits"}, "(?s)`--dataset` needs `--scale`: digits.*add `--scale`"),
-        ({"name": "resnet20-one-shot", "stand_in": "mnist", "scale": "0.1"}, "Known: digits, synthetic"),
+        ({"name": "resnet20-one-shot", "stand_in": "mnist", "scale": "0.1"}, "use one of digits, synthetic"),
         (
             {"name": "resnet20-one-shot", "stand_in": "digits", "data": "."},
             "`--data` cannot be combined",

@@ -203,7 +203,7 @@ def test_filters(two_budgets, filters, compressions):
     ("options", "message"),
     [
         ({"budget": "20ep"}, "no cell has the budget `20ep`(?s:.*)best, longest, single, 10ep, 30ep"),
-        ({"filters": {"ratio": 4}}, "unknown column `ratio`"),
+        ({"filters": {"ratio": 4}}, "unknown column: `ratio`"),
         ({"statistic": "mode"}, "`statistic` cannot be `mode`(?s:.*)median, mean"),
         ({"split": "train"}, "`split` cannot be `train`"),
         ({"value": "loss"}, "`value` cannot be `loss`"),

@@ -357,7 +357,7 @@ def test_export_model_refuses_what_is_not_there(folder, undisturbed):
     shutil.copytree(undisturbed[0] / "store", folder / "store", dirs_exist_ok=True)
     for cell, message in {
         "technique=fine_tuning": "no cell matches `technique=fine_tuning`",
-        "technik=dense": "unknown column `technik`",
+        "technik=dense": "unknown column: `technik`",
         "0123abcd": "no cell of trial `0123abcd`",
         "": "no cell of trial",
     }.items():

@@ -145,7 +145,7 @@ def test_changed_data_are_refused() -> None:
 
 
 def test_unknown_data_and_arguments_are_named() -> None:
-    with pytest.raises(InputError, match="unknown data set `digit`"):
+    with pytest.raises(InputError, match="unknown data set: `digit`"):
         load_images(Dataset(name="digit"))
     with pytest.raises(InputError, match=r"data set `digits`: .*'size'"):
         load_images(Dataset(name="digits", arguments={"size": 8}))

@@ -164,7 +164,7 @@ def test_unknown_arguments_are_named() -> None:
 
 
 def test_unknown_networks_are_refused() -> None:
-    with pytest.raises(InputError, match="unknown network `resnet21`"):
+    with pytest.raises(InputError, match="unknown network: `resnet21`"):
         build(Network(name="resnet21"), DIGITS, RECIPE, 0, "dense")
 
 

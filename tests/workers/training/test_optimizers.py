@@ -84,7 +84,7 @@ def test_every_optimizer_that_can_be_used_follows_its_rates(name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (recipe("sgd"), "unknown optimizer `sgd`\n\nhint: did you mean `SGD`\\? torch.optim has ASGD"),
+        (recipe("sgd"), "unknown optimizer: `sgd`\n\nhint: did you mean `SGD`\\? torch.optim has ASGD"),
         (recipe("Adamm"), "did you mean `Adam`"),
         (recipe("lr_scheduler"), "unknown optimizer"),
         (recipe("Optimizer"), "unknown optimizer"),
