@@ -134,7 +134,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:
-    """The fact of the rehearsal that a request asks for, if it is needed: what it found, or why there was none."""
+    """The fact of the rehearsal that a request asks for, if it is needed: what it found, or why it did not run."""
     if "rehearsal" not in request or not (rehearsal := Rehearsal.of_request(request)).needed:
         return {}
     if not rehearsal.possible:

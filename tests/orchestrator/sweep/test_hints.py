@@ -22,7 +22,7 @@ def test_a_budget_without_a_unit(value, hint):
     assert problem.hint.startswith(hint)
 
 
-def test_a_duration_without_a_unit_is_no_share():
+def test_a_duration_without_a_unit_is_not_a_share():
     assert only_problem(recipe=recipe(duration=20)).hint.startswith("write `20ep`")
 
 
