@@ -72,6 +72,7 @@ RESULT_COLUMNS = tuple(f.name for f in _RESULTS)
 
 DETAIL_SCHEMA = pa.schema(
     [
+        pa.field("parameters", pa.int64()),  # null in older files
         pa.field(
             "layers",
             pa.list_(
@@ -100,7 +101,11 @@ DETAIL_SCHEMA = pa.schema(
         ),
     ]
 )
-"""The details of a record: per-layer weights in network order, and the learning curve, one point per epoch."""
+"""The details of a record, of which none is compared when a stop is repeated.
+
+All parameters of the network, of which a record's `prunable_weights` are a share; per-layer weights in network order;
+and the learning curve, one point per epoch.
+"""
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:

@@ -19,7 +19,8 @@ from workers.trial import Job, Trial, canonical
 def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Evaluate the network as it stands, which has the state `digest`.
 
-    Returns a record without its times, and the detail that is stored with it: layers and learning curve.
+    Returns a record without its times, and the detail that is stored with it: the number of all parameters, prunable
+    or not, layers and learning curve.
     """
     seed_generators(seed(job.trial.replicate, job.trial.stage, "evaluation", trainer.step))
     scores = evaluate(trainer.model, data, trainer.recipe, job.evaluation, trainer.stream)
@@ -37,7 +38,12 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
         "attempts": trainer.history.attempts,
         **provenance(trainer.device),
     }
-    return record, {"layers": [layer._asdict() for layer in layers], "curve": trainer.history.curve}
+    detail = {
+        "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),
+        "layers": [layer._asdict() for layer in layers],
+        "curve": trainer.history.curve,
+    }
+    return record, detail
 
 
 class _Layer(NamedTuple):

@@ -30,6 +30,7 @@ from workers.trial import Stop
 KINDS = ["local", "arrow"]
 CELLS = pa.table({"trial": ["a", "b"], "lineage": [["x"], []]})
 DETAIL = {
+    "parameters": 5,
     "layers": [{"layer": "w", "weights": 4, "kept": 2, "multiply_adds": 4.0}],
     "curve": [{"step": 5, "learning_rate": 0.1, "train_loss": 1.5, "train_accuracy": 0.5}],
 }

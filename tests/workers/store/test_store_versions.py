@@ -53,7 +53,9 @@ def test_records_of_version_1(golden):
     found = golden.records.read_all()
     assert (found.table.num_rows, found.unreadable) == (3, {})
     for key in golden.records.all_keys():
-        assert [layer["layer"] for layer in golden.records.detail(key)["layers"]]
+        detail = golden.records.detail(key)
+        assert detail["parameters"] is None
+        assert [layer["layer"] for layer in detail["layers"]]
 
 
 def test_states_sweeps_facts_and_failures_of_every_version(any_golden):

@@ -52,6 +52,7 @@ def test_a_record_says_what_was_trained_and_where(store):
     assert row["threads"] == row["ranks"] == row["attempts"] == 1
     assert row["started_at"] <= row["finished_at"]
     detail = store.records.detail(RecordKey(trial_id(trial), tiny.TOTAL, EVALUATION))
+    assert detail["parameters"] == 816 + 2 * (16 + 12) + 4  # batch normalization, and the biases of the last layer
     assert [layer["weights"] for layer in detail["layers"]] == [576, 192, 48]
     assert [point["step"] for point in detail["curve"]] == [5, 10, 15, 20]
 
