@@ -170,9 +170,9 @@ def main() -> None:
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)
     requests = asked["requests"]
-    with rehearsing_elsewhere(requests) as other_digests:
+    with rehearsing_elsewhere(requests) as other_answers:
         answers = [answer(request) for request in requests]
-        others = other_digests()
+        others = other_answers()
     for number, request in enumerate(requests):
         digest = answers[number].get("facts", {}).get("rehearsal", {}).get("digest")
         if digest is not None:

@@ -1,7 +1,8 @@
 """The check before a sweep starts: a few steps of a task as its trials take them, saved, continued and evaluated.
 
 `python -m workers.training.rehearsal` takes the same steps in a process of its own: it reads
-`{"rehearsals": [...], "answers": path}` from stdin and writes the digests of the states to that path.
+`{"rehearsals": [...], "answers": path}` from stdin and writes, for each, `{"digest": of the state}` or
+`{"error": message, "hint": hint}` to that path.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ _MAIN = "import prunesweep; from workers.training.rehearsal import main; main()"
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
 _RATE = 1e-3
 _TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
+_DIED_HINT = "the code must run in several processes at once, as trials do"
 _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
@@ -123,35 +125,42 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     return {"digest": digest, "seconds_per_step": seconds / _BEFORE}
 
 
-def check_other_process(rehearsal: Rehearsal, digest: str, other: str | None) -> None:
-    """Compare with the digest of another process. Raises BadInput if they differ."""
-    if other is not None and other != digest and rehearsal.task.recipe.deterministic:
-        raise _not_repeatable(rehearsal.task.network.name, "two processes train it to other weights")
+def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str] | None) -> None:
+    """Compare with what another process answers, if it was asked. Raises BadInput if it fails or differs."""
+    if other is None:
+        return
+    name = rehearsal.task.network.name
+    if "error" in other:
+        raise BadInput(f"network `{name}` fails in the second of two processes: {other['error']}", hint=other["hint"])
+    if other["digest"] != digest and rehearsal.task.recipe.deterministic:
+        raise _not_repeatable(name, "two processes train it to other weights")
 
 
 @contextlib.contextmanager
-def rehearsing_elsewhere(requests: list[dict[str, Any]]) -> Iterator[Callable[[], list[str | None]]]:
-    """Rehearse in another process meanwhile. The block gets a function that waits for the digests, by request.
+def rehearsing_elsewhere(requests: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[str, str] | None]]]:
+    """Rehearse in another process meanwhile. The block gets a function that waits for the answers, by request.
 
-    A digest is None where a request needs no rehearsal, or it fails.
+    An answer is None where a request needs no rehearsal.
     """
     rehearsals = [Rehearsal.of_request(request) if "rehearsal" in request else None for request in requests]
     chosen = [number for number, item in enumerate(rehearsals) if item is not None and item.needed and item.possible]
-    digests: list[str | None] = [None] * len(requests)
+    answers: list[dict[str, str] | None] = [None] * len(requests)
     if not chosen:
-        yield lambda: digests
+        yield lambda: answers
         return
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, _other_process() as process:
-        path = Path(folder, "digests.json")
+        path = Path(folder, "answers.json")
         assert process.stdin is not None
         process.stdin.write(json.dumps({"rehearsals": [requests[n] for n in chosen], "answers": str(path)}).encode())
         process.stdin.close()
 
-        def wait() -> list[str | None]:
-            process.wait()
-            for number, digest in zip(chosen, json.loads(path.read_text()) if path.exists() else [], strict=False):
-                digests[number] = digest
-            return digests
+        def wait() -> list[dict[str, str] | None]:
+            code = process.wait()
+            died = {"error": f"it ends with exit code {code}", "hint": _DIED_HINT}
+            written = json.loads(path.read_text("utf-8")) if path.exists() else [died] * len(chosen)
+            for number, answer in zip(chosen, written, strict=True):
+                answers[number] = answer
+            return answers
 
         yield wait
 
@@ -243,13 +252,17 @@ def _not_repeatable(name: str, symptom: str) -> BadInput:
 
 def main() -> None:
     asked = json.load(sys.stdin)
-    digests: list[str | None] = []
-    for request in asked["rehearsals"]:
-        try:
-            digests.append(straight(Rehearsal.of_request(request)))
-        except (Exception, SystemExit):  # the first process says why
-            digests.append(None)
-    Path(asked["answers"]).write_text(json.dumps(digests), "utf-8")
+    answers = [_answer(request) for request in asked["rehearsals"]]
+    Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")
+
+
+def _answer(request: dict[str, Any]) -> dict[str, str]:
+    try:
+        return {"digest": straight(Rehearsal.of_request(request))}
+    except PrunesweepError as error:
+        return {"error": error.message, "hint": error.hint}
+    except (Exception, SystemExit) as error:  # the user's code may exit
+        return {"error": f"{type(error).__name__}: {error}", "hint": ""}
 
 
 if __name__ == "__main__":

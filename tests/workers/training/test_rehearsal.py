@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,13 @@ from tests.support.own_modules import Write
 from tests.support.tiny import DATA, task
 from workers.describe import answer
 from workers.errors import BadInput
-from workers.training.rehearsal import Rehearsal, check_other_process, rehearse, straight
+from workers.training import rehearsal as rehearsal_module
+from workers.training.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere, straight
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
 
 NET = """
 import os
+import sys
 
 class Net(nn.Module):
     def __init__(self, classes):
@@ -99,7 +102,7 @@ def test_a_network_that_seeds_torch_would_make_all_replicates_alike(module: Writ
 
 def test_without_determinism_everything_that_trains_passes(module: Write) -> None:
     rehearse(rehearsal(module, REFUSED["an operation that cannot be repeated"][0], deterministic=False))
-    check_other_process(rehearsal(module, deterministic=False), "one", "other")
+    check_other_process(rehearsal(module, deterministic=False), "one", {"digest": "other"})
 
 
 def test_what_prunesweep_ships_needs_no_rehearsal() -> None:
@@ -135,3 +138,20 @@ def test_two_processes_are_compared(module: Write) -> None:
     differing = rehearsal(module, "return self.linear(x) * (1 + os.getpid())").task.network
     [refused] = describe_apart([request(differing)])
     assert "is not repeatable: two processes train it to other weights" in refused["error"]
+
+
+def test_what_fails_only_in_the_second_process_is_refused(module: Write) -> None:
+    forward = f"if os.getppid() != {os.getpid()}: raise RuntimeError('the port is taken')\n        {FINE}"
+    [refused] = describe_apart([request(rehearsal(module, forward).task.network)])
+    assert "fails in the second of two processes: " in refused["error"]
+    assert refused["error"].endswith("in evaluation mode: the port is taken")
+
+
+def test_a_second_process_that_dies_is_refused(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal_module, "_MAIN", "import os, sys; sys.stdin.read(); os._exit(7)")
+    own = rehearsal(module)
+    with rehearsing_elsewhere([request(own.task.network), request(Network(name="mlp"))]) as answers:
+        died, not_needed = answers()
+    assert not_needed is None
+    with pytest.raises(BadInput, match="fails in the second of two processes: it ends with exit code 7"):
+        check_other_process(own, "digest", died)
