@@ -1,14 +1,15 @@
-"""How long a plan will take, estimated from past trials of the same tasks."""
+"""How long a plan will take, estimated from past trials of the same tasks, or from their rehearsals."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
-from orchestrator.planning.plan import Plan, steps_left
+from orchestrator.planning.facts import Facts, Question, task_of
+from orchestrator.planning.plan import steps_left
 from workers.store import Store
 from workers.trial import Job, Stop, canonical, digest
 
@@ -26,18 +27,38 @@ def seconds_per_step(store: Store) -> dict[str, float]:
     return {task: median(values) for task, values in samples.items()}
 
 
-def seconds_left(plan: Plan, jobs: Mapping[str, Job], checkpoints: set[Stop], store: Store) -> float | None:
-    """Trial-seconds that jobs will take (divide by the slots); None if a task has no past trials."""
-    per_step = seconds_per_step(store)
-    total = 0.0
+def rehearsed_seconds_per_step(questions: Iterable[Question], facts: Facts) -> dict[str, float]:
+    """Seconds per step of rehearsals, by the digest of a task. Without the tasks that were not rehearsed."""
+    answers = [(question, facts[question]) for question in questions]
+    return {
+        _task(canonical(task_of(question, answer))): answer.facts["rehearsal"]["seconds_per_step"]
+        for question, answer in answers
+        if "seconds_per_step" in answer.facts.get("rehearsal", {})
+    }
+
+
+class Estimate(NamedTuple):
+    """Trial-seconds (divide by the slots), and whether any of them are estimated from a rehearsal."""
+
+    seconds: float
+    rehearsed: bool
+
+
+def seconds_left(
+    jobs: Mapping[str, Job], checkpoints: set[Stop], past: Mapping[str, float], rehearsed: Mapping[str, float]
+) -> Estimate | None:
+    """How long jobs will take, by the seconds per step of `past` trials, else of rehearsals; None without both."""
+    total, uses_rehearsal = 0.0, False
     tasks: dict[int, str] = {}
     for name, job in jobs.items():
         task = job.trial.task
         key = tasks.setdefault(id(task), _task(canonical(task)))
-        if key not in per_step:
+        per_step = past.get(key, rehearsed.get(key))
+        if per_step is None:
             return None
-        total += per_step[key] * steps_left(job, name, checkpoints)
-    return total
+        uses_rehearsal |= key not in past
+        total += per_step * steps_left(job, name, checkpoints)
+    return Estimate(total, uses_rehearsal)
 
 
 def _task(settings: Any) -> str:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from orchestrator.planning.crossing import Setting, cross
-from orchestrator.planning.facts import Answer, Facts
+from orchestrator.planning.facts import Answer, Facts, task_of
 from orchestrator.planning.own_techniques import Choose
 from orchestrator.planning.plan import Cell, Plan, PlannedTrial
 from orchestrator.planning.retraining import Retraining, retraining_chains
@@ -17,7 +17,7 @@ from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.problems import Problem
 from orchestrator.sweep.spec import SweepSpec
 from workers.techniques import DENSE
-from workers.trial import MaskRule, Pretrained, Stop, Task, Trial, trial_id
+from workers.trial import MaskRule, Pretrained, Stop, Trial, trial_id
 
 
 def make_plan(spec: SweepSpec, facts: Facts) -> Plan:
@@ -57,12 +57,7 @@ class _Expansion:
         self._answer = answer
         self._pretrained = pretrained
         self._trials = trials
-        self._task = Task(
-            dataset=answer.dataset,
-            network=question.network,
-            recipe=question.recipe,
-            code_version=question.code_version,
-        )
+        self._task = task_of(question, answer)
         training = setting.training(answer)
         self._steps_per_epoch = training.steps_per_epoch
         self._dense = training.dense

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
 from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
-from workers.trial import Dataset, Network, Pruning, Recipe, canonical, digest
+from workers.trial import Dataset, Network, Pruning, Recipe, Task, canonical, digest
 
 _DESCRIBE = "import prunesweep; from workers.describe import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
@@ -70,6 +70,16 @@ class Answer:
 
     def steps_per_epoch(self, batch_size: int) -> Fraction:
         return Fraction(self.training_images, batch_size)
+
+
+def task_of(question: Question, answer: Answer) -> Task:
+    """The task of the trials that a question is about."""
+    return Task(
+        dataset=answer.dataset,
+        network=question.network,
+        recipe=question.recipe,
+        code_version=question.code_version,
+    )
 
 
 class Unanswered(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.planning import expand
-from orchestrator.planning.crossing import find_out
+from orchestrator.planning.crossing import find_out, questions
 from orchestrator.planning.data_facts import DataFacts, data_facts
-from orchestrator.planning.estimate import seconds_left
+from orchestrator.planning.estimate import rehearsed_seconds_per_step, seconds_left, seconds_per_step
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
 from orchestrator.planning.prunable_share import Share, shares
@@ -21,7 +21,9 @@ from workers.text import duration, plural, size
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """A plan in numbers. Epochs are those of each trial's task; `seconds` is trial-seconds (divide by the slots)."""
+    """A plan in numbers. Epochs are those of each trial's task; `seconds` is trial-seconds (divide by the slots),
+    `seconds_rehearsed` whether any of them are estimated from a rehearsal, for want of past trials.
+    """
 
     sweep: str
     cells: int
@@ -37,6 +39,7 @@ class Preview:
     epochs_missing: float
     checkpoint_bytes: int
     seconds: float | None
+    seconds_rehearsed: bool
     data: list[DataFacts]
     unreadable: dict[str, str]
     prunable: list[Share]
@@ -77,7 +80,8 @@ class Preview:
     def _time(self) -> str:
         if self.seconds is None:
             return "unknown until the first trials are in the store"
-        return f"about {duration(self.seconds)} of compute, divided by trials in parallel"
+        source = ", from the rehearsal" if self.seconds_rehearsed else ""
+        return f"about {duration(self.seconds)} of compute, divided by trials in parallel{source}"
 
 
 def preview(
@@ -102,6 +106,8 @@ def preview(
     whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
     key = plan.evaluation.key
+    past = seconds_per_step(existing) if existing else {}
+    estimate = seconds_left(jobs, states, past, rehearsed_seconds_per_step(questions(spec), facts))
     return Preview(
         sweep=spec.name,
         cells=len(plan.cells),
@@ -116,7 +122,8 @@ def preview(
         steps_missing=sum(left.values()),
         epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
         checkpoint_bytes=plan.checkpoint_bytes(),
-        seconds=seconds_left(plan, jobs, states, existing) if existing else None,
+        seconds=estimate.seconds if estimate else None,
+        seconds_rehearsed=estimate is not None and estimate.rehearsed,
         data=data_facts(spec, facts),
         unreadable=facts.unreadable | unsound,
         prunable=shares(spec, facts),
