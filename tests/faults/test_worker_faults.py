@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
-from tests.support import tiny
+from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.sweeps import tiny_sweep
 from tests.support.trainings import fail_in_step, in_first_step
 from workers.store import Store, layout
@@ -21,39 +21,11 @@ from workers.store.lease_owner import Owner
 from workers.training import attempt
 from workers.training.attempt import Attempt, Bounds
 from workers.training.device import Device
-from workers.trial import Job, Network, Recipe, Segment, Task, Trial, trial_id
-
-ENDLESS = 1_000_000  # steps that no test waits for
-
-
-def tiny_job():
-    task = Task(
-        dataset=tiny.DATA,
-        network=Network(name="mlp", arguments={"hidden": [16]}),
-        recipe=Recipe(batch_size=16, optimizer="SGD"),
-    )
-    trial = Trial(task=task, replicate=0, stage="dense", rates=(Segment(rate=0.1),))
-    return Job(trial=trial, records=(ENDLESS,), checkpoints=())
-
-
-OFTEN = Device(chunk_seconds=0)
+from workers.trial import trial_id
 
 
 def saved_steps(store, job):
     return [int(name.partition(".")[0]) for name in store.files.names(f"progress/{trial_id(job.trial)}")]
-
-
-def actor(store, **settings):
-    """A worker's actor as Tune makes it, here in this process."""
-    from orchestrator.driver.ray_actor import TrialActor
-    from workers.trial import job_to_json
-
-    made = object.__new__(TrialActor)
-    config = {"job": json.dumps(job_to_json(tiny_job()))}
-    before = signal.getsignal(signal.SIGTERM)
-    made.setup(config, store.location, OFTEN, Bounds(lease="token"), os.getcwd(), **settings)
-    made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
-    return made
 
 
 def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path, monkeypatch):

@@ -65,7 +65,8 @@ def test_a_retired_sweep_is_shown_only_if_it_is_asked_for(store, main):
     assert set(ps.frame(store.location)["sweep"]) == {"0002-big"}
     assert set(ps.frame(store.location)["recipe"]) == {"default"}
     for shown in (["--sweep", "0001-big"], ["--all"]):
-        assert "0001-big (retired): 1 of 2 cells done, 1 failed" in main("status", store.location, *shown)[1]
+        text = main("status", store.location, *shown)[1]
+        assert "0001-big (retired): 1 of 2 cells done\n  1 trial failed (1 diverged), holding up 1 cell\n" in text
     assert "default (0001-big)" in main("table", store.location, "--all")[1]
     assert "default (0001-big)" not in main("table", store.location)[1]
     assert main("table", store.location, "--sweep", "big")[1] == main("table", store.location)[1]

@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 from orchestrator.upkeep.logs import read_log
-from tests.faults.test_worker_faults import OFTEN, actor, tiny_job
+from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.trainings import in_first_step
 from workers.store import Store
 from workers.store.logs import AttemptLog, latest_outcome

@@ -1,0 +1,40 @@
+"""Attempts at an endless trial in this process, also by the actor that Tune makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from tests.support import tiny
+from workers.training.attempt import Bounds
+from workers.training.device import Device
+from workers.trial import Job, Network, Recipe, Segment, Task, Trial
+
+ENDLESS = 1_000_000  # steps that no test waits for
+
+
+def tiny_job():
+    task = Task(
+        dataset=tiny.DATA,
+        network=Network(name="mlp", arguments={"hidden": [16]}),
+        recipe=Recipe(batch_size=16, optimizer="SGD"),
+    )
+    trial = Trial(task=task, replicate=0, stage="dense", rates=(Segment(rate=0.1),))
+    return Job(trial=trial, records=(ENDLESS,), checkpoints=())
+
+
+OFTEN = Device(chunk_seconds=0)
+
+
+def actor(store, **settings):
+    """A worker's actor as Tune makes it, here in this process."""
+    from orchestrator.driver.ray_actor import TrialActor
+    from workers.trial import job_to_json
+
+    made = object.__new__(TrialActor)
+    config = {"job": json.dumps(job_to_json(tiny_job()))}
+    before = signal.getsignal(signal.SIGTERM)
+    made.setup(config, store.location, OFTEN, Bounds(lease="token"), os.getcwd(), **settings)
+    made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
+    return made
