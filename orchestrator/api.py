@@ -88,7 +88,6 @@ def run(
     whole = expand.make_plan(sweep, facts)
     part = whole if picks is None else whole.only(picks)
     check_picked(bool(part.cells), only or "", whole.rows())
-    options = options or RunOptions()
     announce(sweep, facts, quiet=options.quiet)
     if not options.quiet:
         print_notes(sweep, facts)
