@@ -61,7 +61,7 @@ def test_a_failed_trial_blocks_only_its_descendants_and_can_be_tried_again(
     assert "2 trials failed (2 diverged)" in prunesweep.stderr
     status = prunesweep.here("status", "store")
     assert "diverged at step" in status or "diverged: loss is" in status
-    assert "2 failed" in status
+    assert "2 trials failed (2 diverged)" in status
     prunesweep.here("resume", "store", "--in-process", code=3)  # is not tried again by itself
     counts = json.loads(prunesweep.here("status", "store", "--json"))["sweeps"][0]
     assert (counts["failed"], counts["blocked"], counts["done"]) == (2, CELLS - 2, 0)
