@@ -1,38 +1,29 @@
-"""The Python API: one function for each command. The command line is a thin shell over it."""
+"""Plan, run and continue a sweep, and `prune`."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.api.locations import Location, folder_for, store_location
 from orchestrator.planning.cells import missing_sweep
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
-from workers.paths import expanded
 from workers.store import Store
 from workers.store.opening import absolute
 from workers.store.store import existing_store, store_to_write
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
-    from orchestrator.results.comparison_report import Comparison
-    from orchestrator.results.headline import Headline
-    from orchestrator.results.model_export import ExportedModel
     from orchestrator.search.rounds import Round
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.spec import SweepSpec
-    from orchestrator.upkeep.status import Status
-
-Location = str | os.PathLike[str]
 
 
 def load(path: Location) -> SweepSpec:
@@ -210,90 +201,9 @@ def prune(
     return search(
         spec,
         location,
-        _folder(to, f"{location.rstrip('/')}-pruned"),
+        folder_for(to, f"{location.rstrip('/')}-pruned"),
         settings,
         accept_changes=accept_changes,
         options=(options or RunOptions()).checked(),
         on_round=on_round or (lambda _: None),
     )
-
-
-def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:
-    """Write the network of a cell, as safetensors with a JSON card.
-
-    store: the folder or bucket with the cell.
-    cell: exactly one cell, such as `technique=lr_rewinding,compression=16,replicate=0`; or its trial (the first
-        characters of the id suffice); or `TRIAL@STEP`.
-    to: the folder to write to; default the store's name and `-models`.
-
-    Raises InputError if `cell` does not pick exactly one, or if its network is not in the store.
-    """
-    from orchestrator.results.model_export import export_cell
-
-    opened = Store(store)
-    return export_cell(opened, cell, _folder(to, f"{opened.location.rstrip('/')}-models"))
-
-
-def status(store: Location, sweep: str | None = None, *, retired: bool = False) -> Status:
-    """How far the sweeps of a store (or those named `sweep`) are, and what failed; `retired` adds retired sweeps."""
-    from orchestrator.upkeep.status import read_status
-
-    return read_status(Store(store), sweep, retired=retired)
-
-
-def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
-    """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
-
-    Retired sweeps are left out unless one is named or `retired` is true.
-
-    The store `renda2020` is the published study; write `./renda2020` for a folder of that name.
-    """
-    from orchestrator.results.frame import to_frame
-    from orchestrator.results.load import read
-
-    return to_frame(read(store, None if sweep is None else [sweep], retired=retired))
-
-
-def compare(
-    ours: Location, theirs: Location, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
-) -> Comparison:
-    """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
-
-    ours, theirs: the stores.
-    budget, filters: as in `table`, for both.
-
-    Raises InputError if the two have no cell in common.
-    """
-    from orchestrator.results.comparison import Side
-    from orchestrator.results.comparison_report import compare
-
-    return compare(Side.read(ours), Side.read(theirs), budget=budget, filters=filters)
-
-
-def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
-    """The largest compression at which each technique still matches the dense network.
-
-    store: the folder or bucket with the results, or `renda2020`, the published study.
-    tolerance: points of accuracy that may be lost.
-    filters: as in `table`.
-    """
-    from orchestrator.results.headline import headline
-    from orchestrator.results.load import read
-
-    joined = read(store)
-    return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
-
-
-def _folder(to: Location | None, default: str) -> str:
-    return default if to is None else expanded(to).rstrip("/") or "/"
-
-
-def store_location(sweep: SweepSpec, store: Location | None) -> str:
-    """The store that was named, or that of the sweep file. Raises InputError if there is neither."""
-    location = expanded(store if store is not None else sweep.store or "")
-    if not location:
-        raise InputError("no store given, and the sweep file has none", hint="add `store:` to it, or use `--store`")
-    return location
-
-
-__all__ = ["compare", "export_model", "frame", "headline", "load", "plan", "prune", "resume", "run", "status"]

@@ -1,0 +1,76 @@
+"""Read results: rows, comparisons, headlines and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.api.locations import Location, folder_for
+from workers.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from orchestrator.results.comparison_report import Comparison
+    from orchestrator.results.headline import Headline
+    from orchestrator.results.model_export import ExportedModel
+
+
+def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
+    """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
+
+    Retired sweeps are left out unless one is named or `retired` is true.
+
+    The store `renda2020` is the published study; write `./renda2020` for a folder of that name.
+    """
+    from orchestrator.results.frame import to_frame
+    from orchestrator.results.load import read
+
+    return to_frame(read(store, None if sweep is None else [sweep], retired=retired))
+
+
+def compare(
+    ours: Location, theirs: Location, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
+) -> Comparison:
+    """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
+
+    ours, theirs: the stores.
+    budget, filters: as in `table`, for both.
+
+    Raises InputError if the two have no cell in common.
+    """
+    from orchestrator.results.comparison import Side
+    from orchestrator.results.comparison_report import compare
+
+    return compare(Side.read(ours), Side.read(theirs), budget=budget, filters=filters)
+
+
+def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
+    """The largest compression at which each technique still matches the dense network.
+
+    store: the folder or bucket with the results, or `renda2020`, the published study.
+    tolerance: points of accuracy that may be lost.
+    filters: as in `table`.
+    """
+    from orchestrator.results.headline import headline
+    from orchestrator.results.load import read
+
+    joined = read(store)
+    return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
+
+
+def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:
+    """Write the network of a cell, as safetensors with a JSON card.
+
+    store: the folder or bucket with the cell.
+    cell: exactly one cell, such as `technique=lr_rewinding,compression=16,replicate=0`; or its trial (the first
+        characters of the id suffice); or `TRIAL@STEP`.
+    to: the folder to write to; default the store's name and `-models`.
+
+    Raises InputError if `cell` does not pick exactly one, or if its network is not in the store.
+    """
+    from orchestrator.results.model_export import export_cell
+
+    opened = Store(store)
+    return export_cell(opened, cell, folder_for(to, f"{opened.location.rstrip('/')}-models"))
