@@ -12,7 +12,7 @@ from workers.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from orchestrator.results.comparison_report import Comparison
+    from orchestrator.results.comparisons.report import Comparison
     from orchestrator.results.headline import Headline
     from orchestrator.results.model_export import ExportedModel
 
@@ -40,8 +40,8 @@ def compare(
 
     Raises InputError if the two have no cell in common.
     """
-    from orchestrator.results.comparison import Side
-    from orchestrator.results.comparison_report import compare
+    from orchestrator.results.comparisons.comparison import Side
+    from orchestrator.results.comparisons.report import compare
 
     return compare(Side.read(ours), Side.read(theirs), budget=budget, filters=filters)
 

@@ -94,7 +94,7 @@ def export(
     """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG and SVG)."""
     from orchestrator.results.export import export as write
     from orchestrator.results.export import select
-    from orchestrator.results.figure import accuracy_vs_compression, save
+    from orchestrator.results.figures.figure import accuracy_vs_compression, save
     from orchestrator.results.folder import check_folder
     from orchestrator.results.load import read
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from matplotlib.text import Text
 
-from orchestrator.results.figure import LOOKS, accuracy_vs_compression, save
-from orchestrator.results.figure_labels import spread
+from orchestrator.results.figures.figure import LOOKS, accuracy_vs_compression, save
+from orchestrator.results.figures.labels import spread
 from orchestrator.results.frame import join
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
@@ -134,7 +134,10 @@ def test_nothing_to_draw_is_refused(tmp_path):
 
 
 def test_drawing_leaves_pyplot_alone():
-    program = "import sys, orchestrator.results.figure, matplotlib.figure; print('matplotlib.pyplot' in sys.modules)"
+    program = (
+        "import sys, matplotlib.figure; from orchestrator.results.figures import figure; "
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
 
 

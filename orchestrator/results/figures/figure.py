@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.results import figure_labels
-from orchestrator.results.figure_panel import SMALL, Look, Panel, draw
+from orchestrator.results.figures import labels
+from orchestrator.results.figures.panel import SMALL, Look, Panel, draw
 from orchestrator.results.grid import Section, differing
 from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import Table, table
@@ -184,9 +184,9 @@ def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, Panel]], looks: Mapp
     """Name lines at their ends if all names fit there, else in one legend."""
     figure.draw_without_rendering()
     named = [(axes, _ends(panel, looks)) for axes, panel in drawn]
-    if len(drawn) <= 4 and all(figure_labels.fits(axes, ends, SMALL) for axes, ends in named):
+    if len(drawn) <= 4 and all(labels.fits(axes, ends, SMALL) for axes, ends in named):
         for axes, ends in named:
-            figure_labels.write(axes, ends, SMALL)
+            labels.write(axes, ends, SMALL)
         return
     handles = {name: line for axes, _ in drawn for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(
@@ -194,7 +194,7 @@ def _name_lines(figure: Figure, drawn: Sequence[tuple[Axes, Panel]], looks: Mapp
     )
 
 
-def _ends(panel: Panel, looks: Mapping[str, Look]) -> list[figure_labels.Label]:
+def _ends(panel: Panel, looks: Mapping[str, Look]) -> list[labels.Label]:
     ends = []
     for technique in panel.section.techniques:
         line = [
@@ -203,5 +203,5 @@ def _ends(panel: Panel, looks: Mapping[str, Look]) -> list[figure_labels.Label]:
             if name == technique and cell.summary.median is not None
         ]
         if line:
-            ends.append(figure_labels.Label(looks[technique].name, looks[technique].color, *max(line)))
+            ends.append(labels.Label(looks[technique].name, looks[technique].color, *max(line)))
     return ends

@@ -12,10 +12,10 @@ import prunesweep as ps
 from orchestrator.planning.expand import make_plan
 from orchestrator.presets import preset, presets
 from orchestrator.presets.cost import known_facts
-from orchestrator.results.comparison import Side
-from orchestrator.results.comparison_report import compare
+from orchestrator.results.comparisons.comparison import Side
+from orchestrator.results.comparisons.matching import matching_cell, matching_sections
+from orchestrator.results.comparisons.report import compare
 from orchestrator.results.frame import join
-from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import published
 from orchestrator.results.table import table
 from orchestrator.sweep.grid import PruningSpec

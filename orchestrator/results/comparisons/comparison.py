@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrator.results.comparisons.matching import matching_cell, matching_sections
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.load import is_published, read
-from orchestrator.results.matching import matching_cell, matching_sections
 from orchestrator.results.reference import citation
 from orchestrator.results.rows import Filters, Task
 from orchestrator.results.statistics import ReplicateSummary

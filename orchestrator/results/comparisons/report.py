@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.results.comparison import Change, ComparedCell, ComparedSection, Side, compared_sections
+from orchestrator.results.comparisons.comparison import Change, ComparedCell, ComparedSection, Side, compared_sections
+from orchestrator.results.comparisons.matching import same_named_data
 from orchestrator.results.grid import Section, TableCell
-from orchestrator.results.matching import same_named_data
 from orchestrator.results.report import Report
 from orchestrator.results.rows import Filters
 from orchestrator.results.sheets import Cell, Number, Printout, Sheet
@@ -99,7 +99,7 @@ class Comparison(Report):
 
 
 def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters | None = None) -> Comparison:
-    """Match the cells of two results (`orchestrator.results.matching`), each relative to its side's dense networks.
+    """Match the cells of two results (see `matching`), each relative to the dense networks of its side.
 
     The published study is always `theirs`, in whichever order the two are given. `budget` and `filters` are those of
     `table` and apply to both sides. Raises InputError as `table` does, and if the two have no cell in common.
