@@ -5,7 +5,7 @@ to that path, so that planning imports no torch; stdout is for whatever the user
 `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
 `"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials; its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
-`{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, or `optimizer`.
+`{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, `optimizer` or `evaluation`.
 """
 
 from __future__ import annotations
@@ -148,11 +148,11 @@ def _refusal(error: PrunesweepError) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _about(part: str) -> Iterator[None]:
-    """Note on errors in the block which part of a request they are about."""
+    """Note on errors in the block which part of a request they are about, unless they know better."""
     try:
         yield
     except PrunesweepError as error:
-        error.about = part
+        error.about = error.about or part
         raise
 
 

@@ -10,9 +10,10 @@ from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, ga
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
 from orchestrator.planning.retraining import Training, dense_training, retraining_chains
 from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
-from orchestrator.sweep.problems import KeyPath, Problem, problem_of
+from orchestrator.sweep.problems import KeyPath, Problem, noting, problem_of
 from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.spec import SweepSpec
+from workers.data.validation_share import validation_count
 from workers.models import NETWORKS
 from workers.registry import lookup
 from workers.store import Store
@@ -81,6 +82,7 @@ def _settings(spec: SweepSpec, number: int, pretrained: tuple[str, ...]) -> Iter
             "optimizer": (*at_recipe, "optimizer"),
             "pruning": at_pruning,
             "pretrained": ("dense",),
+            "evaluation": ("evaluation", "validation"),
         }
         yield Setting(grid, dataset, network, recipe, pruning, question, places)
 
@@ -130,9 +132,21 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error
-    if problems := _ask_techniques(settings, facts):
+    if problems := [*_check_validation(spec, settings, facts), *_ask_techniques(settings, facts)]:
         raise spec.refusal(problems)
     return facts
+
+
+def _check_validation(spec: SweepSpec, settings: Sequence[Setting], facts: Facts) -> list[Problem]:
+    """The problem of a validation share that is too small for a test set, once."""
+    problems: list[Problem] = []
+    share = spec.evaluation.for_worker.validation_share
+    for setting in settings:
+        images = facts[setting.question].facts["dataset"].get("test_images")  # older stores do not say
+        if share is not None and images is not None:
+            with noting(problems, setting.places["evaluation"]):
+                validation_count(images, share)
+    return problems[:1]
 
 
 def _ask_techniques(settings: Sequence[Setting], facts: Facts) -> list[Problem]:

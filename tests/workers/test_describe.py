@@ -78,7 +78,6 @@ def test_facts_are_plain_json() -> None:
         ({"network": Network(name="cifar_resnet", arguments={"depth": 21})}, "`depth`", ""),
         ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "unknown optimizer: `SDG`", "did you mean `SGD`"),
         ({"pruning": Pruning(exclude=("fc",))}, "`exclude` pattern `fc`", ""),
-        ({"dataset": Dataset(name="digits", holdout=1000)}, "`holdout`", ""),
     ],
 )
 def test_mistakes_are_answers(change: dict, message: str, hint: str) -> None:
@@ -88,6 +87,12 @@ def test_mistakes_are_answers(change: dict, message: str, hint: str) -> None:
     assert "hint:" not in answered["error"]
     about = next(iter(change))
     assert answered["about"] == ("optimizer" if about == "recipe" else about)
+
+
+def test_a_holdout_is_a_mistake_in_the_evaluation() -> None:
+    answered = answer(request(dataset=Dataset(name="digits", holdout=1000)))
+    assert answered["error"] == "`holdout` must be at least 0 and below the 1,000 training images: 1,000"
+    assert (answered["about"], answered["hint"]) == ("evaluation", "hold out fewer images")
 
 
 def test_unknown_data_sets_raise() -> None:

@@ -72,6 +72,10 @@ class ImageFiles:
             notes=self.notes,
         )
 
+    def training_labels(self) -> Sequence[int]:
+        """The labels of all training images, in the order of their paths."""
+        return self._parts()[0][2]
+
     def inspected(self) -> ImageFiles:
         """These files, with what reading them shows. Raises InputError for files that cannot be meant, BadInput with
         the names of damaged ones.

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from workers.data import DATASETS, DEFAULT_ROOT, missing_folder
-from workers.data.plausible import SAMPLE, class_notes, pixel_notes, pixel_range
+from workers.data.plausible import SAMPLE, check_held_out, class_notes, pixel_notes, pixel_range
 from workers.data.source import Data, ImageFacts, Source
 from workers.data.split import Indices, holdout_indices, training_indices
 from workers.data.stream import Stream
@@ -73,6 +73,11 @@ class Images:
             class_names=self.class_names,
             notes=self.notes,
         )
+
+    def training_labels(self) -> Sequence[int]:
+        """The labels of all training images, in order."""
+        labels: list[int] = self.train_labels.tolist()
+        return labels
 
     def inspected(self) -> Images:
         """These images, with notes on what is odd about them. Raises InputError if they cannot be meant."""
@@ -152,7 +157,9 @@ def load_facts(dataset: Dataset) -> ImageFacts:
     registered = _registered_facts(dataset.name, dataset.arguments)
     if registered:
         _check_root(dataset)
-    facts = ImageFacts(**registered) if registered else _inspected(dataset)
+    if not registered:
+        return _inspected(dataset)
+    facts = ImageFacts(**registered)
     _check_holdout(dataset, facts)
     return facts
 
@@ -160,6 +167,7 @@ def load_facts(dataset: Dataset) -> ImageFacts:
 def _inspected(dataset: Dataset) -> ImageFacts:
     """The facts of a data set that is worth training on. Raises InputError for data that cannot be meant."""
     source, _ = _load_checked(dataset)
+    check_held_out(source.training_labels(), dataset.holdout)
     facts = source.inspected().facts()
     if facts.settled and is_own(dataset.name):
         arguments = ", ".join(f"{name}={value}" for name, value in facts.settled.items())
@@ -218,7 +226,9 @@ def _check_root(dataset: Dataset) -> None:
 def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
     if not 0 <= dataset.holdout < facts.train_images:
         limit = f"at least 0 and below the {plural(facts.train_images, 'training image')}"
-        raise InputError(f"`holdout` must be {limit}: {dataset.holdout:,}")
+        error = InputError(f"`holdout` must be {limit}: {dataset.holdout:,}", hint="hold out fewer images")
+        error.about = "evaluation"
+        raise error
 
 
 @functools.lru_cache(maxsize=2)

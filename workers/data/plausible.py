@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from workers.data.split import training_indices
 from workers.errors import InputError
 from workers.text import plural
 
@@ -30,6 +31,20 @@ def class_notes(train_labels: Sequence[int], test_labels: Sequence[int], classes
     if lacking := set(test_labels) - trained:
         notes.append(f"classes of test images without training images: {len(lacking):,}")
     return notes
+
+
+def check_held_out(train_labels: Sequence[int], holdout: int) -> None:
+    """Raise InputError if no training image of some class is left by the `holdout`."""
+    labels = np.asarray(train_labels)
+    lost = set(labels.tolist()) - set(labels[training_indices(len(labels), holdout)].tolist())
+    if lost:
+        error = InputError(
+            f"`holdout` must leave training images of every class, but {len(lost):,} of "
+            f"{len(set(train_labels)):,} classes would have none: {holdout:,}",
+            hint=f"hold out fewer of the {plural(len(labels), 'training image')}",
+        )
+        error.about = "evaluation"
+        raise error
 
 
 class PixelRange(NamedTuple):

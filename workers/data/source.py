@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
@@ -85,6 +85,9 @@ class Source(Protocol):
     """What a data set's factory returns."""
 
     def facts(self) -> ImageFacts: ...
+
+    def training_labels(self) -> Sequence[int]:
+        """The labels of all training images, in the order in which some are held out."""
 
     def inspected(self) -> Source:
         """The same data with notes for a person, and with what was taken from the data.

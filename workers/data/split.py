@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from workers.data.validation_share import validation_count
 from workers.errors import InputError
 from workers.seeds import seed
-from workers.text import plural
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -25,12 +25,12 @@ def training_indices(images: int, holdout: int) -> Indices:
 
 def validation_indices(images: int, share: Fraction) -> Indices:
     """Ascending indices of the ⌊images · share⌋ test images used for validation (paper: 2,000 of CIFAR-10's 10,000)."""
-    return np.sort(shuffled(images, "validation")[: _validating(images, share)])
+    return np.sort(shuffled(images, "validation")[: validation_count(images, share)])
 
 
 def test_indices(images: int, share: Fraction) -> Indices:
     """Ascending indices of the test images that are not used for validation."""
-    return np.sort(shuffled(images, "validation")[_validating(images, share) :])
+    return np.sort(shuffled(images, "validation")[validation_count(images, share) :])
 
 
 def subset_size(argument: str, count: int | None, available: int, where: str) -> int:
@@ -48,13 +48,3 @@ def subset_size(argument: str, count: int | None, available: int, where: str) ->
 def shuffled(count: int, purpose: str) -> Indices:
     """0 to count − 1 in a random order for a purpose. NumPy never changes the stream of RandomState (NEP 19)."""
     return np.random.RandomState(seed("split", purpose) % 2**32).permutation(count).astype(np.int64)
-
-
-def _validating(images: int, share: Fraction) -> int:
-    count = int(images * share)
-    if not 0 < count < images:
-        raise InputError(
-            f"the validation share {share} of {plural(images, 'test image')} must leave images for validation and "
-            f"test: {count:,} for validation"
-        )
-    return count

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from orchestrator.planning.crossing import questions
+from orchestrator.planning.crossing import find_out, questions
 from orchestrator.planning.data_facts import data_facts, print_notes
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.preview import preview
@@ -109,3 +110,28 @@ def test_a_split_is_a_mapping_in_a_sweep_file() -> None:
 def test_a_split_of_another_form_is_refused(split: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         spec_from_dict(sweep(dataset={"name": "image_folder", "path": "birds", "split": split}))
+
+
+@pytest.mark.parametrize(("images", "share", "refused"), [(4, "20%", True), (5, "20%", False), (1, "50%", True)])
+def test_a_validation_share_without_images_is_refused(images: int, share: str, refused: bool) -> None:
+    spec, facts = planned(DATA | {"test_images": images}, evaluation={"validation": share})
+    if not refused:
+        assert find_out(spec, None, facts)[questions(spec)[0]].training_images == 1000
+        return
+    with pytest.raises(SpecError) as raised:
+        find_out(spec, None, facts)
+    [problem] = raised.value.problems
+    assert problem.field == "evaluation.validation"
+    assert f"must leave images for validation and images for the test: {Fraction(share[:-1]) / 100} of" in str(problem)
+    assert f"`evaluation: {{validation: 1/{max(images, 2)}}}`" in problem.hint
+
+
+def test_a_holdout_that_takes_a_whole_class_is_refused_at_its_line() -> None:
+    spec = spec_from_dict(sweep(evaluation={"validation": {"holdout": 999}}))
+    with pytest.raises(SpecError) as raised:
+        find_out(spec, None)
+    [problem] = raised.value.problems
+    assert problem.field == "evaluation.validation"
+    assert "`holdout` must leave training images of every class, but 9 of 10 classes would have none: 999" in str(
+        problem
+    )
