@@ -58,7 +58,7 @@ def table(
     ] = "accuracy",
     budget: Budget = None,
     statistic: Annotated[
-        Statistic, typer.Option("--statistic", help="Report median (min, max) or mean ± sd.")
+        Statistic, typer.Option("--statistic", help="Median (min, max), mean ± sd, or mean with 95 % interval (`ci`).")
     ] = "median",
     split: Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")] = "test",
     only: Only = None,

@@ -9,6 +9,13 @@ from itertools import product
 from operator import attrgetter
 
 from orchestrator.results.budgets import best_budget
+from orchestrator.results.intervals import (
+    Difference,
+    Interval,
+    independent_difference,
+    interval,
+    paired_difference,
+)
 from orchestrator.results.rows import Row, Task
 from orchestrator.results.statistics import (
     ACCURACY,
@@ -26,19 +33,45 @@ _SAME_RUN_SIGNS = "†‡§¶"
 
 @dataclass(slots=True)
 class TableCell:
-    """One technique at one compression. Values are percent, or points for a difference; `values` by replicate."""
+    """One technique at one compression. Values are percent, or points for a difference.
+
+    `values` are those that are done, of `replicates`; `paired` tells whether the dense network of each is known.
+    """
 
     technique: str
     compression: float
     budget: str | None
     summary: ReplicateSummary
     values: tuple[float, ...]
+    replicates: tuple[int, ...]
+    paired: bool
     stops: tuple[tuple[str, int | None], ...]
     provisional: bool = False  # chosen among the budgets that are complete, while others are not
     mixed_parents: bool = False
     sign: str = ""  # equal in cells that are the same run
     same_run_as: tuple[str, ...] = ()  # the other such cells
     best: bool = False  # of its column
+
+    @property
+    def interval(self) -> Interval | None:
+        """The interval of the mean; null while replicates are missing."""
+        return interval(self.values) if self.summary.complete else None
+
+    def minus(self, other: TableCell) -> Difference | None:
+        """The mean difference from another cell; null while replicates are missing.
+
+        By replicate where the dense networks are known, and then only over the replicates that both cells have; null
+        if they have none in common.
+        """
+        if not (self.summary.complete and other.summary.complete):
+            return None
+        if not (self.paired and other.paired):
+            return independent_difference(self.values, other.values)
+        ours, theirs = (dict(zip(cell.replicates, cell.values, strict=True)) for cell in (self, other))
+        common = [replicate for replicate in ours if replicate in theirs]
+        if not common:
+            return None
+        return paired_difference([ours[name] for name in common], [theirs[name] for name in common])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +91,7 @@ class Section:
     budgets: tuple[str, ...]
     cells: Mapping[tuple[str, float], TableCell]
     dense: ReplicateSummary
+    dense_values: tuple[float, ...] = ()
     metric: str = ACCURACY
 
     @property
@@ -72,6 +106,11 @@ class Section:
     @property
     def task(self) -> Task:
         return self.dataset, self.network, self.recipe
+
+    @property
+    def dense_interval(self) -> Interval | None:
+        """The interval of the mean of the dense networks; null while replicates are missing."""
+        return interval(self.dense_values) if self.dense.complete else None
 
     def unit(self, value: Value) -> str:
         """The unit of its numbers: percent of the images and points of that, or BLEU."""
@@ -110,13 +149,15 @@ def _section(rows: Sequence[Row], dense_scores: Sequence[float], statistic: Stat
     }
     for compression in compressions:
         _mark_best([cell for cell in cells.values() if cell.compression == compression], statistic)
+    dense = _dense_values(rows, dense_scores)
     return Section(
         **{name: getattr(rows[0], name) for name in SECTION},
         techniques=tuple(techniques),
         compressions=tuple(compressions),
         budgets=tuple(dict.fromkeys(row.budget for row in rows if row.budget is not None)),
         cells=cells,
-        dense=summarize(_dense_values(rows, dense_scores)),
+        dense=summarize(dense),
+        dense_values=tuple(value for value in dense if value is not None),
         metric=rows[0].metric,
     )
 
@@ -132,12 +173,15 @@ def _cell(groups: Sequence[Sequence[Row]]) -> TableCell:
     """The cell of the budget that validation chooses; while no budget is complete, of the one with most replicates."""
     best = best_budget(groups)
     rows = best or max(groups, key=lambda group: (_validated(group), -(group[0].budget_epochs or 0.0)))
+    done = [row for row in sorted(rows, key=attrgetter("replicate")) if row.value is not None]
     return TableCell(
         technique=rows[0].technique,
         compression=rows[0].compression,
         budget=rows[0].budget,
         summary=summarize([row.value for row in rows]),
-        values=tuple(row.value for row in sorted(rows, key=attrgetter("replicate")) if row.value is not None),
+        values=tuple(row.value for row in done if row.value is not None),
+        replicates=tuple(row.replicate for row in done),
+        paired=all(row.has_own_dense for row in rows),
         stops=tuple((row.trial, row.step) for row in rows),
         provisional=best is not None and any(_validated(group) < len(group) for group in groups),
         mixed_parents=any(row.mixed_parents for row in rows),
@@ -149,10 +193,22 @@ def _validated(group: Sequence[Row]) -> int:
 
 
 def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
-    """Mark the highest of a column and its ties, if the column has more than one complete cell."""
-    shown = [getattr(cell.summary, statistic) for cell in column if cell.summary.complete]
-    for cell in column:
-        cell.best = len(shown) > 1 and getattr(cell.summary, statistic) == max(shown)
+    """Mark the highest of a column and its ties, if the column has more than one complete cell.
+
+    With intervals, a cell ties with the highest if the interval of their difference has a zero in it.
+    """
+    name = "median" if statistic == "median" else "mean"
+    complete = [cell for cell in column if cell.summary.complete]
+    if len(complete) < 2:
+        return
+    highest = max(complete, key=lambda cell: getattr(cell.summary, name))
+    for cell in complete:
+        tied = statistic == "ci" and _may_be_equal(highest.minus(cell))
+        cell.best = tied or getattr(cell.summary, name) == getattr(highest.summary, name)
+
+
+def _may_be_equal(difference: Difference | None) -> bool:
+    return difference is not None and difference.interval.low is not None and not difference.interval.excludes_zero
 
 
 def _mark_same_runs(grids: Sequence[Section]) -> None:

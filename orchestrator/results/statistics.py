@@ -17,7 +17,7 @@ ACCURACY = "accuracy"
 """The metric that is a fraction of 1, and shown in percent."""
 
 Value = Literal["accuracy", "delta"]
-Statistic = Literal["median", "mean"]
+Statistic = Literal["median", "mean", "ci"]
 Split = Literal["test", "validation"]
 
 _Row = TypeVar("_Row")

@@ -10,6 +10,7 @@ from orchestrator.planning.prunable_share import Share, merged
 from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
+from orchestrator.results.intervals import Interval
 from orchestrator.results.report import Report
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.sheets import Cell, Printout, Sheet
@@ -28,6 +29,7 @@ _COLUMNS = (
     *("n", "n_expected", "median", "minimum", "maximum", "mean", "sd"),
     *("best", "provisional", "mixed_parents", "same_run_as"),
 )
+_INTERVAL = ("ci_low", "ci_high", "ci_method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Table(Report):
 
     @property
     def columns(self) -> Sequence[str]:
-        return _COLUMNS
+        return (*_COLUMNS, *_INTERVAL) if self.statistic == "ci" else _COLUMNS
 
     def rows(self) -> list[dict[str, Any]]:
         """One plain row for each table cell, the dense networks first in their section and always as accuracy."""
@@ -99,6 +101,7 @@ class Table(Report):
             | {"value": "accuracy", "unit": section.unit("accuracy"), "split": self.split}
             | asdict(section.dense)
             | {"best": False, "provisional": False, "mixed_parents": False, "same_run_as": None}
+            | self._interval(section.dense_interval if self.statistic == "ci" else None)
         )
 
     def _row(self, section: Section, cell: TableCell) -> dict[str, Any]:
@@ -109,7 +112,15 @@ class Table(Report):
             | asdict(cell.summary)
             | {"best": cell.best, "provisional": cell.provisional, "mixed_parents": cell.mixed_parents}
             | {"same_run_as": "; ".join(dict.fromkeys(cell.same_run_as)) or None}
+            | self._interval(cell.interval if self.statistic == "ci" else None)
         )
+
+    def _interval(self, interval: Interval | None) -> dict[str, Any]:
+        """The columns of intervals, which only a table of intervals has."""
+        if self.statistic != "ci":
+            return {}
+        shown = (interval.low, interval.high, interval.method) if interval else (None, None, None)
+        return dict(zip(_INTERVAL, shown, strict=True))
 
 
 def table(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.intervals import CONFIDENCE, Interval, interval
 from orchestrator.results.sheets import Number
 from orchestrator.results.statistics import ACCURACY, ReplicateSummary, Split, Statistic, Value
 
@@ -12,6 +14,13 @@ _BUDGET_RULES = {
     "best": "budget chosen on validation",
     "longest": "the longest budget of each cell",
     "single": "the longest budget of each cell, for weight rewinding at most 90% of the dense training",
+}
+
+_MOST_DECIMALS = 2
+_STATISTICS: dict[Statistic, str] = {
+    "median": "median [min, max]",
+    "mean": "mean ± sample sd",
+    "ci": f"mean [{CONFIDENCE:.0%} confidence interval]",
 }
 
 
@@ -26,8 +35,7 @@ def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
 
 def protocol(statistic: Statistic, budget: str | None) -> str:
     """How the numbers were made: the statistic and the budget."""
-    what = "median [min, max]" if statistic == "median" else "mean ± sample sd"
-    return f"{what} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
+    return f"{_STATISTICS[statistic]} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
 
 
 def budget_rule(budget: str) -> str:
@@ -40,7 +48,7 @@ def dense_accuracy(section: Section, statistic: Statistic) -> str:
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    shown = " ".join(filter(None, _statistic(dense, statistic, signed=False)))
+    shown = " ".join(filter(None, _statistic(dense, section.dense_values, statistic, signed=False)))
     return f"Dense network: {shown} {section.unit('accuracy')}, n = {dense.n}"
 
 
@@ -56,11 +64,11 @@ def number(cell: TableCell | None, section: Section, value: Value, statistic: St
         return Number("–")
     if not cell.summary.complete:
         return Number(f"{cell.summary.n}/{cell.summary.n_expected}")
-    median, spread = _statistic(cell.summary, statistic, signed=value == "delta")
+    shown, spread = _statistic(cell.summary, cell.values, statistic, signed=value == "delta")
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
     if replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
-    return Number(median, spread, " ".join(remarks), signs(cell), cell.best)
+    return Number(shown, spread, " ".join(remarks), signs(cell), cell.best)
 
 
 def signs(cell: TableCell) -> str:
@@ -121,10 +129,31 @@ def _trimmed(value: float, decimals: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _statistic(summary: ReplicateSummary, statistic: Statistic, *, signed: bool) -> tuple[str, str]:
+def _statistic(
+    summary: ReplicateSummary, values: Sequence[float], statistic: Statistic, *, signed: bool
+) -> tuple[str, str]:
     """The number and its spread as text; a single value does not have a spread."""
     sign = "+z" if signed else "z"
+    if statistic == "ci":
+        return interval_in_words(interval(values), values, signed=signed)
     if statistic == "mean":
         return f"{summary.mean:{sign}.2f}", "" if summary.sd is None else f"± {summary.sd:.2f}"
     spread = f"[{summary.minimum:{sign}.2f}, {summary.maximum:{sign}.2f}]" if summary.n > 1 else ""
     return f"{summary.median:{sign}.2f}", spread
+
+
+def interval_in_words(interval: Interval, values: Sequence[float], *, signed: bool) -> tuple[str, str]:
+    """The mean and `[low, high]`, to two digits of half the interval; the values themselves if there is no interval."""
+    sign = "+z" if signed else "z"
+    if interval.low is None or interval.high is None:
+        return ", ".join(f"{value:{sign}.2f}" for value in values), ""
+    decimals = decimals_of(interval.half_width)
+    low, middle, high = (f"{number:{sign}.{decimals}f}" for number in (interval.low, interval.middle, interval.high))
+    return middle, f"[{low}, {high}]"
+
+
+def decimals_of(uncertainty: float | None) -> int:
+    """How many decimals show two digits of an uncertainty, at most two: 2 for 0.63, 1 for 5.3, 0 for 12."""
+    if not uncertainty:
+        return _MOST_DECIMALS
+    return min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(uncertainty))))

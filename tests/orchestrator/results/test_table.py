@@ -321,3 +321,33 @@ def test_a_network_of_several_arguments_can_be_picked(tmp_path):
     cells = [dense_cell(network=label), cell(network=label), cell()]
     rows = join(make_store(tmp_path, cells, [])).rows
     assert only_section(rows, filters=f"network={label},schedule=one_shot").network == label
+
+
+def test_intervals_of_paired_differences(tmp_path):
+    rows = grid(
+        tmp_path,
+        {
+            ("fine_tuning", 4.0, "10ep"): ([0.01, 0.02, 0.03], [0.01] * 3),
+            ("lr_rewinding", 4.0, "10ep"): ([0.0] * 3, [0.0] * 3),
+        },
+        missing={("lr_rewinding", "10ep", 1)},
+    )
+    shown = table(rows, value="delta", statistic="ci")
+    text = str(shown)
+    assert "mean [95% confidence interval] of replicates" in text
+    assert "-2.0 [-4.5, +0.5]" in text  # -2 ± 4.303 / √3, to two digits of that
+    assert "2/3" in text
+    assert "Dense network: 91.0 [88.5, 93.5] percent" in text
+    dense, fine, rewound = shown.rows()
+    assert (dense["ci_method"], dense["mean"]) == ("t", pytest.approx(91.0))
+    assert (fine["ci_low"], fine["ci_high"]) == (pytest.approx(-4.484138), pytest.approx(0.484138))
+    assert (rewound["mean"], rewound["ci_low"], rewound["ci_high"], rewound["ci_method"]) == (None,) * 4
+    assert list(fine) == list(shown.columns)
+
+
+def test_one_or_two_replicates_are_shown_themselves(tmp_path):
+    rows = grid(tmp_path, {("fine_tuning", 4.0, "10ep"): ([0.01, 0.02, 0.03], [0.01] * 3)})
+    shown = table(rows, value="delta", statistic="ci", filters={"replicate": [0, 1]})
+    assert "-1.00, -2.00" in str(shown)
+    assert shown.rows()[1]["ci_method"] == "points"
+    assert shown.rows()[1]["ci_low"] is None

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.results.baseline import contrasts
+from orchestrator.results.frame import join
+from orchestrator.results.load import read
+from orchestrator.results.table import table
+from tests.support.records import cell, dense_cell, make_store, record_of
+
+DENSE = (0.90, 0.80, 0.70)  # far apart: only pairs tell techniques from each other
+GAINS = {
+    ("lr_rewinding", 4.0): (0.01, 0.02, 0.03),
+    ("weight_rewinding", 4.0): (0.01, 0.01, 0.02),
+    ("lr_rewinding", 8.0): (0.02, 0.02, 0.02),
+    ("weight_rewinding", 8.0): (0.05, 0.06, 0.07),
+}
+
+
+@pytest.fixture(scope="module")
+def section(tmp_path_factory):
+    """Fine-tuning loses nothing, the others gain; one replicate of weight rewinding at 8× is missing."""
+    cells = [dense_cell(replicate=replicate) for replicate in range(3)]
+    records = [record_of(one, test_accuracy=DENSE[one["replicate"]]) for one in cells]
+    for (technique, compression), gains in {
+        ("fine_tuning", 4.0): (0.0,) * 3,
+        ("fine_tuning", 8.0): (0.0,) * 3,
+        **GAINS,
+    }.items():
+        for replicate, gain in enumerate(gains):
+            one = cell(technique=technique, compression=compression, replicate=replicate)
+            cells.append(one)
+            if (technique, compression, replicate) != ("weight_rewinding", 8.0, 1):
+                records.append(record_of(one, test_accuracy=DENSE[replicate] + gain))
+    store = make_store(tmp_path_factory.mktemp("baseline") / "store", cells, records)
+    [section] = table(join(store).rows, statistic="ci", value="delta").sections
+    return section
+
+
+def test_techniques_are_tested_within_replicates_and_adjusted_together(section):
+    tests = {(contrast.technique, contrast.compression): contrast for contrast in contrasts(section)}
+    assert set(tests) == {("lr_rewinding", 4.0), ("weight_rewinding", 4.0), ("lr_rewinding", 8.0)}  # 2/3 is not tested
+    rewinding = tests["lr_rewinding", 4.0]
+    assert (rewinding.baseline, rewinding.paired, rewinding.difference.middle) == (
+        "fine_tuning",
+        True,
+        pytest.approx(2.0),
+    )
+    assert rewinding.p == pytest.approx(0.07418, abs=1e-5)  # differences 1, 2, 3
+    assert tests["weight_rewinding", 4.0].p == pytest.approx(0.05719, abs=1e-5)  # differences 1, 1, 2: t = 4
+    assert tests["weight_rewinding", 4.0].adjusted == pytest.approx(2 * 0.05719, abs=1e-4)
+    assert rewinding.adjusted == pytest.approx(2 * 0.05719, abs=1e-4)  # never below a smaller one
+    assert not rewinding.significant()
+
+
+def test_equal_differences_are_shown_but_not_tested(section):
+    [equal] = [contrast for contrast in contrasts(section) if contrast.compression == 8.0]
+    assert (equal.difference.low, equal.difference.high) == (pytest.approx(2.0), pytest.approx(2.0))
+    assert (equal.p, equal.adjusted, equal.significant()) == (None, None, False)
+
+
+def test_without_the_baseline_nothing_is_tested(section):
+    assert contrasts(section, "reinitialization") == ()
+
+
+def test_cells_that_may_be_equal_to_the_best_tie_with_it(section):
+    best = {place for place, one in section.cells.items() if one.best}
+    assert best == {("lr_rewinding", 4.0), ("weight_rewinding", 4.0), ("fine_tuning", 4.0), ("lr_rewinding", 8.0)}
+
+
+def test_published_techniques_are_independent_samples():
+    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
+    [section] = table(read("renda2020").rows, statistic="ci", value="delta", filters=filters).sections
+    tests = {contrast.technique: contrast for contrast in contrasts(section)}
+    rewinding = tests["lr_rewinding"]
+    assert not rewinding.paired
+    assert rewinding.difference.method == "welch"
+    assert rewinding.difference.excludes_zero
+    assert rewinding.significant()
+    assert not tests["low_lr_weight_rewinding"].significant()

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from orchestrator.results.intervals import (
+    RULES,
+    holm,
+    independent_difference,
+    interval,
+    paired_difference,
+)
+
+
+def test_a_t_interval_of_three_values():
+    result = interval([1.0, 2.0, 3.0])
+    half = 4.302653 / math.sqrt(3)  # the 97.5 % point of t with 2 degrees of freedom, times sd = 1 over the root of n
+    assert (result.n, result.method, result.middle) == (3, "t", 2.0)
+    assert (result.low, result.high) == (pytest.approx(2 - half, abs=1e-6), pytest.approx(2 + half, abs=1e-6))
+    assert result.half_width == pytest.approx(half, abs=1e-6)
+    assert not result.excludes_zero
+
+
+def test_seven_values_have_a_t_interval_and_eight_a_bootstrap():
+    assert interval([float(value) for value in range(7)]).method == "t"
+    result = interval([float(value) for value in range(1, 9)])
+    half = 1.96 * math.sqrt(5.25 / 8)  # the variance of a resampled mean is that of the values over n
+    assert (result.n, result.method, result.middle) == (8, "bootstrap", 4.5)
+    assert (result.low, result.high) == (pytest.approx(4.5 - half, abs=0.15), pytest.approx(4.5 + half, abs=0.15))
+
+
+def test_a_bootstrap_gives_the_same_numbers_every_time():
+    values = [0.3, -0.1, 0.2, 0.4, 0.0, 0.1, -0.2, 0.5, 0.25]
+    assert interval(values) == interval(values)
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.25, 0.75]])
+def test_one_or_two_values_have_no_interval(values):
+    result = interval(values)
+    assert (result.low, result.middle, result.high, result.method) == (None, 0.5, None, "points")
+    assert result.half_width is None
+    assert not result.excludes_zero
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_equal_values_have_an_interval_without_width_and_nothing_to_test(n):
+    result = interval([0.1] * n)
+    assert (result.low, result.high, result.half_width) == (result.middle, result.middle, 0.0)
+    assert paired_difference([0.3] * n, [0.1] * n).p is None
+
+
+def test_nearly_equal_values_have_a_finite_bootstrap():
+    result = interval([0.0] * 7 + [1.0])
+    assert result.low is not None
+    assert result.high is not None
+    assert 0 <= result.low <= result.middle <= result.high <= 1
+
+
+def test_no_values_are_an_error():
+    with pytest.raises(ValueError, match="needs a value"):
+        interval([])
+
+
+def test_pairs_are_compared_within_themselves():
+    result = paired_difference([91.0, 82.0, 73.0], [90.0, 80.0, 70.0])  # differences 1, 2, 3; far apart without pairs
+    assert result.interval == interval([1.0, 2.0, 3.0])
+    t = 2 / (1 / math.sqrt(3))
+    assert result.p == pytest.approx(1 - t / math.sqrt(t**2 + 2), abs=1e-9)  # the distribution at 2 degrees of freedom
+
+
+def test_pairs_must_be_complete():
+    with pytest.raises(ValueError, match="shorter"):
+        paired_difference([1.0, 2.0], [1.0])
+
+
+def test_independent_samples_are_compared_by_welch():
+    result = independent_difference([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+    standard_error = math.sqrt(1 / 3 + 4 / 3)
+    freedom = (1 / 3 + 4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    assert freedom == pytest.approx(2.941, abs=1e-3)
+    assert (result.interval.method, result.interval.middle) == ("welch", -2.0)
+    assert result.interval.half_width == pytest.approx(3.2192 * standard_error, abs=1e-3)  # t at 2.941 degrees
+    assert result.p == pytest.approx(0.2210, abs=1e-3)
+    assert independent_difference([1.0, 2.0], [1.0, 2.0, 3.0]).interval.method == "points"
+
+
+def test_holm_adjusts_step_by_step():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # as p.adjust in R
+    assert holm([0.6, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_the_rules_say_what_the_code_does():
+    text = " ".join(RULES)
+    assert "95% confidence: by Student's t from 3 replicates" in text
+    assert "9,999 resamples, fixed seed) from 8" in text
