@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from workers.data.shared_memory import PLACE, REMEDY, shared_memory
+from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import InputError, PrunesweepError, hint_line
 from workers.store import Store
 from workers.text import plural, size

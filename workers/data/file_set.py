@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workers.data.class_folders import Sample
+from workers.data.files.class_folders import Sample
+from workers.data.files.image_sizes import common_size
 from workers.data.image_files import ImageFiles
-from workers.data.image_sizes import common_size
 from workers.data.split import subset_size
 from workers.errors import InputError
 

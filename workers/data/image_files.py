@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from workers.data.damage import refuse_damaged
-from workers.data.depth import MOST_DEPTH, check_depth
-from workers.data.file_stream import FilePart, FileStream, Reading
-from workers.data.file_survey import survey
+from workers.data.files.damage import refuse_damaged
+from workers.data.files.depth import MOST_DEPTH, check_depth
+from workers.data.files.file_stream import FilePart, FileStream, Reading
+from workers.data.files.file_survey import survey
 from workers.data.plausible import class_notes
 from workers.data.source import ImageFacts
 from workers.data.split import holdout_indices, training_indices

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.data.class_folders import ClassFolders, Sample, class_folders, subfolders
 from workers.data.file_set import TEST_NAMES, TRAIN_NAMES, file_set
+from workers.data.files.class_folders import ClassFolders, Sample, class_folders, subfolders
 from workers.data.image_files import ImageFiles
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError

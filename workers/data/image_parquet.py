@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from workers.data.decode import Decoded, Encoded, decode, stack
-from workers.data.depth import check_depth, depth_note
+from workers.data.files.decode import Decoded, Encoded, decode, stack
+from workers.data.files.depth import check_depth, depth_note
+from workers.data.files.orientation import rotation_note
+from workers.data.files.parquet_files import test_files, training_files
+from workers.data.files.parquet_labels import read_classes
+from workers.data.files.parquet_table import image_column as find_image_column
+from workers.data.files.parquet_table import label_column as find_label_column
+from workers.data.files.parquet_table import read_column, read_schema, row_count
 from workers.data.images import Images
-from workers.data.orientation import rotation_note
-from workers.data.parquet_files import test_files, training_files
-from workers.data.parquet_labels import read_classes
-from workers.data.parquet_table import image_column as find_image_column
-from workers.data.parquet_table import label_column as find_label_column
-from workers.data.parquet_table import read_column, read_schema, row_count
 from workers.data.split import subset_size
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
@@ -39,10 +39,10 @@ def image_parquet(
     """Training and test images from the Parquet files under the folder `path`.
 
     The beginning of a file's name, or else of its folder's, says which part it belongs to: `train…`; `test…`, or
-    `validation…` and `val…` if there is no test set; `train_split` and `test_split` choose others. `split` sets aside
-    a share of the training images as the test set instead (see `workers.data.stratified`). Shards are read in the
-    order of their names. The image column holds encoded images (binary, or a struct with binary `bytes`), the label
-    column labels of any type (see `workers.data.parquet_labels`); both are found by type and usual name if that is
+    `validation…` and `val…` if there is no test set; `train_split` and `test_split` choose others. `split` sets aside a
+    share of the training images as the test set instead (see `workers.data.stratified`). Shards are read in the order
+    of their names. The image column holds encoded images (binary, or a struct with binary `bytes`), the label column
+    labels of any type (see `workers.data.files.parquet_labels`); both are found by type and usual name if that is
     unambiguous. Images must have one size, unless `image_size` makes them squares (shorter side, bicubic, center).
     16-bit images are read as `bit_depth` bits, by default those that their largest value needs. A set with any color
     image is RGB, any other gray. `train_images` and `test_images` take the first rows. Raises InputError for files,

@@ -6,11 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from workers.data.class_folders import Sample
 from workers.data.file_set import TEST_NAMES, TRAIN_NAMES, file_set
+from workers.data.files.class_folders import Sample
+from workers.data.files.labels import number_classes
+from workers.data.files.path_table import PathTable, read_path_table
 from workers.data.image_files import ImageFiles
-from workers.data.labels import number_classes
-from workers.data.path_table import PathTable, read_path_table
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from workers.data import DATASETS, DEFAULT_ROOT, missing_folder
+from workers.data.batches.stream import Stream
 from workers.data.plausible import SAMPLE, check_held_out, class_notes, pixel_notes, pixel_range
 from workers.data.source import Data, ImageFacts, Source
 from workers.data.split import Indices, holdout_indices, training_indices
-from workers.data.stream import Stream
 from workers.errors import BadInput, InputError
 from workers.registry import call, is_own, lookup
 from workers.text import plural

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from workers.data.damage import listed
+from workers.data.files.damage import listed
 from workers.errors import InputError
 
 _EXAMPLE = "write it as `split: {test: 20%, seed: 0}`"

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from workers.data.batches.stream import eval_inputs
 from workers.data.source import Batches, Data, Part
 from workers.data.split import test_indices, validation_indices
-from workers.data.stream import eval_inputs
 from workers.errors import InputError
 from workers.models.modes import inference
 from workers.trial import Evaluation, Recipe

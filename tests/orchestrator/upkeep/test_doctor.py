@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.upkeep import doctor
 from orchestrator.upkeep.doctor import Check, examine
-from workers.data.shared_memory import SharedMemory
+from workers.data.batches.shared_memory import SharedMemory
 from workers.store import Store
 
 

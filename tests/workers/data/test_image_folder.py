@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from workers.data.crops import center_box, random_box, read
-from workers.data.file_stream import EVALUATION_BATCH
+from workers.data.files.crops import center_box, random_box, read
+from workers.data.files.file_stream import EVALUATION_BATCH
 from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
 from workers.data.images import load_facts, open_data

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from workers.data.batches.stream import Stream, eval_inputs
 from workers.data.images import Resident, ResidentPart, open_data
 from workers.data.split import validation_indices
-from workers.data.stream import Stream, eval_inputs
 from workers.errors import InputError
 from workers.models.build import build
 from workers.training.evaluation import evaluate, new_statistics, score

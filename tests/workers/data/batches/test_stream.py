@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from workers.data import split
-from workers.data.inputs import crop_and_flip, normalizer
-from workers.data.stream import Stream, eval_inputs, steps_per_epoch
+from workers.data.batches.inputs import crop_and_flip, normalizer
+from workers.data.batches.stream import Stream, eval_inputs, steps_per_epoch
 from workers.errors import InputError
 from workers.trial import Recipe
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from workers.data import loading
-from workers.data.loading import Batch, loaded
-from workers.data.shared_memory import SharedMemory, shared_memory
+from workers.data.batches import loading
+from workers.data.batches.loading import Batch, loaded
+from workers.data.batches.shared_memory import SharedMemory, shared_memory
 from workers.errors import DataStalled
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from workers.data.shared_memory import PLACE, REMEDY, shared_memory
+from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import DataStalled, PrunesweepError
 from workers.text import size
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.support.parquet import PAIR, deep, encode, gray, write_pair
-from workers.data.depth import found_depth
+from workers.data.files.depth import found_depth
 from workers.data.image_parquet import image_parquet
 from workers.errors import BadInput, InputError
 

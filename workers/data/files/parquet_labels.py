@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from workers.data.labels import ClassNumbers, Labels, check_labels, number_classes, plain, unknown_classes
-from workers.data.parquet_table import read_column, read_schema
+from workers.data.files.labels import ClassNumbers, Labels, check_labels, number_classes, plain, unknown_classes
+from workers.data.files.parquet_table import read_column, read_schema
 from workers.errors import InputError
 
 

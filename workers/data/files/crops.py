@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workers.data.decode import gray_or_color
-from workers.data.depth import MOST_DEPTH, Pixels
+from workers.data.files.decode import gray_or_color
+from workers.data.files.depth import MOST_DEPTH, Pixels
 from workers.errors import BadInput, InputError
 
 Box = tuple[int, int, int, int]

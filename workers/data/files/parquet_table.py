@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workers.data.labels import is_bytes, is_label
+from workers.data.files.labels import is_bytes, is_label
 from workers.errors import BadInput, InputError
 from workers.text import plural
 

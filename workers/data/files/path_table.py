@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from workers.data.damage import listed
-from workers.data.labels import check_labels, is_label, plain
+from workers.data.files.damage import listed
+from workers.data.files.labels import check_labels, is_label, plain
 from workers.errors import BadInput, InputError
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")

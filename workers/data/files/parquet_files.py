@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workers.data.damage import listed
+from workers.data.files.damage import listed
 from workers.errors import InputError
 
 TRAIN = "train"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workers.data.damage import listed
+from workers.data.files.damage import listed
 from workers.errors import InputError
 from workers.text import plural
 

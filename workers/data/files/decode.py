@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workers.data.damage import refuse_damaged
-from workers.data.depth import Pixels, found_depth, to_eight_bits
-from workers.data.orientation import is_rotated
+from workers.data.files.damage import refuse_damaged
+from workers.data.files.depth import Pixels, found_depth, to_eight_bits
+from workers.data.files.orientation import is_rotated
 from workers.errors import BadInput, InputError
 
 _GRAY = ("1", "L", "LA", "La")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from workers.data.damage import listed
+from workers.data.files.damage import listed
 from workers.data.plausible import SAMPLE
 from workers.errors import BadInput, InputError
 from workers.text import plural

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from workers.data.damage import refuse_damaged
-from workers.data.decode import plain_values
-from workers.data.depth import depth_note, found_depth
-from workers.data.orientation import is_rotated, rotation_note
+from workers.data.files.damage import refuse_damaged
+from workers.data.files.decode import plain_values
+from workers.data.files.depth import depth_note, found_depth
+from workers.data.files.orientation import is_rotated, rotation_note
 from workers.data.plausible import PixelRange, pixel_notes, pixel_range
 from workers.errors import BadInput
 from workers.text import plural

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from workers.data.crops import DRAWS, TRIES, read
-from workers.data.loading import Batch, loaded
-from workers.data.order import Order
+from workers.data.batches.loading import Batch, loaded
+from workers.data.batches.order import Order
+from workers.data.batches.stream import Augmentation
+from workers.data.files.crops import DRAWS, TRIES, read
 from workers.data.split import Indices
-from workers.data.stream import Augmentation
 from workers.seeds import seed
 from workers.trial import Recipe
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from workers.data.inputs import crop_and_flip, normalizer
-from workers.data.order import Order
+from workers.data.batches.inputs import crop_and_flip, normalizer
+from workers.data.batches.order import Order
 from workers.errors import InputError
 from workers.seeds import seed
 from workers.trial import Recipe
