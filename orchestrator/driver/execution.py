@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
+from orchestrator.driver.display import Display
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress import Progress
+from orchestrator.driver.time_left import TimeLeft
 from orchestrator.driver.work import Work
+from orchestrator.planning.estimate import grounds
+from orchestrator.planning.facts import Facts
 from workers.errors import StoreError
 from workers.store import Store
 from workers.store.lease import Lease
@@ -29,14 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
-    """One execution of the work of a run. `loaded` are the fingerprints of data that were loaded just now."""
+    """One execution of the work of a run, which was planned with `facts`."""
 
     work: Work
     store: Store
     lease: Lease
     interrupt: Interrupt
     options: RunOptions
-    loaded: Collection[str] = ()
+    facts: Facts
 
     def run(self) -> StoreError | None:
         """Run the jobs of the agenda; returns why the sweep cannot continue, if it cannot.
@@ -70,7 +74,15 @@ class Execution:
     def _dispatching(self, slots: int) -> Iterator[Dispatcher]:
         """A dispatcher whose progress is shown; `slots` trials can run at once."""
         work = self.work
-        with Progress(work.plan, self.store, work.agenda, slots=slots, quiet=self.options.quiet) as progress:
+        places = {(cell.network, cell.recipe) for cell in work.plan.cells}
+        progress = Progress(
+            work.plan,
+            work.agenda,
+            time_left=TimeLeft(work.agenda, slots, grounds(work.plan.spec, self.facts, self.store), work.from_steps),
+            display=Display(quiet=self.options.quiet, with_place=len(places) > 1),
+            store=self.store.location,
+        )
+        with progress:
             yield Dispatcher(
                 work,
                 self.store,
@@ -83,7 +95,7 @@ class Execution:
 
     @property
     def _unseen_data(self) -> list[Dataset]:
-        return preflight.unseen_data(self.work.agenda.jobs.values(), self.loaded)
+        return preflight.unseen_data(self.work.agenda.jobs.values(), self.facts.loaded)
 
     @property
     def _device(self) -> Device:

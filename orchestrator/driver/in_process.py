@@ -21,14 +21,17 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) 
             dispatcher.progress.tick()
             continue
         attempt = Attempt(job, store, device, bounds)
+        dispatcher.begun(attempt.trial)
         dispatcher.ended(attempt.trial, _execute(attempt, dispatcher))
 
 
 def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Ending:
     while (ending := attempt.advance(seconds=0)) is None:
         assert attempt.step is not None
-        dispatcher.reached(attempt.trial, attempt.step)
+        dispatcher.reached(attempt.trial, attempt.step, attempt.report())
         if dispatcher.stopping:
             attempt.close()
             return Ending("interrupted", attempt.step)
+    if attempt.step is not None:
+        dispatcher.reached(attempt.trial, attempt.step, attempt.report())
     return ending

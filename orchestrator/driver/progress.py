@@ -1,169 +1,219 @@
-"""What people see while a sweep runs, on stderr: a live display on a terminal, plain lines elsewhere."""
+"""What a run has done and is doing, from what its trials report; tells people and trackers."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import defaultdict
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as RichProgress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.display import Display
+from orchestrator.driver.standing import RunningTrial, Standing
+from orchestrator.driver.time_left import TimeLeft
 from orchestrator.planning.cells import in_words, place_in_words
 from orchestrator.planning.plan import Cell, Plan
-from workers.store import Store
+from orchestrator.tracking.events import (
+    Event,
+    Listener,
+    Subject,
+    SweepStalled,
+    SweepStarted,
+    TrialEnded,
+    TrialReached,
+    TrialRetried,
+    TrialStarted,
+)
 from workers.store.failures import Failure
-from workers.store.layout import RecordKey
-from workers.text import duration
+from workers.training.attempt import Report
 
-_PLAIN_SECONDS = 15.0
-_REDRAW_SECONDS = 0.25
+_SETTINGS = (
+    "dataset",
+    "network",
+    "recipe",
+    "pruning",
+    "schedule",
+    "technique",
+    "round",
+    "compression",
+    "budget",
+    "replicate",
+)  # columns of a cell that trackers get
+
+
+@dataclass(slots=True)
+class _Running:
+    """A trial that runs: since when, its newest report, and the scores of its records by step."""
+
+    subject: Subject
+    begun: float
+    step: int | None = None
+    loss: float | None = None
+    scores: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 class Progress:
-    """Counts the cells and steps that trials report, and shows them. `slots` trials can run at once."""
+    """Counts the cells that trials complete. `listeners` hear of each event, the display first."""
 
-    def __init__(self, plan: Plan, store: Store, agenda: Agenda, *, slots: int, quiet: bool = False) -> None:
-        self._store = store
+    def __init__(
+        self,
+        plan: Plan,
+        agenda: Agenda,
+        *,
+        time_left: TimeLeft,
+        display: Display,
+        store: str = "",
+        listeners: Sequence[Listener] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._agenda = agenda
-        self._slots = slots
-        self._evaluation = plan.evaluation.key
+        self._time_left = time_left
+        self._display = display
+        self._store = store
+        self._listeners = (display, *listeners)
+        self._clock = clock
+        self._running: dict[str, _Running] = {}
         self._reached: dict[str, int] = {}
-        self._steps_trained = 0
         self.show_plan(plan)
-        self._begun = self._shown = time.monotonic()
-        self._latest: Cell | None = None
-        self._quiet = quiet
-        self._console = Console(file=sys.stderr, highlight=False)  # also while a trial prints to its log
-        self._live = self._live_display() if self._console.is_terminal and not quiet else None
 
     def show_plan(self, plan: Plan) -> None:
         """Count the cells of a plan, and the jobs on the agenda that are left."""
+        self._plan = plan
         self._cells: dict[str, list[Cell]] = defaultdict(list)
+        self._example: dict[str, Cell] = {}
         for cell in plan.cells:
             self._cells[cell.stop.trial].append(cell)
-        self._several_places = len({place_in_words(cell.row()) for cell in plan.cells}) > 1
+            for trial in (*cell.lineage, cell.stop.trial):
+                self._example.setdefault(trial, cell)
         self.total = len(plan.cells)
         jobs = {trial: job for trial, job in self._agenda.jobs.items() if trial not in self._agenda.done}
         left = {(trial, step) for trial, job in jobs.items() for step in job.records}
         self.done = sum((cell.stop.trial, cell.stop.step) not in left for cell in plan.cells)
-        self._steps_left = {trial: job.last_step for trial, job in jobs.items()}
 
     def __enter__(self) -> Progress:
-        if self._live:
-            self._live.start()
-        self._show(force=True)
+        self._display.start(self.standing)
+        self._tell(
+            SweepStarted(
+                sweep=self._plan.spec.name,
+                store=self._store,
+                cells=self.total,
+                cells_done=self.done,
+                trials=len(self._agenda.jobs) - len(self._agenda.done),
+            )
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show(force=True)
-        if self._live:
-            self._live.stop()
+        self._display.stop(self.standing)
 
-    def started(self, trial: str) -> None:
-        self._show()
+    def begun(self, trial: str) -> None:
+        """A trial has begun in its process."""
+        if trial not in self._running:
+            self._time_left.begun(trial)
+            self._running[trial] = _Running(self._subject(trial), self._clock())
+            self._tell(TrialStarted(subject=self._running[trial].subject))
 
-    def reached(self, trial: str, step: int) -> None:
+    def reached(self, trial: str, step: int, report: Report) -> None:
         """A trial has trained up to a step and published its stops up to there."""
-        before = self._reached.get(trial)
-        self._reached[trial] = step
-        job = self._agenda.jobs[trial]
-        if before is not None:  # the first report gives the step that the trial continued from
-            self._steps_trained += max(0, step - before)
-        self._steps_left[trial] = max(0, job.last_step - step)
-        for cell in self._cells[trial]:
-            if cell.stop.step in job.records and (before or -1) < cell.stop.step <= step:
-                self.done += 1
-                self._latest = cell
-        self._show()
+        self.begun(trial)
+        running = self._running[trial]
+        if running.step == step and not report.scores:
+            return
+        self._time_left.reached(trial, step)
+        running.step = step
+        running.loss = running.loss if report.loss is None else report.loss
+        running.scores |= report.scores
+        before = self._reached.get(trial, -1)
+        self._reached[trial] = max(before, step)
+        records = self._agenda.jobs[trial].records
+        self.done += sum(cell.stop.step in records and before < cell.stop.step <= step for cell in self._cells[trial])
+        self._tell(TrialReached(subject=running.subject, step=step, loss=running.loss, scores=report.scores))
+        self.tick()
 
     def finished(self, trial: str) -> None:
-        self._steps_left[trial] = 0
-        self._show()
+        """A trial has its result."""
+        self._ended(trial, "done")
+
+    def interrupted(self, trial: str) -> None:
+        """An attempt ended early, and a later one continues it."""
+        self._time_left.ended(trial, done=False)
+        self._running.pop(trial, None)
 
     def failed(self, trial: str, failure: Failure) -> None:
-        self._steps_left[trial] = 0
-        self.say(f"✘ {trial}  {self._what(trial)}: {failure.outcome}: {failure.first_line}")
-
-    def _what(self, trial: str) -> str:
-        """The first cell of a trial in words, with its network and recipe where the sweep has several."""
-        cells = self._cells[trial]
-        if not cells:
-            return "dense network"
-        row = cells[0].row()
-        return f"{place_in_words(row)} · {in_words(row)}" if self._several_places else in_words(row)
+        """A trial failed, and is not tried again."""
+        self._ended(trial, failure.outcome, failure.first_line, failure.hint)
 
     def retried(self, trial: str, failure: Failure, delay: float) -> None:
         """A trial will run again, from its last saved state, after a delay in seconds."""
-        self.say(f"↻ {trial}  {failure.outcome}: {failure.first_line}; trying again in {duration(delay)}")
+        subject = self._subject(trial)
+        self.interrupted(trial)
+        self._tell(TrialRetried(subject=subject, outcome=failure.outcome, reason=failure.first_line, delay=delay))
 
-    def say(self, message: str) -> None:
-        """Print a line that stays."""
-        if not self._quiet:
-            self.warn(message)
+    def _ended(self, trial: str, outcome: str, reason: str = "", hint: str = "") -> None:
+        self._time_left.ended(trial, done=outcome == "done")
+        subject = self._subject(trial)
+        running = self._running.pop(trial, None)
+        self._tell(
+            TrialEnded(
+                subject=subject,
+                outcome=outcome,
+                seconds=self._clock() - running.begun if running else None,
+                scores=running.scores if running else {},
+                reason=reason,
+                hint=hint,
+            )
+        )
+        self.tick()
 
-    def warn(self, message: str) -> None:
-        """Print a line that stays, even if the progress is quiet: the sweep is paused."""
-        self._console.print(message, markup=False, soft_wrap=True)
+    def stalled(self, kind: str, reason: str) -> None:
+        """The sweep, or one of its trials, does not move: see `SweepStalled`."""
+        self._tell(SweepStalled(kind=kind, reason=reason))
 
     def tick(self) -> None:
         """Redraw; call this often."""
-        self._show()
+        self._display.tick(self.standing)
 
-    def seconds_left(self) -> float | None:
-        """Seconds left at the speed so far; None before anything was trained."""
-        elapsed = time.monotonic() - self._begun
-        if self._steps_trained == 0:
-            return None
-        return elapsed / self._steps_trained * sum(self._steps_left.values())
-
-    def _show(self, force: bool = False) -> None:
-        now = time.monotonic()
-        interval = _REDRAW_SECONDS if self._live else _PLAIN_SECONDS
-        if self._quiet or (not force and now - self._shown < interval):
-            return
-        self._shown = now
-        if self._live:
-            self._live.update(
-                self._task, completed=self.done, total=self.total, status=self._status(), latest=self._result()
-            )
-        else:
-            latest = self._result()
-            line = f"{self.done}/{self.total} cells done · {self._status()}" + (f" · {latest}" if latest else "")
-            print(line, file=sys.stderr, flush=True)
-
-    def _status(self) -> str:
-        agenda = self._agenda
-        running = min(len(agenda.running), self._slots)  # Tune also counts trials that wait for a slot
-        parts = [f"{running} running", f"{agenda.waiting + len(agenda.running) - running} waiting"]
-        if agenda.failed:
-            parts.append(f"{len(agenda.failed)} failed")
-        if agenda.blocked:
-            parts.append(f"{len(agenda.blocked)} blocked")
-        left = self.seconds_left()
-        if left is not None and (agenda.running or agenda.waiting):
-            parts.append(f"about {duration(left)} left")
-        return " · ".join(parts)
-
-    def _result(self) -> str:
-        """The latest result, from its record; empty before the first."""
-        cell = self._latest
-        if cell is None:
-            return ""
-        accuracy = self._store.records.accuracy(RecordKey(cell.stop.trial, cell.stop.step, self._evaluation))
-        return f"{in_words(cell.row())}: {accuracy:.2%}" if accuracy is not None else ""
-
-    def _live_display(self) -> RichProgress:
-        display = RichProgress(
-            MofNCompleteColumn(),
-            TextColumn("cells"),
-            BarColumn(),
-            TextColumn("{task.fields[status]}"),
-            TextColumn("[dim]{task.fields[latest]}"),
-            console=self._console,
-            transient=False,
+    def standing(self) -> Standing:
+        """How the run stands."""
+        agenda, running = self._agenda, len(self._running)
+        return Standing(
+            done=self.done,
+            total=self.total,
+            running=running,
+            waiting=agenda.waiting + max(0, len(agenda.running) - running),
+            failed=len(agenda.failed),
+            blocked=len(agenda.blocked),
+            seconds_left=None if agenda.exhausted else self._time_left.seconds(),
+            trials=[self._running_trial(trial, running) for trial, running in self._running.items()],
         )
-        self._task = display.add_task("", total=self.total, completed=self.done, status="", latest="")
-        return display
+
+    def _running_trial(self, trial: str, running: _Running) -> RunningTrial:
+        return RunningTrial(running.subject, running.step, running.loss, self._time_left.of_trial(trial))
+
+    def _subject(self, trial: str) -> Subject:
+        if trial in self._running:
+            return self._running[trial].subject
+        job = self._agenda.jobs[trial]
+        cells = [cell for cell in self._cells[trial] if cell.stop.step in job.records]
+        cell = max(cells, key=lambda cell: cell.stop.step, default=None)
+        row = (cell or self._example[trial]).row()
+        return Subject(
+            trial=trial,
+            cell=in_words(row) if cell else f"stage {job.trial.stage}, toward {in_words(row)}",
+            place=place_in_words(row),
+            settings={name: row[name] for name in _SETTINGS} if cell else {},
+            steps=job.last_step,
+            steps_per_epoch=float(self._plan.trials[trial].steps_per_epoch),
+        )
+
+    def say(self, message: str) -> None:
+        """Print a line that stays."""
+        self._display.say(message)
+
+    def warn(self, message: str) -> None:
+        """Print a line that stays, even if the display is quiet: the sweep is paused."""
+        self._display.warn(message)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.hear(event)
