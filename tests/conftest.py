@@ -43,7 +43,7 @@ def prunesweep(tmp_path):
 def describe_here(monkeypatch):
     """Data and networks are inspected without the seconds that another process takes to import torch."""
     from orchestrator.planning import facts
-    from workers.describe import answer
+    from workers.describe.answers import answer
 
     monkeypatch.setattr(facts, "describe_apart", lambda requests: [answer(request) for request in requests])
 

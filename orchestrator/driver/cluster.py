@@ -35,7 +35,7 @@ from ray.job_config import JobConfig  # noqa: E402
 from orchestrator.driver.address import resolve  # noqa: E402
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from workers.errors import InputError  # noqa: E402
-from workers.training.device import HUGE_PAGES  # noqa: E402
+from workers.machine.device import HUGE_PAGES  # noqa: E402
 
 LOCAL = (None, "local")
 """The addresses that stand for a Ray on this machine, which is started."""

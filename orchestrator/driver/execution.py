@@ -20,11 +20,11 @@ from orchestrator.driver.work import Work
 from orchestrator.planning.estimate import grounds
 from orchestrator.planning.facts import Facts
 from workers.errors import StoreError
+from workers.machine.device import Device
 from workers.store import Store
 from workers.store.lease import Lease
 from workers.text import parse_duration
 from workers.training.attempt import Bounds
-from workers.training.device import Device
 from workers.trial import Dataset
 
 if TYPE_CHECKING:

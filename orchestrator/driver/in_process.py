@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from orchestrator.driver.dispatcher import Dispatcher
+from workers.machine.device import Device
 from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
-from workers.training.device import Device
 
 _IDLE_SECONDS = 0.1
 

@@ -12,8 +12,8 @@ from typing import Any
 from orchestrator.planning.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
-from workers.own_modules import add_import_folder
 from workers.registry import is_own, load_own, lookup
+from workers.registry.own_modules import add_import_folder
 from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset, Job

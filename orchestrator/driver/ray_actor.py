@@ -11,10 +11,10 @@ from typing import Any
 
 from ray import tune
 
-from workers.own_modules import add_import_folder
+from workers.machine.device import Device
+from workers.registry.own_modules import add_import_folder
 from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
-from workers.training.device import Device
 from workers.trial import job_from_json
 
 _STEP_SECONDS = 2.0  # one report to the driver at most this often

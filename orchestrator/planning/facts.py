@@ -21,7 +21,7 @@ from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, Task, canonical, digest
 
-_DESCRIBE = "import prunesweep; from workers.describe import main; main()"
+_DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 
 
@@ -244,7 +244,7 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
 
 
 def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers of `workers.describe`, from a separate process because describing imports torch."""
+    """The answers of `workers.describe.answers`, from a separate process because describing imports torch."""
     if not requests:
         return []
     print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 from workers.errors import Outcome, TimedOut
+from workers.machine.device import Device
+from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
-from workers.training.device import Device
 from workers.training.outcomes import failure_of, is_disk_full
-from workers.training.printed import Printed
 from workers.trial import Job, trial_id
 
 LONGEST_GRACE = 30.0
@@ -79,7 +79,7 @@ NOTHING = Report()
 class Attempt:
     """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`.
 
-    What its code prints is in its log: see `workers.training.printed.Printed` for what an `own_process` changes.
+    What its code prints is in its log: see `workers.machine.printed.Printed` for what an `own_process` changes.
     """
 
     def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds, own_process: bool = False) -> None:

@@ -14,9 +14,9 @@ from workers.crashpoints import crash_point
 from workers.data.images import open_data
 from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
+from workers.machine.device import Device
 from workers.store import Store
 from workers.store.layout import RecordKey
-from workers.training.device import Device
 from workers.training.process import configure, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record

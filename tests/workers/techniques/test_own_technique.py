@@ -11,8 +11,8 @@ from tests.support import tiny
 from tests.support.places import ROOT
 from workers import schedules
 from workers.errors import BadInput
-from workers.own_technique import choose
 from workers.techniques import TECHNIQUES
+from workers.techniques.own import choose
 
 
 @pytest.fixture

@@ -20,20 +20,20 @@ from typing import Any
 
 import torch
 
-from workers import own_technique
 from workers.data import DATASETS
 from workers.data.images import load_facts
 from workers.data.source import ImageFacts
+from workers.describe.pruning_check import check_pruning
+from workers.describe.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere
 from workers.errors import InputError, PrunesweepError
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out
 from workers.registry import is_own, lookup
+from workers.techniques import own
 from workers.training.cost import costs
 from workers.training.losses import check_loss
 from workers.training.optimizers import make_optimizer
 from workers.training.pretrained import describe_weights
-from workers.training.pruning_check import check_pruning
-from workers.training.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere
 from workers.trial import Dataset, Network, Pruning, Recipe
 
 _OPTIONAL_FACTS = ("class_names", "settled", "notes")
@@ -109,7 +109,7 @@ def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request: `{"facts": ...}`, or `{"error": ..., "hint": ..., "about": ...}`."""
     if "technique" in request:
-        return own_technique.answer(request)
+        return own.answer(request)
     network = Network(**request["network"])
     recipe = Recipe(**request["recipe"])
     pruning = Pruning(**request["pruning"])
@@ -181,7 +181,3 @@ def main() -> None:
             except PrunesweepError as error:
                 answers[number] = _refusal(error)
     Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.errors import BadInput, InputError, PrunesweepError
-from workers.own_modules import PACKAGES, add_import_folder, check_not_hidden
+from workers.registry.own_modules import PACKAGES, add_import_folder, check_not_hidden
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

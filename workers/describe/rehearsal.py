@@ -1,6 +1,6 @@
 """The check before a sweep starts: a few steps of a task as its trials take them, saved, continued and evaluated.
 
-`python -m workers.training.rehearsal` takes the same steps in a process of its own: it reads
+`python -m workers.describe.rehearsal` takes the same steps in a process of its own: it reads
 `{"rehearsals": [...], "answers": path}` from stdin and writes, for each, `{"digest": of the state}` or
 `{"error": message, "hint": hint}` to that path.
 """
@@ -46,7 +46,7 @@ from workers.trial import (
     evaluation_from_json,
 )
 
-_MAIN = "import prunesweep; from workers.training.rehearsal import main; main()"
+_MAIN = "import prunesweep; from workers.describe.rehearsal import main; main()"
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
 _RATE = 1e-3
 _TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")

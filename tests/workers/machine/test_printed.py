@@ -12,10 +12,10 @@ import pytest
 from orchestrator.upkeep.logs import read_log
 from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.trainings import in_first_step
+from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.logs import AttemptLog, latest_outcome
 from workers.training.attempt import Attempt, Bounds
-from workers.training.printed import Printed
 from workers.trial import trial_id
 
 TRIAL = trial_id(tiny_job().trial)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.places import ROOT
 from workers.errors import InputError
-from workers.own_modules import add_import_folder, check_not_hidden
 from workers.registry import load_own
+from workers.registry.own_modules import add_import_folder, check_not_hidden
 
 
 @pytest.fixture(autouse=True)
@@ -86,10 +87,9 @@ def test_what_needs_nothing_of_it_is_not_refused(folder: Path, code: str) -> Non
 
 
 def test_the_folder_of_prunesweep_itself_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    root = Path(__file__).parents[2]
-    monkeypatch.chdir(root)
-    check_not_hidden("workers.models.mlp", str(root))
-    check_not_hidden("tests.support.tiny", str(root))
+    monkeypatch.chdir(ROOT)
+    check_not_hidden("workers.models.mlp", str(ROOT))
+    check_not_hidden("tests.support.tiny", str(ROOT))
 
 
 def test_a_package_that_is_nowhere_near_is_explained(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.planning.facts import describe_apart
-from workers.describe import answer, describe_dataset, describe_network
+from workers.describe.answers import answer, describe_dataset, describe_network
 from workers.errors import InputError
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
 

@@ -11,10 +11,10 @@ import torch
 from orchestrator.planning.facts import describe_apart
 from tests.support.own_modules import Write
 from tests.support.tiny import DATA, task
-from workers.describe import answer
+from workers.describe import rehearsal as rehearsal_module
+from workers.describe.answers import answer
+from workers.describe.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere, straight
 from workers.errors import BadInput
-from workers.training import rehearsal as rehearsal_module
-from workers.training.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere, straight
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
 
 NET = """

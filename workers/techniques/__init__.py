@@ -2,7 +2,7 @@
 
 Renda, Frankle, Carbin (ICLR 2020), section 2, and the authors' code for reinitialization (T + t epochs); the
 restarting techniques come from later papers, named below. T is the length of the dense training, k the rewind point,
-t = T − k the retraining time of a round.
+t = T − k the retraining time of a round. Imports no torch. `own` has the techniques of users.
 """
 
 from __future__ import annotations
