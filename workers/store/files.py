@@ -1,6 +1,6 @@
 """What a store needs of a filesystem: whole files by relative path, atomic writes and exclusive publication.
 
-`workers.store.local` is for local disks and NFS, `workers.store.bucket` for what pyarrow.fs reaches (S3, GCS, ...),
+`workers.store.local` is for local disks and NFS, `workers.store.bucket` for S3, Google Cloud Storage and Azure,
 and `workers.store.opening` chooses by location.
 """
 
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Kind = Literal["file", "folder", "link", "pipe, socket or device"]
 SPECIAL: Kind = "pipe, socket or device"
+
+Version = Any
+"""What tells the content of a file from every other content that the file has had; of use to its `Files` only."""
 
 HIDDEN = "."  # names of half-written files begin with it
 _TEMPORARY = ".tmp"
@@ -42,6 +45,18 @@ class Files(Protocol):
 
     def publish(self, path: str, data: bytes) -> bool:
         """Create a file in one step. Returns False, and changes nothing, if something exists at its path."""
+
+    def read_version(self, path: str) -> tuple[bytes, Version]:
+        """The content of a file and its version."""
+
+    def replace(self, path: str, data: bytes, version: Version) -> bool:
+        """Replace a file in one step. Returns False, and changes nothing, if it is gone or has another version."""
+
+    def remove(self, path: str, version: Version) -> bool:
+        """Delete a file in one step. Returns False, and changes nothing, if it is gone or has another version.
+
+        A bucket cannot delete on a condition and keeps an empty file instead.
+        """
 
     def exists(self, path: str) -> bool:
         """Whether a file is at a path; folders and links do not count."""

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workers.crashpoints import crash_point
-from workers.store.files import FILE_SYSTEMS_OWN, HIDDEN, SPECIAL, Kind, NotAFile, is_temporary, temporary_name
+from workers.store.file_locks import locked
+from workers.store.files import (
+    FILE_SYSTEMS_OWN,
+    HIDDEN,
+    SPECIAL,
+    Kind,
+    NotAFile,
+    Version,
+    is_temporary,
+    temporary_name,
+)
 
 _UNSUPPORTED = frozenset(
     (
@@ -68,11 +78,27 @@ class LocalFiles:
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
-            temporary.replace(target)  # no hard links: still atomic, but two writers may both succeed
+            return _renamed_unless_taken(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(target.parent)
         return True
+
+    def read_version(self, path: str) -> tuple[bytes, Version]:
+        data = self.read(path)
+        return data, data
+
+    def replace(self, path: str, data: bytes, version: Version) -> bool:
+        with self._unchanged(path, version) as unchanged:
+            if unchanged:
+                self.write(path, data)
+            return unchanged
+
+    def remove(self, path: str, version: Version) -> bool:
+        with self._unchanged(path, version) as unchanged:
+            if unchanged:
+                self._at(path).unlink()
+            return unchanged
 
     def exists(self, path: str) -> bool:
         try:
@@ -127,6 +153,21 @@ class LocalFiles:
             if error.errno not in _UNSUPPORTED:
                 raise
             return None
+
+    @contextlib.contextmanager
+    def _unchanged(self, path: str, version: Version) -> Iterator[bool]:
+        """Whether a file still has a version; within the block no other process or thread replaces or removes it.
+
+        The lock is on the file itself. Whoever waited for it may hold the lock of a file that was replaced meanwhile,
+        whose content is then another one at its path.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self._at(path), os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK))
+                unchanged = self.read(path) == version
+            except FileNotFoundError:
+                unchanged = False
+            yield unchanged
 
     def _open(self, path: str) -> BinaryIO:
         # Neither wait for the other end of a pipe nor follow a link, which may lead out of the store
@@ -185,6 +226,16 @@ class LocalFiles:
 
     def __repr__(self) -> str:
         return str(self.root)
+
+
+def _renamed_unless_taken(temporary: Path, target: Path) -> bool:
+    """Rename a file where no hard links are: renaming replaces, so publishers of a folder take turns."""
+    with locked(target.parent, os.O_RDONLY):
+        if os.path.lexists(target):
+            return False
+        temporary.replace(target)
+        _sync_folder(target.parent)
+        return True
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from workers.errors import InputError, StoreError
 from workers.paths import expanded, is_uri
@@ -12,10 +13,14 @@ from workers.store.local import LocalFiles
 from workers.waiting import ANSWER_SECONDS, NoAnswer, within
 
 _GOOGLE = "credentials (`gcloud auth application-default login`, or $GOOGLE_APPLICATION_CREDENTIALS)"
+_AZURE = "credentials (`az login`, or $AZURE_STORAGE_ACCOUNT_NAME and $AZURE_STORAGE_ACCOUNT_KEY)"
 _CREDENTIALS = {
     "s3": "credentials (`aws configure`, or $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY), the region",
     "gs": _GOOGLE,
     "gcs": _GOOGLE,
+    "az": _AZURE,
+    "abfs": _AZURE,
+    "abfss": _AZURE,
 }
 
 
@@ -25,28 +30,39 @@ def absolute(location: str) -> str:
 
 
 def open_files(location: str | os.PathLike[str], seconds: float = ANSWER_SECONDS) -> Files:
-    """The files at a local path or a URI (`s3://bucket/prefix`, `gs://...`, `file:///...`).
+    """The files at a local path or a URI (`s3://bucket/prefix`, `gs://...`, `az://...`, `file:///...`).
 
-    A bucket may take `seconds` for its first answer. Raises InputError for an unknown URI, StoreError
-    without an answer.
+    A bucket may take `seconds` for its first answer. Raises InputError for an unknown URI and where obstore is missing,
+    StoreError without an answer.
     """
     text = expanded(location)
     if not is_uri(text):
         return LocalFiles(Path(text))
-    import pyarrow as pa
-    import pyarrow.fs as fs
+    address = urlsplit(text)
+    if address.scheme == "file":
+        return LocalFiles(Path(unquote(address.path)))
+    if address.scheme not in _CREDENTIALS:
+        schemes = ", ".join(f"`{scheme}://`" for scheme in ("file", *_CREDENTIALS))
+        raise InputError(f"store `{text}`: its scheme is unknown: {address.scheme}", hint=f"use a path or {schemes}")
+    try:
+        import obstore.store
+    except ImportError as error:
+        raise InputError(
+            f"store `{text}`: buckets need a package that is not installed: obstore",
+            hint="install it with `pip install 'prunesweep[cloud]'`, on every machine",
+        ) from error
 
-    from workers.store.bucket import ArrowFiles
+    from workers.store.bucket import BucketFiles
+    from workers.store.bucket_settings import settings
 
     try:
-        filesystem, path = within(seconds, lambda: fs.FileSystem.from_uri(text))  # asks for the region of a bucket
+        options = within(seconds, lambda: settings(text))
+        plain = address._replace(scheme={"gcs": "gs"}.get(address.scheme, address.scheme), query="").geturl()
+        return BucketFiles(obstore.store.from_url(plain, **options), text, seconds)
     except NoAnswer as error:
         raise StoreError(f"store `{text}`: cannot open it: {error}", hint=bucket_hint(text)) from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"store `{text}`: pyarrow.fs cannot open it: {error}") from error
-    if isinstance(filesystem, fs.LocalFileSystem):
-        return LocalFiles(Path(path))
-    return ArrowFiles(filesystem, path, seconds)
+    except obstore.exceptions.BaseError as error:
+        raise InputError(f"store `{text}`: cannot open it: {error}", hint=bucket_hint(text)) from error
 
 
 def bucket_hint(location: str) -> str:

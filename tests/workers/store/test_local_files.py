@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from workers.errors import StoreError
-from workers.store import Store
+from workers.store import Store, file_locks
 from workers.store.files import NotAFile
 from workers.store.layout import checkpoint_path
 from workers.store.local import LocalFiles
@@ -125,6 +127,35 @@ def test_a_file_system_without_links_or_syncs_is_good_enough(files, monkeypatch,
     files.write("a/c", b"third")
     assert (files.read("a/b"), files.read("a/c")) == (b"first", b"third")
     assert files.temporaries() == {}
+
+
+def test_without_links_exactly_one_of_several_writers_publishes(files, monkeypatch):
+    monkeypatch.setattr(os, "link", failing(errno.EPERM))
+    with ThreadPoolExecutor(4) as pool:
+        for turn in range(20):
+            published = list(pool.map(lambda number, turn=turn: files.publish(f"a/{turn}", b"%d" % number), range(4)))
+            assert sum(published) == 1
+            assert files.read(f"a/{turn}") == b"%d" % published.index(True)
+    assert files.temporaries() == {}
+
+
+def test_a_process_that_keeps_a_lock_is_not_waited_for_without_an_end(files, monkeypatch):
+    files.write("lease", b"x")
+    monkeypatch.setattr(file_locks, "LOCK_SECONDS", 0.05)
+    with (
+        file_locks.locked(files.root / "lease", os.O_RDWR),
+        pytest.raises(TimeoutError, match="another process keeps it locked"),
+    ):
+        files.replace("lease", b"y", b"x")
+    assert files.replace("lease", b"y", b"x")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_replaces_what_is_unchanged(files, monkeypatch, number):
+    monkeypatch.setattr(fcntl, "flock", failing(number))
+    files.write("lease", b"x")
+    assert files.replace("lease", b"y", b"x")
+    assert not files.replace("lease", b"z", b"x")
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ESTALE])
