@@ -13,8 +13,10 @@ from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.display import Display
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress import Progress
+from orchestrator.driver.rehearsals import check_rehearsed
 from orchestrator.driver.time_left import TimeLeft
 from orchestrator.driver.work import Work
 from orchestrator.planning.estimate import grounds
@@ -59,16 +61,26 @@ class Execution:
 
     def _on_ray(self) -> StoreError | None:
         from orchestrator.driver import ray_tune
-        from orchestrator.driver.cluster import connected
+        from orchestrator.driver.cluster import connected, nodes_of
 
         cluster = self._cluster()
         with connected(cluster, self.interrupt) as slots:
             if slots == 0:  # interrupted
                 return None
-            preflight.check_cluster(self.work.plan, self._unseen_data, os.getcwd(), self.store)
+            try:
+                self._check(nodes_of(cluster, self.interrupt))
+            except AskingInterrupted:
+                return None
             with self._dispatching(slots) as dispatcher:
                 ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots)
         return dispatcher.problem
+
+    def _check(self, nodes: Nodes) -> None:
+        """Raise InputError unless the trials can run on every node."""
+        plan, folder = self.work.plan, os.getcwd()
+        preflight.check_cluster(plan, self._unseen_data, folder, self.store, nodes)
+        tasks = {id(job.trial.task): job.trial.task for job in self.work.agenda.jobs.values()}
+        check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
 
     @contextmanager
     def _dispatching(self, slots: int) -> Iterator[Dispatcher]:

@@ -208,7 +208,7 @@ def _name_skipped(answers: Iterable[dict[str, Any]]) -> None:
     """Say which rehearsals were not possible."""
     for reason in dict.fromkeys(answer.get("rehearsal", {}).get("skipped") for answer in answers):
         if reason:
-            print(f"Not rehearsed before the start: {reason}", file=sys.stderr)
+            print(f"Rehearsed only on the nodes of a cluster, before the first trial: {reason}", file=sys.stderr)
 
 
 def pinned(questions: Iterable[Question], store: Store) -> Facts:

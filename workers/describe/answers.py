@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,10 @@ from workers.data import DATASETS
 from workers.data.images import load_facts
 from workers.data.source import ImageFacts
 from workers.describe.pruning_check import check_pruning
-from workers.describe.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere
+from workers.describe.rehearsal import Rehearsal, rehearse
+from workers.describe.second_process import check_other_process, rehearsing_elsewhere
 from workers.errors import InputError, PrunesweepError
+from workers.machine.kind import kind_of_machine
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out
 from workers.registry import is_own, lookup
@@ -139,7 +142,8 @@ def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:
         return {}
     if not rehearsal.possible:
         return {"rehearsal": request["rehearsal"] | {"skipped": f"this machine has no `{rehearsal.device}` device"}}
-    return {"rehearsal": request["rehearsal"] | rehearse(rehearsal)}
+    kind = kind_of_machine(rehearsal.device)
+    return {"rehearsal": request["rehearsal"] | {"kind": kind} | rehearse(rehearsal)}
 
 
 def _refusal(error: PrunesweepError) -> dict[str, Any]:
@@ -170,7 +174,7 @@ def main() -> None:
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)
     requests = asked["requests"]
-    with rehearsing_elsewhere(requests) as other_answers:
+    with rehearsing_elsewhere(requests, os.getcwd()) as other_answers:
         answers = [answer(request) for request in requests]
         others = other_answers()
     for number, request in enumerate(requests):

@@ -1,22 +1,15 @@
 """The check before a sweep starts: a few steps of a task as its trials take them, saved, continued and evaluated.
 
-`python -m workers.describe.rehearsal` takes the same steps in a process of its own: it reads
-`{"rehearsals": [...], "answers": path}` from stdin and writes, for each, `{"digest": of the state}` or
-`{"error": message, "hint": hint}` to that path.
+`workers.describe.second_process` has the same steps taken in another process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,11 +39,9 @@ from workers.trial import (
     evaluation_from_json,
 )
 
-_MAIN = "import prunesweep; from workers.describe.rehearsal import main; main()"
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
 _RATE = 1e-3
 _TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
-_DIED_HINT = "the code must run in several processes at once, as trials do"
 _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
@@ -121,60 +112,8 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     _advance(continued, _AFTER)
     digest = trainer.state().digest()
     if rehearsal.task.recipe.deterministic and continued.state().digest() != digest:
-        raise _not_repeatable(name, "a trial that is continued from a saved state ends with other weights")
+        raise not_repeatable(name, "a trial that is continued from a saved state ends with other weights")
     return {"digest": digest, "seconds_per_step": seconds / _BEFORE}
-
-
-def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str] | None) -> None:
-    """Compare with what another process answers, if it was asked. Raises BadInput if it fails or differs."""
-    if other is None:
-        return
-    name = rehearsal.task.network.name
-    if "error" in other:
-        raise BadInput(f"network `{name}` fails in the second of two processes: {other['error']}", hint=other["hint"])
-    if other["digest"] != digest and rehearsal.task.recipe.deterministic:
-        raise _not_repeatable(name, "two processes train it to other weights")
-
-
-@contextlib.contextmanager
-def rehearsing_elsewhere(requests: list[dict[str, Any]]) -> Iterator[Callable[[], list[dict[str, str] | None]]]:
-    """Rehearse in another process meanwhile. The block gets a function that waits for the answers, by request.
-
-    An answer is None where a request needs no rehearsal.
-    """
-    rehearsals = [Rehearsal.of_request(request) if "rehearsal" in request else None for request in requests]
-    chosen = [number for number, item in enumerate(rehearsals) if item is not None and item.needed and item.possible]
-    answers: list[dict[str, str] | None] = [None] * len(requests)
-    if not chosen:
-        yield lambda: answers
-        return
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, _other_process() as process:
-        path = Path(folder, "answers.json")
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"rehearsals": [requests[n] for n in chosen], "answers": str(path)}).encode())
-        process.stdin.close()
-
-        def wait() -> list[dict[str, str] | None]:
-            code = process.wait()
-            died = {"error": f"it ends with exit code {code}", "hint": _DIED_HINT}
-            written = json.loads(path.read_text("utf-8")) if path.exists() else [died] * len(chosen)
-            for number, answer in zip(chosen, written, strict=True):
-                answers[number] = answer
-            return answers
-
-        yield wait
-
-
-@contextlib.contextmanager
-def _other_process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that runs `main`, ended with the block."""
-    command = [sys.executable, "-P", "-c", _MAIN]
-    silent = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=silent, stderr=silent) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def straight(rehearsal: Rehearsal) -> str:
@@ -242,28 +181,9 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
         raise BadInput(f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=hint) from error
 
 
-def _not_repeatable(name: str, symptom: str) -> BadInput:
+def not_repeatable(name: str, symptom: str) -> BadInput:
     return BadInput(
         f"network `{name}` is not repeatable: {symptom}",
         hint="keep what changes between steps in buffers, and draw random numbers from the generators of torch, NumPy "
         "or Python, which are seeded at every step; or write `deterministic: false` in the recipe",
     )
-
-
-def main() -> None:
-    asked = json.load(sys.stdin)
-    answers = [_answer(request) for request in asked["rehearsals"]]
-    Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")
-
-
-def _answer(request: dict[str, Any]) -> dict[str, str]:
-    try:
-        return {"digest": straight(Rehearsal.of_request(request))}
-    except PrunesweepError as error:
-        return {"error": error.message, "hint": error.hint}
-    except (Exception, SystemExit) as error:  # the user's code may exit
-        return {"error": f"{type(error).__name__}: {error}", "hint": ""}
-
-
-if __name__ == "__main__":
-    main()

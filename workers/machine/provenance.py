@@ -13,13 +13,15 @@ from typing import Any
 
 import torch
 
+from workers.machine.kind import device_name, instruction_set
+
 
 def provenance(device: torch.device) -> dict[str, Any]:
     """The columns of a record that say where it was made. `commit` is None outside a git checkout of prunesweep."""
     return {
         "host": socket.gethostname(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu",
-        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        "device": device_name(device),
+        "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),
         "ranks": 1,
         **_versions(),

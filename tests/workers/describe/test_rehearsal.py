@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,10 +14,12 @@ import torch
 from orchestrator.planning.facts import describe_apart
 from tests.support.own_modules import Write
 from tests.support.tiny import DATA, task
-from workers.describe import rehearsal as rehearsal_module
+from workers.describe import second_process
 from workers.describe.answers import answer
-from workers.describe.rehearsal import Rehearsal, check_other_process, rehearse, rehearsing_elsewhere, straight
+from workers.describe.rehearsal import Rehearsal, rehearse, straight
+from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere
 from workers.errors import BadInput
+from workers.machine.kind import kind_of_machine
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
 
 NET = """
@@ -129,7 +134,9 @@ def request(network: Network, device: str = "cpu") -> dict:
 def test_an_answer_says_what_was_rehearsed(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     own = rehearsal(module).task.network
-    assert answer(request(own))["facts"]["rehearsal"].keys() == {"evaluation", "device", "digest", "seconds_per_step"}
+    rehearsed = answer(request(own))["facts"]["rehearsal"]
+    assert rehearsed.keys() == {"evaluation", "device", "kind", "digest", "seconds_per_step"}
+    assert rehearsed["kind"] == kind_of_machine("cpu")
     assert "skipped" in answer(request(own, "cuda"))["facts"]["rehearsal"]
     assert "rehearsal" not in answer(request(Network(name="mlp")))["facts"]
 
@@ -148,10 +155,44 @@ def test_what_fails_only_in_the_second_process_is_refused(module: Write) -> None
 
 
 def test_a_second_process_that_dies_is_refused(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal_module, "_MAIN", "import os, sys; sys.stdin.read(); os._exit(7)")
+    monkeypatch.setattr(second_process, "_MAIN", "import os, sys; sys.stdin.read(); os._exit(7)")
     own = rehearsal(module)
-    with rehearsing_elsewhere([request(own.task.network), request(Network(name="mlp"))]) as answers:
+    with rehearsing_elsewhere([request(own.task.network), request(Network(name="mlp"))], os.getcwd()) as answers:
         died, not_needed = answers()
     assert not_needed is None
     with pytest.raises(BadInput, match="fails in the second of two processes: it ends with exit code 7"):
         check_other_process(own, "digest", died)
+
+
+def test_a_machine_rehearses_what_another_one_asks_for(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_process, "rehearsing_elsewhere", in_this_process)
+    own = request(rehearsal(module, "return self.linear(x) if len(x) != 7 else x[99]").task.network)
+    batches_of_seven = own | {"recipe": own["recipe"] | {"batch_size": 7}}
+    found, refused = rehearse_twice([own, batches_of_seven], os.getcwd())
+    assert found["found"].keys() == {"digest", "seconds_per_step"}
+    assert "cannot be trained with batches of 7 images on cpu" in refused["error"]
+
+
+@contextlib.contextmanager
+def in_this_process(requests: list[dict], folder: str) -> Iterator[Callable[[], list]]:
+    yield lambda: [second_process._answer(item, lambda asked: {"digest": straight(asked)}) for item in requests]
+
+
+def test_on_a_gpu_the_second_process_begins_once_the_first_has_freed_its_memory(
+    module: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(second_process, "_free_memory", lambda: events.append("freed"))
+
+    @contextlib.contextmanager
+    def other_process(wanted: dict) -> Iterator[SimpleNamespace]:
+        events.append("begun")
+        yield SimpleNamespace(wait=lambda: 1)
+
+    monkeypatch.setattr(second_process, "_other_process", other_process)
+    for device in ("cuda", "cpu"):
+        with rehearsing_elsewhere([request(rehearsal(module).task.network, device)], os.getcwd()) as answers:
+            events.append("here")
+            answers()
+    assert events == ["here", "freed", "begun", "begun", "here"]
