@@ -72,6 +72,13 @@ class Answer:
         return Fraction(self.training_images, batch_size)
 
 
+def _settled(dataset: Dataset, facts: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that were taken from the data. Facts of older versions have none: their image folders had 224."""
+    if "settled" not in facts and dataset.name == "image_folder" and "height" in facts:
+        return {"image_size": facts["height"]}
+    return dict(facts.get("settled", {}))
+
+
 def task_of(question: Question, answer: Answer) -> Task:
     """The task of the trials that a question is about."""
     return Task(
@@ -118,7 +125,7 @@ class Facts:
             dataset=replace(
                 question.dataset,
                 fingerprint=dataset["fingerprint"],
-                arguments=question.dataset.arguments | dataset.get("settled", {}),
+                arguments=question.dataset.arguments | _settled(question.dataset, dataset),
             ),
             training_images=dataset["train_images"] - question.dataset.holdout,
             layers=dict(network["prunable"]),
