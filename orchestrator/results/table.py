@@ -16,7 +16,8 @@ from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.sheets import Cell, Printout, Sheet
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
 from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
-from workers.errors import InputError
+from workers.errors import InputError, collecting, raise_all
+from workers.registry import closest
 from workers.techniques import DENSE
 
 if TYPE_CHECKING:
@@ -142,11 +143,17 @@ def table(
 
     Raises InputError for an unknown column, budget or choice.
     """
+    errors: list[InputError] = []
     for name, given, choices in (("value", value, Value), ("statistic", statistic, Statistic), ("split", split, Split)):
         if given not in get_args(choices):
-            raise InputError(f"`{name}` cannot be `{given}`", hint=f"choose one of {', '.join(get_args(choices))}")
-    rows, dense_scores = read_rows(as_arrow(results), value, split, filters or {})
-    picked, budget = pick(rows, budget)
+            errors.append(InputError(f"`{name}` cannot be `{given}`", hint=closest(str(given), get_args(choices))))
+    raise_all(errors)
+    arrow = as_arrow(results)
+    with collecting(errors):
+        rows, dense_scores = read_rows(arrow, value, split, filters or {})
+    with collecting(errors):
+        picked, budget = pick(read_rows(arrow, value, split, {})[0] if errors else rows, budget)
+    raise_all(errors)
     return Table(value, statistic, split, budget, sections(picked, dense_scores, statistic), _shares(picked))
 
 
