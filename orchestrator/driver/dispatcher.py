@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.progress import Progress
+from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import StoreError

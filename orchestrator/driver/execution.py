@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
-from orchestrator.driver.display import Display
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
-from orchestrator.driver.progress import Progress
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.progress import Progress
+from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.driver.rehearsals import check_rehearsed
-from orchestrator.driver.time_left import TimeLeft
 from orchestrator.driver.work import Work
 from orchestrator.planning.estimate import grounds
 from orchestrator.planning.facts import Facts

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.driver.display import Display
-from orchestrator.driver.standing import RunningTrial, Standing
-from orchestrator.driver.time_left import TimeLeft
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.standing import RunningTrial, Standing
+from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.cells import in_words, place_in_words
 from orchestrator.planning.plan import Cell, Plan
 from orchestrator.tracking.events import (

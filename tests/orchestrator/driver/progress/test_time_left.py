@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.driver.time_left import TimeLeft
+from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.estimate import Ground, task_digest
 from tests.support.jobs import TASK
 from workers.trial import Job, MaskRule, Network, Pruning, Segment, Stop, Trial

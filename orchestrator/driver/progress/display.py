@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.driver.standing import Standing, end_line, retry_line
+from orchestrator.driver.progress.standing import Standing, end_line, retry_line
 from orchestrator.tracking.events import Event, TrialEnded, TrialRetried
 
 _PLAIN_SECONDS = 15.0

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from orchestrator.driver.display import Display
-from orchestrator.driver.standing import RunningTrial, Standing, end_line, how_far_in_words
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.standing import RunningTrial, Standing, end_line, how_far_in_words
 from orchestrator.tracking.events import Subject, TrialEnded, TrialRetried
 
 WIDTHS = [60, 80, 100, 160]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.driver.forecast import Pace, seconds_to_end
-from orchestrator.driver.speeds import Kind, Speeds, kind_of
+from orchestrator.driver.progress.forecast import Pace, seconds_to_end
+from orchestrator.driver.progress.speeds import Kind, Speeds, kind_of
 from orchestrator.planning.estimate import Ground, task_digest
 
 _PERIOD = 1.0  # seconds between two forecasts
