@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from matplotlib.text import Text
 
-from orchestrator.results.figures.figure import LOOKS, accuracy_vs_compression, save
-from orchestrator.results.figures.labels import spread
+from orchestrator.results.figures.accuracy import accuracy_vs_compression
+from orchestrator.results.figures.looks import LOOKS
 from orchestrator.results.frame import join
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
@@ -58,15 +58,10 @@ def test_a_technique_looks_the_same_in_every_figure(rows, figure):
         assert (line.get_color(), line.get_marker()) == (LOOKS["lr_rewinding"].color, LOOKS["lr_rewinding"].marker)
 
 
-def test_color_is_never_alone():
-    for column in ("color", "marker", "dash"):
-        assert len({getattr(look, column) for look in LOOKS.values()}) == len(LOOKS)
-
-
 def test_names_at_line_ends_do_not_overlap(figure):
     figure.draw_without_rendering()
     names = figure.axes[0].texts
-    assert {text.get_text() for text in names} == {"fine-tuning", "weight rewinding", "LR rewinding"}
+    assert {text.get_text() for text in names} == {"fine-tuning", "weight rewinding", "LR rewinding", "dense"}
     assert not figure.legends
     boxes = [Text.get_window_extent(text) for text in names]  # without the leaders
     assert not any(one.y0 < other.y1 and other.y0 < one.y1 for one, other in combinations(boxes, 2))
@@ -78,7 +73,8 @@ def test_an_incomplete_group_has_hollow_dots_no_median_and_a_legend(tmp_path):
     line = lines(figure)["fine-tuning"]
     assert [value == value for value in line.get_ydata()] == [True, True, True, False]
     assert len(figure.legends) == 1
-    assert "Hollow dots: replicates are missing." in figure.get_supxlabel().replace("\n", " ")
+    assert "Hollow dots: replicates are missing." in figure.caption
+    assert figure.get_supxlabel().split() == figure.caption.split()
 
 
 def test_one_replicate_has_no_band(tmp_path):
@@ -118,15 +114,6 @@ def test_names_of_users_are_not_formulas(tmp_path):
     assert "$\\frac" in figure.axes[0].get_title(loc="left")
 
 
-def test_equal_figures_give_equal_bytes_and_no_date(rows, figure, tmp_path):
-    first = save(figure, tmp_path / "one" / "figure")
-    second = save(accuracy_vs_compression(rows), tmp_path / "two" / "figure")
-    assert [path.name for path in first] == ["figure.png", "figure.svg"]
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-    assert "<dc:date>" not in first[1].read_text()
-
-
 def test_nothing_to_draw_is_refused(tmp_path):
     rows = join(make_store(tmp_path, [dense_cell()], [record_of(dense_cell())])).rows
     with pytest.raises(InputError, match="no pruned network to draw"):
@@ -134,22 +121,5 @@ def test_nothing_to_draw_is_refused(tmp_path):
 
 
 def test_drawing_leaves_pyplot_alone():
-    program = (
-        "import sys, matplotlib.figure; from orchestrator.results.figures import figure; "
-        "print('matplotlib.pyplot' in sys.modules)"
-    )
+    program = "import sys, orchestrator.results.figures.accuracy; print('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"
-
-
-@pytest.mark.parametrize(
-    ("positions", "moved"),
-    [
-        ([0.0, 10.0], [0.0, 10.0]),
-        ([5.0, 5.0], [4.5, 5.5]),
-        ([0.0, 0.4, 5.0], [-0.3, 0.7, 5.0]),
-        ([3.0, 1.0, 2.9], [3.45, 1.0, 2.45]),
-        ([], []),
-    ],
-)
-def test_positions_are_spread_by_the_least_that_is_needed(positions, moved):
-    assert spread(positions, 1.0) == pytest.approx(moved)
