@@ -18,9 +18,9 @@ from pathlib import Path
 from obstore.store import S3Store
 
 from tests.support.buckets import KEYS, OPTIONS, s3_server
-from workers.store.bucket import BucketFiles
-from workers.store.files import Files
-from workers.store.local import LocalFiles
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.files import Files
+from workers.store.filesystems.local import LocalFiles
 
 WRITERS = 2
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from workers.store.bucket import BucketFiles
-from workers.store.local import LocalFiles
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.local import LocalFiles
 
 GRACE = 5.0
 """Seconds that the main thread has to notice a signal, and to end after Ctrl-C where no driver handles it."""

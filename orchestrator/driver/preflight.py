@@ -55,7 +55,7 @@ def check_shared(store: Store, nodes: Nodes) -> None:
 
 
 def _sees(location: str, token: str) -> bool:
-    from workers.store.opening import open_files
+    from workers.store.filesystems.opening import open_files
 
     return open_files(location).exists(token)
 

@@ -34,7 +34,7 @@ from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.store.logs import HUNG, latest_outcome
 from workers.training.attempt import Bounds, Ending, Report
 from workers.training.outcomes import failure_of, lost_worker

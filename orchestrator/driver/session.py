@@ -17,8 +17,8 @@ from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
 from workers.store import Store
+from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
-from workers.store.opening import absolute
 
 
 @dataclass(frozen=True, slots=True)

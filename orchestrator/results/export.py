@@ -12,7 +12,7 @@ from orchestrator.planning.select import TRIAL_LETTER, check_picked, selector
 from orchestrator.results.frame import as_arrow
 from workers.errors import InputError
 from workers.paths import expanded
-from workers.store.local import LocalFiles
+from workers.store.filesystems.local import LocalFiles
 
 if TYPE_CHECKING:
     import pandas as pd

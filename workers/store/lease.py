@@ -16,7 +16,7 @@ from types import TracebackType
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
-from workers.store.files import Files, NotAFile
+from workers.store.filesystems.files import Files, NotAFile
 from workers.store.layout import LEASE
 from workers.store.lease_owner import Owner, read_lease, read_owner
 from workers.store.store import Store

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workers.store.files import Files, Version
+from workers.store.filesystems.files import Files, Version
 from workers.store.layout import LEASE
 
 

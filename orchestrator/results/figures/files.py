@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from orchestrator.results.figures.svg import to_svg
 from workers.paths import expanded
-from workers.store.local import LocalFiles
+from workers.store.filesystems.local import LocalFiles
 
 _METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 _DPI = 300

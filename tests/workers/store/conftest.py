@@ -8,7 +8,7 @@ import pytest
 from obstore.store import S3Store
 
 from tests.support.buckets import KEYS, OPTIONS, s3_server
-from workers.store.bucket import BucketFiles
+from workers.store.filesystems.bucket import BucketFiles
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from workers.store import layout
+from workers.store.filesystems.local import LocalFiles
 from workers.store.lease import LeaseWatch
 from workers.store.lease_owner import Owner, read_owner
-from workers.store.local import LocalFiles
 
 FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
 

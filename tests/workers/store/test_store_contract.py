@@ -20,11 +20,11 @@ from tests.support.stores import results
 from workers import crashpoints
 from workers.errors import CorruptFile, StoreError
 from workers.store import Store
-from workers.store.bucket import BucketFiles
 from workers.store.failures import Failure
-from workers.store.files import walk
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.files import walk
+from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import RecordKey, checkpoint_path
-from workers.store.local import LocalFiles
 from workers.store.record import SCHEMA, SCHEMA_VERSION
 from workers.trial import Stop
 

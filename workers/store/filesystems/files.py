@@ -1,7 +1,6 @@
 """What a store needs of a filesystem: whole files by relative path, atomic writes and exclusive publication.
 
-`workers.store.local` is for local disks and NFS, `workers.store.bucket` for S3, Google Cloud Storage and Azure,
-and `workers.store.opening` chooses by location.
+`local` is for local disks and NFS, `bucket` for S3, Google Cloud Storage and Azure, and `opening` chooses by location.
 """
 
 from __future__ import annotations

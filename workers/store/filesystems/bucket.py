@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from workers.store.files import FILE_SYSTEMS_OWN, HIDDEN, Kind, Version
+from workers.store.filesystems.files import FILE_SYSTEMS_OWN, HIDDEN, Kind, Version
 from workers.waiting import ANSWER_SECONDS, within
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from workers.errors import StoreError
-from workers.store import Store, file_locks
-from workers.store.files import NotAFile
+from workers.store import Store
+from workers.store.filesystems import file_locks
+from workers.store.filesystems.files import NotAFile
+from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import checkpoint_path
-from workers.store.local import LocalFiles
 from workers.trial import Stop
 
 

@@ -13,11 +13,12 @@ from obstore.store import S3Store
 
 from tests.support.buckets import KEYS, OPTIONS, Proxy
 from workers.errors import InputError, StoreError
-from workers.store import Store, bucket, bucket_settings
-from workers.store.bucket import BucketFiles
+from workers.store import Store
+from workers.store.filesystems import bucket, bucket_settings
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.opening import open_files
 from workers.store.lease import Lease
 from workers.store.lease_owner import read_owner
-from workers.store.opening import open_files
 from workers.waiting import NoAnswer
 
 

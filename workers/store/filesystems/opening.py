@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from workers.errors import InputError, StoreError
 from workers.paths import expanded, is_uri
-from workers.store.files import Files
-from workers.store.local import LocalFiles
+from workers.store.filesystems.files import Files
+from workers.store.filesystems.local import LocalFiles
 from workers.waiting import ANSWER_SECONDS, NoAnswer, within
 
 _GOOGLE = "credentials (`gcloud auth application-default login`, or $GOOGLE_APPLICATION_CREDENTIALS)"
@@ -52,8 +52,8 @@ def open_files(location: str | os.PathLike[str], seconds: float = ANSWER_SECONDS
             hint="install it with `pip install 'prunesweep[cloud]'`, on every machine",
         ) from error
 
-    from workers.store.bucket import BucketFiles
-    from workers.store.bucket_settings import settings
+    from workers.store.filesystems.bucket import BucketFiles
+    from workers.store.filesystems.bucket_settings import settings
 
     try:
         options = within(seconds, lambda: settings(text))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workers.crashpoints import crash_point
-from workers.store.file_locks import locked
-from workers.store.files import (
+from workers.store.filesystems.file_locks import locked
+from workers.store.filesystems.files import (
     FILE_SYSTEMS_OWN,
     HIDDEN,
     SPECIAL,
