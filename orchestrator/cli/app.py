@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from orchestrator.cli.usage import Command, Group
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class _Application(typer.Typer):
-    """Commands that report all mistakes of a command line at once."""
-
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
-        return super().command(name, cls=Command, **settings)
-
-
-app = _Application(
-    cls=Group,
+app = typer.Typer(
     help="Sweeps of neural network pruning and retraining: which technique, how far, at what cost.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

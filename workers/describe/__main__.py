@@ -1,5 +1,0 @@
-"""Answers requests: see `workers.describe.answers`."""
-
-from workers.describe.answers import main
-
-main()
