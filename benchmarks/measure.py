@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from workers.machine.device import HUGE_PAGES
 from workers.store import Store
-from workers.training.device import HUGE_PAGES
 
 
 class Figure(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 
 from measure import Figure, arguments, finish
 
-from workers.training.device import HUGE_PAGES
+from workers.machine.device import HUGE_PAGES
 
 BATCH = 128
 IMAGES = 10_000

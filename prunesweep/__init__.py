@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.planning.plan import Plan
     from orchestrator.presets.choice import Choice as PresetChoice
     from orchestrator.results.export import export
-    from orchestrator.results.figures.figure import accuracy_vs_compression as figure
-    from orchestrator.results.figures.figure import save as save_figure
+    from orchestrator.results.figures.accuracy import accuracy_vs_compression as figure
+    from orchestrator.results.figures.files import save as save_figure
     from orchestrator.results.model_export import ExportedModel
     from orchestrator.results.table import table
     from orchestrator.search.search import Pruned
@@ -57,8 +57,8 @@ _HOMES = {
     "compare": "orchestrator.api",
     "headline": "orchestrator.api",
     "table": "orchestrator.results.table",
-    "figure": "orchestrator.results.figures.figure:accuracy_vs_compression",
-    "save_figure": "orchestrator.results.figures.figure:save",
+    "figure": "orchestrator.results.figures.accuracy:accuracy_vs_compression",
+    "save_figure": "orchestrator.results.figures.files:save",
     "export": "orchestrator.results.export",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.command import Command
+from tests.support.own_modules import Write
 
 # The same examples every time, and as much time for them as the machine needs.
 settings.register_profile(
@@ -43,7 +46,7 @@ def prunesweep(tmp_path):
 def describe_here(monkeypatch):
     """Data and networks are inspected without the seconds that another process takes to import torch."""
     from orchestrator.planning import facts
-    from workers.describe import answer
+    from workers.describe.answers import answer
 
     monkeypatch.setattr(facts, "describe_apart", lambda requests: [answer(request) for request in requests])
 
@@ -55,3 +58,18 @@ def elsewhere(tmp_path):
     folder.mkdir()
     (folder / "file").write_bytes(b"of somebody else")
     return folder
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a module into the current directory and returns its name; none of it outlives the test."""
+    name = f"own_{tmp_path.name.replace('-', '_')}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def write(code: str) -> str:
+        (tmp_path / f"{name}.py").write_text("import torch\nfrom torch import nn\n" + textwrap.dedent(code))
+        return name
+
+    return write

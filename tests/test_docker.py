@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.places import ROOT
-from workers.training.device import HUGE_PAGES
+from workers.machine.device import HUGE_PAGES
 
 
 def test_the_image_sets_the_tunables_that_training_processes_start_with():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from tests.support.places import ROOT
 GRAPH = import_graph.read()
 READERS = ("cli", "planning", "presets", "results", "search", "sweep", "upkeep")
 
-
 LONGEST = 300  # lines
 LONGER = {"workers/trial.py": 320}  # one subject, which two halves would only scatter
+MOST_FILES = 19  # in a folder
+MOST_LOOSE = 10  # in `workers`
 
 
 def importers(*packages):
@@ -52,18 +54,20 @@ def test_the_store_imports_no_torch():
     assert not any("torch" in GRAPH.brought_in(name) for name in modules)
 
 
-@pytest.mark.parametrize("arrows", [GRAPH.arrows, GRAPH.room_arrows], ids=["modules", "rooms"])
+@pytest.mark.parametrize(
+    "arrows", [GRAPH.arrows, GRAPH.inner_arrows, GRAPH.room_arrows], ids=["modules", "inner", "rooms"]
+)
 def test_there_are_no_circles(arrows):
     """Arrows between rooms lead down the map in docs/architecture.md: see test_architecture.py."""
     assert import_graph.circles(arrows) == []
 
 
 def test_loose_modules_of_workers_lie_below_its_rooms():
-    modules = [name for name in GRAPH.loose if name.startswith("workers.") and name != "workers.describe"]
+    modules = [name for name in GRAPH.loose if name.startswith("workers.")]
     assert {name: GRAPH.room_arrows[name] & set(GRAPH.rooms) for name in modules} == {name: set() for name in modules}
 
 
-@pytest.mark.parametrize("package", [*import_graph.PACKAGES, *GRAPH.rooms])
+@pytest.mark.parametrize("package", [*import_graph.PACKAGES, *GRAPH.rooms, *GRAPH.inner_rooms])
 def test_every_package_says_what_it_is_for_and_what_it_does_not_import(package):
     text = ast.get_docstring(ast.parse(GRAPH.modules[package].read_text("utf-8")))
     assert text
@@ -77,6 +81,13 @@ def test_no_file_is_too_long():
         for path in (ROOT / folder).rglob("*.py")
     }
     assert {path: lines for path, lines in lengths.items() if lines > LONGER.get(path, LONGEST)} == {}
+
+
+def test_no_room_is_too_full():
+    files = Counter(str(path.parent.relative_to(ROOT)) for path in GRAPH.modules.values())
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES} == {}
+    assert len([name for name in GRAPH.loose if name.startswith("workers.")]) <= MOST_LOOSE
+    assert [name for name in GRAPH.loose if name.startswith("orchestrator.")] == []
 
 
 def test_tests_import_neither_tests_nor_benchmarks():
@@ -110,6 +121,9 @@ def graph(tmp_path):
         "low/at_top": "try:\n    import ray.tune\nexcept ImportError:\n    pass\n",
         "low/within": "def f():\n    from . import at_top\n    import torch",
         "low/typed": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from workers.top import Thing",
+        "low/inner/__init__": "",
+        "low/inner/one": "from workers.low import within",
+        "low/inner/two": "",
     }.items():
         path = tmp_path / "workers" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
@@ -125,8 +139,13 @@ def test_imports_of_every_kind_are_seen(graph):
         "workers.low.at_top": set(),
         "workers.low.within": {"workers.low.at_top"},
         "workers.low.typed": {"workers.top"},
+        "workers.low.inner": set(),
+        "workers.low.inner.one": {"workers.low.within"},
+        "workers.low.inner.two": set(),
     }
     assert (graph.rooms, graph.loose) == (["workers.low"], ["workers.top"])
+    assert graph.inner_rooms == ["workers.low.inner"]
+    assert graph.inner_arrows["workers.low.inner"] == {"workers.low.within"}
     assert graph.brought_in("workers.top") == {"ray"}
 
 

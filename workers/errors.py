@@ -2,6 +2,7 @@
 
 PrunesweepError
 ├── InputError          what was asked cannot be done; nothing was started (exit code 2)
+│   └── InputErrors     several of them
 ├── StoreError          the store cannot be used (exit code 4)
 │   ├── MissingStore    no store at a place
 │   └── CorruptFile     one file in it is damaged or foreign
@@ -16,7 +17,8 @@ PrunesweepError
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, get_args
 
 Outcome = Literal["done", "diverged", "out_of_memory", "lost_worker", "timeout", "io", "bad_input", "bug"]
@@ -72,6 +74,32 @@ def _restore(kind: type[PrunesweepError], args: tuple[Any, ...], attributes: dic
 
 class InputError(PrunesweepError):
     """What was asked cannot be done; nothing was started."""
+
+
+class InputErrors(InputError):
+    """Several mistakes, reported at once."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n\n".join(self.reports()))
+
+    def reports(self) -> list[str]:
+        return [report for error in self.errors for report in error.reports()]
+
+
+def raise_all(errors: Sequence[InputError]) -> None:
+    """Raise the error, or all of them as one; nothing without any."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+
+
+@contextlib.contextmanager
+def collecting(errors: list[InputError]) -> Iterator[None]:
+    """Keep an InputError of the block in a list, to be raised with others."""
+    try:
+        yield
+    except InputError as error:
+        errors.append(error)
 
 
 class StoreError(PrunesweepError):

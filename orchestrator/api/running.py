@@ -14,7 +14,7 @@ from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
 from workers.store import Store
-from workers.store.opening import absolute
+from workers.store.filesystems.opening import absolute
 from workers.store.store import existing_store, store_to_write
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from orchestrator.cli import (  # isort: skip  (in the order in which `--help` lists the commands)
     sweeps,
@@ -20,20 +21,20 @@ from orchestrator.cli.app import app
 from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
-from workers.errors import InputError, PrunesweepError, StoreError
+from workers.errors import FAILURES, InputError, PrunesweepError, StoreError
 
 __all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
 
 
-_SPELLINGS = {"--retry-failed": "--retry-failed=all", "--cpu": "--on-cpu"}
-"""What a word on the command line stands for: an option without its value, and an older name."""
+_OLD_NAMES = {"--cpu": "--on-cpu"}
+_RETRY = "--retry-failed"
 
 
 def main() -> None:
     """The entry point: prints errors as messages and exits with the codes that the README lists."""
     spare_pandas()
     try:
-        app(args=[_SPELLINGS.get(word, word) for word in sys.argv[1:]])
+        app(args=_spelled_out(sys.argv[1:]))
     except InputError as error:
         _fail(error, 2)
     except StoreError as error:
@@ -48,6 +49,19 @@ def main() -> None:
         sys.exit(141)
     except OSError as error:
         _fail(error, 4)
+
+
+def _spelled_out(words: Sequence[str]) -> list[str]:
+    """The words of a command line with `--retry-failed`, which may be without its value, as one word with it."""
+    result: list[str] = []
+    for word in words:
+        if result and result[-1] == _RETRY:
+            names_outcomes = not {"all", *FAILURES}.isdisjoint(word.split(","))
+            result[-1] = f"{_RETRY}={word if names_outcomes else 'all'}"
+            if names_outcomes:
+                continue
+        result.append(_OLD_NAMES.get(word, word))
+    return [f"{_RETRY}=all" if word == _RETRY else word for word in result]
 
 
 def _fail(error: Exception, code: int) -> None:

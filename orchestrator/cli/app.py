@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-app = typer.Typer(
+from orchestrator.cli.usage import Command, Group
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Application(typer.Typer):
+    """Commands that report all mistakes of a command line at once."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Function], Function]:
+        return super().command(name, cls=Command, **settings)
+
+
+app = _Application(
+    cls=Group,
     help="Sweeps of neural network pruning and retraining: which technique, how far, at what cost.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from workers.errors import InputError
+from workers.errors import InputError, collecting, raise_all
 from workers.paths import expanded
 from workers.text import parse_duration
 
@@ -149,18 +149,15 @@ ResultsArgument = Annotated[
 ]
 SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
 WithRetired = Annotated[bool, typer.Option("--all", help="Include retired sweeps.")]
-Only = Annotated[str | None, typer.Option("--only", "--where", help=_CELLS)]
+Only = Annotated[str | None, typer.Option("--only", help=_CELLS)]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
 ScheduleName = Annotated[
     Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
 ]
 
 # Output
-Format = Literal["text", "markdown", "csv", "latex", "html", "json", "xlsx"]
-FormatName = Annotated[
-    Format | None,
-    typer.Option("--format", "-f", help="How to print the result.", show_default="text", rich_help_panel=OUTPUT),
-]
+Format = Literal["text", "markdown", "csv", "latex", "html", "json"]
+FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print the result.", rich_help_panel=OUTPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)]
 ModelFolder = Annotated[
@@ -177,16 +174,19 @@ def choice_of(
     """The chosen preset, or None for a sweep file. Raises InputError unless exactly one of the two is given."""
     if preset is None:
         for_presets = {"scale": scale, "data": data, "dataset": dataset, "on-cpu": on_cpu}
-        for option, value in for_presets.items():
-            if value:
-                hint = "add `--preset`; `prunesweep list presets` names them"
-                raise InputError(f"`--{option}` is for presets", hint=hint)
-        if sweep is None:
-            raise InputError("no sweep given", hint="name a sweep file, or a preset (`prunesweep list presets`)")
+        hint = "add `--preset`; `prunesweep list presets` names them"
+        given = [option for option, value in for_presets.items() if value]
+        errors = [InputError(f"`--{option}` is for presets", hint=hint) for option in given]
+        if sweep is None and not errors:
+            hint = "name a sweep file, or a preset (`prunesweep list presets`)"
+            errors.append(InputError("no sweep given", hint=hint))
+        raise_all(errors)
         return None
-    if sweep is not None:
-        raise InputError("give a sweep file or `--preset`, not both")
-    return preset_choice(preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+    errors = [] if sweep is None else [InputError("give a sweep file or `--preset`, not both")]
+    with collecting(errors):
+        choice = preset_choice(preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+    raise_all(errors)
+    return choice
 
 
 def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool) -> Choice:
@@ -199,6 +199,14 @@ def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: 
 def outcomes(retry_failed: str | None) -> tuple[str, ...]:
     """The words of `--retry-failed`."""
     return tuple(retry_failed.split(",")) if retry_failed else ()
+
+
+def check_only(only: str | None) -> None:
+    """Raise InputError for a selection of cells that cannot be read."""
+    from orchestrator.planning.select import selector
+
+    if only is not None:
+        selector(only)
 
 
 def store_of(given: str | None) -> str:

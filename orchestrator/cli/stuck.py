@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from workers.store.bucket import ArrowFiles
-from workers.store.local import LocalFiles
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.local import LocalFiles
 
 GRACE = 5.0
 """Seconds that the main thread has to notice a signal, and to end after Ctrl-C where no driver handles it."""
@@ -85,7 +85,7 @@ def place_of(frames: Iterator[FrameType]) -> str | None:
     """The store or the path that the innermost of some frames works with, if one does."""
     for frame in frames:
         values = list(frame.f_locals.values())
-        places: list[object] = [value for value in values if isinstance(value, LocalFiles | ArrowFiles | Path)]
+        places: list[object] = [value for value in values if isinstance(value, LocalFiles | BucketFiles | Path)]
         places += [value for value in values if isinstance(value, str) and "/" in value]
         if places:
             return str(places[0])

@@ -36,6 +36,7 @@ from orchestrator.cli.options import (
     SweepFile,
     SweepToResume,
     Wait,
+    check_only,
     choice_of,
     outcomes,
     preset_choice,
@@ -44,7 +45,7 @@ from orchestrator.cli.options import (
 from orchestrator.cli.output import finish, name_unreadable, say
 from orchestrator.cli.search_output import finish_search, say_round
 from orchestrator.driver.options import RunOptions
-from workers.errors import InputError
+from workers.errors import InputError, collecting, raise_all
 from workers.paths import expanded
 
 if TYPE_CHECKING:
@@ -94,8 +95,13 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Preview a sweep: cells, trials, training steps, disk space, time."""
-    choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
-    spec = _read(sweep, choice)
+    errors: list[InputError] = []
+    with collecting(errors):
+        check_only(only)
+    with collecting(errors):
+        choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+        spec = _read(sweep, choice)
+    raise_all(errors)
     facts = choice.known_facts() if choice else None
     if show_layers:
         from orchestrator.planning.prunable_layers import layers
@@ -136,20 +142,26 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a sweep: train whatever the store does not have yet. Can be repeated, interrupted and extended."""
-    choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
-    options = RunOptions(
-        in_process=in_process,
-        address=address,
-        cpus=cpus,
-        gpus=gpus,
-        max_concurrent=max_concurrent,
-        wait_for_resources=wait_for_resources,
-        stop_after=stop_after,
-        checkpoint_seconds=checkpoint_seconds,
-        retry=outcomes(retry_failed),
-        quiet=quiet,
-    )
-    spec = _read(sweep, choice.with_data() if choice else None)
+    errors: list[InputError] = []
+    with collecting(errors):
+        options = RunOptions(
+            in_process=in_process,
+            address=address,
+            cpus=cpus,
+            gpus=gpus,
+            max_concurrent=max_concurrent,
+            wait_for_resources=wait_for_resources,
+            stop_after=stop_after,
+            checkpoint_seconds=checkpoint_seconds,
+            retry=outcomes(retry_failed),
+            quiet=quiet,
+        )
+    with collecting(errors):
+        check_only(only)
+    with collecting(errors):
+        choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
+        spec = _read(sweep, choice.with_data() if choice else None)
+    raise_all(errors)
     finish(lambda: api.run(spec, store, only=only, accept_changes=accept_changes, options=options), store or spec.store)
 
 
@@ -181,18 +193,23 @@ def resume(
 ) -> None:
     """Continue the newest sweep of a store, or the search that made it."""
     location = store_of(store)
-    options = RunOptions(
-        in_process=in_process,
-        address=address,
-        cpus=cpus,
-        gpus=gpus,
-        max_concurrent=max_concurrent,
-        wait_for_resources=wait_for_resources,
-        stop_after=stop_after,
-        checkpoint_seconds=checkpoint_seconds,
-        retry=outcomes(retry_failed),
-        quiet=quiet,
-    )
+    errors: list[InputError] = []
+    with collecting(errors):
+        options = RunOptions(
+            in_process=in_process,
+            address=address,
+            cpus=cpus,
+            gpus=gpus,
+            max_concurrent=max_concurrent,
+            wait_for_resources=wait_for_resources,
+            stop_after=stop_after,
+            checkpoint_seconds=checkpoint_seconds,
+            retry=outcomes(retry_failed),
+            quiet=quiet,
+        )
+    with collecting(errors):
+        check_only(only)
+    raise_all(errors)
     search = api.search_to_resume(location, sweep)
     if search is None:
         finish(partial(api.resume, location, sweep=sweep, only=only, options=options), location)

@@ -24,21 +24,18 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published, say, show
-from orchestrator.cli.reading import (
-    Budget,
-    Caption,
-    Columns,
-    Compact,
-    Label,
-    Output,
-    OutputFile,
-    Rows,
-    SplitName,
-    StatisticName,
-    ValueName,
-)
+from orchestrator.results.statistics import Split, Statistic, Value
 from workers.errors import InputError
 from workers.paths import expanded
+
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="A budget of the sweep, or a rule: `best` (chosen on validation), `longest`, or `single` (the longest, "
+        "for weight_rewinding at most 90%). Default `best`, unless there is only one.",
+    ),
+]
 
 
 @app.command()
@@ -56,43 +53,29 @@ def table(
     store: ResultsArgument = None,
     sweep: SweepName = None,
     with_retired: WithRetired = False,
-    value: ValueName = "accuracy",
+    value: Annotated[
+        Value, typer.Option("--value", help="`delta`: difference from the dense network, in points.")
+    ] = "accuracy",
     budget: Budget = None,
-    statistic: StatisticName = "median",
-    split: SplitName = "test",
+    statistic: Annotated[
+        Statistic, typer.Option("--statistic", help="Median (min, max), mean ± sd, or mean with 95 % interval (`ci`).")
+    ] = "median",
+    split: Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")] = "test",
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    rows: Rows = None,
-    columns: Columns = None,
-    compact: Compact = False,
-    format_: FormatName = None,
+    format_: FormatName = "text",
     as_json: AsJson = False,
-    file: OutputFile = None,
-    label: Label = None,
-    caption: Caption = None,
 ) -> None:
     """Print accuracy by technique and compression, for a store or the published study (renda2020)."""
-    from orchestrator.results.layout import Layout
     from orchestrator.results.load import read
     from orchestrator.results.table import table as make_table
 
-    output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
-    Layout.of(rows, columns)  # names its mistakes before anything is read
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = read(location, None if sweep is None else [sweep], retired=with_retired)
-    report = make_table(
-        joined.rows,
-        value=value,
-        budget=budget,
-        statistic=statistic,
-        split=split,
-        filters=filters,
-        rows=rows,
-        columns=columns,
-    )
-    show(report, output)
+    report = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
+    show(report, format_, as_json)
     name_unreadable(joined.unreadable)
 
 
@@ -105,17 +88,14 @@ def export(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    value: ValueName = "delta",
-    budget: Budget = None,
-    split: SplitName = "test",
+    value: Annotated[Value, typer.Option("--value", help="What the figure shows.")] = "delta",
+    budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
-    """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and a figure (PNG and SVG).
-
-    `--value`, `--budget` and `--split` are those of the figure; the statistics have every budget.
-    """
+    """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG, SVG, PDF)."""
     from orchestrator.results.export import export as write
-    from orchestrator.results.export import select, write_statistics
-    from orchestrator.results.figures.figure import accuracy_vs_compression, save
+    from orchestrator.results.export import select
+    from orchestrator.results.figures.accuracy import accuracy_vs_compression
+    from orchestrator.results.figures.files import save
     from orchestrator.results.folder import check_folder
     from orchestrator.results.load import read
 
@@ -127,9 +107,8 @@ def export(
     check_folder(str(folder))
     for suffix in ("parquet", "csv"):
         print(write(rows, folder / f"results.{suffix}"))
-    print(write_statistics(joined.rows, folder / "statistics.csv", value=value, split=split, filters=filters))
     try:
-        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, split=split, filters=filters)
+        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, filters=filters)
     except InputError as error:
         say(f"warning: no figure: {error}")
     else:

@@ -6,8 +6,22 @@ import heapq
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Set
+from typing import NamedTuple
 
 from workers.trial import Job, Stop
+
+
+class Outlook(NamedTuple):
+    """What an agenda has left. Its parts belong to the agenda, so it is for reading, and soon.
+
+    `ready` are the trials that may start, `waits_for` the missing stops of those that may not yet, `children` the
+    trials that wait for a stop. Trials start by the smallest `order`.
+    """
+
+    ready: list[str]
+    waits_for: dict[str, set[Stop]]
+    children: Mapping[Stop, list[str]]
+    order: Mapping[str, tuple[int, int]]
 
 
 class Agenda:
@@ -104,6 +118,17 @@ class Agenda:
     def waiting(self) -> int:
         """How many trials have not started and are not blocked."""
         return len(self.jobs) - len(self.running | self.done | self.failed | self.blocked)
+
+    def outlook(self, staged: Collection[str] = ()) -> Outlook:
+        """What is left apart from the running trials; `staged` ones among those count as ready."""
+        gone = self.failed | self.blocked | self.running | self.done
+        ready = [trial for _, trial in self._ready] + [trial for _, trial in self._held]
+        return Outlook(
+            ready=[trial for trial in ready if trial not in gone] + list(staged),
+            waits_for={trial: stops for trial, stops in self._waits_for.items() if stops and trial not in gone},
+            children=self._children,
+            order=self._order,
+        )
 
     def _make_ready(self, trial: str) -> None:
         heapq.heappush(self._ready, (self._order[trial], trial))

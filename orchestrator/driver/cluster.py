@@ -34,8 +34,9 @@ from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.address import resolve  # noqa: E402
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
+from orchestrator.driver.nodes import Nodes  # noqa: E402
 from workers.errors import InputError  # noqa: E402
-from workers.training.device import HUGE_PAGES  # noqa: E402
+from workers.machine.device import HUGE_PAGES  # noqa: E402
 
 LOCAL = (None, "local")
 """The addresses that stand for a Ray on this machine, which is started."""
@@ -168,6 +169,13 @@ def slots_of(cluster: Cluster, interrupt: Interrupt, patience: float = RESOURCE_
                 told = True
         time.sleep(0.5)
     return 0
+
+
+def nodes_of(cluster: Cluster, interrupt: Interrupt) -> Nodes:
+    """The living nodes of the cluster that this process is connected to."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    fitting = [node for node in alive if _fit(node["Resources"], cluster)]
+    return Nodes(alive=alive, for_trials=fitting, gpus=cluster.gpus, interrupt=interrupt)
 
 
 def _fit(resources: dict[str, float], cluster: Cluster) -> int:

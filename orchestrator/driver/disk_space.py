@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.text import duration, size
 
 PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)

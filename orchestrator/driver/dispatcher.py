@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.progress import Progress
+from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import StoreError
@@ -18,7 +18,7 @@ from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.lease import Lease
 from workers.store.logs import latest
-from workers.training.attempt import Ending
+from workers.training.attempt import NOTHING, Ending, Report
 from workers.trial import Job, trial_id
 
 CONTINUE = "finished work is saved; continue with `prunesweep resume`"
@@ -88,14 +88,17 @@ class Dispatcher:
         if not self._room.fits(trial, running):
             self.agenda.give_back(trial)
             return None
-        self.progress.started(trial)
         return job
 
-    def reached(self, trial: str, step: int) -> None:
+    def begun(self, trial: str) -> None:
+        """An attempt at a trial has begun in its process."""
+        self.progress.begun(trial)
+
+    def reached(self, trial: str, step: int, report: Report = NOTHING) -> None:
         """A trial has published its stops up to a step."""
         crash_point("dispatcher.reached")
         self.agenda.reach(trial, step)
-        self.progress.reached(trial, step)
+        self.progress.reached(trial, step, report)
 
     def ended(self, trial: str, ending: Ending) -> None:
         """An attempt at a trial has ended."""
@@ -110,8 +113,10 @@ class Dispatcher:
             if self.agenda.exhausted and not self.stopping:
                 self._extend()
         elif ending.outcome == "interrupted":
+            self.progress.interrupted(trial)
             self.agenda.give_back(trial)
         elif ending.outcome == "disk_full":
+            self.progress.interrupted(trial)
             self.agenda.give_back(trial)
             self._room.full(ending.failure.reason if ending.failure else "")
         else:
@@ -144,6 +149,7 @@ class Dispatcher:
         try:
             self._store.failures.write(trial, failure)
         except OSError as error:  # the next run tries the trial again
+            self.progress.interrupted(trial)
             self.agenda.give_back(trial)
             self._room.full(str(error))
             return

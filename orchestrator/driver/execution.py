@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,15 +12,21 @@ from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
-from orchestrator.driver.progress import Progress
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.progress import Progress
+from orchestrator.driver.progress.time_left import TimeLeft
+from orchestrator.driver.rehearsals import check_rehearsed
 from orchestrator.driver.work import Work
+from orchestrator.planning.estimate import grounds
+from orchestrator.planning.facts import Facts
 from workers.errors import StoreError
+from workers.machine.device import Device
 from workers.store import Store
 from workers.store.lease import Lease
 from workers.text import parse_duration
 from workers.training.attempt import Bounds
-from workers.training.device import Device
 from workers.trial import Dataset
 
 if TYPE_CHECKING:
@@ -29,14 +35,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
-    """One execution of the work of a run. `loaded` are the fingerprints of data that were loaded just now."""
+    """One execution of the work of a run, which was planned with `facts`."""
 
     work: Work
     store: Store
     lease: Lease
     interrupt: Interrupt
     options: RunOptions
-    loaded: Collection[str] = ()
+    facts: Facts
 
     def run(self) -> StoreError | None:
         """Run the jobs of the agenda; returns why the sweep cannot continue, if it cannot.
@@ -55,22 +61,40 @@ class Execution:
 
     def _on_ray(self) -> StoreError | None:
         from orchestrator.driver import ray_tune
-        from orchestrator.driver.cluster import connected
+        from orchestrator.driver.cluster import connected, nodes_of
 
         cluster = self._cluster()
         with connected(cluster, self.interrupt) as slots:
             if slots == 0:  # interrupted
                 return None
-            preflight.check_cluster(self.work.plan, self._unseen_data, os.getcwd(), self.store)
+            try:
+                self._check(nodes_of(cluster, self.interrupt))
+            except AskingInterrupted:
+                return None
             with self._dispatching(slots) as dispatcher:
                 ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots)
         return dispatcher.problem
+
+    def _check(self, nodes: Nodes) -> None:
+        """Raise InputError unless the trials can run on every node."""
+        plan, folder = self.work.plan, os.getcwd()
+        preflight.check_cluster(plan, self._unseen_data, folder, self.store, nodes)
+        tasks = {id(job.trial.task): job.trial.task for job in self.work.agenda.jobs.values()}
+        check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
 
     @contextmanager
     def _dispatching(self, slots: int) -> Iterator[Dispatcher]:
         """A dispatcher whose progress is shown; `slots` trials can run at once."""
         work = self.work
-        with Progress(work.plan, self.store, work.agenda, slots=slots, quiet=self.options.quiet) as progress:
+        places = {(cell.network, cell.recipe) for cell in work.plan.cells}
+        progress = Progress(
+            work.plan,
+            work.agenda,
+            time_left=TimeLeft(work.agenda, slots, grounds(work.plan.spec, self.facts, self.store), work.from_steps),
+            display=Display(quiet=self.options.quiet, with_place=len(places) > 1),
+            store=self.store.location,
+        )
+        with progress:
             yield Dispatcher(
                 work,
                 self.store,
@@ -83,7 +107,7 @@ class Execution:
 
     @property
     def _unseen_data(self) -> list[Dataset]:
-        return preflight.unseen_data(self.work.agenda.jobs.values(), self.loaded)
+        return preflight.unseen_data(self.work.agenda.jobs.values(), self.facts.loaded)
 
     @property
     def _device(self) -> Device:

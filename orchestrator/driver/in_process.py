@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from orchestrator.driver.dispatcher import Dispatcher
+from workers.machine.device import Device
 from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
-from workers.training.device import Device
 
 _IDLE_SECONDS = 0.1
 
@@ -21,14 +21,17 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) 
             dispatcher.progress.tick()
             continue
         attempt = Attempt(job, store, device, bounds)
+        dispatcher.begun(attempt.trial)
         dispatcher.ended(attempt.trial, _execute(attempt, dispatcher))
 
 
 def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Ending:
     while (ending := attempt.advance(seconds=0)) is None:
         assert attempt.step is not None
-        dispatcher.reached(attempt.trial, attempt.step)
+        dispatcher.reached(attempt.trial, attempt.step, attempt.report())
         if dispatcher.stopping:
             attempt.close()
             return Ending("interrupted", attempt.step)
+    if attempt.step is not None:
+        dispatcher.reached(attempt.trial, attempt.step, attempt.report())
     return ending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workers.errors import FAILURES, InputError
+from workers.errors import FAILURES, InputError, raise_all
 from workers.registry import closest
 
 
@@ -37,10 +37,12 @@ class RunOptions:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        for word in self.retry:
-            if word not in ("all", *FAILURES):
-                raise InputError(f"not an outcome of a failed trial: `{word}`", hint=closest(word, FAILURES))
-        self._check_combinations()
+        unknown = [word for word in self.retry if word not in ("all", *FAILURES)]
+        errors = [
+            InputError(f"not an outcome of a failed trial: `{word}`", hint=closest(word, ("all", *FAILURES)))
+            for word in unknown
+        ]
+        raise_all([*errors, *self._combinations()])
 
     def checked(self) -> RunOptions:
         """These options. Raises InputError if no cluster answers at the address: before data are inspected."""
@@ -50,16 +52,18 @@ class RunOptions:
             check_address(self.address)
         return self
 
-    def _check_combinations(self) -> None:
+    def _combinations(self) -> list[InputError]:
+        """The errors of options that cannot be combined."""
         for_ray = {
             "cpus": self.cpus,
             "gpus": self.gpus,
             "max-concurrent": self.max_concurrent,
             "wait-for-resources": self.wait_for_resources or None,
         }
-        for flag, value in for_ray.items():
-            if self.in_process and value is not None:
-                raise InputError(
-                    f"`--{flag}` cannot be combined with `--in-process`, which runs without Ray",
-                    hint="drop one of them",
-                )
+        return [
+            InputError(
+                f"`--{flag}` cannot be combined with `--in-process`, which runs without Ray", hint="drop one of them"
+            )
+            for flag, value in for_ray.items()
+            if self.in_process and value is not None
+        ]

@@ -1,25 +1,24 @@
-"""Checks before anything starts: every node needs the store, the user's code and the data.
-
-Ray is imported only to ask other nodes: a run in this process does without it.
-"""
+"""Checks before anything starts: every node needs the store, the user's code and the data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from orchestrator.driver.nodes import Lost, Node, Nodes, name_of
 from orchestrator.planning.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
-from workers.own_modules import add_import_folder
 from workers.registry import is_own, load_own, lookup
+from workers.registry.own_modules import add_import_folder
 from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset, Job
 
-Nodes = Iterable[dict[str, Any]]
-"""Nodes as `ray.nodes` describes them."""
+NODE_SECONDS = 120.0
+"""How long a node may take to answer: it may first import torch from a cold network disk."""
 
 
 def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> None:
@@ -30,28 +29,22 @@ def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> 
         raise InputError(problem.message, hint=problem.hint) from problem
 
 
-def check_cluster(plan: Plan, datasets: Sequence[Dataset], folder: str, store: Store) -> None:
+def check_cluster(plan: Plan, datasets: Sequence[Dataset], folder: str, store: Store, nodes: Nodes) -> None:
     """Raise InputError unless every node of the cluster can run a plan that needs data sets, and sees the store."""
-    check_shared(store, alive())
-    check_importable(own_functions(plan), folder, alive())
-    check_data(datasets, folder, alive())
+    check_shared(store, nodes)
+    check_importable(own_functions(plan), folder, nodes)
+    check_data(datasets, folder, nodes)
 
 
-def alive() -> list[dict[str, Any]]:
-    """The living nodes of the cluster."""
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]
-
-
-def check_shared(store: Store, nodes: Sequence[dict[str, Any]]) -> None:
+def check_shared(store: Store, nodes: Nodes) -> None:
     """Raise InputError unless every node sees the same store."""
-    if len(nodes) < 2:
+    if len(nodes.alive) < 2:
         return
     token = layout.probe_path()
     store.files.write(token, b"")
     try:
-        blind = [address for address, seen in _ask(nodes, _sees, store.location, token).items() if not seen]
+        answers = _answers(nodes, nodes.alive, _sees, store.location, token, seconds=NODE_SECONDS)
+        blind = [name_of(node) for node, seen in answers if not seen]
     finally:
         store.files.delete(token)
     if blind:
@@ -62,7 +55,7 @@ def check_shared(store: Store, nodes: Sequence[dict[str, Any]]) -> None:
 
 
 def _sees(location: str, token: str) -> bool:
-    from workers.store.opening import open_files
+    from workers.store.filesystems.opening import open_files
 
     return open_files(location).exists(token)
 
@@ -81,10 +74,10 @@ def check_importable(functions: Sequence[str], folder: str, nodes: Nodes) -> Non
     """Raise InputError unless every node can import the functions; `folder` is searched last."""
     if not functions:
         return
-    for address, problem in _ask(nodes, import_problem, functions, folder).items():
+    for node, problem in _answers(nodes, nodes.alive, import_problem, functions, folder, seconds=NODE_SECONDS):
         if problem is not None:
             raise InputError(
-                f"node {address} cannot use the code of this sweep: {problem.message}",
+                f"node {name_of(node)} cannot use the code of this sweep: {problem.message}",
                 hint=f"install the package on every node, or share `{folder}` among them at the same path",
             )
 
@@ -126,17 +119,17 @@ def unseen_data(jobs: Iterable[Job], loaded: Collection[str] = ()) -> list[Datas
     ]
 
 
-def check_data(datasets: Sequence[Dataset], folder: str, nodes: Sequence[dict[str, Any]]) -> None:
+def check_data(datasets: Sequence[Dataset], folder: str, nodes: Nodes) -> None:
     """Raise InputError unless every node has the data sets as planned. `folder` has the user's own code.
 
-    The first node goes alone: if it downloads the data, nodes that share its files find them.
+    The first node goes alone: if it downloads the data, nodes that share its files find them. That may take any time.
     """
     if not datasets:
         return
-    for part in (nodes[:1], nodes[1:]):
-        for address, problem in _ask(part, data_problem, datasets, folder).items():
+    for part in (nodes.alive[:1], nodes.alive[1:]):
+        for node, problem in _answers(nodes, part, data_problem, datasets, folder):
             if problem is not None:
-                raise InputError(f"node {address}: {problem.message}", hint=problem.hint)
+                raise InputError(f"node {name_of(node)}: {problem.message}", hint=problem.hint)
 
 
 def data_problem(datasets: Sequence[Dataset], folder: str) -> PrunesweepError | None:
@@ -152,16 +145,14 @@ def data_problem(datasets: Sequence[Dataset], folder: str) -> PrunesweepError | 
     return None
 
 
-def _ask(nodes: Nodes, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """What a function returns on each of the nodes, by address."""
-    import ray
-
-    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-    task = ray.remote(num_cpus=0)(function)
-    answers = {
-        node["NodeManagerAddress"]: task.options(
-            scheduling_strategy=strategy(node_id=node["NodeID"], soft=False)
-        ).remote(*arguments)
-        for node in nodes
-    }
-    return {address: ray.get(answer) for address, answer in answers.items()}
+def _answers(
+    nodes: Nodes, part: Sequence[Node], function: Callable[..., Any], *arguments: Any, seconds: float | None = None
+) -> Iterator[tuple[Node, Any]]:
+    """What a function returns on a part of the nodes; says which do not answer in time."""
+    silent = {node["NodeID"]: node for node in part}
+    for node, answer in nodes.ask(part, function, *arguments, seconds=seconds):
+        if not isinstance(answer, Lost):
+            del silent[node["NodeID"]]
+            yield node, answer
+    for node in silent.values():
+        print(f"warning: node {name_of(node)} does not answer, so it is not checked", file=sys.stderr)

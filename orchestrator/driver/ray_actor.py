@@ -11,10 +11,10 @@ from typing import Any
 
 from ray import tune
 
-from workers.own_modules import add_import_folder
+from workers.machine.device import Device
+from workers.registry.own_modules import add_import_folder
 from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
-from workers.training.device import Device
 from workers.trial import job_from_json
 
 _STEP_SECONDS = 2.0  # one report to the driver at most this often
@@ -78,9 +78,12 @@ class TrialActor(tune.Trainable):
         if self._terminated or (ending and self._is_spent(ending)):
             self._attempt.close()
             raise Unfit(ending or Ending("interrupted", reached))
-        if ending is None:
-            return {"done": False, "reached": reached}
-        return {"done": True, "reached": reached, "ending": json.dumps(ending.to_json())}
+        result = {
+            "done": ending is not None,
+            "reached": reached,
+            "report": json.dumps(self._attempt.report().to_json()),
+        }
+        return result if ending is None else result | {"ending": json.dumps(ending.to_json())}
 
     def _is_spent(self, ending: Ending) -> bool:
         """Whether a failure may have left this process unable to train: without memory, or with an error of CUDA.

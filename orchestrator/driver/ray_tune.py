@@ -32,11 +32,11 @@ from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.ray_actor import TrialActor, Unfit
 from orchestrator.driver.ray_watchdog import leave_if_ray_ends
 from workers.errors import StoreError
+from workers.machine.device import Device
 from workers.store import Store
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.store.logs import HUNG, latest_outcome
-from workers.training.attempt import Bounds, Ending
-from workers.training.device import Device
+from workers.training.attempt import Bounds, Ending, Report
 from workers.training.outcomes import failure_of, lost_worker
 from workers.trial import job_to_json, trial_id
 
@@ -58,6 +58,11 @@ class _Run:
     files: Files
     trials: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
+
+    def reached(self, tune_id: str, result: dict[str, Any]) -> None:
+        """An attempt has reached a step, as the result of its actor says."""
+        report = Report.of_json(json.loads(result["report"]))
+        self.dispatcher.reached(self.trials[tune_id], result["reached"], report)
 
     def ended(self, tune_id: str, ending: Ending) -> None:
         """An attempt has ended."""
@@ -136,12 +141,14 @@ class DispatchingSearcher(Searcher):
         if not result["done"] and result["reached"] is not None:
             run = _run()
             run.heard[trial_id] = time.monotonic()
-            run.dispatcher.reached(run.trials[trial_id], result["reached"])
+            run.reached(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         if error:
             return  # `Watch.on_trial_error` reports it
         ending = (result or {}).get("ending")  # none if the trial was stopped
+        if result and ending and result["reached"] is not None:
+            _run().reached(trial_id, result)
         _run().ended(trial_id, Ending.of_json(json.loads(ending)) if ending else Ending("interrupted"))
 
     def save(self, checkpoint_path: str) -> None:
@@ -168,7 +175,9 @@ class Watch(tune.Callback):
         self._checked = self._moved = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        _run().heard[trial.trial_id] = time.monotonic()
+        run = _run()
+        run.heard[trial.trial_id] = time.monotonic()
+        run.dispatcher.begun(run.trials[trial.trial_id])
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run, ending = _run(), _ending_of(trial)

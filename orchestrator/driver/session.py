@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +17,17 @@ from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
 from workers.store import Store
+from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
-from workers.store.opening import absolute
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A store and its lease. `loaded` are the fingerprints of data that were loaded just now to plan the sweep."""
+    """A store, its lease, and the facts that the sweep was planned with."""
 
     store: Store
     lease: Lease
-    loaded: Collection[str] = ()
+    facts: Facts
 
     def run(self, plans: Iterator[Plan], options: RunOptions) -> Summary:
         """Do what is missing of a plan, then of the next one, as long as there is one.
@@ -50,7 +50,7 @@ class Session:
                 lease=self.lease,
                 interrupt=interrupt,
                 options=options,
-                loaded=self.loaded,
+                facts=self.facts,
             ).run()
         if problem is not None:
             raise problem
@@ -73,4 +73,4 @@ def driving(sweep: dict[str, Any], facts: Facts, location: str, *, accept_change
             changes.check_unchanged(sweep, store)
         pin(facts, store)
         crash_point("session.pinned")
-        yield Session(store, lease, facts.loaded)
+        yield Session(store, lease, facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.planning.plan import Plan
+from orchestrator.planning.plan import Plan, first_steps
 from workers.crashpoints import crash_point
 from workers.store import Store
 from workers.store.failures import Failure
@@ -16,7 +16,8 @@ class Work:
     """The newest of several `plans`, and the agenda of its jobs.
 
     There is at least one plan, and each contains the one before. The next plan is pulled once all of the current one
-    is in the store. `retry` says which failed trials run again: see `RunOptions`.
+    is in the store. `retry` says which failed trials run again: see `RunOptions`. `bytes_to_hold` and `from_steps` say
+    by trial what a job needs room for, and from which step it continues.
     """
 
     plan: Plan
@@ -24,6 +25,7 @@ class Work:
     def __init__(self, plans: Iterator[Plan], store: Store, retry: Collection[str] = ()) -> None:
         self.agenda = Agenda({}, set())
         self.bytes_to_hold: dict[str, int] = {}
+        self.from_steps: dict[str, int] = {}
         self._plans = plans
         self._store = store
         self._retry = retry
@@ -44,6 +46,8 @@ class Work:
         crash_point("session.planned")
         self.plan = plan
         self.bytes_to_hold |= {trial: _bytes_to_hold(plan, trial, job) for trial, job in jobs.items()}
+        states = checkpoints | set(self._store.states.partial_sizes())
+        self.from_steps |= first_steps(jobs, states)
         self.agenda.extend(jobs, checkpoints, failures)
 
     def _failures(self, jobs: Collection[str]) -> list[str]:

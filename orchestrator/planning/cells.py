@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from workers.errors import CorruptFile, InputError
+from workers.registry import misspelled
 from workers.store import Store, layout
 from workers.techniques import DENSE
 from workers.text import plural
@@ -61,7 +62,9 @@ def missing_sweep(store: Store, name: str | None) -> InputError:
     """The error for a sweep that a store does not have, or, without a name, for a store without any that is shown."""
     folders = ", ".join(store.sweeps.folders())
     if name is not None:
-        return InputError(f"no sweep `{name}` in store `{store.location}`", hint=f"it has {folders or 'none'}")
+        near = misspelled(name, [*store.sweeps.folders(), *map(layout.sweep_name, store.sweeps.folders())])
+        meant = f"did you mean `{near}`? " if near else ""
+        return InputError(f"no sweep `{name}` in store `{store.location}`", hint=f"{meant}it has {folders or 'none'}")
     hint = f"`--sweep` names a retired one: {folders}" if folders else "`prunesweep run` adds one"
     return InputError(f"store `{store.location}` has no sweep{' that is not retired' if folders else ''}", hint=hint)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
@@ -122,12 +122,8 @@ def questions(spec: SweepSpec) -> list[Question]:
 def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
     """The facts that planning a sweep takes. Raises SpecError where the data or the network cannot be described."""
     settings = cross(spec)
-    rehearsal = {
-        "evaluation": canonical(spec.evaluation.for_worker),
-        "device": "cuda" if spec.resources.gpus else "cpu",
-    }
     try:
-        facts = gather([setting.question for setting in settings], store, known_before, rehearsal)
+        facts = gather([setting.question for setting in settings], store, known_before, rehearsal_of(spec))
     except Undescribed as error:
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
@@ -147,6 +143,14 @@ def _check_validation(spec: SweepSpec, settings: Sequence[Setting], facts: Facts
             with noting(problems, setting.places["evaluation"]):
                 validation_count(images, share)
     return problems[:1]
+
+
+def rehearsal_of(spec: SweepSpec) -> dict[str, Any]:
+    """How the tasks of a sweep are rehearsed: the `evaluation` and the `device` of its trials."""
+    return {
+        "evaluation": canonical(spec.evaluation.for_worker),
+        "device": "cuda" if spec.resources.gpus else "cpu",
+    }
 
 
 def _ask_techniques(settings: Sequence[Setting], facts: Facts) -> list[Problem]:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any, NamedTuple
 
+from orchestrator.planning.crossing import questions
 from orchestrator.planning.facts import Facts, Question, task_of
-from orchestrator.planning.plan import steps_left
+from orchestrator.sweep.spec import SweepSpec
 from workers.store import Store
-from workers.trial import Job, Stop, canonical, digest
+from workers.trial import Job, Task, canonical, digest
 
 _ENOUGH = 500  # the newest records are as good as all
 
@@ -27,14 +28,34 @@ def seconds_per_step(store: Store) -> dict[str, float]:
     return {task: median(values) for task, values in samples.items()}
 
 
-def rehearsed_seconds_per_step(questions: Iterable[Question], facts: Facts) -> dict[str, float]:
+def rehearsed_seconds_per_step(asked: Iterable[Question], facts: Facts) -> dict[str, float]:
     """Seconds per step of rehearsals, by the digest of a task. Without the tasks that were not rehearsed."""
-    answers = [(question, facts[question]) for question in questions]
+    answers = [(question, facts[question]) for question in asked]
     return {
-        _task(canonical(task_of(question, answer))): answer.facts["rehearsal"]["seconds_per_step"]
+        task_digest(task_of(question, answer)): answer.facts["rehearsal"]["seconds_per_step"]
         for question, answer in answers
         if "seconds_per_step" in answer.facts.get("rehearsal", {})
     }
+
+
+class Ground(NamedTuple):
+    """What is known of a task before its trials run: seconds per step, and multiply-adds per step; None if unknown."""
+
+    seconds: float | None = None
+    multiply_adds: float | None = None
+
+
+def grounds(spec: SweepSpec, facts: Facts, store: Store) -> dict[str, Ground]:
+    """What is known of each task of a sweep, by its digest: from past trials, else from rehearsals."""
+    asked = questions(spec)
+    seconds = rehearsed_seconds_per_step(asked, facts) | seconds_per_step(store)
+    known = {}
+    for question in asked:
+        answer = facts[question]
+        task = task_digest(task_of(question, answer))
+        work = answer.facts["network"].get("multiply_adds")
+        known[task] = Ground(seconds.get(task), work and work * question.recipe.batch_size)
+    return known
 
 
 class Estimate(NamedTuple):
@@ -45,20 +66,27 @@ class Estimate(NamedTuple):
 
 
 def seconds_left(
-    jobs: Mapping[str, Job], checkpoints: set[Stop], past: Mapping[str, float], rehearsed: Mapping[str, float]
+    jobs: Mapping[str, Job], steps: Mapping[str, int], past: Mapping[str, float], rehearsed: Mapping[str, float]
 ) -> Estimate | None:
-    """How long jobs will take, by the seconds per step of `past` trials, else of rehearsals; None without both."""
+    """How long jobs with so many `steps` left take, by the speed of `past` trials, else of rehearsals; None without."""
     total, uses_rehearsal = 0.0, False
     tasks: dict[int, str] = {}
     for name, job in jobs.items():
         task = job.trial.task
-        key = tasks.setdefault(id(task), _task(canonical(task)))
+        if id(task) not in tasks:  # a digest takes a while
+            tasks[id(task)] = task_digest(task)
+        key = tasks[id(task)]
         per_step = past.get(key, rehearsed.get(key))
         if per_step is None:
             return None
         uses_rehearsal |= key not in past
-        total += per_step * steps_left(job, name, checkpoints)
+        total += per_step * steps[name]
     return Estimate(total, uses_rehearsal)
+
+
+def task_digest(task: Task) -> str:
+    """What the seconds per step of a task are known by."""
+    return _task(canonical(task))
 
 
 def _task(settings: Any) -> str:

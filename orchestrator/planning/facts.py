@@ -21,7 +21,7 @@ from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, Task, canonical, digest
 
-_DESCRIBE = "import prunesweep; from workers.describe import main; main()"
+_DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 
 
@@ -72,6 +72,13 @@ class Answer:
         return Fraction(self.training_images, batch_size)
 
 
+def _settled(dataset: Dataset, facts: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that were taken from the data. Facts of older versions have none: their image folders had 224."""
+    if "settled" not in facts and dataset.name == "image_folder" and "height" in facts:
+        return {"image_size": facts["height"]}
+    return dict(facts.get("settled", {}))
+
+
 def task_of(question: Question, answer: Answer) -> Task:
     """The task of the trials that a question is about."""
     return Task(
@@ -118,7 +125,7 @@ class Facts:
             dataset=replace(
                 question.dataset,
                 fingerprint=dataset["fingerprint"],
-                arguments=question.dataset.arguments | dataset.get("settled", {}),
+                arguments=question.dataset.arguments | _settled(question.dataset, dataset),
             ),
             training_images=dataset["train_images"] - question.dataset.holdout,
             layers=dict(network["prunable"]),
@@ -208,7 +215,7 @@ def _name_skipped(answers: Iterable[dict[str, Any]]) -> None:
     """Say which rehearsals were not possible."""
     for reason in dict.fromkeys(answer.get("rehearsal", {}).get("skipped") for answer in answers):
         if reason:
-            print(f"Not rehearsed before the start: {reason}", file=sys.stderr)
+            print(f"Rehearsed only on the nodes of a cluster, before the first trial: {reason}", file=sys.stderr)
 
 
 def pinned(questions: Iterable[Question], store: Store) -> Facts:
@@ -244,7 +251,7 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
 
 
 def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers of `workers.describe`, from a separate process because describing imports torch."""
+    """The answers of `workers.describe.answers`, from a separate process because describing imports torch."""
     if not requests:
         return []
     print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)

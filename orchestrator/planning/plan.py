@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -143,8 +143,16 @@ class Plan:
         return pa.Table.from_pylist(list(self.rows()), schema=CELLS)
 
 
-def steps_left(job: Job, name: str, checkpoints: Set[Stop]) -> int:
-    """Steps that a job still has to train, given the states in the store that it can continue from."""
-    first = min(job.records + job.checkpoints)
-    begin = max((stop.step for stop in checkpoints if stop.trial == name and stop.step <= first), default=0)
-    return job.last_step - begin
+def first_steps(jobs: Mapping[str, Job], states: Iterable[Stop]) -> dict[str, int]:
+    """From which step each job continues, given the states that a store has; 0 where it begins."""
+    steps: dict[str, list[int]] = defaultdict(list)
+    for stop in states:
+        steps[stop.trial].append(stop.step)
+    limits = {name: min(job.records + job.checkpoints) for name, job in jobs.items()}
+    return {name: max((step for step in steps[name] if step <= limit), default=0) for name, limit in limits.items()}
+
+
+def steps_left(jobs: Mapping[str, Job], states: Iterable[Stop]) -> dict[str, int]:
+    """Steps that each job still has to train, given the states that a store has."""
+    first = first_steps(jobs, states)
+    return {name: job.last_step - first[name] for name, job in jobs.items()}

@@ -102,12 +102,12 @@ def preview(
     checkpoints = set(existing.states.checkpoint_sizes()) if existing else set()
     jobs = plan.missing(records, checkpoints)
     states = checkpoints | set(existing.states.partial_sizes()) if existing else set()
-    left = {name: steps_left(job, name, states) for name, job in jobs.items()}
+    left = steps_left(jobs, states)
     whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
     key = plan.evaluation.key
     past = seconds_per_step(existing) if existing else {}
-    estimate = seconds_left(jobs, states, past, rehearsed_seconds_per_step(questions(spec), facts))
+    estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), facts))
     return Preview(
         sweep=spec.name,
         cells=len(plan.cells),

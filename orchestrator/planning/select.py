@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
-from workers.errors import InputError
-from workers.registry import closest
+from workers.errors import InputError, collecting, raise_all
+from workers.registry import closest, misspelled
 from workers.techniques import DENSE, TECHNIQUES
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -37,10 +37,15 @@ def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     """A predicate on rows of `CELLS`, true if every comma-separated term is.
 
     `=` takes alternatives (`technique=fine_tuning|lr_rewinding`), and compares numbers as tables show them: to the
-    decimals that are given, else to six digits; `8x`, `8×` and `25%` are numbers, too. Raises InputError for an unknown
-    column, operator or value.
+    decimals that are given, else to six digits; `8x`, `8×` and `25%` are numbers, too. Raises InputError for
+    all unknown columns, operators and values.
     """
-    terms = [_term(text) for text in _BETWEEN_TERMS.split(expression)]
+    terms: list[Callable[[Mapping[str, Any]], bool]] = []
+    errors: list[InputError] = []
+    for text in _BETWEEN_TERMS.split(expression):
+        with collecting(errors):
+            terms.append(_term(text))
+    raise_all(errors)
     return lambda row: all(term(row) for term in terms)
 
 
@@ -59,7 +64,9 @@ def _values_hint(expression: str, rows: Sequence[Mapping[str, Any]]) -> str:
             values = dict.fromkeys(row[match[1]] for row in rows if row[match[1]] is not None)
             words = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
             more = f" and {len(words) - _MOST_VALUES} more" if len(words) > _MOST_VALUES else ""
-            listed.append(f"`{match[1]}` is one of: {', '.join(words[:_MOST_VALUES])}{more}")
+            near = misspelled(match[3], words)
+            meant = f" (did you mean `{near}`?)" if near else ""
+            listed.append(f"`{match[1]}` is one of: {', '.join(words[:_MOST_VALUES])}{more}{meant}")
     if not rows or not listed:
         return "see the values with `prunesweep table --format csv`"
     return "; ".join(listed)

@@ -11,7 +11,7 @@ from orchestrator.presets.cost import known_facts
 from orchestrator.presets.data import place
 from orchestrator.presets.rehearsal import parse_scale, rehearse
 from orchestrator.sweep.spec import SweepSpec, parse_spec
-from workers.errors import InputError
+from workers.errors import InputError, collecting, raise_all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,7 @@ class Choice:
     """A preset by name. `data` is the folder of its data, `stand_in` a data set to rehearse on instead.
 
     `scale` is text as on the command line. With `cpu`, each trial gets one CPU and no GPU.
-    Raises InputError for options that cannot be combined.
+    Raises InputError for an unknown preset or scale, and for options that cannot be combined.
     """
 
     name: str
@@ -29,11 +29,17 @@ class Choice:
     cpu: bool = False
 
     def __post_init__(self) -> None:
+        errors: list[InputError] = []
+        with collecting(errors):
+            preset(self.name)
+        with collecting(errors):
+            parse_scale(self.scale or "1")
         if self.stand_in is not None and self.data is not None:
-            raise InputError("`--data` cannot be combined with `--dataset`", hint="remove one of them")
+            errors.append(InputError("`--data` cannot be combined with `--dataset`", hint="remove one of them"))
         if self.stand_in is not None and self.scale is None:
             hint = "add `--scale`, for example `--scale 0.01`"
-            raise InputError(f"`--dataset` needs `--scale`: {self.stand_in}", hint=hint)
+            errors.append(InputError(f"`--dataset` needs `--scale`: {self.stand_in}", hint=hint))
+        raise_all(errors)
 
     @property
     def preset(self) -> Preset:

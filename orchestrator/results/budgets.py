@@ -16,6 +16,7 @@ from orchestrator.results.rows import Row
 from orchestrator.results.statistics import group_by, summarize
 from orchestrator.sweep.values import Duration
 from workers.errors import InputError
+from workers.registry import closest
 from workers.techniques import TECHNIQUES
 
 RULES = ("best", "longest", "single")
@@ -43,7 +44,9 @@ def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None
         return [row for row in rows if row.is_dense or row.budget == budget], budget
     picked = _best_ranked(pruned, _rank(budget)) if budget in RULES or _is_duration(budget) else set()
     if not picked and budget not in RULES:
-        raise InputError(f"no cell has the budget `{budget}`", hint=f"choose one of {', '.join([*RULES, *names])}")
+        choices = [*RULES, *names]
+        hint = f"use one of {', '.join(choices)}" if _is_duration(budget) else closest(budget, choices)
+        raise InputError(f"no cell has the budget `{budget}`", hint=hint)
     return [row for row in rows if row.is_dense or (_place(row), row.budget) in picked], budget
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from workers.errors import InputError
-from workers.store.opening import open_files
+from workers.store.filesystems.opening import open_files
 
 
 def check_folder(to: str) -> None:

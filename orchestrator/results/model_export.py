@@ -18,9 +18,9 @@ from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
 from workers.store import Store
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
+from workers.store.filesystems.opening import open_files
 from workers.store.layout import RecordKey
-from workers.store.opening import open_files
 from workers.techniques import DENSE
 from workers.trial import Stop, canonical
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.results import latex, render, workbook
+from orchestrator.results import render
 from orchestrator.results.sheets import Printout
 
 if TYPE_CHECKING:
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class Report(ABC):
     """Rows of data and a printout of them. Prints as text, and as HTML in a notebook."""
 
+    @property
     @abstractmethod
-    def printout(self, *, compact: bool = False) -> Printout:
-        """What to print; a compact one has only the numbers, without their spreads and budgets."""
+    def printout(self) -> Printout:
+        """What to print."""
 
     @property
     @abstractmethod
@@ -34,29 +35,21 @@ class Report(ABC):
         """The keys of `rows`."""
         return list(self.rows()[0])
 
-    def to_text(self, width: int | None = None, *, compact: bool = False) -> str:
+    def to_text(self, width: int | None = None) -> str:
         """Aligned plain text; columns that do not fit into `width` characters continue in further blocks."""
-        return render.to_text(self.printout(compact=compact), width)
+        return render.to_text(self.printout, width)
 
-    def to_markdown(self, *, compact: bool = False) -> str:
+    def to_markdown(self) -> str:
         """GitHub's tables, with a heading for each."""
-        return render.to_markdown(self.printout(compact=compact))
+        return render.to_markdown(self.printout)
 
-    def to_latex(self, *, compact: bool = False, label: str | None = None, caption: str | None = None) -> str:
-        """A `table` or, if that is too wide for a column, a `table*` for each sheet; needs the package booktabs.
+    def to_latex(self) -> str:
+        """One `table` environment for each sheet; needs the package booktabs."""
+        return render.to_latex(self.printout)
 
-        Names are as people write them. A compact one fits into a column of a page with two. `caption` is LaTeX and
-        replaces the one that says what the numbers are.
-        """
-        return latex.to_latex(self.printout(compact=compact), compact=compact, label=label, caption=caption)
-
-    def to_html(self, *, compact: bool = False) -> str:
+    def to_html(self) -> str:
         """A fragment, escaped, without styles or scripts."""
-        return render.to_html(self.printout(compact=compact))
-
-    def to_xlsx(self, *, compact: bool = False) -> bytes:
-        """A workbook with the printed tables, and with `rows` in full precision."""
-        return workbook.to_xlsx(self.printout(compact=compact), self.columns, self.rows())
+        return render.to_html(self.printout)
 
     def to_csv(self) -> str:
         """`rows` as CSV with a header."""

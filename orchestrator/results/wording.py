@@ -33,15 +33,9 @@ def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
     return f"Change in {split} {metrics} relative to the dense network{unit}"
 
 
-def protocol(statistic: Statistic, budget: str | None, *, compact: bool = False) -> str:
+def protocol(statistic: Statistic, budget: str | None) -> str:
     """How the numbers were made: the statistic and the budget."""
-    return f"{statistic_name(statistic, compact=compact)} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
-
-
-def statistic_name(statistic: Statistic, *, compact: bool = False) -> str:
-    """What a number is, and without `compact` also its spread: `median [min, max]`."""
-    name = _STATISTICS[statistic]
-    return name.split(" ")[0] if compact else name
+    return f"{_STATISTICS[statistic]} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
 
 
 def budget_rule(budget: str) -> str:
@@ -49,13 +43,12 @@ def budget_rule(budget: str) -> str:
     return _BUDGET_RULES.get(budget, f"budget {budget}")
 
 
-def dense_accuracy(section: Section, statistic: Statistic, *, compact: bool = False) -> str:
+def dense_accuracy(section: Section, statistic: Statistic) -> str:
     """`Dense network: 91.73 [91.50, 91.90] percent, n = 3`."""
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    middle, spread = statistic_in_words(dense, section.dense_values, statistic, signed=False)
-    shown = f"{middle} {spread}" if spread and not compact else middle
+    shown = " ".join(filter(None, _statistic(dense, section.dense_values, statistic, signed=False)))
     return f"Dense network: {shown} {section.unit('accuracy')}, n = {dense.n}"
 
 
@@ -65,17 +58,13 @@ def replicates(section: Section) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def number(
-    cell: TableCell | None, section: Section, value: Value, statistic: Statistic, *, compact: bool = False
-) -> Number:
+def number(cell: TableCell | None, section: Section, value: Value, statistic: Statistic) -> Number:
     """A cell as text: `–` where the grid does not have it, `2/3` where replicates are missing."""
     if cell is None:
         return Number("–")
     if not cell.summary.complete:
         return Number(f"{cell.summary.n}/{cell.summary.n_expected}")
-    shown, spread = statistic_in_words(cell.summary, cell.values, statistic, signed=value == "delta")
-    if compact:
-        return Number(shown, signs=signs(cell), best=cell.best)
+    shown, spread = _statistic(cell.summary, cell.values, statistic, signed=value == "delta")
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
     if replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
@@ -140,7 +129,7 @@ def _trimmed(value: float, decimals: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def statistic_in_words(
+def _statistic(
     summary: ReplicateSummary, values: Sequence[float], statistic: Statistic, *, signed: bool
 ) -> tuple[str, str]:
     """The number and its spread as text; a single value does not have a spread."""

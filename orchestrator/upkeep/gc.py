@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.upkeep.retention import needs_of
 from workers.errors import StoreError
 from workers.store import Store, layout
-from workers.store.files import walk
+from workers.store.filesystems.files import walk
 from workers.store.lease import Lease
 from workers.text import plural, size
 

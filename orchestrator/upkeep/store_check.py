@@ -11,7 +11,7 @@ from orchestrator.upkeep.retention import Needs, needs_of
 from workers.errors import CorruptFile, NewerFile
 from workers.store import Store, layout
 from workers.store.checksummed import from_json, from_parquet
-from workers.store.files import NotAFile, is_temporary, walk
+from workers.store.filesystems.files import NotAFile, is_temporary, walk
 from workers.store.lease_owner import read_owner
 from workers.store.record import SCHEMA
 

@@ -21,8 +21,8 @@ from tests.support.sweeps import grid, tiny_sweep
 from tests.support.trainings import fail_in_step
 from workers.errors import FAILURES, InputError, StoreError
 from workers.store import Store
+from workers.store.filesystems.local import LocalFiles
 from workers.store.lease import Lease
-from workers.store.local import LocalFiles
 
 IN_PROCESS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0)
 GRID = grid(technique=["lr_rewinding", "weight_rewinding"], compression=4, budget="50%", replicates=2)

@@ -24,9 +24,9 @@ from tests.support.stores import contents, results
 from tests.support.sweeps import grid, recipe, tiny_sweep
 from workers import trial as trials
 from workers.errors import BadInput, InputError
+from workers.machine.device import Device
 from workers.store import Store
-from workers.store.local import LocalFiles
-from workers.training.device import Device
+from workers.store.filesystems.local import LocalFiles
 from workers.training.run import run
 from workers.trial import Job, trial_id
 

@@ -16,11 +16,11 @@ from orchestrator.upkeep.logs import read_log
 from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.sweeps import tiny_sweep
 from tests.support.trainings import fail_in_step, in_first_step
+from workers.machine.device import Device
 from workers.store import Store, layout
 from workers.store.lease_owner import Owner
 from workers.training import attempt
 from workers.training.attempt import Attempt, Bounds
-from workers.training.device import Device
 from workers.trial import trial_id
 
 

@@ -7,8 +7,8 @@ import os
 import signal
 
 from tests.support import tiny
+from workers.machine.device import Device
 from workers.training.attempt import Bounds
-from workers.training.device import Device
 from workers.trial import Job, Network, Recipe, Segment, Task, Trial
 
 ENDLESS = 1_000_000  # steps that no test waits for

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.support import tiny
 from tests.support.forks import serve
 from workers import crashpoints
+from workers.machine.device import Device
 from workers.store import Store
-from workers.training.device import Device
 from workers.training.run import run
 from workers.trial import Job, trial_id
 

@@ -2,8 +2,9 @@
 
 An arrow goes from a module to each module that it imports: at its top, inside a function, or for type checkers only. So
 two modules that import each other under `TYPE_CHECKING` are a circle, too: neither can be read without the other.
-A room is a sub-package such as `workers.store`; a loose module, directly in `orchestrator` or `workers`, stands for
-itself. FOLDER is any checkout of the project, so that two versions can be compared.
+A room is a sub-package such as `workers.store`, with all that is in it; a loose module, directly in `orchestrator` or
+`workers`, stands for itself. An inner room is a sub-package of a room, such as `workers.data.files`. FOLDER is any
+checkout of the project, so that two versions can be compared.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -50,12 +51,24 @@ class ImportGraph:
     @cached_property
     def room_arrows(self) -> Arrows:
         """Between rooms, and modules that are in no room."""
-        pairs = ((room(statement.module), room(statement.target)) for statement in self.imports)
-        return _arrows(set(map(room, self.modules)), pairs)
+        return self._arrows_between(room)
+
+    @cached_property
+    def inner_arrows(self) -> Arrows:
+        """Between inner rooms, and modules that are in none."""
+        return self._arrows_between(inner_room)
+
+    def _arrows_between(self, place: Callable[[str], str]) -> Arrows:
+        pairs = ((place(statement.module), place(statement.target)) for statement in self.imports)
+        return _arrows(set(map(place, self.modules)), pairs)
 
     @cached_property
     def rooms(self) -> list[str]:
         return sorted({room(name) for name in self.modules if name.count(".") == 2})
+
+    @cached_property
+    def inner_rooms(self) -> list[str]:
+        return sorted({inner_room(name) for name in self.modules if name.count(".") == 3})
 
     @cached_property
     def loose(self) -> list[str]:
@@ -98,6 +111,11 @@ class ImportGraph:
 def room(module: str) -> str:
     """The sub-package that a module is in; a loose module stands for itself."""
     return ".".join(module.split(".")[:2])
+
+
+def inner_room(module: str) -> str:
+    """The sub-package of a room that a module is in; any other module stands for itself."""
+    return ".".join(module.split(".")[:3])
 
 
 def read(folder: Path = ROOT) -> ImportGraph:
@@ -204,9 +222,14 @@ def report(graph: ImportGraph) -> str:
     lines = [
         f"{len(graph.modules)} modules with {_count(graph.arrows)} arrows",
         f"{len(graph.rooms)} rooms with {_count(graph.room_arrows)} arrows, those of loose modules included",
+        f"{len(graph.inner_rooms)} inner rooms: {', '.join(graph.inner_rooms)}",
         f"loose modules: {', '.join(f'{count} in {package}' for package, count in loose.items())}",
     ]
-    for name, arrows in {"modules": graph.arrows, "rooms": graph.room_arrows}.items():
+    for name, arrows in {
+        "modules": graph.arrows,
+        "inner rooms": graph.inner_arrows,
+        "rooms": graph.room_arrows,
+    }.items():
         groups = circles(arrows)
         lines += [f"circles of {name}: {len(groups)}", *(f"  {' <-> '.join(group)}" for group in groups)]
     lines += ["", *(f"{name} -> {', '.join(sorted(ends))}" for name, ends in sorted(graph.room_arrows.items()) if ends)]

@@ -12,7 +12,7 @@ from orchestrator.planning.crossing import questions
 from orchestrator.presets import presets
 from orchestrator.presets.catalog import TEMPLATES
 from orchestrator.sweep.spec import parse_spec
-from workers.describe import describe_dataset, describe_network
+from workers.describe.answers import describe_dataset, describe_network
 
 IMAGENET = {
     "train_images": 1_281_167,

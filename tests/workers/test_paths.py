@@ -12,7 +12,7 @@ from orchestrator.sweep.spec import parse_spec
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.store import Store
-from workers.store.opening import absolute, open_files
+from workers.store.filesystems.opening import absolute, open_files
 
 SWEEP = """
 version: 1

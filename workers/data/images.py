@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,12 +182,21 @@ def _inspected(dataset: Dataset) -> ImageFacts:
 def open_data(dataset: Dataset, device: torch.device) -> Data:
     """A data set for trials on a device; the last two stay there. Raises the errors of `load_images`."""
     _load_checked(dataset)
-    return _open(dataset.name, _key(dataset), dataset.holdout, device)
+    return _open(dataset.name, _key(dataset), os.getcwd(), dataset.holdout, device)
+
+
+def forget_loaded() -> None:
+    """Load data sets again when they are needed next."""
+    _load.cache_clear()
+    _open.cache_clear()
 
 
 def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
     try:
-        images, facts = _load(dataset.name, _key(dataset))
+        images, facts = _load(dataset.name, _key(dataset), os.getcwd())
+        if dataset.fingerprint not in ("", facts.fingerprint):  # what was loaded before may be out of date
+            forget_loaded()
+            images, facts = _load(dataset.name, _key(dataset), os.getcwd())
     except InputError as error:
         if dataset.fingerprint:
             raise BadInput(error.message, hint=error.hint) from error
@@ -232,7 +242,8 @@ def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
 
 
 @functools.lru_cache(maxsize=2)
-def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
+def _load(name: str, key: str, folder: str) -> tuple[Source, ImageFacts]:
+    """A data set and its facts. `folder` is the current one, which relative paths begin in."""
     entry = lookup(DATASETS, name, "data set")
     images = call(entry, "data set", name, json.loads(key))
     if not isinstance(images, Source):
@@ -244,8 +255,8 @@ def _load(name: str, key: str) -> tuple[Source, ImageFacts]:
 
 
 @functools.lru_cache(maxsize=2)
-def _open(name: str, key: str, holdout: int, device: torch.device) -> Data:
-    images, facts = _load(name, key)
+def _open(name: str, key: str, folder: str, holdout: int, device: torch.device) -> Data:
+    images, facts = _load(name, key, folder)
     return images.on(device, holdout, facts)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from workers.errors import CorruptFile, Outcome, with_hint
 from workers.store import layout
 from workers.store.checksummed import from_json, to_json
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 
 _HINT = "\n\nhint: "  # early versions wrote the hint at the end of the reason
 

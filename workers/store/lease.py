@@ -6,6 +6,7 @@ time of the observer's own monotonic clock.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -15,9 +16,9 @@ from types import TracebackType
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
-from workers.store.files import Files, NotAFile
+from workers.store.filesystems.files import Files, NotAFile
 from workers.store.layout import LEASE
-from workers.store.lease_owner import Owner, read_owner
+from workers.store.lease_owner import Owner, read_lease, read_owner
 from workers.store.store import Store
 from workers.text import duration, printable
 
@@ -32,7 +33,8 @@ class Lease:
     """The right to drive a store, held inside a `with` block and renewed from a thread.
 
     Raises StoreError while another driver holds and renews it. The lease of a process of this machine that has ended
-    is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal.
+    is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal. Taking, renewing and releasing
+    it change only what was read before, so of several drivers that try at once exactly one succeeds.
     """
 
     def __init__(self, store: Store, period: float = PERIOD) -> None:
@@ -74,24 +76,22 @@ class Lease:
         crash_point("lease.releasing")
         self._released.set()
         self._thread.join()
-        try:
-            owner = read_owner(self._files)
-            if owner is not None and owner.token == self.token:
-                self._files.delete(LEASE)
-        except OSError:
-            pass  # it expires
+        with contextlib.suppress(OSError):  # it expires
+            self._release()
 
     def _acquire(self) -> None:
         since, first = time.monotonic(), None
         while not self._files.publish(LEASE, self._owner.to_bytes()):
-            owner = read_owner(self._files)
-            if owner is None:  # released meanwhile
+            try:
+                owner, version = read_lease(self._files)
+            except FileNotFoundError:  # released meanwhile
                 continue
+            if owner is None or owner.is_gone or time.monotonic() - since > (MISSED_PERIODS + 1) * self.period:
+                if self._files.replace(LEASE, self._owner.to_bytes(), version):
+                    return
+                continue  # another driver was faster, or the owner renewed it
             if first is None:
                 first = owner
-            if owner.is_gone or time.monotonic() - since > (MISSED_PERIODS + 1) * self.period:
-                self._replace()
-                return
             if owner.is_local or (owner.token, owner.counter) != (first.token, first.counter):
                 raise self._refusal(owner)
             if first is owner:
@@ -99,25 +99,35 @@ class Lease:
                 print(f"{self._in_use_by(owner)}; waiting up to {waiting} to see if it is alive", file=sys.stderr)
             time.sleep(self.period / 10)
 
-    def _replace(self) -> None:
-        """Take over. If several drivers do so at once, the last one wins, and the others notice."""
-        self._files.write(LEASE, self._owner.to_bytes())
-        time.sleep(self.period / 30)
-        owner = read_owner(self._files)
-        if owner is not None and owner.token != self.token:
-            raise self._refusal(owner)
-
     def _renew(self) -> None:
         while not self._released.wait(self.period):
             try:
-                owner = read_owner(self._files)
-                if owner is not None and owner.token != self.token:
-                    self.successor = owner
-                    return
-                self._owner = replace(self._owner, counter=self._owner.counter + 1)
-                self._files.write(LEASE, self._owner.to_bytes())
+                while not self._renewed():
+                    if self.successor is not None:
+                        return
             except OSError:
                 continue  # the next renewal may succeed; else the lease expires
+
+    def _renewed(self) -> bool:
+        """Renew the lease, also one that somebody deleted. Returns False if it has changed since it was read."""
+        renewal = replace(self._owner, counter=self._owner.counter + 1)
+        try:
+            owner, version = read_lease(self._files)
+        except FileNotFoundError:
+            written = self._files.publish(LEASE, renewal.to_bytes())
+        else:
+            if owner is not None and owner.token != self.token:
+                self.successor = owner
+                return False
+            written = self._files.replace(LEASE, renewal.to_bytes(), version)
+        if written:
+            self._owner = renewal
+        return written
+
+    def _release(self) -> None:
+        owner, version = read_lease(self._files)
+        if owner is not None and owner.token == self.token:
+            self._files.remove(LEASE, version)
 
     def _in_use_by(self, owner: Owner) -> str:
         if not owner.is_known:

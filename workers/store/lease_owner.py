@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from workers.store.files import Files
+from workers.store.filesystems.files import Files, Version
 from workers.store.layout import LEASE
 
 
@@ -76,9 +76,21 @@ def read_owner(files: Files) -> Owner | None:
     Raises NotAFile if something else is in its place, OSError if it cannot be read.
     """
     try:
-        data = files.read(LEASE)
+        return read_lease(files)[0]
     except FileNotFoundError:
         return None
+
+
+def read_lease(files: Files) -> tuple[Owner | None, Version]:
+    """The owner of the lease, and the version of its file; None as the owner if it was released (see `Files.remove`).
+
+    Raises FileNotFoundError if there is no file, and as `read_owner` does.
+    """
+    data, version = files.read_version(LEASE)
+    return (_owner(data) if data else None), version
+
+
+def _owner(data: bytes) -> Owner:
     try:
         owner = Owner(**json.loads(data))
         texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from workers.store import layout
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.store.printed_lines import PrintedLines
 from workers.text import plural
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from workers.errors import MissingStore, StoreError
-from workers.store.files import Files, NotAFile
+from workers.store.filesystems.files import Files, NotAFile
+from workers.store.filesystems.opening import bucket_hint
 from workers.store.layout import FOLDERS, MARKER
-from workers.store.opening import bucket_hint
 
 FORMAT = 1
 

@@ -14,7 +14,7 @@ from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, NewerFile
 from workers.store import layout
 from workers.store.checksummed import from_parquet, to_parquet
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
 from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, same_result, table_of
 

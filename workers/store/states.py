@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from workers.crashpoints import crash_point
 from workers.store import layout
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 from workers.trial import Stop
 
 

@@ -11,8 +11,8 @@ from workers.errors import CorruptFile, MissingStore, StoreError
 from workers.paths import expanded
 from workers.store import layout, marker
 from workers.store.failures import Failures
-from workers.store.files import Files
-from workers.store.opening import bucket_hint, open_files
+from workers.store.filesystems.files import Files
+from workers.store.filesystems.opening import bucket_hint, open_files
 from workers.store.records import Records
 from workers.store.states import States
 from workers.store.sweeps import Sweeps

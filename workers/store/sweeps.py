@@ -11,7 +11,7 @@ from workers.crashpoints import crash_point
 from workers.errors import CorruptFile
 from workers.store import layout
 from workers.store.checksummed import from_json, from_parquet, to_json, to_parquet
-from workers.store.files import Files
+from workers.store.filesystems.files import Files
 
 
 class Sweeps:

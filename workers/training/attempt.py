@@ -10,16 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from workers.errors import Outcome, TimedOut
+from workers.machine.device import Device
+from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
-from workers.training.device import Device
 from workers.training.outcomes import failure_of, is_disk_full
-from workers.training.printed import Printed
 from workers.trial import Job, trial_id
 
 LONGEST_GRACE = 30.0
@@ -59,10 +59,27 @@ class Ending:
         return cls(data["outcome"], data["step"], None if failure is None else Failure.of_json(failure))
 
 
+class Report(NamedTuple):
+    """What a trial tells of a step: its training loss there, and the scores of new records by step (see `Reached`)."""
+
+    loss: float | None = None
+    scores: dict[int, dict[str, float]] = {}  # noqa: RUF012  (never changed)
+
+    def to_json(self) -> dict[str, Any]:
+        return self._asdict()
+
+    @classmethod
+    def of_json(cls, data: dict[str, Any]) -> Report:
+        return cls(data["loss"], {int(step): scores for step, scores in data["scores"].items()})
+
+
+NOTHING = Report()
+
+
 class Attempt:
     """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`.
 
-    What its code prints is in its log: see `workers.training.printed.Printed` for what an `own_process` changes.
+    What its code prints is in its log: see `workers.machine.printed.Printed` for what an `own_process` changes.
     """
 
     def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds, own_process: bool = False) -> None:
@@ -70,6 +87,8 @@ class Attempt:
 
         self.trial = trial_id(job.trial)
         self.step: int | None = None
+        self._loss: float | None = None
+        self._scores: dict[int, dict[str, float]] = {}
         self._job = job
         self._bounds = bounds
         self._chunks = run(job, store, device)
@@ -124,6 +143,11 @@ class Attempt:
                 self._log_end(ending)
         return ending
 
+    def report(self) -> Report:
+        """What there is to tell since the last call."""
+        scores, self._scores = self._scores, {}
+        return Report(self._loss, scores)
+
     def close(self) -> None:
         """Save the state if possible, and end the attempt if it has not ended."""
         with self._recording(), contextlib.suppress(OSError):
@@ -148,8 +172,10 @@ class Attempt:
 
     def _advance(self, deadline: float) -> Ending | None:
         try:
-            for step in self._chunks:
-                self.step = step
+            for step, loss, scores in self._chunks:
+                self.step, self._loss = step, loss
+                if scores is not None:
+                    self._scores[step] = scores
                 self._log.printed(self._printed.take())
                 if step >= self._job.last_step:
                     continue

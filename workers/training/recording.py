@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from workers.data.source import Data
+from workers.machine.provenance import provenance
 from workers.models.generators import seed_generators
 from workers.seeds import seed
 from workers.training import cost
 from workers.training.evaluation import evaluate
-from workers.training.provenance import provenance
 from workers.training.trainer import Trainer
 from workers.trial import Job, Trial, canonical
 

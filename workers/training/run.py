@@ -14,9 +14,9 @@ from workers.crashpoints import crash_point
 from workers.data.images import open_data
 from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
+from workers.machine.device import Device
 from workers.store import Store
 from workers.store.layout import RecordKey
-from workers.training.device import Device
 from workers.training.process import configure, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
@@ -26,11 +26,21 @@ from workers.trial import Job, Stop, trial_id
 
 log = logging.getLogger(__name__)
 
+_SCORES = ("train_loss", "validation_loss", "test_loss", "train_accuracy", "validation_accuracy", "test_accuracy")
+
 _REMEDY = f"{SET_ASIDE}; then `prunesweep resume --retry-failed` makes it again"
 
 
-def run(job: Job, store: Store, device: Device) -> Generator[int]:
-    """Train a trial up to its last missing stop, yielding the step reached after each chunk.
+class Reached(NamedTuple):
+    """How far a trial is: a step, the training loss there, and the scores of the record just published (or None)."""
+
+    step: int
+    loss: float | None
+    scores: dict[str, float] | None = None
+
+
+def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
+    """Train a trial up to its last missing stop, yielding what it has reached after each chunk.
 
     Begins at the newest valid state of the trial before the first missing stop. At a stop, writes its checkpoint, then
     publishes its record. When closed, the generator saves the state first, so that nothing is lost.
@@ -57,12 +67,12 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
     try:
         while True:
             if trainer.step in stops:
-                _publish(job, trainer, data, store, missing, clock)
+                scores = _publish(job, trainer, data, store, missing, clock)
                 if trainer.step in missing.checkpoints:
                     saved = time.monotonic()
                 if trainer.step == max(stops):
                     break
-                yield trainer.step
+                yield Reached(trainer.step, trainer.history.last_loss, scores)
                 configure(recipe)
             trainer.advance()
             crash_point("trial.step")
@@ -73,7 +83,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
             if now - reported >= device.chunk_seconds:
                 trainer.settle()
                 progress.tick()
-                yield trainer.step
+                yield Reached(trainer.step, trainer.history.last_loss)
                 configure(recipe)
                 reported = time.monotonic()
     except GeneratorExit:
@@ -81,7 +91,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[int]:
         raise
     crash_point("trial.complete")
     store.states.delete_partial(trial)
-    yield trainer.step
+    yield Reached(trainer.step, trainer.history.last_loss, scores)
 
 
 class _Missing(NamedTuple):
@@ -127,16 +137,23 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
     return False
 
 
-def _publish(job: Job, trainer: Trainer, data: Data, store: Store, missing: _Missing, clock: _Clock) -> None:
-    """Write what is missing at the stop that the trainer has reached: first the checkpoint, then the record."""
+def _publish(
+    job: Job, trainer: Trainer, data: Data, store: Store, missing: _Missing, clock: _Clock
+) -> dict[str, float] | None:
+    """Write what is missing at the stop that the trainer has reached: first the checkpoint, then the record.
+
+    Returns the scores of the record, None without one.
+    """
     clock.tick()
     state, digest = dump_state(trainer.state())
     if trainer.step in missing.checkpoints:
         store.states.write_checkpoint(Stop(trainer.id, trainer.step), state)
-    if trainer.step in missing.records:
-        record, detail = make_record(job, trainer, data, digest)
-        clock.tick()
-        store.records.publish(record | clock.times(), detail)
+    if trainer.step not in missing.records:
+        return None
+    record, detail = make_record(job, trainer, data, digest)
+    clock.tick()
+    store.records.publish(record | clock.times(), detail)
+    return {name: record[name] for name in _SCORES if record[name] is not None}
 
 
 def _save(trainer: Trainer, store: Store, clock: _Clock) -> None:

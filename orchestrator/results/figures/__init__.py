@@ -1,1 +1,17 @@
-"""Figures with matplotlib, drawn from tables. Nothing else in `results` imports them; they import no driver."""
+"""Figures for print and for pages: functions from rows to a `chart.Chart`, a matplotlib Figure.
+
+Every function takes the rows of `frame.join` or `reference.published` (Arrow or pandas), and by keyword `split`,
+`filters` (as in `table`), `columns` (of a page that the figure takes: 1 or 2; by default it depends on the panels) and
+`caption` (whether to draw the caption; a page shows `chart.caption` as text). All raise InputError if there is nothing
+to draw.
+
+    accuracy.accuracy_vs_compression(results, *, value="delta", budget=None, split, filters, columns, caption)
+        `value="delta"` shows the difference from the dense network, `value="accuracy"` the accuracy itself
+
+A Chart has `title` and `caption`. `files.save` writes it as PNG, SVG and PDF; `svg.to_svg(chart, inline="f1-")` makes
+an `<svg>` element for an HTML page, in which everything of a technique has the class `technique`, `data-technique` and
+`data-part`, and every color is a CSS variable. `looks.looks_of` gives each technique its color, marker and dash.
+
+To draw another figure, start from a `chart.Chart` (widths, text sizes, captions, legends), or from `line_chart.draw` if
+it has lines. Imports matplotlib, without its global state (pyplot), and the rest of `orchestrator/results`.
+"""

@@ -13,7 +13,7 @@ import os, signal, threading, time
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as in a hung system call, in all threads
 from pathlib import Path
 from orchestrator.cli import stuck
-from workers.store.local import LocalFiles
+from workers.store.filesystems.local import LocalFiles
 
 class HungFiles(LocalFiles):
     def names(self, folder):

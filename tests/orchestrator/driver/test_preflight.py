@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from orchestrator.driver.nodes import Lost
 from orchestrator.driver.preflight import (
     check_data,
     check_gpus,
     check_importable,
+    check_shared,
     check_this_machine,
     data_problem,
     import_problem,
@@ -21,6 +23,7 @@ from orchestrator.driver.preflight import (
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
 from workers.errors import BadInput, InputError
+from workers.store import Store
 from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task
 
 
@@ -43,22 +46,44 @@ def test_functions_of_ones_own_in_a_plan():
     assert own_functions(plan_of(task(), mask=mask)) == ["scores:snip", "ours:flat"]
 
 
-def test_nothing_is_asked_of_a_cluster_without_own_code_and_data(monkeypatch):
-    monkeypatch.setattr("orchestrator.driver.preflight._ask", None)
-    node = {"NodeManagerAddress": "10.0.0.1", "NodeID": "1"}
-    check_importable([], "anywhere", [node])
-    check_data([], "anywhere", [node])
+class FakeNodes:
+    """Two nodes; `answers` has what each address answers. One that is left out does not answer in time."""
+
+    def __init__(self, answers):
+        self.alive = self.for_trials = [{"NodeManagerAddress": name, "NodeID": name} for name in ("head", "second")]
+        self._answers = answers
+
+    def ask(self, nodes, function, *arguments, seconds=None):
+        for node in nodes:
+            if node["NodeID"] in self._answers:
+                yield node, self._answers[node["NodeID"]]
 
 
-def test_the_problem_of_a_node_keeps_its_hint(monkeypatch):
-    problem = BadInput("the data changed", hint="plan again")
-    monkeypatch.setattr("orchestrator.driver.preflight._ask", lambda nodes, *_: {"head": problem} if nodes else {})
+def test_nothing_is_asked_of_a_cluster_without_own_code_and_data():
+    check_importable([], "anywhere", None)
+    check_data([], "anywhere", None)
+
+
+def test_the_problem_of_a_node_keeps_its_hint():
+    nodes = FakeNodes({"head": None, "second": BadInput("the data changed", hint="plan again")})
     with pytest.raises(InputError) as error:
-        check_data([task().dataset], "anywhere", [{}])
-    assert (error.value.message, error.value.hint) == ("node head: the data changed", "plan again")
-    with pytest.raises(InputError, match="node head cannot use the code of this sweep: the data changed") as error:
-        check_importable(["data:load"], "code", [{}])
+        check_data([task().dataset], "anywhere", nodes)
+    assert (error.value.message, error.value.hint) == ("node second: the data changed", "plan again")
+    with pytest.raises(InputError, match="node second cannot use the code of this sweep: the data changed") as error:
+        check_importable(["data:load"], "code", nodes)
     assert error.value.hint == "install the package on every node, or share `code` among them at the same path"
+
+
+def test_a_store_that_some_nodes_do_not_see_is_refused_and_the_silent_ones_are_named(tmp_path, capsys):
+    store = Store(tmp_path / "store", create=True)
+    check_shared(store, FakeNodes({"head": True, "second": True}))
+    with pytest.raises(InputError, match="is not the same on every node; not found on: second"):
+        check_shared(store, FakeNodes({"head": True, "second": False}))
+    assert capsys.readouterr().err == ""
+    check_shared(store, FakeNodes({"head": True}))
+    check_shared(store, FakeNodes({"head": True, "second": Lost(crashed=False)}))
+    assert capsys.readouterr().err == "warning: node second does not answer, so it is not checked\n" * 2
+    assert store.files.sizes("").keys() == {"store.json"}
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):

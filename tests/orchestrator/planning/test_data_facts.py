@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,11 @@ from orchestrator.planning.data_facts import data_facts, print_notes
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.preview import preview
 from orchestrator.sweep.spec import SpecError, SweepSpec, spec_from_dict
+from tests.support.parquet import encode, gray
 from tests.support.sweeps import sweep
+from workers.data.images import load_images
+from workers.errors import BadInput
+from workers.trial import Dataset
 
 DATA = {
     "train_images": 1000,
@@ -135,3 +142,18 @@ def test_a_holdout_that_takes_a_whole_class_is_refused_at_its_line() -> None:
     assert "`holdout` must leave training images of every class, but 9 of 10 classes would have none: 999" in str(
         problem
     )
+
+
+def test_facts_of_an_older_version_keep_the_size_that_its_image_folders_had(tmp_path: Path) -> None:
+    """Older versions read images at 224 pixels unless told otherwise, and facts did not say what was settled."""
+    for place, level in itertools.product(("train/a", "train/b", "val/a", "val/b"), (60, 200)):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / f"{level}.png").write_bytes(encode(gray(level)))
+    given = {"name": "image_folder", "path": str(tmp_path)}
+    old = load_images(Dataset(name="image_folder", arguments={"path": str(tmp_path), "image_size": 224})).facts()
+    facts = {name: getattr(old, name) for name in DATA}
+    spec, known = planned(facts, dataset=given)
+    dataset = known[questions(spec)[0]].dataset
+    assert load_images(dataset).facts().height == 224
+    with pytest.raises(BadInput, match="the data have changed"):
+        load_images(replace(dataset, arguments={"path": str(tmp_path)}))

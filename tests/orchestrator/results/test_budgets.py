@@ -91,7 +91,7 @@ def test_the_nearest_length_is_taken_and_every_replicate_of_it():
 @pytest.mark.parametrize("asked", ["20ep", "25%", "300it", "soon"])
 def test_a_budget_that_no_cell_has_is_refused_with_those_there_are(asked):
     with pytest.raises(
-        InputError, match=rf"no cell has the budget `{asked}`\n\nhint: choose one of best, longest, single, 9"
+        InputError, match=rf"no cell has the budget `{asked}`\n\nhint: use one of best, longest, single, 9"
     ):
         pick(grid("fine_tuning", 90, 182), asked)
 

@@ -158,14 +158,14 @@ def test_the_python_api_takes_the_name_for_a_store(tmp_path):
 def test_the_study_is_drawn(rows):
     figure = ps.figure(rows, filters="network=gnmt|resnet20,schedule=iterative")
     axes = [one for one in figure.axes if one.get_visible()]
-    assert [one.get_ylabel() for one in axes] == ["change in test accuracy, points", "change in test BLEU"]
+    assert [one.get_ylabel() for one in axes] == ["change in test accuracy,\npoints", "change in test BLEU"]
 
 
 def test_the_study_is_exported(main, tmp_path):
     arguments = ["export", "renda2020", "--network", "resnet34", "--schedule", "one_shot", "--to", tmp_path / "out"]
     code, stdout, stderr = main(*arguments)
     assert (code, stderr) == (0, "")
-    assert [Path(line).suffix for line in stdout.splitlines()] == [".parquet", ".csv", ".csv", ".png", ".svg"]
+    assert [Path(line).suffix for line in stdout.splitlines()] == [".parquet", ".csv", ".png", ".svg", ".pdf"]
     written = pq.read_table(tmp_path / "out" / "results.parquet")
     assert written.num_rows == 1500
     assert b"2003.02389" in written.schema.metadata[b"paper"]  # what is passed on says where it came from

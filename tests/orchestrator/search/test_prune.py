@@ -21,7 +21,7 @@ from tests.support.stores import attempts, with_facts
 from workers.data.images import open_data
 from workers.errors import InputError
 from workers.models.build import build, prunable
-from workers.store.local import LocalFiles
+from workers.store.filesystems.local import LocalFiles
 from workers.training import trainer
 from workers.training.evaluation import evaluate
 from workers.trial import Dataset, Evaluation, Network, Recipe

@@ -23,7 +23,7 @@ from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
 from workers.data.images import load_facts, open_data
 from workers.data.source import Data
-from workers.describe import answer
+from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build
 from workers.schedules import piecewise

@@ -8,7 +8,7 @@ import pytest
 
 from workers.store.checksummed import to_json
 from workers.store.failures import Failure, Failures
-from workers.store.local import LocalFiles
+from workers.store.filesystems.local import LocalFiles
 
 EARLY = {
     "outcome": "bad_input",

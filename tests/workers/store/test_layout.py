@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.places import GOLDEN
 from workers.store import layout
+from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import RecordKey
-from workers.store.local import LocalFiles
 from workers.trial import Stop
 
 KEY = RecordKey("a", 12, "e")

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tests.support.own_modules import Write
 from workers.data.images import ImageFacts, load_images
-from workers.describe import answer
+from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build, prunable
 from workers.registry import is_own, load_own

@@ -14,11 +14,11 @@ from torch import nn
 
 from tests.support import tiny
 from workers.data.images import load_facts
-from workers.describe import answer
+from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
+from workers.machine.device import Device
 from workers.models.build import build
 from workers.store import Store
-from workers.training.device import Device
 from workers.training.pretrained import describe_weights, read_weights
 from workers.training.run import run
 from workers.trial import (

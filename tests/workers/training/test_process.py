@@ -13,8 +13,8 @@ import torch
 from tests.support.own_modules import Write
 from tests.support.tiny import dense, task
 from tests.support.trainings import train, training
+from workers.machine.device import Device
 from workers.store import Store
-from workers.training.device import Device
 from workers.training.process import configure
 from workers.training.run import run
 from workers.trial import Dataset, Job, Network, Recipe

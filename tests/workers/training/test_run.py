@@ -9,9 +9,9 @@ import pytest
 from tests.support import tiny
 from tests.support.stores import results
 from workers.errors import BadInput
+from workers.machine.device import Device
 from workers.store import Store
 from workers.store.layout import RecordKey
-from workers.training.device import Device
 from workers.training.run import run
 from workers.trial import Evaluation, Job, Pruning, Stop, job_from_json, job_to_json, trial_id
 

@@ -1,0 +1,219 @@
+"""What a run has done and is doing, from what its trials report; tells people and trackers."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.standing import RunningTrial, Standing
+from orchestrator.driver.progress.time_left import TimeLeft
+from orchestrator.planning.cells import in_words, place_in_words
+from orchestrator.planning.plan import Cell, Plan
+from orchestrator.tracking.events import (
+    Event,
+    Listener,
+    Subject,
+    SweepStalled,
+    SweepStarted,
+    TrialEnded,
+    TrialReached,
+    TrialRetried,
+    TrialStarted,
+)
+from workers.store.failures import Failure
+from workers.training.attempt import Report
+
+_SETTINGS = (
+    "dataset",
+    "network",
+    "recipe",
+    "pruning",
+    "schedule",
+    "technique",
+    "round",
+    "compression",
+    "budget",
+    "replicate",
+)  # columns of a cell that trackers get
+
+
+@dataclass(slots=True)
+class _Running:
+    """A trial that runs: since when, its newest report, and the scores of its records by step."""
+
+    subject: Subject
+    begun: float
+    step: int | None = None
+    loss: float | None = None
+    scores: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+class Progress:
+    """Counts the cells that trials complete. `listeners` hear of each event, the display first."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        agenda: Agenda,
+        *,
+        time_left: TimeLeft,
+        display: Display,
+        store: str = "",
+        listeners: Sequence[Listener] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._agenda = agenda
+        self._time_left = time_left
+        self._display = display
+        self._store = store
+        self._listeners = (display, *listeners)
+        self._clock = clock
+        self._running: dict[str, _Running] = {}
+        self._reached: dict[str, int] = {}
+        self.show_plan(plan)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Count the cells of a plan, and the jobs on the agenda that are left."""
+        self._plan = plan
+        self._cells: dict[str, list[Cell]] = defaultdict(list)
+        self._example: dict[str, Cell] = {}
+        for cell in plan.cells:
+            self._cells[cell.stop.trial].append(cell)
+            for trial in (*cell.lineage, cell.stop.trial):
+                self._example.setdefault(trial, cell)
+        self.total = len(plan.cells)
+        jobs = {trial: job for trial, job in self._agenda.jobs.items() if trial not in self._agenda.done}
+        left = {(trial, step) for trial, job in jobs.items() for step in job.records}
+        self.done = sum((cell.stop.trial, cell.stop.step) not in left for cell in plan.cells)
+
+    def __enter__(self) -> Progress:
+        self._display.start(self.standing)
+        self._tell(
+            SweepStarted(
+                sweep=self._plan.spec.name,
+                store=self._store,
+                cells=self.total,
+                cells_done=self.done,
+                trials=len(self._agenda.jobs) - len(self._agenda.done),
+            )
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop(self.standing)
+
+    def begun(self, trial: str) -> None:
+        """A trial has begun in its process."""
+        if trial not in self._running:
+            self._time_left.begun(trial)
+            self._running[trial] = _Running(self._subject(trial), self._clock())
+            self._tell(TrialStarted(subject=self._running[trial].subject))
+
+    def reached(self, trial: str, step: int, report: Report) -> None:
+        """A trial has trained up to a step and published its stops up to there."""
+        self.begun(trial)
+        running = self._running[trial]
+        if running.step == step and not report.scores:
+            return
+        self._time_left.reached(trial, step)
+        running.step = step
+        running.loss = running.loss if report.loss is None else report.loss
+        running.scores |= report.scores
+        before = self._reached.get(trial, -1)
+        self._reached[trial] = max(before, step)
+        records = self._agenda.jobs[trial].records
+        self.done += sum(cell.stop.step in records and before < cell.stop.step <= step for cell in self._cells[trial])
+        self._tell(TrialReached(subject=running.subject, step=step, loss=running.loss, scores=report.scores))
+        self.tick()
+
+    def finished(self, trial: str) -> None:
+        """A trial has its result."""
+        self._ended(trial, "done")
+
+    def interrupted(self, trial: str) -> None:
+        """An attempt ended early, and a later one continues it."""
+        self._time_left.ended(trial, done=False)
+        self._running.pop(trial, None)
+
+    def failed(self, trial: str, failure: Failure) -> None:
+        """A trial failed, and is not tried again."""
+        self._ended(trial, failure.outcome, failure.first_line, failure.hint)
+
+    def retried(self, trial: str, failure: Failure, delay: float) -> None:
+        """A trial will run again, from its last saved state, after a delay in seconds."""
+        subject = self._subject(trial)
+        self.interrupted(trial)
+        self._tell(TrialRetried(subject=subject, outcome=failure.outcome, reason=failure.first_line, delay=delay))
+
+    def _ended(self, trial: str, outcome: str, reason: str = "", hint: str = "") -> None:
+        self._time_left.ended(trial, done=outcome == "done")
+        subject = self._subject(trial)
+        running = self._running.pop(trial, None)
+        self._tell(
+            TrialEnded(
+                subject=subject,
+                outcome=outcome,
+                seconds=self._clock() - running.begun if running else None,
+                scores=running.scores if running else {},
+                reason=reason,
+                hint=hint,
+            )
+        )
+        self.tick()
+
+    def stalled(self, kind: str, reason: str) -> None:
+        """The sweep, or one of its trials, does not move: see `SweepStalled`."""
+        self._tell(SweepStalled(kind=kind, reason=reason))
+
+    def tick(self) -> None:
+        """Redraw; call this often."""
+        self._display.tick(self.standing)
+
+    def standing(self) -> Standing:
+        """How the run stands."""
+        agenda, running = self._agenda, len(self._running)
+        return Standing(
+            done=self.done,
+            total=self.total,
+            running=running,
+            waiting=agenda.waiting + max(0, len(agenda.running) - running),
+            failed=len(agenda.failed),
+            blocked=len(agenda.blocked),
+            seconds_left=None if agenda.exhausted else self._time_left.seconds(),
+            trials=[self._running_trial(trial, running) for trial, running in self._running.items()],
+        )
+
+    def _running_trial(self, trial: str, running: _Running) -> RunningTrial:
+        return RunningTrial(running.subject, running.step, running.loss, self._time_left.of_trial(trial))
+
+    def _subject(self, trial: str) -> Subject:
+        if trial in self._running:
+            return self._running[trial].subject
+        job = self._agenda.jobs[trial]
+        cells = [cell for cell in self._cells[trial] if cell.stop.step in job.records]
+        cell = max(cells, key=lambda cell: cell.stop.step, default=None)
+        row = (cell or self._example[trial]).row()
+        return Subject(
+            trial=trial,
+            cell=in_words(row) if cell else f"stage {job.trial.stage}, toward {in_words(row)}",
+            place=place_in_words(row),
+            settings={name: row[name] for name in _SETTINGS} if cell else {},
+            steps=job.last_step,
+            steps_per_epoch=float(self._plan.trials[trial].steps_per_epoch),
+        )
+
+    def say(self, message: str) -> None:
+        """Print a line that stays."""
+        self._display.say(message)
+
+    def warn(self, message: str) -> None:
+        """Print a line that stays, even if the display is quiet: the sweep is paused."""
+        self._display.warn(message)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.hear(event)

@@ -1,0 +1,160 @@
+"""The rehearsal on every kind of node: what trains on the driver's machine may fail on another processor or GPU.
+
+Planning rehearses on the machine of the driver. Here a task is rehearsed on one node of each other kind, once for each
+kind and task: what was found is pinned in the store.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.driver.nodes import Lost, Node, Nodes, name_of
+from orchestrator.planning.crossing import cross, rehearsal_of
+from orchestrator.planning.facts import pinned, task_of
+from orchestrator.sweep.problems import KeyPath, Problem
+from orchestrator.sweep.spec import SweepSpec
+from workers.errors import CorruptFile
+from workers.store import Store
+from workers.text import duration, plural
+from workers.trial import Task, canonical, digest
+
+KIND_SECONDS = 60.0
+"""How long a node may take to say of which kind it is. One whose GPUs are all in use does not answer."""
+
+REHEARSAL_SECONDS = 300.0
+"""How long the rehearsals of a sweep may take on a node, with the loading of its data."""
+
+_CRASH_HINT = "the code must not end its process: run the sweep with `--in-process` on that node to see where it does"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsable:
+    """A task that has to be rehearsed, how, and where its network is in the sweep file.
+
+    `pinned` is what the store has of its rehearsals, by kind.
+    """
+
+    task: Task
+    how: Mapping[str, Any]
+    place: KeyPath
+    pinned: dict[str, dict[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """The key of the facts that keep its rehearsals."""
+        return digest({"rehearsals": canonical(self.task)})[:16]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What `workers.describe.second_process` is asked."""
+        task = canonical(self.task)
+        return {name: task[name] for name in ("dataset", "network", "recipe")} | {"rehearsal": dict(self.how)}
+
+    def is_rehearsed_on(self, kind: str) -> bool:
+        """Whether the store has a rehearsal on a kind, done as it is now asked for."""
+        return _is_done(self.pinned.get(kind, {}), self.how)
+
+
+def check_rehearsed(spec: SweepSpec, tasks: Collection[Task], store: Store, folder: str, nodes: Nodes) -> None:
+    """Rehearse some tasks of a sweep on every kind of node where that has not been done; `folder` has the user's code.
+
+    Says which nodes do not answer in time. Raises SpecError (an InputError) where trials would fail.
+    """
+    waiting = rehearsable(spec, tasks, store)
+    if not waiting:
+        return
+    problems: list[Problem] = []
+    for kind, node in _kinds(nodes, rehearsal_of(spec)["device"]).items():
+        missing = [item for item in waiting if not item.is_rehearsed_on(kind)]
+        if missing:
+            problems += _rehearse(missing, kind, node, store, folder, nodes)
+    if problems:
+        raise spec.refusal(problems)
+
+
+def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[Rehearsable]:
+    """The tasks among some that need a rehearsal, with what the store has of it."""
+    settings = cross(spec)
+    facts = pinned((setting.question for setting in settings), store)
+    wanted = {_key(task) for task in tasks}
+    rows = {}
+    for setting in settings:
+        answer = facts[setting.question]
+        task, here = task_of(setting.question, answer), answer.facts.get("rehearsal")
+        if here is None or _key(task) not in wanted or _key(task) in rows:
+            continue
+        item = Rehearsable(task, rehearsal_of(spec), setting.places["network"], {})
+        item.pinned.update(_pinned(item.key, store))
+        if "kind" in here:
+            item.pinned[here["kind"]] = here
+        rows[_key(task)] = item
+    return list(rows.values())
+
+
+def _key(task: Task) -> str:
+    return digest(canonical(task))
+
+
+def _pinned(key: str, store: Store) -> dict[str, dict[str, Any]]:
+    try:
+        return dict((store.sweeps.facts(key) or {}).get("rehearsals", {}))
+    except CorruptFile:
+        return {}  # it is done again and written again
+
+
+def _is_done(done: Mapping[str, Any], how: Mapping[str, Any]) -> bool:
+    return all(done.get(name) == value for name, value in how.items())
+
+
+def _kinds(nodes: Nodes, device: str) -> dict[str, Node]:
+    """The kinds of the nodes that trials run on, and of each the node that answers first: the least busy one."""
+    from workers.machine.kind import kind_of_machine
+
+    kinds: dict[str, Node] = {}
+    silent = {node["NodeID"]: node for node in nodes.for_trials}
+    for node, kind in nodes.ask(nodes.for_trials, kind_of_machine, device, gpus=nodes.gpus, seconds=KIND_SECONDS):
+        if not isinstance(kind, Lost):
+            del silent[node["NodeID"]]
+            kinds.setdefault(kind, node)
+    for node in silent.values():
+        why = f"no answer within {duration(KIND_SECONDS)}; it may be busy"
+        print(f"warning: not rehearsed on node {name_of(node)}: {why}", file=sys.stderr)
+    return kinds
+
+
+def _rehearse(
+    items: Sequence[Rehearsable], kind: str, node: Node, store: Store, folder: str, nodes: Nodes
+) -> Iterator[Problem]:
+    """Rehearse tasks on a node, and pin what was found. Yields the problems.
+
+    If the process of several tasks crashes, each is rehearsed again alone, to find out which one it was.
+    """
+    from workers.describe.second_process import rehearse_twice
+
+    name = f"node {name_of(node)} ({kind})"
+    print(f"Rehearsing {plural(len(items), 'task')} on {name}", file=sys.stderr)
+    requests = [item.request for item in items]
+    answers = list(
+        nodes.ask([node], rehearse_twice, requests, folder, gpus=nodes.gpus, seconds=REHEARSAL_SECONDS, alone=True)
+    )
+    answer = answers[0][1] if answers else None
+    if isinstance(answer, Lost) and answer.crashed:
+        if len(items) == 1:
+            yield Problem(items[0].place, f"{name}: the process of the rehearsal crashed", _CRASH_HINT, show=False)
+        else:
+            for item in items:
+                yield from _rehearse([item], kind, node, store, folder, nodes)
+        return
+    if answer is None or isinstance(answer, Lost):
+        why = "the node is gone" if answer else f"not done within {duration(REHEARSAL_SECONDS)}"
+        print(f"warning: not rehearsed on {name}: {why}", file=sys.stderr)
+        return
+    for item, row in zip(items, answer, strict=True):
+        if "error" in row:
+            yield Problem(item.place, f"{name}: {row['error']}", row["hint"], show=False)
+        else:
+            item.pinned[kind] = {**item.how, **row["found"]}
+            store.sweeps.pin_facts(item.key, {"rehearsals": item.pinned})

@@ -1,0 +1,129 @@
+"""Accuracy against compression: a line for each technique, a panel for each grid and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.results.figures.chart import Chart, ColumnCount
+from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
+from orchestrator.results.figures.lines import Lines, Point, level
+from orchestrator.results.grid import Section, differing
+from orchestrator.results.statistics import Split, Value
+from orchestrator.results.table import Table, table
+from orchestrator.results.wording import budget_rule, measure
+from workers.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_X_LABEL = "compression ratio, density"
+
+
+class _Shown(NamedTuple):
+    """A section, and the table that it is from."""
+
+    table: Table
+    section: Section
+
+
+def accuracy_vs_compression(
+    results: pa.Table | pd.DataFrame,
+    *,
+    budget: str | Sequence[str] | None = None,
+    value: Value = "delta",
+    split: Split = "test",
+    filters: Mapping[str, Any] | str | None = None,
+    columns: ColumnCount | None = None,
+    caption: bool = True,
+) -> Chart:
+    """Medians over replicates against compression, with min-max bands, every replicate, and the dense networks.
+
+    One panel for each section of `table`, and for each budget where several are given; arguments are those of
+    `table`. A cell with missing replicates has only hollow dots; a single replicate has no band. `columns` is how many
+    columns of a page the figure takes, 1 or 2, and `caption` whether its caption is drawn, too.
+    Raises InputError as `table` does, and if there is nothing to draw.
+    """
+    budgets = [budget] if budget is None or isinstance(budget, str) else budget
+    tables = [table(results, value=value, budget=name, split=split, filters=filters) for name in budgets]
+    shown = [_Shown(one, section) for one in tables for section in one.sections if section.cells]
+    if not shown:
+        raise InputError("no pruned network to draw", hint="`prunesweep status` shows how far sweeps are")
+    return draw(
+        LineChart(
+            title=measure(tables[0].sections, value, split),
+            caption=_caption(shown),
+            x_label=_X_LABEL,
+            kind="compression",
+            panels=[_panel(panel, shown) for panel in shown],
+            same_y=len({(panel.section.dataset, panel.section.network) for panel in shown}) == 1,
+        ),
+        columns,
+        caption=caption,
+    )
+
+
+def _panel(shown: _Shown, panels: Sequence[_Shown]) -> LinePanel:
+    section, origin = shown.section, shown.section.dense.median or 0.0
+    return LinePanel(
+        title=_title(shown, panels),
+        y_label=axis_label(section, shown.table.value, shown.table.split),
+        lines=_lines(section),
+        dense=level(section.dense, origin if shown.table.value == "delta" else 0.0),
+    )
+
+
+def _lines(section: Section) -> Lines:
+    lines: dict[str, list[Point]] = {technique: [] for technique in section.techniques}
+    for (technique, compression), cell in section.cells.items():
+        lines[technique].append(Point(compression, cell.summary, cell.values))
+    return lines
+
+
+def axis_label(section: Section, value: Value, split: Split) -> str:
+    """`change in test accuracy, points`; a metric that is its own unit is named once."""
+    change = "change in " if value == "delta" else ""
+    unit = section.unit(value)
+    return f"{change}{split} {section.metric}" + ("" if unit == section.metric else f", {unit}")
+
+
+def place_title(section: Section, sections: Sequence[Section]) -> str:
+    """Data set, network and schedule, and whatever else differs between sections."""
+    columns = {"dataset", "network", "schedule"} | differing(sections)
+    parts = [text for name, text in section.place.items() if name in columns]
+    parts[-1] = parts[-1].replace("_", "-")
+    return " · ".join(parts)
+
+
+def _title(shown: _Shown, panels: Sequence[_Shown]) -> str:
+    title = place_title(shown.section, [panel.section for panel in panels])
+    several = len({panel.table.budget for panel in panels}) > 1
+    return f"{title} · {_budget(shown.table)}" if several else title
+
+
+def _budget(shown: Table) -> str:
+    return budget_rule(str(shown.budget))
+
+
+def replicates_shown(counts: Sequence[int]) -> str:
+    """What lines, bands and dots are, for the numbers of replicates that occur."""
+    if max(counts) == 1:
+        return "one replicate (n = 1)"
+    n = str(min(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    return f"median of n = {n} replicates; bands: min to max; dots: replicates"
+
+
+def _caption(panels: Sequence[_Shown]) -> str:
+    cells = [cell for panel in panels for cell in panel.section.cells.values()]
+    lines = replicates_shown([cell.summary.n_expected for cell in cells])
+    budgets = dict.fromkeys(_budget(panel.table) for panel in panels)
+    sentences = [
+        f"Lines: {lines}; {panels[0].table.split} split; {', '.join(budgets)}.",
+        "Gray: the dense networks, median and min to max.",
+    ]
+    if any(not cell.summary.complete for cell in cells):
+        sentences.append("Hollow dots: replicates are missing.")
+    if any(cell.sign for cell in cells):
+        sentences.append("Lines that coincide may be the same runs; the table marks those.")
+    return " ".join(sentences)

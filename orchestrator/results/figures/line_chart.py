@@ -1,0 +1,132 @@
+"""A chart of panels with lines: names at the ends of lines where they fit, else a legend; axes that hug the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator
+
+from orchestrator.results.figures import chart as charts
+from orchestrator.results.figures import line_names, scales
+from orchestrator.results.figures.chart import HEIGHT, TEXT, WIDTHS, Chart, ColumnCount
+from orchestrator.results.figures.line_names import LineName
+from orchestrator.results.figures.lines import Level, Lines, draw_level, draw_line, values_of
+from orchestrator.results.figures.looks import GRAY, Look, looks_of
+from orchestrator.results.figures.scales import Kind
+
+_MOST_NAMED = 4  # panels whose lines are named at their ends
+
+
+@dataclass(frozen=True, slots=True)
+class LinePanel:
+    """What one panel shows."""
+
+    title: str
+    y_label: str
+    lines: Lines
+    dense: Level | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """What a chart of lines shows. `decorate` adds to a panel what lies behind its lines."""
+
+    title: str
+    caption: str
+    x_label: str
+    kind: Kind
+    panels: Sequence[LinePanel]
+    same_y: bool = False
+    decorate: Callable[[Axes, LinePanel], None] | None = None
+
+
+def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Chart:
+    """Draw a chart for one column or two columns of a page, by default as many as it has panels.
+
+    `caption` writes the caption below the panels; a page or a paper has its own.
+    """
+    columns = columns or (1 if len(shown.panels) == 1 else 2)
+    per_row = columns if columns == 1 or len(shown.panels) <= _MOST_NAMED else 3
+    rows = math.ceil(len(shown.panels) / per_row)
+    extra = 0.12 * len(charts.wrap(shown.caption, WIDTHS[columns], TEXT)) if caption else 0.0
+    chart = Chart(columns, rows * HEIGHT + extra, title=shown.title, caption=shown.caption)
+    grid = list(zip(charts.panels(chart, len(shown.panels), per_row), shown.panels, strict=True))
+    looks = looks_of(technique for panel in shown.panels for technique in panel.lines)
+    ticks = [_draw_panel(axes, panel, shown, looks, WIDTHS[columns] / per_row) for axes, panel in grid]
+    _label_axes(grid, shown, per_row)
+    if caption:
+        charts.write_caption(chart)
+    chart.draw_without_rendering()
+    _hug(grid, shown)
+    named = _name_lines(chart, grid, looks)
+    chart.freeze()
+    _hug(grid, shown)
+    for (axes, _), at in zip(grid, ticks, strict=True):
+        scales.thin(axes, at)
+    for axes, names, written in named:
+        line_names.place(axes, names, written)
+    return chart
+
+
+def _draw_panel(axes: Axes, panel: LinePanel, shown: LineChart, looks: dict[str, Look], width: float) -> scales.Ticks:
+    ticks = scales.x_axis(axes, shown.kind, _xs(panel))
+    if shown.decorate is not None:
+        shown.decorate(axes, panel)
+    if panel.dense is not None:
+        draw_level(axes, panel.dense)
+    for order, (technique, points) in enumerate(panel.lines.items()):
+        draw_line(axes, technique, points, looks[technique], order)
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    charts.set_title(axes, panel.title, width - 0.5)
+    return ticks
+
+
+def _label_axes(grid: Sequence[tuple[Axes, LinePanel]], shown: LineChart, per_row: int) -> None:
+    """Name the horizontal axis of the lowest panel of each column; the vertical one of the first, if all are alike."""
+    alike = len({panel.y_label for panel in shown.panels}) == 1
+    for number, (axes, panel) in enumerate(grid):
+        lowest, first = number + per_row >= len(grid), number % per_row == 0
+        charts.label_axes(axes, shown.x_label if lowest else "", panel.y_label if first or not alike else "")
+
+
+def _hug(grid: Sequence[tuple[Axes, LinePanel]], shown: LineChart) -> None:
+    """Limits that hug the data of each panel, or, vertically, of all panels."""
+    everything = [value for panel in shown.panels for value in _ys(panel)]
+    for axes, panel in grid:
+        scales.hug(axes, _xs(panel), everything if shown.same_y else _ys(panel))
+
+
+def _xs(panel: LinePanel) -> list[float]:
+    return [point.x for points in panel.lines.values() for point in points]
+
+
+def _ys(panel: LinePanel) -> list[float]:
+    return [*values_of(panel.lines), *(panel.dense or ())]
+
+
+def _name_lines(
+    chart: Chart, grid: Sequence[tuple[Axes, LinePanel]], looks: dict[str, Look]
+) -> list[tuple[Axes, list[LineName], list[Annotation]]]:
+    """Name lines at their ends if all names fit there, else in one legend; returns what `line_names.place` needs."""
+    named = [(axes, _names(panel, looks)) for axes, panel in grid]
+    if len(grid) <= _MOST_NAMED and all(line_names.fit(axes, names) for axes, names in named):
+        return [(axes, names, line_names.write(axes, names)) for axes, names in named]
+    handles = {name: line for axes, _ in grid for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    in_order = [handles[look.name] for look in looks.values() if look.name in handles]
+    charts.legend(chart, in_order)
+    return []
+
+
+def _names(panel: LinePanel, looks: dict[str, Look]) -> list[LineName]:
+    names = []
+    for technique, points in panel.lines.items():
+        line = [(point.x, point.summary.median) for point in points if point.summary.median is not None]
+        if line:
+            names.append(LineName(technique, looks[technique].name, looks[technique].color, *max(line)))
+    if panel.dense is not None and names:
+        names.append(LineName("dense", "dense", GRAY, max(name.x for name in names), panel.dense.median))
+    return names

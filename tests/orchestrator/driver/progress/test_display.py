@@ -1,0 +1,130 @@
+"""What people see while a sweep runs, at every width, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from orchestrator.driver.progress.display import Display
+from orchestrator.driver.progress.standing import RunningTrial, Standing, end_line, how_far_in_words
+from orchestrator.tracking.events import Subject, TrialEnded, TrialRetried
+
+WIDTHS = [60, 80, 100, 160]
+SUBJECT = Subject(
+    trial="0123456789abcdef0123",
+    cell="low_lr_weight_rewinding 16× 90%, round 4, replicate 0",
+    place="resnet20 · default",
+    steps=1200,
+    steps_per_epoch=100.0,
+)
+STANDING = Standing(
+    done=11_234,
+    total=22_590,
+    running=2,
+    waiting=20_000,
+    failed=12,
+    blocked=3,
+    seconds_left=12_000.0,
+    trials=[RunningTrial(SUBJECT, 320, 0.12345, 40.0), RunningTrial(SUBJECT)],
+)
+
+
+def terminal(width):
+    return Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False, color_system=None)
+
+
+def shown(display_of, width):
+    """The lines that a live display has drawn last."""
+    console = terminal(width)
+    display = Display(console=console, with_place=True)
+    display_of(display)
+    return [line.split("\r")[-1] for line in console.file.getvalue().split("\n")]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_counts_failures_and_the_time_left_are_shown_at_every_width(width):
+    lines = shown(lambda display: (display.start(lambda: STANDING), display.stop(lambda: STANDING)), width)
+    [bar, *_] = [line for line in lines if "cells" in line]
+    bar = bar.removeprefix("\x1b[?25l")  # hides the cursor
+    assert bar.startswith("11,234/22,590 cells ")
+    for vital in ("11,234/22,590 cells", "12 failed", "about 3 h 20 min left", "━"):
+        assert vital in bar
+    assert len(bar) <= width
+    assert ("20,000 waiting" in bar) == (width >= 100)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_runs_is_shown_with_epoch_loss_and_time_left(width):
+    running, starting = STANDING.trial_lines(width)
+    assert running.endswith("  epoch 3.2 of 12 · loss 0.1235 · 40 s left")
+    assert starting.endswith("  starting")
+    assert max(len(running), len(starting)) <= width
+    assert ("replicate 0" in running) == (width >= 160)
+
+
+@pytest.mark.parametrize("width", range(20, 200, 7))
+def test_lines_never_get_wider_than_the_terminal_that_has_room_for_what_matters(width):
+    line = STANDING.bar_line(width)
+    vital = "11,234/22,590 cells 12 failed · about 3 h 20 min left"
+    assert len(line) <= max(width, len(vital))
+    assert line.startswith("11,234/22,590 cells")
+    assert line.count("━") <= 40
+
+
+def test_more_trials_than_fit_are_counted():
+    lines = Standing(done=0, total=9, trials=[RunningTrial(SUBJECT)] * 11).trial_lines(100)
+    assert lines[-1] == "  and 3 more"
+    assert len(lines) == 9
+
+
+def test_the_bar_is_full_at_the_end_and_empty_at_the_beginning():
+    assert "━" not in Standing(done=0, total=9).bar_line(80)
+    assert "─" not in Standing(done=9, total=9).bar_line(80)
+
+
+def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
+    scores = {600: {"test_accuracy": 0.5}, 1200: {"test_accuracy": 0.9184}}
+    ended = TrialEnded(subject=SUBJECT, outcome="done", seconds=662.0, scores=scores)
+    cell = "low_lr_weight_rewinding 16× 90%, round 4, replicate 0"
+    assert end_line(ended, with_place=False) == f"✔ 0123456789abcdef0123  {cell}: 91.84% in 11 min"
+    assert "  resnet20 · default · low_lr_" in end_line(ended, with_place=True)
+
+
+def test_a_failed_trial_is_a_line_with_network_recipe_and_class():
+    failed = TrialEnded(subject=SUBJECT, outcome="diverged", seconds=3.0, reason="loss is nan \x1b[31m")
+    line = end_line(failed, with_place=False)
+    assert line.startswith("✘ 0123456789abcdef0123  resnet20 · default · low_lr_weight_rewinding")
+    assert line.endswith(": diverged in 3.0 s: loss is nan \\x1b[31m")
+
+
+def test_before_the_first_report_a_trial_is_starting():
+    assert how_far_in_words(RunningTrial(SUBJECT)) == "starting"
+    assert how_far_in_words(RunningTrial(SUBJECT, 1200, None, None)) == "epoch 12 of 12"
+
+
+def test_a_log_has_plain_lines_and_one_for_each_ended_trial(capsys):
+    console = Console(file=io.StringIO(), highlight=False)
+    display = Display(console=console)
+    display.start(lambda: STANDING)
+    display.tick(lambda: pytest.fail("not due yet"))
+    display.hear(TrialEnded(subject=SUBJECT, outcome="done", seconds=3.0))
+    display.hear(TrialRetried(subject=SUBJECT, outcome="io", reason="disk", delay=4.0))
+    lines = capsys.readouterr().err.splitlines() + console.file.getvalue().splitlines()
+    assert lines[0] == (
+        "11,234/22,590 cells done · 12 failed · about 3 h 20 min left · 2 running · 20,000 waiting · 3 blocked"
+    )
+    assert lines[1].startswith("✔ 0123456789abcdef0123")
+    assert lines[2] == "↻ 0123456789abcdef0123  io: disk; trying again in 4 s"
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_quiet_display_prints_warnings_only(capsys):
+    console = Console(file=io.StringIO(), highlight=False)
+    display = Display(quiet=True, console=console)
+    display.start(lambda: pytest.fail("quiet"))
+    display.hear(TrialEnded(subject=SUBJECT, outcome="done"))
+    display.warn("No room in the store")
+    assert console.file.getvalue() == "No room in the store\n"
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,66 @@
+"""No label crosses a line or another label, and nothing leaves the canvas, whatever is drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.results.figures.accuracy import accuracy_vs_compression
+from orchestrator.results.figures.chart import WIDTHS, Chart
+from orchestrator.results.figures.scales import ROOM
+from tests.support.figure_geometry import faults, smallest_text
+
+
+def check(figure):
+    assert faults(figure) == []
+    assert smallest_text(figure) >= 7
+    assert figure.get_figwidth() in WIDTHS.values()
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("value", ["delta", "accuracy"])
+def test_the_demo(demo, columns, value):
+    check(accuracy_vs_compression(demo, value=value, columns=columns))
+
+
+@pytest.mark.parametrize(
+    ("network", "columns"), [("resnet20", 1), ("resnet56", 2), ("resnet110", 1), ("resnet50", 2), ("gnmt", 1)]
+)
+def test_the_published_study(reference, network, columns):
+    check(accuracy_vs_compression(reference(network), columns=columns))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_grids(random_rows, seed):
+    check(accuracy_vs_compression(random_rows(seed), columns=1 + seed % 2))
+
+
+def test_the_axes_hug_the_data(demo):
+    figure = accuracy_vs_compression(demo)
+    figure.draw_without_rendering()
+    for axes, first, last in zip(figure.axes, (4, 2), (32, 16), strict=True):
+        left, right = axes.transData.transform([(first, 0), (last, 0)])[:, 0]
+        assert (left - axes.bbox.x0) * 72 / figure.dpi == pytest.approx(ROOM)
+        assert (axes.bbox.x1 - right) * 72 / figure.dpi == pytest.approx(ROOM)
+
+
+@pytest.fixture
+def figure():
+    chart = Chart(1, 2.0, title="a title")
+    chart.subplots().plot([0, 1], [0, 1], label="diagonal")
+    return chart
+
+
+def test_a_text_on_a_line_is_a_fault(figure):
+    figure.axes[0].text(0.4, 0.45, "crossed")
+    assert faults(figure) == ["'crossed' is crossed by line diagonal"]
+
+
+def test_texts_that_overlap_are_a_fault(figure):
+    figure.axes[0].text(0.1, 0.8, "first")
+    figure.axes[0].text(0.12, 0.82, "second")
+    assert faults(figure) == ["'first' overlaps 'second'"]
+
+
+def test_a_text_that_is_cut_off_is_a_fault(figure):
+    figure.text(0.8, 0.98, "much too long for this place")
+    assert "'much too long for this place' leaves the canvas" in faults(figure)

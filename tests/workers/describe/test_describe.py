@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.planning.facts import describe_apart
+from workers.describe.answers import answer, describe_dataset, describe_network
+from workers.errors import InputError
+from workers.trial import Dataset, Network, Pruning, Recipe, canonical
+
+DATASET = Dataset(name="synthetic", arguments={"channels": 3, "size": 32, "train_images": 30, "test_images": 20})
+RECIPE = Recipe(batch_size=128, optimizer="SGD", optimizer_arguments={"momentum": 0.9})
+RESNET20 = Network(name="cifar_resnet", arguments={"depth": 20})
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    asked = {"dataset": DATASET, "network": RESNET20, "recipe": RECIPE, "pruning": Pruning()} | changes
+    return {name: canonical(value) for name, value in asked.items()}
+
+
+def test_data_set_facts() -> None:
+    facts = describe_dataset(DATASET)
+    fingerprint = facts.pop("fingerprint")
+    assert fingerprint.startswith("sha256:")
+    assert facts == {
+        "train_images": 30, "test_images": 20, "channels": 3, "height": 32, "width": 32, "classes": 10,
+    }  # fmt: skip
+
+
+def test_network_facts() -> None:
+    facts = describe_network(RESNET20, describe_dataset(DATASET), RECIPE, Pruning())
+    weights, parameters = 271_152, 272_762
+    # stem, two convolutions a block and a shortcut a stage
+    normalized = sum(layers * width for layers, width in ((8, 16), (7, 32), (7, 64)))
+    buffer_bytes = normalized * 2 * 4 + 22 * 8  # means and variances; a counter for each BatchNorm
+    assert sum(count for _, count in facts["prunable"]) == weights
+    assert facts["prunable"][0] == ["stem.conv.weight", 432]
+    assert facts["parameters"] == parameters
+    assert facts["buffer_bytes"] == buffer_bytes
+    assert facts["checkpoint_bytes"] == 2 * 4 * parameters + buffer_bytes + weights  # with momentum and masks
+    assert facts["multiply_adds"] == 41_075_328
+    assert facts["paper_flops"] == 41_886_986
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arguments", "slots"), [("SGD", {}, 0), ("SGD", {"momentum": 0.9}, 1), ("Adam", {}, 2)]
+)
+def test_checkpoints_hold_what_the_optimizer_keeps(optimizer: str, arguments: dict, slots: int) -> None:
+    recipe = Recipe(batch_size=1, optimizer=optimizer, optimizer_arguments=arguments)
+    network = Network(name="mlp", arguments={"hidden": []})
+    facts = describe_network(network, describe_dataset(DATASET), recipe, Pruning())
+    parameters, weights = 30_730, 30_720
+    counters = 2 * 4 if optimizer == "Adam" else 0  # a step for each parameter
+    assert facts["checkpoint_bytes"] == 4 * parameters * (1 + slots) + counters + weights
+
+
+def test_excluded_weights_are_not_prunable() -> None:
+    facts = describe_network(RESNET20, describe_dataset(DATASET), RECIPE, Pruning(exclude=("classifier.*",)))
+    assert sum(count for _, count in facts["prunable"]) == 271_152 - 640
+
+
+def test_facts_are_plain_json() -> None:
+    answered = answer(request())
+    assert json.loads(json.dumps(answered)) == answered
+    assert set(answered["facts"]) == {"dataset", "network", "pretrained"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "hint"),
+    [
+        ({"dataset": Dataset(name="digit")}, "unknown data set: `digit`", "did you mean `digits`"),
+        ({"recipe": Recipe(batch_size=1, optimizer="LBFGS")}, "LBFGS", ""),
+        ({"network": Network(name="cifar_resnet", arguments={"depth": 21})}, "`depth`", ""),
+        ({"recipe": Recipe(batch_size=1, optimizer="SDG")}, "unknown optimizer: `SDG`", "did you mean `SGD`"),
+        ({"pruning": Pruning(exclude=("fc",))}, "`exclude` pattern `fc`", ""),
+    ],
+)
+def test_mistakes_are_answers(change: dict, message: str, hint: str) -> None:
+    answered = answer(request(**change))
+    assert message in answered["error"]
+    assert hint in answered["hint"]
+    assert "hint:" not in answered["error"]
+    about = next(iter(change))
+    assert answered["about"] == ("optimizer" if about == "recipe" else about)
+
+
+def test_a_holdout_is_a_mistake_in_the_evaluation() -> None:
+    answered = answer(request(dataset=Dataset(name="digits", holdout=1000)))
+    assert answered["error"] == "`holdout` must be at least 0 and below the 1,000 training images: 1,000"
+    assert (answered["about"], answered["hint"]) == ("evaluation", "hold out fewer images")
+
+
+def test_unknown_data_sets_raise() -> None:
+    with pytest.raises(InputError):
+        describe_dataset(Dataset(name="nothing"))
+
+
+def test_the_module_answers_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    requests = [request(), request(dataset=Dataset(name="digit"))]
+    asked = json.dumps({"requests": requests, "answers": str(path)})
+    subprocess.run([sys.executable, "-m", "workers.describe"], input=asked, text=True, check=True)
+    first, second = json.loads(path.read_text())
+    assert first == answer(requests[0])
+    assert "unknown data set" in second["error"]
+
+
+TALKATIVE = """
+import argparse, os, sys
+from torch import nn
+print("preparing data")
+os.system("echo preparing data; echo and more >&2; sleep 60 &")
+os.write(1, bytes([0xff, 0xfe]))
+argparse.ArgumentParser().parse_args()
+sys.stdout = None
+os.close(1)
+
+def build(*, input_shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, classes))
+"""
+
+
+def test_what_a_users_code_prints_is_not_read_as_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talkative.py").write_text(TALKATIVE)
+    [described] = describe_apart([request(network=Network(name="talkative:build"))])
+    assert described["facts"]["network"]["parameters"] == 3073 * 10
+
+
+def test_a_process_that_ends_without_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaving.py").write_text("import os\nprint('bye', flush=True)\nos._exit(0)\n")
+    with pytest.raises(InputError, match="cannot inspect data sets and networks:\nbye"):
+        describe_apart([request(network=Network(name="leaving:build"))])

@@ -1,0 +1,198 @@
+"""What is found before a sweep starts, instead of in its trials."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from orchestrator.planning.facts import describe_apart
+from tests.support.own_modules import Write
+from tests.support.tiny import DATA, task
+from workers.describe import second_process
+from workers.describe.answers import answer
+from workers.describe.rehearsal import Rehearsal, rehearse, straight
+from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere
+from workers.errors import BadInput
+from workers.machine.kind import kind_of_machine
+from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
+
+NET = """
+import os
+import sys
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.linear = nn.Linear(36, classes)
+        self.norm = nn.BatchNorm1d(36)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        {forward}
+
+def build(*, input_shape, classes):
+    {build}
+    return Net(classes)
+"""
+FINE = "return self.linear(self.norm(x))"
+ITS_OWN_GENERATOR = "return self.linear(x) * torch.rand((), generator=GENERATOR)"
+REFUSED = {
+    "its own generator": (ITS_OWN_GENERATOR, "not repeatable: a trial that is continued", "every step"),
+    "a counter": ("COUNT.append(1); return self.linear(x) * len(COUNT)", "not repeatable: a trial", "in buffers"),
+    "a buffer in evaluation": (
+        "self.norm.running_mean += 0 if self.training else 1; return self.linear(self.norm(x))",
+        "changes its weights or buffers in evaluation mode",
+        "self.training",
+    ),
+    "one size of batches": ("return self.linear(x) if len(x) < 16 else x[99]", "cannot be trained with batches", ""),
+    "evaluation of small batches": (
+        "return self.linear(x) if self.training or len(x) == 2 else x[99]",
+        "cannot be evaluated with batches",
+        "",
+    ),
+    "no gradient": (
+        "return self.linear(x).detach()",
+        "cannot be trained with batches of 16 images on cpu: RuntimeError: element 0 of tensors does not require grad",
+        "",
+    ),
+    "memory": (
+        "return self.linear(x) + (torch.empty(10**15)[0] if len(x) > 2 else 0)",
+        "cannot be trained with batches of 16 images on cpu: RuntimeError",
+        "a smaller `batch_size`",
+    ),
+    "an operation that cannot be repeated": (
+        "y = x.clone().put_(torch.tensor([0, 0]), x.flatten()[:2]) if len(x) > 2 else x; return self.linear(y)",
+        "cannot be trained repeatably on cpu: torch has no deterministic implementation of an operation: `put_`",
+        "`deterministic: false` in the recipe",
+    ),
+    "the same, always": (
+        "y = x.clone().put_(torch.tensor([0, 0]), x.flatten()[:2]); return self.linear(y)",
+        "cannot be built repeatably on cpu: torch has no deterministic implementation of an operation: `put_`",
+        "`deterministic: false` in the recipe",
+    ),
+}
+
+
+def rehearsal(module: Write, forward: str = FINE, build: str = "", **recipe: object) -> Rehearsal:
+    code = "GENERATOR = torch.Generator()\nCOUNT = []\n" + NET.format(forward=forward, build=build)
+    return Rehearsal(task=task(network=Network(name=f"{module(code)}:build"), **recipe), evaluation=Evaluation())
+
+
+@pytest.mark.parametrize(("forward", "message", "hint"), REFUSED.values(), ids=list(REFUSED))
+def test_what_would_fail_in_trials_is_refused_before_them(module: Write, forward: str, message: str, hint: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        rehearse(rehearsal(module, forward))
+    assert message in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_a_network_that_trains_passes_with_the_digest_of_straight_steps(module: Write) -> None:
+    passing = replace(rehearsal(module), evaluation=Evaluation(batch_norm_batches=3))
+    result = rehearse(passing)
+    assert result["digest"] == straight(passing)
+    assert result["seconds_per_step"] > 0
+
+
+@pytest.mark.parametrize("number", [0, 42])
+def test_a_network_that_seeds_torch_would_make_all_replicates_alike(module: Write, number: int) -> None:
+    with pytest.raises(BadInput, match="all replicates would begin with the same weights"):
+        rehearse(rehearsal(module, build=f"torch.manual_seed({number})"))
+
+
+def test_without_determinism_everything_that_trains_passes(module: Write) -> None:
+    rehearse(rehearsal(module, REFUSED["an operation that cannot be repeated"][0], deterministic=False))
+    check_other_process(rehearsal(module, deterministic=False), "one", {"digest": "other"})
+
+
+def test_what_prunesweep_ships_needs_no_rehearsal() -> None:
+    shipped = Rehearsal(task=task(), evaluation=Evaluation())
+    assert not shipped.needed
+    changes = [
+        {"network": Network(name="torchvision", arguments={"model": "resnet18"})},
+        {"network": Network(name="net:build")},
+        {"dataset": Dataset(name="data:load")},
+        {"recipe": replace(shipped.task.recipe, loss="losses:loss")},
+        {"recipe": replace(shipped.task.recipe, optimizer="NAdam", optimizer_arguments={})},
+    ]
+    assert all(replace(shipped, task=replace(shipped.task, **change)).needed for change in changes)
+
+
+def request(network: Network, device: str = "cpu") -> dict:
+    asked = {"dataset": DATA, "network": network, "recipe": Recipe(batch_size=16, optimizer="SGD")}
+    return {
+        **{key: canonical(value) for key, value in (asked | {"pruning": Pruning()}).items()},
+        "rehearsal": {"evaluation": canonical(Evaluation()), "device": device},
+    }
+
+
+def test_an_answer_says_what_was_rehearsed(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    own = rehearsal(module).task.network
+    rehearsed = answer(request(own))["facts"]["rehearsal"]
+    assert rehearsed.keys() == {"evaluation", "device", "kind", "digest", "seconds_per_step"}
+    assert rehearsed["kind"] == kind_of_machine("cpu")
+    assert "skipped" in answer(request(own, "cuda"))["facts"]["rehearsal"]
+    assert "rehearsal" not in answer(request(Network(name="mlp")))["facts"]
+
+
+def test_two_processes_are_compared(module: Write) -> None:
+    differing = rehearsal(module, "return self.linear(x) * (1 + os.getpid())").task.network
+    [refused] = describe_apart([request(differing)])
+    assert "is not repeatable: two processes train it to other weights" in refused["error"]
+
+
+def test_what_fails_only_in_the_second_process_is_refused(module: Write) -> None:
+    forward = f"if os.getppid() != {os.getpid()}: raise RuntimeError('the port is taken')\n        {FINE}"
+    [refused] = describe_apart([request(rehearsal(module, forward).task.network)])
+    assert "fails in the second of two processes: " in refused["error"]
+    assert refused["error"].endswith("in evaluation mode: the port is taken")
+
+
+def test_a_second_process_that_dies_is_refused(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_process, "_MAIN", "import os, sys; sys.stdin.read(); os._exit(7)")
+    own = rehearsal(module)
+    with rehearsing_elsewhere([request(own.task.network), request(Network(name="mlp"))], os.getcwd()) as answers:
+        died, not_needed = answers()
+    assert not_needed is None
+    with pytest.raises(BadInput, match="fails in the second of two processes: it ends with exit code 7"):
+        check_other_process(own, "digest", died)
+
+
+def test_a_machine_rehearses_what_another_one_asks_for(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_process, "rehearsing_elsewhere", in_this_process)
+    own = request(rehearsal(module, "return self.linear(x) if len(x) != 7 else x[99]").task.network)
+    batches_of_seven = own | {"recipe": own["recipe"] | {"batch_size": 7}}
+    found, refused = rehearse_twice([own, batches_of_seven], os.getcwd())
+    assert found["found"].keys() == {"digest", "seconds_per_step"}
+    assert "cannot be trained with batches of 7 images on cpu" in refused["error"]
+
+
+@contextlib.contextmanager
+def in_this_process(requests: list[dict], folder: str) -> Iterator[Callable[[], list]]:
+    yield lambda: [second_process._answer(item, lambda asked: {"digest": straight(asked)}) for item in requests]
+
+
+def test_on_a_gpu_the_second_process_begins_once_the_first_has_freed_its_memory(
+    module: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(second_process, "_free_memory", lambda: events.append("freed"))
+
+    @contextlib.contextmanager
+    def other_process(wanted: dict) -> Iterator[SimpleNamespace]:
+        events.append("begun")
+        yield SimpleNamespace(wait=lambda: 1)
+
+    monkeypatch.setattr(second_process, "_other_process", other_process)
+    for device in ("cuda", "cpu"):
+        with rehearsing_elsewhere([request(rehearsal(module).task.network, device)], os.getcwd()) as answers:
+            events.append("here")
+            answers()
+    assert events == ["here", "freed", "begun", "begun", "here"]

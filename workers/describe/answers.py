@@ -1,0 +1,187 @@
+"""The facts that a plan needs and that only torch or the data can tell.
+
+`python -m workers.describe` reads `{"requests": [...], "answers": path}` from stdin and writes a JSON list of answers
+to that path, so that planning imports no torch; stdout is for whatever the user's code prints. A request is
+`{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
+`"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials; its answer is
+`{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
+`{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, `optimizer` or `evaluation`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workers.data import DATASETS
+from workers.data.images import load_facts
+from workers.data.source import ImageFacts
+from workers.describe.pruning_check import check_pruning
+from workers.describe.rehearsal import Rehearsal, rehearse
+from workers.describe.second_process import check_other_process, rehearsing_elsewhere
+from workers.errors import InputError, PrunesweepError
+from workers.machine.kind import kind_of_machine
+from workers.models.build import build, prunable
+from workers.models.left_out import left_out
+from workers.registry import is_own, lookup
+from workers.techniques import own
+from workers.training.cost import costs
+from workers.training.losses import check_loss
+from workers.training.optimizers import make_optimizer
+from workers.training.pretrained import describe_weights
+from workers.trial import Dataset, Network, Pruning, Recipe
+
+_OPTIONAL_FACTS = ("class_names", "settled", "notes")
+
+
+def describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """`train_images` (before any holdout), `test_images`, `channels`, `height`, `width` (pixels), `classes` and
+    `fingerprint` of a data set, from loading it; `class_names`, `settled` and `notes` (see
+    `workers.data.source.ImageFacts`) only if there are any. Raises InputError or BadInput where that fails.
+    """
+    facts = dataclasses.asdict(load_facts(dataset))
+    return {key: value for key, value in facts.items() if value or key not in _OPTIONAL_FACTS}
+
+
+def describe_network(
+    network: Network, dataset_facts: dict[str, Any], recipe: Recipe, pruning: Pruning
+) -> dict[str, Any]:
+    """What a network is and costs under a recipe.
+
+    `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
+    of each), `left_out` (the same of the other parameters, and the `reason`), `parameters` (a number), `buffer_bytes`,
+    `checkpoint_bytes` (parameters, buffers, the optimizer's state after a step and one byte per weight for masks; file
+    headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for an
+    impossible network, recipe or pruning.
+    """
+    facts = ImageFacts(**dataset_facts)
+    with _about("network"):
+        module = build(network, facts, recipe, 0, "dense")
+    with _about("optimizer"):
+        optimizer = make_optimizer(recipe, module)
+    with _about("recipe"):
+        check_loss(recipe, facts.classes)
+    with _about("pruning"):
+        weights = prunable(module, pruning.exclude, pruning.include)
+        check_pruning(network, recipe, pruning, facts)
+    cost = costs(module, facts.input_shape)
+    parameters = list(module.parameters())
+    buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())
+    state_bytes = sum(parameter.nbytes for parameter in parameters) + buffer_bytes
+    return {
+        "prunable": [[name, weight.numel()] for name, weight in weights.items()],
+        "layers": [
+            {
+                "name": name,
+                "shape": list(weight.shape),
+                "weights": weight.numel(),
+                "multiply_adds": cost.per_layer.get(name, 0.0),
+            }
+            for name, weight in weights.items()
+        ],
+        "left_out": [
+            dataclasses.asdict(row) | {"multiply_adds": cost.per_layer.get(row.name, 0.0)}
+            for row in left_out(module, pruning.exclude, pruning.include)
+        ],
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "buffer_bytes": buffer_bytes,
+        "checkpoint_bytes": state_bytes + _optimizer_bytes(optimizer) + sum(w.numel() for w in weights.values()),
+        "multiply_adds": cost.multiply_adds,
+        "paper_flops": cost.paper_flops,
+    }
+
+
+def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
+    """Raise InputError for an augmentation that a data set cannot have; `streams` if its images may stay in files."""
+    if recipe.random_resized_crop and not streams:
+        names = ", ".join(name for name, entry in DATASETS.items() if entry.streams)
+        raise InputError(
+            f"`random_resized_crop` needs images that stream from files, but those of `{dataset.name}` are in memory",
+            hint=f"use `crop_padding`, or a data set that streams: {names}",
+        )
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one request: `{"facts": ...}`, or `{"error": ..., "hint": ..., "about": ...}`."""
+    if "technique" in request:
+        return own.answer(request)
+    network = Network(**request["network"])
+    recipe = Recipe(**request["recipe"])
+    pruning = Pruning(**request["pruning"])
+    dataset = Dataset(**request["dataset"])
+    try:
+        with _about("dataset"):
+            streams = is_own(dataset.name) or lookup(DATASETS, dataset.name, "data set").streams
+        with _about("recipe"):
+            check_augmentation(dataset, recipe, streams)
+        with _about("dataset"):
+            dataset_facts = describe_dataset(dataset)
+        network_facts = describe_network(network, dataset_facts, recipe, pruning)
+        checksums = {}
+        if "pretrained" in request:
+            module = build(network, ImageFacts(**dataset_facts), recipe, 0, "dense")
+            with _about("pretrained"):
+                checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
+        rehearsed = _rehearsed(request)
+    except PrunesweepError as error:
+        return _refusal(error)
+    return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums, **rehearsed}}
+
+
+def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:
+    """The fact of the rehearsal that a request asks for, if it is needed: what it found, or why it did not run."""
+    if "rehearsal" not in request or not (rehearsal := Rehearsal.of_request(request)).needed:
+        return {}
+    if not rehearsal.possible:
+        return {"rehearsal": request["rehearsal"] | {"skipped": f"this machine has no `{rehearsal.device}` device"}}
+    kind = kind_of_machine(rehearsal.device)
+    return {"rehearsal": request["rehearsal"] | {"kind": kind} | rehearse(rehearsal)}
+
+
+def _refusal(error: PrunesweepError) -> dict[str, Any]:
+    return {"error": error.message, "hint": error.hint, "about": error.about or "network"}
+
+
+@contextlib.contextmanager
+def _about(part: str) -> Iterator[None]:
+    """Note on errors in the block which part of a request they are about, unless they know better."""
+    try:
+        yield
+    except PrunesweepError as error:
+        error.about = error.about or part
+        raise
+
+
+def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
+    """Bytes of an optimizer's state after one step."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    values = (value for slots in optimizer.state.values() for value in slots.values())
+    return sum(value.nbytes for value in values if isinstance(value, torch.Tensor))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    asked = json.load(sys.stdin)
+    requests = asked["requests"]
+    with rehearsing_elsewhere(requests, os.getcwd()) as other_answers:
+        answers = [answer(request) for request in requests]
+        others = other_answers()
+    for number, request in enumerate(requests):
+        digest = answers[number].get("facts", {}).get("rehearsal", {}).get("digest")
+        if digest is not None:
+            try:
+                check_other_process(Rehearsal.of_request(request), digest, others[number])
+            except PrunesweepError as error:
+                answers[number] = _refusal(error)
+    Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")

@@ -1,0 +1,189 @@
+"""The check before a sweep starts: a few steps of a task as its trials take them, saved, continued and evaluated.
+
+`workers.describe.second_process` has the same steps taken in another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from workers.data.images import EVALUATION_BATCH, open_data
+from workers.data.source import Data, Part
+from workers.errors import BadInput, PrunesweepError
+from workers.models import is_shipped
+from workers.models.build import seeds_itself
+from workers.models.generators import seed_generators
+from workers.registry import is_own
+from workers.training.evaluation import new_statistics, score, validation_and_test
+from workers.training.outcomes import outcome_of
+from workers.training.process import make_trainer
+from workers.training.state import dump_state, parse_state
+from workers.training.trainer import Trainer
+from workers.trial import (
+    CROSS_ENTROPY,
+    Dataset,
+    Evaluation,
+    Network,
+    Recipe,
+    Segment,
+    Task,
+    Trial,
+    evaluation_from_json,
+)
+
+_BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
+_RATE = 1e-3
+_TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
+_UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsal:
+    """A task, and how and where its trials are evaluated."""
+
+    task: Task
+    evaluation: Evaluation
+    device: str = "cpu"
+
+    @classmethod
+    def of_request(cls, request: dict[str, Any]) -> Rehearsal:
+        """The rehearsal that a request of `workers.describe` asks for."""
+        return cls(
+            task=Task(
+                dataset=Dataset(**request["dataset"]),
+                network=Network(**request["network"]),
+                recipe=Recipe(**request["recipe"]),
+            ),
+            evaluation=evaluation_from_json(request["rehearsal"]["evaluation"]),
+            device=request["rehearsal"]["device"],
+        )
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything in the task is not prunesweep's own: such networks, losses and data sets are tested."""
+        recipe = self.task.recipe
+        return not (
+            is_shipped(self.task.network.name)
+            and not is_own(self.task.dataset.name)
+            and recipe.loss == CROSS_ENTROPY
+            and recipe.optimizer in _TRIED_OPTIMIZERS
+        )
+
+    @property
+    def possible(self) -> bool:
+        """Whether this machine has the device."""
+        return self.device == "cpu" or torch.cuda.is_available()
+
+
+def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Train, save, continue and evaluate. Returns the digest of the last state, and the seconds of a step.
+
+    Raises InputError or BadInput where trials would fail, or could not be continued to the same bits.
+    """
+    name = rehearsal.task.network.name
+    data = open_data(rehearsal.task.dataset, torch.device(rehearsal.device))
+    if is_own(name) and seeds_itself(rehearsal.task.network, data.facts):
+        raise BadInput(
+            f"network `{name}` seeds torch's generator, so all replicates would begin with the same weights",
+            hint="remove the seed: prunesweep seeds every replicate before it builds the network",
+        )
+    trainer = _trainer(rehearsal, data)
+    seconds = _advance(trainer, _BEFORE)
+    with _explained(trainer.trial.task, trainer.device, "saved"):
+        state = parse_state(dump_state(trainer.state())[0], "the state of the rehearsal")
+    _evaluate(trainer, data, rehearsal.evaluation)
+    if rehearsal.task.recipe.deterministic and trainer.state().digest() != state.digest():
+        raise BadInput(
+            f"network `{name}` changes its weights or buffers in evaluation mode",
+            hint="change them only while `self.training` is true",
+        )
+    _advance(trainer, _AFTER)
+    continued = _trainer(rehearsal, data)
+    with _explained(rehearsal.task, continued.device, "continued from a saved state"):
+        continued.restore(state)
+    _advance(continued, _AFTER)
+    digest = trainer.state().digest()
+    if rehearsal.task.recipe.deterministic and continued.state().digest() != digest:
+        raise not_repeatable(name, "a trial that is continued from a saved state ends with other weights")
+    return {"digest": digest, "seconds_per_step": seconds / _BEFORE}
+
+
+def straight(rehearsal: Rehearsal) -> str:
+    """The digest of the state after all steps, without a break."""
+    data = open_data(rehearsal.task.dataset, torch.device(rehearsal.device))
+    trainer = _trainer(rehearsal, data)
+    _advance(trainer, _BEFORE + _AFTER)
+    return trainer.state().digest()
+
+
+def _trainer(rehearsal: Rehearsal, data: Data) -> Trainer:
+    trial = Trial(task=rehearsal.task, replicate=0, stage="dense", rates=(Segment(rate=_RATE),))
+    device = torch.device(rehearsal.device)
+    with _explained(rehearsal.task, device, "built"):
+        trainer = make_trainer(trial, data, device)
+    trainer.begin({})
+    return trainer
+
+
+def _advance(trainer: Trainer, steps: int) -> float:
+    """Take some steps. Returns how many seconds they took."""
+    begun = time.monotonic()
+    with _explained(trainer.trial.task, trainer.device, "trained"):
+        for _ in range(steps):
+            trainer.advance()
+        trainer.settle()
+    return time.monotonic() - begun
+
+
+def _evaluate(trainer: Trainer, data: Data, evaluation: Evaluation) -> None:
+    """Score the smallest batch of the validation and of the test images, as records do."""
+    seed_generators(0)
+    with _explained(trainer.trial.task, trainer.device, "evaluated"), contextlib.ExitStack() as stack:
+        if evaluation.batch_norm_batches:
+            batches = min(evaluation.batch_norm_batches, 2)
+            stack.enter_context(new_statistics(trainer.model, trainer.stream, trainer.recipe, batches))
+        for part in validation_and_test(data, evaluation):
+            score(trainer.model, _smallest_batch(part), trainer.recipe)
+
+
+def _smallest_batch(part: Part) -> Part:
+    size = len(part) % EVALUATION_BATCH or min(len(part), EVALUATION_BATCH)
+    return part.select(np.arange(len(part) - size, len(part)))
+
+
+@contextlib.contextmanager
+def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
+    """Raise BadInput for whatever the user's code raises in the block."""
+    name = task.network.name
+    try:
+        yield
+    except Exception as error:
+        if operation := _UNREPEATABLE.search(str(error)):
+            raise BadInput(
+                f"network `{name}` cannot be {verb} repeatably on {device.type}: torch has no deterministic "
+                f"implementation of an operation: `{operation[1]}`",
+                hint="replace the operation, or write `deterministic: false` in the recipe: results then differ in "
+                "their last bits from run to run",
+            ) from error
+        if isinstance(error, PrunesweepError):
+            raise
+        hint = "use a smaller `batch_size`" if outcome_of(error) == "out_of_memory" else ""
+        batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=hint) from error
+
+
+def not_repeatable(name: str, symptom: str) -> BadInput:
+    return BadInput(
+        f"network `{name}` is not repeatable: {symptom}",
+        hint="keep what changes between steps in buffers, and draw random numbers from the generators of torch, NumPy "
+        "or Python, which are seeded at every step; or write `deterministic: false` in the recipe",
+    )

@@ -1,0 +1,47 @@
+"""Locks between processes, for the moments that a file system has no single operation for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LOCK_SECONDS = 10.0
+"""How long to wait for a process that holds a lock: it does so for a few system calls, unless it is stopped."""
+
+_NO_LOCKS = frozenset((errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.EBADF))
+"""How file systems say that they cannot lock (NFS without its lock server, Lustre without `flock`)."""
+
+
+@contextlib.contextmanager
+def locked(path: Path, flags: int) -> Iterator[int]:
+    """Lock a file or folder, opened with `flags`, against other processes and threads; the system frees it at a death.
+
+    Where the file system cannot lock, nothing is locked. Raises TimeoutError if another process keeps the lock, and
+    what opening raises.
+    """
+    descriptor = os.open(path, flags)
+    try:
+        _wait(descriptor, path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _wait(descriptor: int, path: Path) -> None:
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise TimeoutError(errno.ETIMEDOUT, "another process keeps it locked", str(path)) from error
+            time.sleep(0.002)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return None
