@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
     from orchestrator.presets.choice import Choice as PresetChoice
-    from orchestrator.results.export import export
+    from orchestrator.results.exports.export import export
+    from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.figures.accuracy import accuracy_vs_compression as figure
     from orchestrator.results.figures.files import save as save_figure
-    from orchestrator.results.model_export import ExportedModel
     from orchestrator.results.table import table
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
@@ -59,11 +59,11 @@ _HOMES = {
     "table": "orchestrator.results.table",
     "figure": "orchestrator.results.figures.accuracy:accuracy_vs_compression",
     "save_figure": "orchestrator.results.figures.files:save",
-    "export": "orchestrator.results.export",
+    "export": "orchestrator.results.exports.export",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",
     "RunOptions": "orchestrator.driver.options",
-    "ExportedModel": "orchestrator.results.model_export",
+    "ExportedModel": "orchestrator.results.exports.model_export",
     "Pruned": "orchestrator.search.search",
     "Summary": "orchestrator.driver.summary",
     "Plan": "orchestrator.planning.plan",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.results.comparisons.report import Comparison
+    from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.headline import Headline
-    from orchestrator.results.model_export import ExportedModel
 
 
 def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def export_model(store: Location, cell: str, to: Location | None = None) -> Expo
 
     Raises InputError if `cell` does not pick exactly one, or if its network is not in the store.
     """
-    from orchestrator.results.model_export import export_cell
+    from orchestrator.results.exports.model_export import export_cell
 
     opened = Store(store)
     return export_cell(opened, cell, folder_for(to, f"{opened.location.rstrip('/')}-models"))

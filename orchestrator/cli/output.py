@@ -18,7 +18,7 @@ from workers.waiting import is_anything_left
 
 if TYPE_CHECKING:
     from orchestrator.driver.summary import Summary
-    from orchestrator.results.report import Report
+    from orchestrator.results.printing.report import Report
 
 
 def terminal_width() -> int | None:

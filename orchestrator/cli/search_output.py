@@ -12,7 +12,7 @@ from orchestrator.cli.output import failed_trials, say
 from workers.text import plural, size
 
 if TYPE_CHECKING:
-    from orchestrator.results.model_export import ExportedModel
+    from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.search.rounds import Round
     from orchestrator.search.search import Pruned
 

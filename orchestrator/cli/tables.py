@@ -92,11 +92,11 @@ def export(
     budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
 ) -> None:
     """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG, SVG, PDF)."""
-    from orchestrator.results.export import export as write
-    from orchestrator.results.export import select
+    from orchestrator.results.exports.export import export as write
+    from orchestrator.results.exports.export import select
+    from orchestrator.results.exports.folder import check_folder
     from orchestrator.results.figures.accuracy import accuracy_vs_compression
     from orchestrator.results.figures.files import save
-    from orchestrator.results.folder import check_folder
     from orchestrator.results.load import read
 
     location, filters = store_of(store), only_of(only, network, schedule)

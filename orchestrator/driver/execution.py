@@ -12,7 +12,7 @@ from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
-from orchestrator.driver.nodes import AskingInterrupted, Nodes
+from orchestrator.driver.on_ray.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress.display import Display
 from orchestrator.driver.progress.progress import Progress
@@ -30,7 +30,7 @@ from workers.training.attempt import Bounds
 from workers.trial import Dataset
 
 if TYPE_CHECKING:
-    from orchestrator.driver.cluster import Cluster
+    from orchestrator.driver.on_ray.cluster import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +60,8 @@ class Execution:
         return dispatcher.problem
 
     def _on_ray(self) -> StoreError | None:
-        from orchestrator.driver import ray_tune
-        from orchestrator.driver.cluster import connected, nodes_of
+        from orchestrator.driver.on_ray import ray_tune
+        from orchestrator.driver.on_ray.cluster import connected, nodes_of
 
         cluster = self._cluster()
         with connected(cluster, self.interrupt) as slots:
@@ -121,7 +121,7 @@ class Execution:
         return Bounds(lease=self.lease.token, period=self.lease.period, timeout=seconds)
 
     def _cluster(self) -> Cluster:
-        from orchestrator.driver.cluster import Cluster
+        from orchestrator.driver.on_ray.cluster import Cluster
 
         resources, options = self.work.plan.spec.resources, self.options
         return Cluster(

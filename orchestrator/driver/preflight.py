@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from orchestrator.driver.nodes import Lost, Node, Nodes, name_of
+from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
 from orchestrator.planning.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError

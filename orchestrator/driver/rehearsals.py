@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.driver.nodes import Lost, Node, Nodes, name_of
+from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
 from orchestrator.planning.crossing import cross, rehearsal_of
 from orchestrator.planning.facts import pinned, task_of
 from orchestrator.sweep.problems import KeyPath, Problem

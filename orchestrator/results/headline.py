@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.results.grid import Section, TableCell, differing
-from orchestrator.results.report import Report
+from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.statistics import ACCURACY, summarize
 from orchestrator.results.table import table
 from orchestrator.results.wording import budget_rule, labels_of

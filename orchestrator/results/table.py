@@ -11,9 +11,9 @@ from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.intervals import Interval
-from orchestrator.results.report import Report
+from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.sheets import Cell, Printout, Sheet
 from orchestrator.results.rows import Row, read_rows
-from orchestrator.results.sheets import Cell, Printout, Sheet
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
 from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
 from workers.errors import InputError, collecting, raise_all

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.intervals import CONFIDENCE, Interval, interval
-from orchestrator.results.sheets import Number
+from orchestrator.results.printing.sheets import Number
 from orchestrator.results.statistics import ACCURACY, ReplicateSummary, Split, Statistic, Value
 
 _BUDGET_RULES = {

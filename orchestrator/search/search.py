@@ -17,8 +17,8 @@ from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.prunable_share import announce
-from orchestrator.results.folder import check_folder
-from orchestrator.results.model_export import ExportedModel, export_stop
+from orchestrator.results.exports.folder import check_folder
+from orchestrator.results.exports.model_export import ExportedModel, export_stop
 from orchestrator.search.kept_sweep import keep_sweep
 from orchestrator.search.rounds import Round, kept_round, read_rounds
 from orchestrator.search.settings import SearchSettings

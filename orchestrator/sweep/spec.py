@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, PlainValidator, PrivateAttr, ValidationError
 
-from orchestrator.sweep.checks import check
+from orchestrator.sweep.checks.combinations import check
 from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.document import Document
 from orchestrator.sweep.evaluation import EvaluationSpec, Holdout

@@ -1,5 +1,5 @@
 """Looking after a store and a machine: status, sweeps, verify, gc, logs and doctor.
 
 Only `gc` deletes states, and only `verify --repair` and `rename` move files. Imports neither Ray nor torch: `verify`
-reads states through `workers.training.state`, inside a function.
+reads states through `workers.training.states.state`, inside a function.
 """

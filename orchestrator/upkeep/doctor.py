@@ -142,8 +142,8 @@ def _store(location: str) -> str:
 
 
 def _cluster(address: str) -> str:
-    from orchestrator.driver.cluster import Cluster, connected
     from orchestrator.driver.interrupt import Interrupt
+    from orchestrator.driver.on_ray.cluster import Cluster, connected
 
     with connected(Cluster(address=address), Interrupt()) as slots:
         return f"connected; it can run {plural(slots, 'trial')} of one CPU at once"

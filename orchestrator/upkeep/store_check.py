@@ -112,7 +112,7 @@ class _StoreFiles:
         stop = layout.parse_state_path(path)
         if stop is None:
             return StoreProblem(path, "foreign", "not named like a state")
-        from workers.training.state import parse_state  # brings in torch
+        from workers.training.states.state import parse_state  # brings in torch
 
         if (problem := _read_problem(path, lambda: parse_state(self.store.files.read(path), path, stop))) is not None:
             return problem

@@ -150,7 +150,7 @@ class FakeRay:
 
 
 def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(monkeypatch):
-    from orchestrator.driver import cluster as clusters
+    from orchestrator.driver.on_ray import cluster as clusters
 
     monkeypatch.setattr(clusters, "ray", FakeRay({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}))
     assert clusters.RESOURCE_SECONDS <= 15
@@ -162,7 +162,7 @@ def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(monkeypatch):
 
 
 def test_fault_24_machines_are_waited_for_if_told_to(monkeypatch):
-    from orchestrator.driver import cluster as clusters
+    from orchestrator.driver.on_ray import cluster as clusters
 
     cluster = FakeRay()
     monkeypatch.setattr(clusters, "ray", cluster)

@@ -29,7 +29,7 @@ def saved_steps(store, job):
 
 
 def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path, monkeypatch):
-    from orchestrator.driver.ray_actor import Unfit
+    from orchestrator.driver.on_ray.ray_actor import Unfit
 
     fail_in_step(monkeypatch, MemoryError(), times=1)
     with pytest.raises(Unfit) as ended:
@@ -40,7 +40,7 @@ def test_fault_06_the_process_that_ran_out_of_memory_is_not_used_again(tmp_path,
 @pytest.mark.parametrize(("device", "replaced"), [("cuda", True), ("cuda:1", True), ("cpu", False)])
 def test_a_process_whose_gpu_may_be_in_error_is_not_used_again(tmp_path, monkeypatch, device, replaced):
     """After a failed assertion on the GPU, every later call of CUDA in the process fails, too."""
-    from orchestrator.driver.ray_actor import Unfit
+    from orchestrator.driver.on_ray.ray_actor import Unfit
 
     fail_in_step(monkeypatch, RuntimeError("CUDA error: device-side assert triggered"), times=1)
     worker = actor(Store(tmp_path / "store", create=True))
@@ -54,7 +54,7 @@ def test_a_process_whose_gpu_may_be_in_error_is_not_used_again(tmp_path, monkeyp
 
 
 def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_path, monkeypatch):
-    from orchestrator.driver.ray_actor import Unfit
+    from orchestrator.driver.on_ray.ray_actor import Unfit
 
     store = Store(tmp_path / "store", create=True)
     worker = actor(store)

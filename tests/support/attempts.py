@@ -29,7 +29,7 @@ OFTEN = Device(chunk_seconds=0)
 
 def actor(store, **settings):
     """A worker's actor as Tune makes it, here in this process."""
-    from orchestrator.driver.ray_actor import TrialActor
+    from orchestrator.driver.on_ray.ray_actor import TrialActor
     from workers.trial import job_to_json
 
     made = object.__new__(TrialActor)

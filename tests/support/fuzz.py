@@ -20,7 +20,7 @@ from orchestrator.sweep.spec import parse_spec
 from tests.support.places import GOLDEN, ROOT
 from workers.errors import CorruptFile
 from workers.store import Store
-from workers.training.state import parse_state
+from workers.training.states.state import parse_state
 
 TEMPLATE = ROOT / "orchestrator" / "templates" / "digits.yaml"
 SECONDS = 60.0

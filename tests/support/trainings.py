@@ -8,7 +8,7 @@ import torch
 
 from workers.data.images import open_data
 from workers.training.process import configure, make_trainer
-from workers.training.state import dump_state, parse_state
+from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -36,7 +36,7 @@ from workers.techniques import own
 from workers.training.cost import costs
 from workers.training.losses import check_loss
 from workers.training.optimizers import make_optimizer
-from workers.training.pretrained import describe_weights
+from workers.training.states.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe
 
 _OPTIONAL_FACTS = ("class_names", "settled", "notes")

@@ -25,7 +25,7 @@ from workers.registry import is_own
 from workers.training.evaluation import new_statistics, score, validation_and_test
 from workers.training.outcomes import outcome_of
 from workers.training.process import make_trainer
-from workers.training.state import dump_state, parse_state
+from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer
 from workers.trial import (
     CROSS_ENTROPY,

@@ -20,7 +20,7 @@ from workers.store.layout import RecordKey
 from workers.training.process import configure, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
-from workers.training.state import State, dump_state, parse_state
+from workers.training.states.state import State, dump_state, parse_state
 from workers.training.trainer import Trainer
 from workers.trial import Job, Stop, trial_id
 

@@ -29,8 +29,8 @@ from workers.training.losses import loss_function
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
 from workers.training.optimizers import make_optimizer, take_step
-from workers.training.pretrained import read_weights
-from workers.training.state import History, State
+from workers.training.states.pretrained import read_weights
+from workers.training.states.state import History, State
 from workers.trial import MaskRule, Stop, Trial, trial_id
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from orchestrator.results.comparisons.comparison import Change, ComparedCell, ComparedSection, Side, compared_sections
 from orchestrator.results.comparisons.matching import same_named_data
 from orchestrator.results.grid import Section, TableCell
-from orchestrator.results.report import Report
+from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.statistics import ACCURACY
 from orchestrator.results.wording import (
     budget_rule,

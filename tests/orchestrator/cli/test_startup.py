@@ -34,5 +34,8 @@ def test_pyarrow_works_without_pandas_and_pandas_with_pyarrow():
 
 
 def test_drivers_do_without_torch():
-    program = "import sys; from orchestrator.driver import in_process, ray_tune; assert 'torch' not in sys.modules"
+    program = (
+        "import sys; from orchestrator.driver import in_process; from orchestrator.driver.on_ray import ray_tune; "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.driver.nodes import Lost
+from orchestrator.driver.on_ray.nodes import Lost
 from orchestrator.driver.preflight import (
     check_data,
     check_gpus,

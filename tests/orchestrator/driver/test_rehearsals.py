@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from orchestrator.driver.nodes import Lost
+from orchestrator.driver.on_ray.nodes import Lost
 from orchestrator.driver.rehearsals import check_rehearsed, rehearsable
 from orchestrator.planning.crossing import cross, find_out
 from orchestrator.planning.facts import pin, pinned, task_of

@@ -28,7 +28,7 @@ from workers.errors import BadInput, InputError
 from workers.models.build import build
 from workers.schedules import piecewise
 from workers.training.evaluation import evaluate
-from workers.training.state import dump_state
+from workers.training.states.state import dump_state
 from workers.training.trainer import Trainer
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, Task, Trial, canonical
 

@@ -12,7 +12,7 @@ from tests.support.forks import fork_server
 from tests.support.stores import contents, results
 from workers.store import Store
 from workers.store.layout import parse_state_path
-from workers.training.state import parse_state
+from workers.training.states.state import parse_state
 
 EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 70, "exception": 1}
 

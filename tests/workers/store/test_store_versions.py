@@ -17,8 +17,8 @@ from workers.store import Store, marker, record, records
 from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.failures import Failure
 from workers.store.record import SCHEMA, SCHEMA_VERSION
-from workers.training import state as state_file
-from workers.training.state import dump_state, parse_state
+from workers.training.states import state as state_file
+from workers.training.states.state import dump_state, parse_state
 from workers.trial import Stop
 
 DENSE = "b7e6bf28788d006e6995"

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.results import render
-from orchestrator.results.sheets import Printout
+from orchestrator.results.printing import render
+from orchestrator.results.printing.sheets import Printout
 
 if TYPE_CHECKING:
     import pandas as pd

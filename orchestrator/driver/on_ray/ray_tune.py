@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.driver.cluster import (  # before Ray: it sets the environment that configures Ray
+from orchestrator.driver.on_ray.cluster import (  # before Ray: it sets the environment that configures Ray
     Cluster,
     available_nodes,
 )
@@ -29,8 +29,8 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
-from orchestrator.driver.ray_actor import TrialActor, Unfit
-from orchestrator.driver.ray_watchdog import leave_if_ray_ends
+from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
+from orchestrator.driver.on_ray.ray_watchdog import leave_if_ray_ends
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store

@@ -13,7 +13,7 @@ from typing import Any
 from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.select import bare_id, check_picked, selector
-from orchestrator.results.folder import check_folder
+from orchestrator.results.exports.folder import check_folder
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
@@ -114,7 +114,7 @@ def _some(values: Sequence[str]) -> str:
 
 
 def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
-    from workers.training.model_file import model_file
+    from workers.training.states.model_file import model_file
 
     stop = Stop(row["trial"], row["step"])
     where = f"checkpoint of trial {stop.trial} at step {stop.step:,}"

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from ray.exceptions import RpcError
 
-from orchestrator.driver import address
-from orchestrator.driver.cluster import Cluster, connected
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.on_ray import address
+from orchestrator.driver.on_ray.cluster import Cluster, connected
 from orchestrator.driver.options import RunOptions
 from workers.errors import InputError
 

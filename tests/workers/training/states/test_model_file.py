@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load
 
 from tests.support.places import ROOT
-from workers.training.model_file import model_file
-from workers.training.state import State, dump_state
+from workers.training.states.model_file import model_file
+from workers.training.states.state import State, dump_state
 from workers.trial import Stop
 
 NETWORK = {name: torch.rand(2) for name in ("attn.mask", "mask", "conv.weight", "conv.weight.mask", "norm.mask.mask")}

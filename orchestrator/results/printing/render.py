@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.results.sheets import Cell, Number, Printout, Sheet
+from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 
 _GAP = "   "
 _LATEX = {

@@ -32,9 +32,9 @@ for _name, _value in _ENVIRONMENT.items():
 import ray  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
-from orchestrator.driver.address import resolve  # noqa: E402
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
-from orchestrator.driver.nodes import Nodes  # noqa: E402
+from orchestrator.driver.on_ray.address import resolve  # noqa: E402
+from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.machine.device import HUGE_PAGES  # noqa: E402
 

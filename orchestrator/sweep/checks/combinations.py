@@ -12,13 +12,13 @@ from dataclasses import asdict
 from math import prod
 from typing import Any
 
+from orchestrator.sweep.checks.durations import TrainingLength, check_budget, check_schedule, train_images
+from orchestrator.sweep.checks.names import check_named, check_optimizer
+from orchestrator.sweep.checks.pruning import check_levels, check_structure
 from orchestrator.sweep.dense import check_techniques
-from orchestrator.sweep.duration_checks import TrainingLength, check_budget, check_schedule, train_images
 from orchestrator.sweep.fields import MOST_CELLS, MOST_REPLICATES, MOST_ROUNDS
-from orchestrator.sweep.name_checks import check_named, check_optimizer
 from orchestrator.sweep.plain_data import count_at, items_at, mappings_at, words_at
 from orchestrator.sweep.problems import KeyPath, Problem
-from orchestrator.sweep.pruning_checks import check_levels, check_structure
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers.data import DATASETS
 from workers.models import NETWORKS

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestrator.planning.select import bare_id
-from orchestrator.results.export import export
+from orchestrator.results.exports.export import export
 from orchestrator.results.frame import join, to_frame
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError

@@ -19,8 +19,8 @@ from workers.errors import BadInput, InputError
 from workers.machine.device import Device
 from workers.models.build import build
 from workers.store import Store
-from workers.training.pretrained import describe_weights, read_weights
 from workers.training.run import run
+from workers.training.states.pretrained import describe_weights, read_weights
 from workers.trial import (
     Job,
     MaskRule,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from safetensors.torch import save
 
-from workers.training.state import parse_state
+from workers.training.states.state import parse_state
 from workers.trial import Stop
 
 MASK = "..mask"
