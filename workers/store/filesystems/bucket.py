@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -31,6 +32,7 @@ _PART = 16_000_000  # bytes that are read in one request
 BYTES_A_SECOND = 1_000_000
 """The slowest upload that is waited for: large files have that much more time."""
 
+_RETRIES = re.compile(r" in \S+, after \d+ retries, max_retries: \d+, retry_timeout: \S+ ")
 _NO_BUCKET = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")  # S3, Google, Azure
 
 
@@ -185,8 +187,9 @@ def _as_os_errors() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """The line of an obstore error that people can read: the server's XML and Rust's structures follow it."""
-    return str(error).partition("\n")[0].partition(": <?xml")[0].strip()
+    """What people can read of an obstore error: the server's XML and Rust's structures follow it."""
+    line = str(error).partition("\n")[0].partition(": <?xml")[0]
+    return _RETRIES.sub("", line).removeprefix("Generic S3 error: ").strip()
 
 
 def _content(answer: GetResult) -> bytes:

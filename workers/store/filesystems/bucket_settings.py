@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from workers.errors import InputError
 
 _RETRIES = {
-    "max_retries": 30,
+    "max_retries": 1000,  # the time is what ends them: pauses are random and may be short
     "retry_timeout": timedelta(seconds=100),  # a server that is away for a minute is waited for
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2.0},
 }

@@ -6,6 +6,7 @@ import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -150,6 +151,16 @@ def test_errors_of_the_server_are_waited_out(files, proxy, status):
     proxy.faults = [status, None, status]
     assert (files.read("a"), files.names("")) == (b"x", ["a", "b"])
     assert not proxy.faults
+
+
+def test_an_error_is_one_line_without_the_inside_of_the_library(s3, monkeypatch):
+    monkeypatch.setitem(OPTIONS, "retry_config", {"max_retries": 1, "retry_timeout": timedelta(seconds=1)})
+    proxy = Proxy(s3)
+    files = BucketFiles(S3Store("bucket", endpoint=proxy.address, **KEYS, **OPTIONS), "s3://bucket")
+    proxy.faults = [503, 503]
+    with pytest.raises(OSError, match=r"^\[Errno 5\] Error performing PUT \S+ - Server returned [^\n]*503[^\n]*$"):
+        files.write("a", b"x")
+    proxy.close()
 
 
 def test_what_was_written_and_not_confirmed_counts_as_written(files, proxy):
