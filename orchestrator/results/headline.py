@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.results.grid import Section, TableCell, differing
@@ -141,10 +142,13 @@ class Headline(Report):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"tolerance": self.tolerance, "statistic": "median", "remarks": self._remarks()}
+        return {"tolerance": self.tolerance, "statistic": "median"}
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for each grid and technique; a compression is null if none is within the tolerance."""
+        """One row for each grid and technique; a compression is null if none is within the tolerance.
+
+        `best_compression_within_1` is that of a larger tolerance; it is null if the tolerance is not larger.
+        """
         return [self._row(limits, technique) for limits in self.limits for technique in limits.section.techniques]
 
     def _row(self, limits: Limits, technique: str) -> dict[str, Any]:
@@ -156,7 +160,10 @@ class Headline(Report):
             row[f"{rule}_compression"] = cell.compression if cell else None
             row[f"{rule}_budget"] = cell.budget if cell else None
             row[f"{rule}_change"] = change
-        return row
+        for tolerance, rule in product(_WIDER, _BUDGETS):
+            reach = limits.wider.get(tolerance, {}).get((technique, rule), _NOWHERE)
+            row[f"{rule}_compression_within_{tolerance:g}"] = reach.cell.compression if reach.cell else None
+        return row | {"unfinished_cells": limits.unfinished}
 
 
 def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filters: Filters | None = None) -> Headline:

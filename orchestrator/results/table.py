@@ -29,6 +29,7 @@ _COLUMNS = (
     *("technique", "compression", "budget", "value", "unit", "split"),
     *("n", "n_expected", "median", "minimum", "maximum", "mean", "sd"),
     *("best", "provisional", "mixed_parents", "same_run_as"),
+    *("prunable_weights", "parameters"),
 )
 _INTERVAL = ("ci_low", "ci_high", "ci_method")
 
@@ -74,6 +75,14 @@ class Table(Report):
             rows += [self._row(section, cell) for cell in section.cells.values()]
         return rows
 
+    def _base(self, section: Section) -> dict[str, int | None]:
+        """The columns that say what a compression is a part of."""
+        place = section.dataset, section.network
+        for share in self.prunable:
+            if (share.dataset, share.network) == place and share.pruning in (None, section.pruning):
+                return {"prunable_weights": share.prunable, "parameters": share.parameters}
+        return {"prunable_weights": None, "parameters": None}
+
     def _sheet(self, section: Section) -> Sheet:
         return Sheet(
             title=section.title,
@@ -102,6 +111,7 @@ class Table(Report):
             | {"value": "accuracy", "unit": section.unit("accuracy"), "split": self.split}
             | asdict(section.dense)
             | {"best": False, "provisional": False, "mixed_parents": False, "same_run_as": None}
+            | self._base(section)
             | self._interval(section.dense_interval if self.statistic == "ci" else None)
         )
 
@@ -113,6 +123,7 @@ class Table(Report):
             | asdict(cell.summary)
             | {"best": cell.best, "provisional": cell.provisional, "mixed_parents": cell.mixed_parents}
             | {"same_run_as": "; ".join(dict.fromkeys(cell.same_run_as)) or None}
+            | self._base(section)
             | self._interval(cell.interval if self.statistic == "ci" else None)
         )
 

@@ -222,10 +222,10 @@ def _percent(share: float) -> str:
 
 
 def _pair_rows(pair: ComparedSection) -> list[dict[str, Any]]:
-    rows = [_row(pair.ours, "compared", cell.ours, cell.theirs, cell) for cell in pair.cells]
-    rows += [_row(pair.ours, "unfinished", ours, theirs) for ours, theirs in pair.unfinished]
-    rows += [_row(pair.ours, "only_ours", cell, None) for cell in pair.only_ours]
-    rows += [_row(pair.theirs, "only_theirs", None, cell) for cell in pair.only_theirs]
+    rows = [_row(pair.ours, "compared", cell.ours, cell.theirs, cell, pair=pair) for cell in pair.cells]
+    rows += [_row(pair.ours, "unfinished", ours, theirs, pair=pair) for ours, theirs in pair.unfinished]
+    rows += [_row(pair.ours, "only_ours", cell, None, pair=pair) for cell in pair.only_ours]
+    rows += [_row(pair.theirs, "only_theirs", None, cell, pair=pair) for cell in pair.only_theirs]
     return rows
 
 
@@ -235,6 +235,7 @@ def _row(
     ours: TableCell | None,
     theirs: TableCell | None,
     compared: ComparedCell | None = None,
+    pair: ComparedSection | None = None,
 ) -> dict[str, Any]:
     cell = ours or theirs
     assert cell is not None
@@ -244,7 +245,27 @@ def _row(
         | _numbers("ours", ours, compared.our_change if compared else None)
         | _numbers("theirs", theirs, compared.their_change if compared else None)
         | {name: getattr(compared, name, None) for name in ("difference", "low", "high", "inside")}
+        | (_dense_of_pair(pair) if pair else _dense_of_one_side(section, status))
     )
+
+
+def _dense_of_pair(pair: ComparedSection) -> dict[str, Any]:
+    return _dense("ours", pair.ours, pair.our_steps) | _dense("theirs", pair.theirs, pair.their_steps)
+
+
+def _dense_of_one_side(section: Section, status: str) -> dict[str, Any]:
+    """The columns of a grid that only one side has."""
+    ours, theirs = (section if status == name else None for name in ("only_ours", "only_theirs"))
+    return _dense("ours", ours, None) | _dense("theirs", theirs, None)
+
+
+def _dense(side: str, section: Section | None, steps: int | None) -> dict[str, Any]:
+    """The columns of the dense networks of one side."""
+    return {
+        f"{side}_dense_median": section.dense.median if section else None,
+        f"{side}_dense_sd": section.dense.sd if section else None,
+        f"{side}_dense_steps": steps,
+    }
 
 
 def _numbers(side: str, cell: TableCell | None, change: Change | None) -> dict[str, Any]:

@@ -56,14 +56,20 @@ class Report(ABC):
         return render.to_csv(self.columns, self.rows())
 
     def to_json(self) -> str:
-        """An object with the `settings`, and the `rows` under `cells`."""
-        return render.to_json(self.settings, self.rows())
+        """An object with the `settings`, the `notes` of the printout, and the `rows` under `cells`."""
+        return render.to_json({**self.settings, "notes": self._said()}, self.rows())
 
     def to_frame(self) -> pd.DataFrame:
         """`rows` as a pandas frame."""
         import pandas as pd
 
         return pd.DataFrame(self.rows())
+
+    def _said(self) -> list[str]:
+        """The remarks on sheets, each with its title, and the notes on all of them."""
+        titles_and_remarks = [(sheet.title, remark) for sheet in self.printout.sheets for remark in sheet.remarks]
+        remarks = [f"{title}: {remark}" if title else remark for title, remark in titles_and_remarks]
+        return [*remarks, *self.printout.notes]
 
     def __str__(self) -> str:
         return self.to_text()

@@ -194,11 +194,17 @@ def test_where_no_technique_matches_larger_tolerances_are_named(study):
         assert shown.count("no technique matches") == 1
     for format_ in ("markdown", "latex"):
         assert getattr(report, f"to_{format_}")().count("no technique matches") == 1
+    rows = [row for row in report.rows() if "resnet34_b" in row["pruning"]]
+    within = {row["technique"]: row["best_compression_within_0.5"] for row in rows}
+    assert within.pop("lr_rewinding") == pytest.approx(1.12, abs=0.005)
+    assert set(within.values()) == {None}
+    assert sum(row["single_compression_within_1"] is not None for row in rows) == 3
     for tolerance in (0.5, 1.0):
         wider = headline(study, tolerance=tolerance, filters="network=resnet34")
         [row] = [row for row in wider.rows() if "resnet34_b" in row["pruning"] and row["technique"] == "lr_rewinding"]
         assert row["best_compression"] == pytest.approx(1.12, abs=0.005)
         assert "no technique matches" not in wider.to_text()
+        assert row["best_compression_within_0.5"] is None
 
 
 def test_the_command_and_the_python_api_give_the_same(main):

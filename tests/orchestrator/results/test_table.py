@@ -261,6 +261,7 @@ def test_json_and_frame_agree_with_csv(two_budgets):
     loaded = json.loads(shown.to_json())
     assert (loaded["statistic"], loaded["budget"], loaded["unit"]) == ("median", "best", "percent")
     assert loaded["cells"] == shown.rows()
+    assert loaded["notes"] == list(shown.printout.notes)
     assert list(shown.to_frame().columns) == shown.to_csv().splitlines()[0].split(",")
 
 

@@ -119,6 +119,11 @@ def test_the_rows_are_a_full_join(tmp_path, whole_study):
     assert sum(row["theirs_n"] is not None for row in rows) == 753
     assert [row["status"] for row in rows if row["ours_n"] is not None] == ["compared", "only_ours"]
     assert {row["unit"] for row in rows} == {"points", "BLEU"}
+    for row in (row for row in rows if row["ours_n"] is not None):
+        assert (row["ours_dense_median"], row["ours_dense_steps"]) == (pytest.approx(81.0), 1563)
+        assert (row["theirs_dense_median"], row["theirs_dense_steps"]) == (pytest.approx(91.725), 71108)
+    alone = next(row for row in rows if row["network"] == "resnet50")
+    assert (alone["ours_dense_median"], alone["theirs_dense_median"]) == (None, pytest.approx(76.16, abs=0.2))
 
 
 def test_a_cell_is_not_compared_before_its_replicates_are_there(tmp_path, study):
