@@ -12,7 +12,7 @@ from orchestrator.planning.plan import Plan
 from workers.data import DATASETS
 from workers.errors import InputError, PrunesweepError
 from workers.registry import is_own, load_own, lookup
-from workers.registry.own_modules import add_import_folder
+from workers.registry.fresh_modules import add_import_folder, import_afresh
 from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset, Job
@@ -23,6 +23,7 @@ NODE_SECONDS = 120.0
 
 def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> None:
     """Raise InputError unless this process can run a plan that needs data sets. `folder` has the user's own code."""
+    import_afresh(folder)
     check_gpus(plan.spec.resources.gpus)
     problem = data_problem(datasets, folder)
     if problem is not None:

@@ -22,7 +22,7 @@ import torch
 from workers.data.images import forget_loaded
 from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight
 from workers.errors import BadInput, PrunesweepError
-from workers.registry.own_modules import add_import_folder
+from workers.registry.fresh_modules import add_import_folder
 
 Request = dict[str, Any]
 

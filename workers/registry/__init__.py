@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.errors import BadInput, InputError, PrunesweepError
-from workers.registry.own_modules import PACKAGES, add_import_folder, check_not_hidden
+from workers.registry.fresh_modules import PACKAGES, add_import_folder, note_imported
+from workers.registry.own_modules import check_not_hidden
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,9 @@ def load_own(name: str) -> Callable[..., Any]:
     folder = os.getcwd()
     add_import_folder(folder)
     check_not_hidden(name.partition(":")[0], folder)
-    return load(name)
+    function = load(name)
+    note_imported(name.partition(":")[0], folder)
+    return function
 
 
 def load(factory: str) -> Callable[..., Any]:

@@ -7,21 +7,12 @@ replaced without a word by what is installed under the same name.
 from __future__ import annotations
 
 import ast
-import os
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from workers.errors import InputError
-
-PACKAGES = ("orchestrator", "prunesweep", "workers")
-
-
-def add_import_folder(folder: str) -> None:
-    """Let modules be imported from a folder, after Python's own library and what is installed."""
-    if os.path.realpath(folder) not in [os.path.realpath(entry) for entry in sys.path]:
-        sys.path.append(folder)
+from workers.registry.fresh_modules import PACKAGES
 
 
 def check_not_hidden(module: str, folder: str) -> None:

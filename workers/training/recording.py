@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from workers.data.source import Data
 from workers.machine.provenance import provenance
+from workers.models import NETWORKS
 from workers.models.generators import seed_generators
+from workers.registry import load_function, lookup
 from workers.seeds import seed
 from workers.training import cost
 from workers.training.evaluation import evaluate
@@ -126,12 +128,14 @@ def _digests(trainer: Trainer, digest: str) -> dict[str, Any]:
     }
 
 
-_counted: dict[str, cost.Costs] = {}
+_counted: dict[tuple[str, Callable[..., Any]], cost.Costs] = {}
 
 
 def _costs_of(trainer: Trainer, data: Data) -> cost.Costs:
-    """What the network costs, counted once in a process."""
-    key = json.dumps([canonical(trainer.trial.task.network), data.facts.input_shape, data.facts.classes])
+    """What the network costs, counted once in a process for each function that builds one."""
+    network = trainer.trial.task.network
+    function = load_function(lookup(NETWORKS, network.name, "network"), network.name)
+    key = json.dumps([canonical(network), data.facts.input_shape, data.facts.classes]), function
     if key not in _counted:
         _counted[key] = cost.costs(trainer.model, data.facts.input_shape)
     return _counted[key]

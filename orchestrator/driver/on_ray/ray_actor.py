@@ -12,7 +12,7 @@ from typing import Any
 from ray import tune
 
 from workers.machine.device import Device
-from workers.registry.own_modules import add_import_folder
+from workers.registry.fresh_modules import add_import_folder
 from workers.store import Store
 from workers.training.attempt import Attempt, Bounds, Ending
 from workers.trial import job_from_json

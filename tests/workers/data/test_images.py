@@ -194,3 +194,37 @@ def test_cifar_is_transposed(monkeypatch: pytest.MonkeyPatch) -> None:
     part = Dataset(name="cifar100", arguments={"train_images": 1})
     assert load_facts(part).train_images == 1
     assert load_facts(part).fingerprint != load_facts(Dataset(name="cifar100")).fingerprint
+
+
+BRIGHT = """
+import torch
+from workers.data.images import Images
+def load(path):
+    with open(path) as file:
+        part = torch.full((4, 1, 2, 2), int(file.read()), dtype=torch.uint8)
+    part[:, :, 0] = 0
+    labels = torch.tensor([0, 1, 0, 1])
+    return Images(train_images=part, train_labels=labels, test_images=part, test_labels=labels, classes=2)
+"""
+
+
+def test_a_relative_path_means_the_folder_that_a_sweep_is_run_in_and_files_as_they_are_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    (tmp_path / "bright_data.py").write_text(BRIGHT)
+    dataset = Dataset(name="bright_data:load", arguments={"path": "brightness"})
+    fingerprints = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        Path("brightness").write_text("100" if folder == "one" else "200")
+        fingerprints.append(load_facts(dataset).fingerprint)
+        planned = dataclasses.replace(dataset, fingerprint=fingerprints[-1])
+        assert int(open_data(planned, CPU).test.images.max()) == (100 if folder == "one" else 200)
+    assert fingerprints[0] != fingerprints[1]
+    Path("brightness").write_text("100")  # the sweep is planned again, in another process
+    planned = dataclasses.replace(dataset, fingerprint=fingerprints[0])
+    assert int(open_data(planned, CPU).test.images.max()) == 100
+    with pytest.raises(BadInput, match="the data have changed since the sweep was planned"):
+        open_data(dataclasses.replace(dataset, fingerprint=fingerprints[1]), CPU)

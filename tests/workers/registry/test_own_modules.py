@@ -10,7 +10,8 @@ import pytest
 from tests.support.places import ROOT
 from workers.errors import InputError
 from workers.registry import load_own
-from workers.registry.own_modules import add_import_folder, check_not_hidden
+from workers.registry.fresh_modules import add_import_folder, import_afresh
+from workers.registry.own_modules import check_not_hidden
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +98,28 @@ def test_a_package_that_is_nowhere_near_is_explained(folder: Path) -> None:
     with pytest.raises(InputError) as raised:
         load_own("own_nets_two:build")
     assert raised.value.hint == "`workers` is a package of prunesweep: give yours another name"
+
+
+def test_a_run_in_another_folder_imports_the_modules_of_that_folder(folder: Path, monkeypatch) -> None:
+    for name in ("one", "two"):
+        write(
+            folder, **{f"{name}__shared_name": f"import shared_helper\nbuild = lambda: shared_helper.NAME + '{name}'"}
+        )
+        write(folder, **{f"{name}__shared_helper": f"NAME = '{name} '"})
+    for name in ("one", "two", "one"):
+        monkeypatch.chdir(folder / name)
+        import_afresh(str(folder / name))
+        assert load_own("shared_name:build")() == f"{name} {name}"
+    assert [entry for entry in sys.path if entry.startswith(str(folder))] == [str(folder / "one")]
+
+
+def test_a_run_imports_the_modules_of_its_folder_again_if_a_file_has_changed(folder: Path) -> None:
+    write(folder, changing="import changing_helper\nbuild = lambda: changing_helper.VALUE", changing_helper="VALUE = 1")
+    import_afresh(str(folder))
+    first = load_own("changing:build")
+    import_afresh(str(folder))
+    assert load_own("changing:build") is first  # nothing has changed
+    write(folder, changing_helper="VALUE = 20")
+    assert load_own("changing:build") is first  # not during a run
+    import_afresh(str(folder))
+    assert load_own("changing:build")() == 20
