@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from orchestrator.planning import changes
 from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from workers.crashpoints import crash_point
+from workers.errors import InputError
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
+
+_driving = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,22 @@ def driving(sweep: dict[str, Any], facts: Facts, location: str, *, accept_change
     """
     store = Store(absolute(location), create=True)
     store.check_writable()
-    with Lease(store) as lease:
+    with _alone(), Lease(store) as lease:
         if not accept_changes:
             changes.check_unchanged(sweep, store)
         pin(facts, store)
         crash_point("session.pinned")
         yield Session(store, lease, facts)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Raise InputError if another thread drives a store: threads, determinism, Ray and generators are the process's."""
+    if not _driving.acquire(blocking=False):
+        raise InputError(
+            "another sweep is running in this process", hint="wait until it is done, or start this one in a new process"
+        )
+    try:
+        yield
+    finally:
+        _driving.release()
