@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from types import FrameType, TracebackType
 
+from workers.waiting import hurry, take_time
+
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
 _STDOUT, _STDERR = 1, 2
 
@@ -47,6 +49,7 @@ class Interrupt:
             self._before.setdefault(number, before)
 
     def __enter__(self) -> Interrupt:
+        take_time()
         self.install()
         return self
 
@@ -59,6 +62,7 @@ class Interrupt:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal = number
+            hurry()
             _notify()
         elif number != signal.SIGHUP:  # a terminal that closes sends several
             os._exit(128 + number)

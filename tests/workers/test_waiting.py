@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from workers import waiting
 from workers.waiting import NoAnswer, answer, begin, is_anything_left, within
 
 
@@ -39,3 +40,22 @@ def test_work_begins_at_once_and_is_waited_for_later():
     meeting = threading.Barrier(2)
     first, second = begin(meeting.wait), begin(meeting.wait)
     assert {answer(first, 60), answer(second, 60)} == {0, 1}
+
+
+def test_in_a_hurry_nobody_waits_for_long_and_least_for_what_was_silent(monkeypatch) -> None:
+    monkeypatch.setattr(waiting, "HURRY_SECONDS", 0.4)
+    monkeypatch.setattr(waiting, "LAST_SECONDS", 0.1)
+    end = threading.Event()
+    waiting.take_time()
+    threading.Timer(0.3, waiting.hurry).start()
+    try:
+        with pytest.raises(NoAnswer):  # begun before the hurry
+            within(600, end.wait)
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer, match=r"no answer within 0\.\d s"):
+            within(600, end.wait)
+        assert time.monotonic() - begun < 60
+        assert within(600, lambda: 3) == 3
+    finally:
+        end.set()
+        waiting.take_time()

@@ -47,6 +47,15 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
     return place
 
 
+def answers(place: str, seconds: float) -> bool:
+    """Whether a cluster says anything to a new connection within some seconds."""
+    try:
+        _greet(place, seconds)
+    except OSError:
+        return False
+    return True
+
+
 def _ask(place: str) -> None:
     """Wait for an answer. Raises OSError."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
@@ -59,10 +68,10 @@ def _ask(place: str) -> None:
         raise ConnectionError("what answers there is not a cluster of this version of Ray") from error
 
 
-def _greet(place: str) -> None:
+def _greet(place: str, seconds: float | None = None) -> None:
     """Connect and wait for the first words of an HTTP/2 server, as Ray's is. Raises OSError."""
     host, _, port = place.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port))) as connection:
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
         if os.environ.get("RAY_USE_TLS", "0") != "0":
             return  # an encrypted server says nothing to a plain greeting
         connection.sendall(_GREETING)

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 _ENVIRONMENT = {
@@ -37,9 +39,18 @@ from orchestrator.driver.on_ray.address import resolve  # noqa: E402
 from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
 from workers.errors import InputError  # noqa: E402
 from workers.machine.device import HUGE_PAGES  # noqa: E402
+from workers.waiting import NoAnswer, begin  # noqa: E402
 
 LOCAL = (None, "local")
 """The addresses that stand for a Ray on this machine, which is started."""
+
+_LOCAL_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",  # a cluster of one process tree on one machine
+    "GLIBC_TUNABLES": HUGE_PAGES,
+}
+
+CONNECT_SECONDS = 30.0
+"""How long connecting to a cluster may take that has answered."""
 
 RESOURCE_SECONDS = 10.0
 """How long nodes may take to show up before a run is refused."""
@@ -79,27 +90,59 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     options["job_config"] = _InstalledFirst()
+    if ray.is_initialized():
+        raise InputError("this process is connected to Ray already", hint="call `ray.shutdown()` first")
     check_address(cluster.address)
+    with _environment(_LOCAL_ENVIRONMENT if cluster.is_local else {}):
+        if not _connect(cluster, options, interrupt):
+            yield 0
+            return
+        interrupt.install()  # Ray replaced the handlers
+        try:
+            with _stdout_on_stderr():
+                yield slots_of(cluster, interrupt)
+        finally:
+            ray.shutdown()
+
+
+def _connect(cluster: Cluster, options: dict[str, Any], interrupt: Interrupt) -> bool:
+    """Start a local Ray or connect to a cluster; False if interrupted before. Raises InputError."""
     try:
-        if cluster.is_local:
-            os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a cluster of one process tree on one machine
-            os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
-            local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
-            with _own_process_groups():
-                ray.init(address="local", **local, **options)
-        else:
-            ray.init(address=cluster.address, **options)
+        if not cluster.is_local:
+            return _reached(begin(partial(ray.init, address=cluster.address, **options)), interrupt)
+        local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
+        with _own_process_groups():
+            ray.init(address="local", **local, **options)  # in this thread: its processes end with it
+        return True
     except Exception as error:  # Ray raises a plain one for a node that starts too slowly
         raise InputError(
             f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}",
             hint="check the memory, the disk and the load of the machine, and run the command again",
         ) from error
-    interrupt.install()  # Ray replaced the handlers
+
+
+def _reached(connecting: Future[Any], interrupt: Interrupt) -> bool:
+    """Wait until Ray has connected; False if interrupted before. Raises NoAnswer after a while, and Ray's errors."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while not wait([connecting], 0.2).done:
+        if interrupt.requested:
+            return False
+        if time.monotonic() >= deadline:
+            raise NoAnswer(CONNECT_SECONDS)
+    connecting.result()
+    return True
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables in the block that are not set."""
+    new = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(new)
     try:
-        with _stdout_on_stderr():
-            yield slots_of(cluster, interrupt)
+        yield
     finally:
-        ray.shutdown()
+        for name in new:
+            del os.environ[name]
 
 
 class _InstalledFirst(JobConfig):

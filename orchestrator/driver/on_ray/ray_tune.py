@@ -30,7 +30,7 @@ from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
-from orchestrator.driver.on_ray.ray_watchdog import leave_if_ray_ends
+from orchestrator.driver.on_ray.ray_watchdog import leave_if_gone
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store
@@ -113,7 +113,7 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
         dispatcher.interrupt.install()
         gcs = ray.get_runtime_context().gcs_address
         try:
-            with leave_if_ray_ends(gcs, dispatcher.interrupt, store.location):
+            with leave_if_gone(gcs, dispatcher.interrupt, store):
                 tuner.fit()  # its result is not reliable; the store has the results
         finally:
             _current = None
