@@ -25,7 +25,10 @@ _AS_THEY_ARE = (
     *(*SECTION, "technique", "compression", "budget", "budget_epochs", "replicate"),
     *("trial", "step", "validation_accuracy", "mixed_parents"),
 )
-_OPTIONAL = ("metric", "dense_trial", "dense_epochs", "dense_step", "prunable_weights", "parameters")
+_OPTIONAL = (
+    *("metric", "dense_trial", "dense_epochs", "dense_step", "prunable_weights", "parameters"),
+    *("search_cost_epochs", "sparse_multiply_adds"),
+)
 _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
 
 
@@ -36,7 +39,8 @@ class Row:
     `value` is what the table shows and `dense` the score of the dense network that it is compared to, both in percent
     (BLEU). `has_own_dense` is false where it is unknown which dense network that is. `validation_accuracy` is a
     fraction; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown, as are the
-    numbers of the network's prunable weights and of all its parameters.
+    numbers of the network's prunable weights and of all its parameters, the search cost, and the multiply-adds of one
+    image.
     """
 
     dataset: str
@@ -61,6 +65,8 @@ class Row:
     dense_step: int | None
     prunable_weights: int | None = None
     parameters: int | None = None
+    search_cost_epochs: float | None = None
+    sparse_multiply_adds: float | None = None
 
     @property
     def is_dense(self) -> bool:
@@ -107,6 +113,8 @@ def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row
         dense_step=record.get("dense_step"),
         prunable_weights=record.get("prunable_weights"),
         parameters=record.get("parameters"),
+        search_cost_epochs=record.get("search_cost_epochs"),
+        sparse_multiply_adds=record.get("sparse_multiply_adds"),
     )
 
 

@@ -7,6 +7,9 @@ to draw.
 
     accuracy.accuracy_vs_compression(results, *, value="delta", budget=None, split, filters, columns, caption)
         `value="delta"` shows the difference from the dense network, `value="accuracy"` the accuracy itself
+    cost.accuracy_vs_cost(results, *, compressions=None, value="delta", split, filters, columns, caption)
+    cost.budget_curves(results, *, compressions=None, value="delta", split, filters, columns, caption)
+        against the search cost, and against the budget with the safe zone; up to four compressions of each grid
 
 A Chart has `title` and `caption`. `files.save` writes it as PNG, SVG and PDF; `svg.to_svg(chart, inline="f1-")` makes
 an `<svg>` element for an HTML page, in which everything of a technique has the class `technique`, `data-technique` and

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
-from orchestrator.results.figures.lines import Lines, Point, level
+from orchestrator.results.figures.lines import Line, Point, level
 from orchestrator.results.grid import Section, differing
 from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import Table, table
@@ -74,11 +74,11 @@ def _panel(shown: _Shown, panels: Sequence[_Shown]) -> LinePanel:
     )
 
 
-def _lines(section: Section) -> Lines:
-    lines: dict[str, list[Point]] = {technique: [] for technique in section.techniques}
+def _lines(section: Section) -> list[Line]:
+    points: dict[str, list[Point]] = {technique: [] for technique in section.techniques}
     for (technique, compression), cell in section.cells.items():
-        lines[technique].append(Point(compression, cell.summary, cell.values))
-    return lines
+        points[technique].append(Point(compression, cell.summary, cell.values))
+    return [Line(technique, points) for technique, points in points.items()]
 
 
 def axis_label(section: Section, value: Value, split: Split) -> str:
@@ -88,12 +88,12 @@ def axis_label(section: Section, value: Value, split: Split) -> str:
     return f"{change}{split} {section.metric}" + ("" if unit == section.metric else f", {unit}")
 
 
-def place_title(section: Section, sections: Sequence[Section]) -> str:
-    """Data set, network and schedule, and whatever else differs between sections."""
+def place_title(section: Section, sections: Sequence[Section], *, schedule: bool = True) -> str:
+    """Data set, network and, if wanted, the pruning schedule, and whatever else differs between sections."""
     columns = {"dataset", "network", "schedule"} | differing(sections)
-    parts = [text for name, text in section.place.items() if name in columns]
-    parts[-1] = parts[-1].replace("_", "-")
-    return " · ".join(parts)
+    columns -= set() if schedule else {"schedule"}
+    place = section.place | {"schedule": section.schedule.replace("_", "-")}
+    return " · ".join(text for name, text in place.items() if name in columns)
 
 
 def _title(shown: _Shown, panels: Sequence[_Shown]) -> str:

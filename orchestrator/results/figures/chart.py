@@ -30,7 +30,9 @@ TEXT = 7  # points
 TITLE = 8
 HEIGHT = 2.0  # inches of a panel
 _LABEL_LENGTH = 1.3  # inches of a vertical label
+_BESIDES = 0.5  # inches of a panel's width that its labels take
 _MOST_TITLE_LINES = 4
+LINE = 0.13  # inches of height for each further line of text
 
 
 class Chart(Figure):
@@ -89,9 +91,13 @@ def label_axes(axes: Axes, x: str = "", y: str = "") -> None:
         axes.set_ylabel("\n".join(lines), fontsize=TEXT, color=INK, labelpad=2, parse_math=False)
 
 
-def set_title(axes: Axes, text: str, width: float) -> None:
-    """A title above a panel, wrapped to `width` inches and cut after four lines."""
-    lines = wrap(text, width, TITLE, most=_MOST_TITLE_LINES)
+def title_lines(text: str, width: float) -> list[str]:
+    """The title of a panel of `width` inches, cut after four lines."""
+    return wrap(text, width - _BESIDES, TITLE, most=_MOST_TITLE_LINES)
+
+
+def set_title(axes: Axes, lines: Sequence[str]) -> None:
+    """A title above a panel."""
     axes.set_title("\n".join(lines), loc="left", fontsize=TITLE, color=INK, pad=4, parse_math=False)
 
 
@@ -110,7 +116,7 @@ def write_caption(chart: Chart) -> None:
 
 
 def legend(chart: Chart, handles: Sequence[Any]) -> None:
-    """A legend above the panels, in as many columns as fit the canvas."""
+    """A legend above the panels, in as many columns as fit the canvas, which becomes higher by it."""
     for columns in range(len(handles), 0, -1):
         box = chart.legend(
             handles=list(handles),
@@ -123,7 +129,9 @@ def legend(chart: Chart, handles: Sequence[Any]) -> None:
             columnspacing=1.2,
             borderpad=0.2,
         )
-        if columns == 1 or box.get_window_extent(chart.renderer).width <= chart.bbox.width * 0.98:
+        extent = box.get_window_extent(chart.renderer)
+        if columns == 1 or extent.width <= chart.bbox.width * 0.98:
+            chart.set_figheight(chart.get_figheight() + extent.height / chart.dpi)
             return
         box.remove()
 

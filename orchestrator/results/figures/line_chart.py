@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import line_names, scales
-from orchestrator.results.figures.chart import HEIGHT, TEXT, WIDTHS, Chart, ColumnCount
+from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart, ColumnCount
 from orchestrator.results.figures.line_names import LineName
-from orchestrator.results.figures.lines import Level, Lines, draw_level, draw_line, values_of
+from orchestrator.results.figures.lines import Level, Line, draw_level, draw_line
 from orchestrator.results.figures.looks import GRAY, Look, looks_of
 from orchestrator.results.figures.scales import Kind
 
@@ -23,17 +23,18 @@ _MOST_NAMED = 4  # panels whose lines are named at their ends
 
 @dataclass(frozen=True, slots=True)
 class LinePanel:
-    """What one panel shows."""
+    """What one panel shows; a `zone` is a range of x that is shaded."""
 
     title: str
     y_label: str
-    lines: Lines
+    lines: Sequence[Line]
     dense: Level | None
+    zone: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """What a chart of lines shows. `decorate` adds to a panel what lies behind its lines."""
+    """What a chart of lines shows; `same_y` gives all panels the same vertical limits."""
 
     title: str
     caption: str
@@ -41,7 +42,6 @@ class LineChart:
     kind: Kind
     panels: Sequence[LinePanel]
     same_y: bool = False
-    decorate: Callable[[Axes, LinePanel], None] | None = None
 
 
 def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Chart:
@@ -52,11 +52,16 @@ def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Cha
     columns = columns or (1 if len(shown.panels) == 1 else 2)
     per_row = columns if columns == 1 or len(shown.panels) <= _MOST_NAMED else 3
     rows = math.ceil(len(shown.panels) / per_row)
-    extra = 0.12 * len(charts.wrap(shown.caption, WIDTHS[columns], TEXT)) if caption else 0.0
-    chart = Chart(columns, rows * HEIGHT + extra, title=shown.title, caption=shown.caption)
+    titles = [charts.title_lines(panel.title, WIDTHS[columns] / per_row) for panel in shown.panels]
+    lines = rows * (max(map(len, titles)) - 1) + (
+        len(charts.wrap(shown.caption, WIDTHS[columns], TEXT)) if caption else 0
+    )
+    chart = Chart(columns, rows * HEIGHT + lines * LINE, title=shown.title, caption=shown.caption)
     grid = list(zip(charts.panels(chart, len(shown.panels), per_row), shown.panels, strict=True))
-    looks = looks_of(technique for panel in shown.panels for technique in panel.lines)
-    ticks = [_draw_panel(axes, panel, shown, looks, WIDTHS[columns] / per_row) for axes, panel in grid]
+    looks = looks_of(line.technique for panel in shown.panels for line in panel.lines)
+    ticks = [_draw_panel(axes, panel, shown.kind, looks) for axes, panel in grid]
+    for (axes, _), title in zip(grid, titles, strict=True):
+        charts.set_title(axes, title)
     _label_axes(grid, shown, per_row)
     if caption:
         charts.write_caption(chart)
@@ -72,16 +77,15 @@ def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Cha
     return chart
 
 
-def _draw_panel(axes: Axes, panel: LinePanel, shown: LineChart, looks: dict[str, Look], width: float) -> scales.Ticks:
-    ticks = scales.x_axis(axes, shown.kind, _xs(panel))
-    if shown.decorate is not None:
-        shown.decorate(axes, panel)
+def _draw_panel(axes: Axes, panel: LinePanel, kind: Kind, looks: dict[str, Look]) -> scales.Ticks:
+    ticks = scales.x_axis(axes, kind, _xs(panel))
+    if panel.zone is not None:
+        axes.axvspan(*panel.zone, color=GRAY, alpha=0.1, linewidth=0, zorder=0)
     if panel.dense is not None:
         draw_level(axes, panel.dense)
-    for order, (technique, points) in enumerate(panel.lines.items()):
-        draw_line(axes, technique, points, looks[technique], order)
+    for order, line in enumerate(panel.lines):
+        draw_line(axes, line, looks[line.technique], order)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    charts.set_title(axes, panel.title, width - 0.5)
     return ticks
 
 
@@ -101,11 +105,12 @@ def _hug(grid: Sequence[tuple[Axes, LinePanel]], shown: LineChart) -> None:
 
 
 def _xs(panel: LinePanel) -> list[float]:
-    return [point.x for points in panel.lines.values() for point in points]
+    return [point.x for line in panel.lines for point in line.points]
 
 
 def _ys(panel: LinePanel) -> list[float]:
-    return [*values_of(panel.lines), *(panel.dense or ())]
+    """The values of all replicates, which lines and bands do not exceed, and of the dense networks."""
+    return [value for line in panel.lines for point in line.points for value in point.values] + [*(panel.dense or ())]
 
 
 def _name_lines(
@@ -116,17 +121,19 @@ def _name_lines(
     if len(grid) <= _MOST_NAMED and all(line_names.fit(axes, names) for axes, names in named):
         return [(axes, names, line_names.write(axes, names)) for axes, names in named]
     handles = {name: line for axes, _ in grid for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    in_order = [handles[look.name] for look in looks.values() if look.name in handles]
-    charts.legend(chart, in_order)
+    order = {
+        line.name(looks[line.technique]): bool(line.note) for panel in (at for _, at in grid) for line in panel.lines
+    }
+    charts.legend(chart, [handles[name] for name in sorted(order, key=order.__getitem__)])
     return []
 
 
 def _names(panel: LinePanel, looks: dict[str, Look]) -> list[LineName]:
     names = []
-    for technique, points in panel.lines.items():
-        line = [(point.x, point.summary.median) for point in points if point.summary.median is not None]
-        if line:
-            names.append(LineName(technique, looks[technique].name, looks[technique].color, *max(line)))
+    for line in panel.lines:
+        if line.end is not None:
+            look = looks[line.technique]
+            names.append(LineName(line.technique, line.name(look), look.color, *line.end))
     if panel.dense is not None and names:
         names.append(LineName("dense", "dense", GRAY, max(name.x for name in names), panel.dense.median))
     return names

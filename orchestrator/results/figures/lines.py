@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -22,8 +22,21 @@ class Point(NamedTuple):
     values: Sequence[float]
 
 
-Lines = Mapping[str, Sequence[Point]]
-"""Points by technique, in order of x."""
+class Line(NamedTuple):
+    """The points of one technique, in order of x; `note` tells it from another line of that technique."""
+
+    technique: str
+    points: Sequence[Point]
+    note: str = ""
+
+    def name(self, look: Look) -> str:
+        return f"{look.name}, {self.note}" if self.note else look.name
+
+    @property
+    def end(self) -> tuple[float, float] | None:
+        """The last point that has a median."""
+        ends = [(point.x, point.summary.median) for point in self.points if point.summary.median is not None]
+        return max(ends, default=None)
 
 
 class Level(NamedTuple):
@@ -48,11 +61,13 @@ def draw_level(axes: Axes, dense: Level) -> None:
     tag(axes.axhline(dense.median, color=GRAY, linewidth=1.0, zorder=1), DENSE, "line")
 
 
-def draw_line(axes: Axes, technique: str, points: Sequence[Point], look: Look, order: int) -> None:
+def draw_line(axes: Axes, drawn: Line, look: Look, order: int) -> None:
     """The line of medians, the band from minimum to maximum, and a dot for each replicate.
 
-    Incomplete points have hollow dots and no median; lines that coincide show between each other's dashes.
+    Incomplete points have hollow dots and no median; lines that coincide show between each other's dashes. A line with
+    a note has white markers.
     """
+    technique, points, note = drawn
     for complete in (True, False):
         _draw_replicates(axes, technique, [point for point in points if point.summary.complete == complete], look)
     xs = [point.x for point in points]
@@ -66,20 +81,14 @@ def draw_line(axes: Axes, technique: str, points: Sequence[Point], look: Look, o
         linestyle=look.dash,
         marker=look.marker,
         markersize=3.5,
-        markeredgecolor="white",
-        markeredgewidth=0.4,
+        markerfacecolor="white" if note else look.color,
+        markeredgecolor=look.color if note else "white",
+        markeredgewidth=0.8 if note else 0.4,
         linewidth=1.2,
-        label=look.name,
+        label=drawn.name(look),
         zorder=5 if look.dash == "solid" else 6 + order,
     )
     tag(line, technique, "line")
-
-
-def values_of(lines: Lines) -> Iterator[float]:
-    """The values of all replicates, which lines and bands do not exceed."""
-    for points in lines.values():
-        for point in points:
-            yield from point.values
 
 
 def _draw_replicates(axes: Axes, technique: str, points: Sequence[Point], look: Look) -> None:

@@ -32,7 +32,7 @@ def x_axis(axes: Axes, kind: Kind, values: Iterable[float]) -> Ticks:
         names = compression_labels(places)
         labels = [f"{name}\n{100 / place:.3g} %" for name, place in zip(names, places, strict=True)]
     else:
-        labels = [f"{place:g}" for place in places]
+        labels = [f"{place:,.0f}" if place >= 100 else f"{place:.3g}" for place in places]
     ticks = Ticks(places, labels)
     _show(axes, ticks)
     return ticks

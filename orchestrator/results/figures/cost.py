@@ -1,0 +1,181 @@
+"""Accuracy against what it costs to get there: the search cost, or the budget of one round; a panel per compression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal
+
+from orchestrator.results.figures.accuracy import axis_label, place_title, replicates_shown
+from orchestrator.results.figures.chart import Chart, ColumnCount
+from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
+from orchestrator.results.figures.lines import Line, Point, level
+from orchestrator.results.figures.points import BudgetGrid, evenly, read_grids
+from orchestrator.results.statistics import Split, Value, group_by
+from orchestrator.results.wording import compression_labels, measure
+from workers.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from orchestrator.results.grid import Section
+
+SAFE_ZONE = (0.25, 0.9)
+"""The budgets, as shares of the dense training, in which rewinding is safe (Renda, Frankle, Carbin 2020, section 4)."""
+
+_MOST_PANELS = 4  # of a grid
+_ROUNDING = 1e-3  # the study rounds the densities of one-shot pruning to four digits, and those of iterative not
+_Cost = Literal["cost", "epochs"]
+
+
+def accuracy_vs_cost(
+    results: pa.Table | pd.DataFrame,
+    *,
+    compressions: Sequence[float] | None = None,
+    value: Value = "delta",
+    split: Split = "test",
+    filters: Mapping[str, Any] | str | None = None,
+    columns: ColumnCount | None = None,
+    caption: bool = True,
+) -> Chart:
+    """Accuracy against the search cost: the epochs of retraining in all rounds; a fresh start pays for T + t.
+
+    `compressions` are those to draw, by default up to four of each grid. The other arguments are those of
+    `accuracy_vs_compression`. Raises InputError as `table` does, and if there is nothing to draw.
+    """
+    grids = read_grids(results, value, split, filters)
+    return _draw(grids, "cost", compressions, value, split, columns, caption)
+
+
+def budget_curves(
+    results: pa.Table | pd.DataFrame,
+    *,
+    compressions: Sequence[float] | None = None,
+    value: Value = "delta",
+    split: Split = "test",
+    filters: Mapping[str, Any] | str | None = None,
+    columns: ColumnCount | None = None,
+    caption: bool = True,
+) -> Chart:
+    """Accuracy against the budget of one round, with the paper's safe zone for rewinding: 25 to 90 % of the training.
+
+    Grids with a single budget are left out. Arguments and errors are those of `accuracy_vs_cost`.
+    """
+    grids = [grid for grid in read_grids(results, value, split, filters) if len(grid.budgets) > 1]
+    if not grids:
+        raise InputError("a curve over budgets needs at least two budgets", hint="add a `budget` to the grid")
+    return _draw(grids, "epochs", compressions, value, split, columns, caption)
+
+
+def _draw(
+    grids: Sequence[BudgetGrid],
+    against: _Cost,
+    compressions: Sequence[float] | None,
+    value: Value,
+    split: Split,
+    columns: ColumnCount | None,
+    caption: bool,
+) -> Chart:
+    sections = [grid.section for grid in grids]
+    panels = []
+    for alike in group_by(grids, _place).values():
+        ratios = _distinct(sorted({ratio for grid in alike for ratio in grid.section.compressions}))
+        for compression in _chosen(ratios, compressions):
+            panels.append(_panel(alike, compression, against, value, split, sections))
+    if not panels:
+        raise InputError("no cell has these compressions", hint="`prunesweep table` lists those that occur")
+    return draw(
+        LineChart(
+            title=f"{measure(sections, value, split)}, against {_WORDS[against]}",
+            caption=_caption(grids, against, split),
+            x_label=_X_LABELS[against],
+            kind="epochs",
+            panels=panels,
+            same_y=len({(section.dataset, section.network) for section in sections}) == 1,
+        ),
+        columns,
+        caption=caption,
+    )
+
+
+def _place(grid: BudgetGrid) -> tuple[str, ...]:
+    """Grids that differ in their pruning schedule alone share panels, so that one can see what iterating costs."""
+    return tuple(text for name, text in grid.section.place.items() if name != "schedule")
+
+
+_WORDS: dict[_Cost, str] = {"cost": "search cost", "epochs": "the budget of one round"}
+_X_LABELS: dict[_Cost, str] = {
+    "cost": "search cost, epochs of retraining",
+    "epochs": "budget, epochs of retraining in a round",
+}
+
+
+def _distinct(compressions: Sequence[float]) -> list[float]:
+    """Sorted compressions without those that only rounding tells from the one before."""
+    distinct: list[float] = []
+    for compression in compressions:
+        if not distinct or not _same(compression, distinct[-1]):
+            distinct.append(compression)
+    return distinct
+
+
+def _same(first: float, second: float) -> bool:
+    return math.isclose(first, second, rel_tol=_ROUNDING)
+
+
+def _chosen(compressions: Sequence[float], wanted: Sequence[float] | None) -> list[float]:
+    """The compressions of a grid that are drawn; those that are wanted may be rounded as in tables."""
+    if wanted is None:
+        return evenly(compressions, _MOST_PANELS)
+    return [value for value in compressions if any(abs(value / ratio - 1) < 0.005 for ratio in wanted)]
+
+
+def _panel(
+    grids: Sequence[BudgetGrid],
+    compression: float,
+    against: _Cost,
+    value: Value,
+    split: Split,
+    sections: Sequence[Section],
+) -> LinePanel:
+    section = grids[0].section
+    [ratio] = compression_labels([compression])
+    several = len({grid.section.schedule for grid in grids}) > 1
+    title = place_title(section, sections, schedule=not several)
+    return LinePanel(
+        title=f"{title} · {ratio}",
+        y_label=axis_label(section, value, split),
+        lines=[
+            line
+            for grid in sorted(grids, key=attrgetter("is_iterative"))
+            for line in _lines(grid, compression, against, "iterative" if several and grid.is_iterative else "")
+        ],
+        dense=level(section.dense, (section.dense.median or 0.0) if value == "delta" else 0.0),
+        zone=_safe_zone(grids[0].dense_epochs) if against == "epochs" else None,
+    )
+
+
+def _safe_zone(dense_epochs: float | None) -> tuple[float, float] | None:
+    low, high = SAFE_ZONE
+    return (low * dense_epochs, high * dense_epochs) if dense_epochs else None
+
+
+def _lines(grid: BudgetGrid, compression: float, against: _Cost, note: str) -> Iterator[Line]:
+    for technique in grid.techniques:
+        cells = [cell for cell in grid.cells if cell.technique == technique and _same(cell.compression, compression)]
+        points = [Point(getattr(cell, against), cell.summary, cell.values) for cell in cells]
+        if points:
+            yield Line(technique, sorted(points, key=lambda point: point.x), note)
+
+
+def _caption(grids: Sequence[BudgetGrid], against: _Cost, split: Split) -> str:
+    counts = [cell.summary.n_expected for grid in grids for cell in grid.cells]
+    sentences = [f"Lines: {replicates_shown(counts)}; {split} split; every budget.", "Gray line: the dense networks."]
+    if against == "epochs":
+        low, high = SAFE_ZONE
+        sentences.append(f"Gray area: budgets of {low:.0%} to {high:.0%} of the dense training, the safe zone.")
+    if any(not cell.summary.complete for grid in grids for cell in grid.cells):
+        sentences.append("Hollow dots: replicates are missing.")
+    return " ".join(sentences)
