@@ -44,10 +44,11 @@ def hint_line(hint: str) -> str:
 class PrunesweepError(Exception):
     """Base class. `message` says what is wrong, `hint` what to do about it (empty if unknown); str() joins them.
 
-    `about` names the part of a request that is wrong, empty if unknown.
+    `about` names the part of a request that is wrong, empty if unknown; `exit_code` is that of a command.
     """
 
     about: str = ""
+    exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -74,6 +75,8 @@ def _restore(kind: type[PrunesweepError], args: tuple[Any, ...], attributes: dic
 
 class InputError(PrunesweepError):
     """What was asked cannot be done; nothing was started."""
+
+    exit_code = 2
 
 
 class InputErrors(InputError):
@@ -104,6 +107,8 @@ def collecting(errors: list[InputError]) -> Iterator[None]:
 
 class StoreError(PrunesweepError):
     """The store cannot be used."""
+
+    exit_code = 4
 
 
 class MissingStore(StoreError):

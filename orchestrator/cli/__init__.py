@@ -21,7 +21,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
-from workers.errors import FAILURES, InputError, PrunesweepError, StoreError
+from workers.errors import FAILURES, PrunesweepError
 
 __all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
 
@@ -35,12 +35,8 @@ def main() -> None:
     spare_pandas()
     try:
         app(args=_spelled_out(sys.argv[1:]))
-    except InputError as error:
-        _fail(error, 2)
-    except StoreError as error:
-        _fail(error, 4)
     except PrunesweepError as error:
-        _fail(error, 1)
+        _fail(error, error.exit_code)
     except Interrupted:
         print("\nInterrupted", file=sys.stderr)
         leave(130)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WHAT = "What to run"
 WHERE = "Where"
 STOP = "When to stop"
+TELL = "Whom to tell"
 PRESETS = "Presets"
 OUTPUT = "Output"
 """The groups of options in `--help`."""
@@ -134,6 +135,45 @@ SaveEvery = Annotated[
     ),
 ]
 
+FailFast = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-fast",
+        metavar="OUTCOMES",
+        help="Stop at the first failed trial with one of these outcomes: `bug`, `bug,diverged` or `all`.",
+        rich_help_panel=STOP,
+    ),
+]
+
+# Whom to tell
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Post JSON to this URL at the end, at the first failure of each class, and when the sweep stalls.",
+        rich_help_panel=TELL,
+    ),
+]
+OnEnd = Annotated[
+    str | None,
+    typer.Option(
+        "--on-end",
+        metavar="COMMAND",
+        help="Run this shell command at the end, with the outcome in $PRUNESWEEP_OUTCOME and as JSON on stdin.",
+        rich_help_panel=TELL,
+    ),
+]
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER",
+        help="Send losses and results to `tensorboard:FOLDER`, `mlflow:URI` or `wandb:PROJECT`; may be repeated.",
+        rich_help_panel=TELL,
+    ),
+]
+
 # What to read
 StoreArgument = Annotated[
     str | None,
@@ -196,9 +236,9 @@ def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: 
     return Choice(name=preset, scale=scale, data=data, stand_in=dataset, cpu=on_cpu)
 
 
-def outcomes(retry_failed: str | None) -> tuple[str, ...]:
-    """The words of `--retry-failed`."""
-    return tuple(retry_failed.split(",")) if retry_failed else ()
+def outcomes(words: str | None) -> tuple[str, ...]:
+    """The words of `--retry-failed` and `--fail-fast`."""
+    return tuple(words.split(",")) if words else ()
 
 
 def check_only(only: str | None) -> None:

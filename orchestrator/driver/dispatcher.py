@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from orchestrator.driver.disk_space import Room
@@ -31,7 +31,8 @@ class Dispatcher:
     """Hands out jobs, and tries failed ones again as often as `retries` allows (by outcome).
 
     The failure of a trial that is not tried again is written to the store, and its descendants are blocked. Once all
-    jobs are done, the work is extended. `first_delay` is the time in seconds before the first retry of a trial.
+    jobs are done, the work is extended. The first failure with an outcome in `fail_fast` stops the sweep.
+    `first_delay` is the time in seconds before the first retry of a trial.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Dispatcher:
         room: Room,
         lease: Lease,
         retries: Mapping[str, int],
+        fail_fast: Collection[str] = (),
         first_delay: float = _FIRST_DELAY,
     ) -> None:
         self.agenda = work.agenda
@@ -55,6 +57,8 @@ class Dispatcher:
         self._room = room
         self._lease = lease
         self._retries = retries
+        self._fail_fast = fail_fast
+        self._has_failed_fast = False
         self._first_delay = first_delay
         self._counts: dict[str, Counter[str]] = {}
         self._with_failures = store.failures.trials_with_failed_attempts()
@@ -68,7 +72,7 @@ class Dispatcher:
     @property
     def stopping(self) -> bool:
         """Whether no more jobs are handed out, and running trials must save their state and end."""
-        return self.interrupt.requested or self.problem is not None
+        return self.interrupt.requested or self._has_failed_fast or self.problem is not None
 
     @property
     def finished(self) -> bool:
@@ -156,3 +160,10 @@ class Dispatcher:
         crash_point("dispatcher.noted")
         self.agenda.fail(trial)
         self.progress.failed(trial, failure)
+        if not self._fail_fast_at(failure):
+            return
+        self._has_failed_fast = True
+        self.progress.say(f"Stopping: a trial failed with `{failure.outcome}` (--fail-fast); running trials are saved")
+
+    def _fail_fast_at(self, failure: Failure) -> bool:
+        return not self._has_failed_fast and not {"all", failure.outcome}.isdisjoint(self._fail_fast)

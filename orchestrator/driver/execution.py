@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from orchestrator.driver.rehearsals import check_rehearsed
 from orchestrator.driver.work import Work
 from orchestrator.planning.estimate import grounds
 from orchestrator.planning.facts import Facts
+from orchestrator.tracking.events import Listener
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store
@@ -43,6 +44,7 @@ class Execution:
     interrupt: Interrupt
     options: RunOptions
     facts: Facts
+    listeners: Sequence[Listener] = ()
 
     def run(self) -> StoreError | None:
         """Run the jobs of the agenda; returns why the sweep cannot continue, if it cannot.
@@ -93,6 +95,7 @@ class Execution:
             time_left=TimeLeft(work.agenda, slots, grounds(work.plan.spec, self.facts, self.store), work.from_steps),
             display=Display(quiet=self.options.quiet, with_place=len(places) > 1),
             store=self.store.location,
+            listeners=self.listeners,
         )
         with progress:
             yield Dispatcher(
@@ -100,9 +103,10 @@ class Execution:
                 self.store,
                 interrupt=self.interrupt,
                 progress=progress,
-                room=Room(self.store.files, work.bytes_to_hold, progress.warn),
+                room=Room(self.store.files, work.bytes_to_hold, lambda reason: progress.stalled("no_room", reason)),
                 lease=self.lease,
                 retries=dict(work.plan.spec.failures.retries),
+                fail_fast=self.options.fail_fast,
             )
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workers.errors import FAILURES, InputError, raise_all
+from orchestrator.tracking.notices import check_url
+from orchestrator.tracking.trackers import Choice
+from workers.errors import FAILURES, InputError, collecting, raise_all
 from workers.registry import closest
 
 
@@ -20,9 +22,14 @@ class RunOptions:
     stop_after: seconds after which the run stops and saves its state; None for no limit.
     checkpoint_seconds: seconds between saves of a running trial's state.
     retry: the failed trials to run again: outcomes such as `diverged`, or `all`.
+    fail_fast: the outcomes at whose first failure the run stops, such as `bug`, or `all`.
+    notify: a URL to which a JSON notice is posted at the end, at the first failure of each class, and at a stall.
+    on_end: a shell command that runs at the end, with the outcome in its environment and as JSON on its stdin.
+    track: trackers that hear of every event: `tensorboard:FOLDER`, `mlflow:URI`, `wandb:PROJECT`.
     quiet: show no progress.
 
-    Raises InputError for an unknown outcome, and for an option of Ray combined with `in_process`.
+    Notices, commands and trackers never slow or fail a run. Raises InputError for an unknown outcome, for a URL or a
+    tracker that cannot be used, and for an option of Ray combined with `in_process`.
     """
 
     in_process: bool = False
@@ -34,15 +41,26 @@ class RunOptions:
     stop_after: float | None = None
     checkpoint_seconds: float = 60.0
     retry: tuple[str, ...] = ()
+    fail_fast: tuple[str, ...] = ()
+    notify: str | None = None
+    on_end: str | None = None
+    track: tuple[str, ...] = ()
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [word for word in self.retry if word not in ("all", *FAILURES)]
+        unknown = [word for word in (*self.retry, *self.fail_fast) if word not in ("all", *FAILURES)]
         errors = [
             InputError(f"not an outcome of a failed trial: `{word}`", hint=closest(word, ("all", *FAILURES)))
             for word in unknown
         ]
-        raise_all([*errors, *self._combinations()])
+        errors += self._combinations()
+        if self.notify is not None:
+            with collecting(errors):
+                check_url(self.notify)
+        for word in self.track:
+            with collecting(errors):
+                Choice.parse(word)
+        raise_all(errors)
 
     def checked(self) -> RunOptions:
         """These options. Raises InputError if no cluster answers at the address: before data are inspected."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
-from orchestrator.driver.summary import Summary, summarize
+from orchestrator.driver.summary import Summary, ended, summarize
 from orchestrator.driver.work import Work
 from orchestrator.planning import changes
 from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
+from orchestrator.tracking.audience import audience
+from orchestrator.tracking.events import Listener
 from workers.crashpoints import crash_point
-from workers.errors import InputError
+from workers.errors import InputError, PrunesweepError
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
@@ -41,12 +44,26 @@ class Session:
         Raises InputError before any work starts, StoreError where it cannot continue.
         """
         work = Work(plans, self.store, options.retry)
+        with audience(notify=options.notify, on_end=options.on_end, track=options.track) as listeners:
+            begun = time.monotonic()
+            try:
+                summary, problem = self._drive(work, options, listeners), None
+            except (PrunesweepError, OSError) as error:
+                summary, problem = _as_far_as_known(work, self.store), error
+            seconds = time.monotonic() - begun
+            for listener in listeners:
+                listener.hear(ended(work.plan.spec.name, self.store.location, summary, problem, seconds))
+        if problem is not None:
+            raise problem
+        return summary
+
+    def _drive(self, work: Work, options: RunOptions, listeners: Sequence[Listener]) -> Summary:
         interrupt = Interrupt(options.stop_after)
         if not work.agenda.exhausted:
-            self._execute(work, interrupt, options)
+            self._execute(work, interrupt, options, listeners)
         return summarize(work, self.store, interrupt)
 
-    def _execute(self, work: Work, interrupt: Interrupt, options: RunOptions) -> None:
+    def _execute(self, work: Work, interrupt: Interrupt, options: RunOptions, listeners: Sequence[Listener]) -> None:
         with interrupt:
             problem = Execution(
                 work=work,
@@ -55,12 +72,21 @@ class Session:
                 interrupt=interrupt,
                 options=options,
                 facts=self.facts,
+                listeners=listeners,
             ).run()
         if problem is not None:
             raise problem
         crash_point("session.driven")
         self.store.records.consolidate()
         crash_point("session.consolidated")
+
+
+def _as_far_as_known(work: Work, store: Store) -> Summary:
+    """How a run went that a problem has ended: perhaps its store cannot even be read."""
+    try:
+        return summarize(work, store, Interrupt())
+    except (PrunesweepError, OSError):
+        return Summary(cells_done=0, cells=len(work.plan.cells))
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.work import Work
-from workers.errors import Outcome
+from orchestrator.tracking.events import SweepEnded
+from workers.errors import Outcome, PrunesweepError, StoreError
 from workers.store import Store
 
 
@@ -71,6 +72,23 @@ def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
         signal=interrupt.signal,
         out_of_time=interrupt.out_of_time,
         unreadable=unreadable,
+    )
+
+
+def ended(sweep: str, store: str, summary: Summary, problem: Exception | None, seconds: float) -> SweepEnded:
+    """The event of a run that has ended, with the problem that ended it early, if there is one."""
+    code = summary.exit_code
+    if problem is not None:
+        code = problem.exit_code if isinstance(problem, PrunesweepError) else StoreError.exit_code
+    return SweepEnded(
+        sweep=sweep,
+        store=store,
+        exit_code=code,
+        cells=summary.cells,
+        cells_done=summary.cells_done,
+        failed=summary.outcomes,
+        seconds=seconds,
+        reason=problem.message if isinstance(problem, PrunesweepError) else str(problem or ""),
     )
 
 

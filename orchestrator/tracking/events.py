@@ -74,10 +74,14 @@ class TrialEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStalled:
-    """A sweep, or one of its trials, does not move. `kind` names the cause: `no_trial_runs`, `silent_trial`, …"""
+    """A sweep, or one of its trials, does not move.
+
+    `kind` is the cause: `no_trial_runs`, `no_room` or `silent_trial`. A `fatal` stall ends the run.
+    """
 
     kind: str
     reason: str
+    fatal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -198,15 +198,17 @@ class Watch(tune.Callback):
         elif now - self._moved > _STALL_SECONDS:
             reason = f"no trial has run for {_STALL_SECONDS:.0f} s; available nodes: {available_nodes()}"
             dispatcher.stalled = StoreError(reason, hint=CONTINUE)
+            dispatcher.progress.stalled("no_trial_runs", reason, fatal=True)
 
     def _name_silent(self, now: float) -> None:
         """Name each trial once that has not reported for long: only a time limit ends a trial that hangs."""
         run = _run()
         for tune_id in [silent for silent, since in run.heard.items() if now - since > _SILENT_SECONDS]:
             del run.heard[tune_id]
-            run.dispatcher.progress.say(
+            run.dispatcher.progress.stalled(
+                "silent_trial",
                 f"trial {run.trials[tune_id]} has not reported for {_SILENT_SECONDS / 60:.0f} min; it may hang "
-                "(`limits: {trial_timeout: 3h}` in the sweep file ends such a trial and tries it again)"
+                "(`limits: {trial_timeout: 3h}` in the sweep file ends such a trial and tries it again)",
             )
 
 

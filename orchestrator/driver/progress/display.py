@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.driver.progress.standing import Standing, end_line, retry_line
-from orchestrator.tracking.events import Event, TrialEnded, TrialRetried
+from orchestrator.tracking.events import Event, SweepStalled, TrialEnded, TrialRetried
 
 _PLAIN_SECONDS = 15.0
 _REDRAW_SECONDS = 0.25
@@ -55,6 +55,8 @@ class Display:
             self.say(end_line(event, with_place=self._with_place))
         elif isinstance(event, TrialRetried):
             self.say(retry_line(event))
+        elif isinstance(event, SweepStalled) and not event.fatal:  # an error follows a fatal one
+            self.warn(event.reason)
 
     def say(self, message: str) -> None:
         """Print a line that stays."""

@@ -165,9 +165,9 @@ class Progress:
         )
         self.tick()
 
-    def stalled(self, kind: str, reason: str) -> None:
+    def stalled(self, kind: str, reason: str, *, fatal: bool = False) -> None:
         """The sweep, or one of its trials, does not move: see `SweepStalled`."""
-        self._tell(SweepStalled(kind=kind, reason=reason))
+        self._tell(SweepStalled(kind=kind, reason=reason, fatal=fatal))
 
     def tick(self) -> None:
         """Redraw; call this often."""
@@ -209,10 +209,6 @@ class Progress:
     def say(self, message: str) -> None:
         """Print a line that stays."""
         self._display.say(message)
-
-    def warn(self, message: str) -> None:
-        """Print a line that stays, even if the display is quiet: the sweep is paused."""
-        self._display.warn(message)
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:

@@ -1,0 +1,58 @@
+"""The trackers there are, and how `--track` names one: `tensorboard:FOLDER`, `mlflow:URI`, `wandb:PROJECT`."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from orchestrator.tracking.events import Event
+from workers.errors import InputError
+from workers.registry import closest
+
+
+class Tracker(Protocol):
+    """Writes events somewhere else, in a process of its own. Is built with the target that `--track` names."""
+
+    def receive(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of tracker: `module:class`, the package that it needs, and what its target is."""
+
+    factory: str
+    package: str
+    target: str
+
+
+TRACKERS = {
+    "tensorboard": Kind("orchestrator.tracking.to_tensorboard:ToTensorBoard", "tensorboard", "FOLDER"),
+    "mlflow": Kind("orchestrator.tracking.to_mlflow:ToMlflow", "mlflow", "URI"),
+    "wandb": Kind("orchestrator.tracking.to_wandb:ToWandb", "wandb", "PROJECT"),
+}
+
+
+class Choice(NamedTuple):
+    """A tracker that a run was asked for: its kind and its target."""
+
+    kind: str
+    target: str
+
+    @classmethod
+    def parse(cls, word: str) -> Choice:
+        """The tracker that a word of `--track` names. Raises InputError unless it can be used."""
+        kind, _, target = word.partition(":")
+        if kind not in TRACKERS:
+            raise InputError(f"unknown tracker: `{kind}`", hint=closest(kind, TRACKERS))
+        if not target:
+            raise InputError(f"`--track {kind}` needs a target", hint=f"write `{kind}:{TRACKERS[kind].target}`")
+        if importlib.util.find_spec(TRACKERS[kind].package) is None:
+            hint = f"install it: pip install 'prunesweep[{kind}]'"
+            raise InputError(f"tracker `{kind}` needs a package that is not installed", hint=hint)
+        return cls(kind, target)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.target}"
