@@ -8,7 +8,11 @@ echo
 prunesweep table runs/digits --value delta --budget 90%
 echo
 prunesweep export runs/digits --to runs/digits-export
+echo
+prunesweep report runs/digits --output runs/digits-report.html
 cat <<'NEXT'
+
+The report, one page that opens in any browser: runs/digits-report.html
 
 Next:
   .venv/bin/prunesweep status runs/digits

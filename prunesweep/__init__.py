@@ -21,7 +21,19 @@ TYPE_CHECKING = False  # from `typing` it would be that of a user's `typing.py`,
 pin("orchestrator", "workers")
 
 if TYPE_CHECKING:
-    from orchestrator.api import compare, export_model, frame, headline, load, plan, prune, resume, run, status
+    from orchestrator.api import (
+        compare,
+        export_model,
+        frame,
+        headline,
+        load,
+        plan,
+        prune,
+        report,
+        resume,
+        run,
+        status,
+    )
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
@@ -56,6 +68,7 @@ _HOMES = {
     "frame": "orchestrator.api",
     "compare": "orchestrator.api",
     "headline": "orchestrator.api",
+    "report": "orchestrator.api",
     "table": "orchestrator.results.table",
     "figure": "orchestrator.results.figures.accuracy:accuracy_vs_compression",
     "save_figure": "orchestrator.results.figures.files:save",
@@ -99,6 +112,7 @@ __all__ = [
     "plan",
     "prune",
     "rename",
+    "report",
     "resume",
     "retire",
     "run",

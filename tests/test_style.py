@@ -22,7 +22,7 @@ ISE = (
 )
 BRITISH = (
     rf"(re|un|de)?({ISE})(it)?is(e[ds]?|ing|ers?|ations?)|analys(e[ds]?|ing)|artefacts?|behaviours?|catalogues?|centres?|"
-    r"colour\w*|favour\w*|fulfil|grey|honour\w*|judgement|(un)?labell\w+|(mis)?spelt|learnt|licences?|modell\w+|"
+    r"colour\w*|favour\w*|fulfil|grey|honour\w*|judgement|(?<!aria-)(un)?labell\w+|(mis)?spelt|learnt|licences?|modell\w+|"
     r"neighbour\w*|programmes?|signall\w+|travell\w+|whilst|amongst"
 )
 FORBIDDEN = {

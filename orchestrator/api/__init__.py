@@ -5,7 +5,7 @@ neither Ray, torch nor pandas at the top: a function imports what it needs, so t
 """
 
 from orchestrator.api.keeping import status
-from orchestrator.api.reading import compare, export_model, frame, headline
+from orchestrator.api.reading import compare, export_model, frame, headline, report
 from orchestrator.api.running import load, plan, prune, resume, run, search_to_resume
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "load",
     "plan",
     "prune",
+    "report",
     "resume",
     "run",
     "search_to_resume",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.results.comparisons.report import Comparison
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.headline import Headline
+    from orchestrator.results.page.write import PageFile
 
 
 def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
@@ -58,6 +59,28 @@ def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, A
 
     joined = read(store)
     return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
+
+
+def report(
+    store: Location,
+    output: Location = "report.html",
+    *,
+    sweep: str | None = None,
+    retired: bool = False,
+    filters: str | None = None,
+) -> PageFile:
+    """Write the report page: one self-contained HTML file with answers, figures, tables and provenance.
+
+    store: the folder or bucket with the results, or `renda2020`, the published study.
+    output: the file to write; equal results give equal bytes.
+    sweep: the name of a sweep; default all that are not retired, or with `retired` all.
+    filters: which cells to show, such as `network=resnet20,compression>=8`; default all.
+
+    Raises InputError if there is no pruned network to report.
+    """
+    from orchestrator.results.page.write import write_page
+
+    return write_page(store, output, sweep, retired=retired, filters=filters)
 
 
 def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:

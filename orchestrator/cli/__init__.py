@@ -14,6 +14,7 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
     sweeps,
     tables,
     comparisons,
+    page,
     models,
     upkeep,
 )
@@ -23,7 +24,7 @@ from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
 from workers.errors import FAILURES, PrunesweepError
 
-__all__ = ["app", "comparisons", "main", "models", "sweeps", "tables", "upkeep"]
+__all__ = ["app", "comparisons", "main", "models", "page", "sweeps", "tables", "upkeep"]
 
 
 _OLD_NAMES = {"--cpu": "--on-cpu"}

@@ -1,0 +1,48 @@
+"""Every cell of a store as a table; of many cells, only where to find them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.results.page.grids import Grid, Record
+from orchestrator.results.page.tables import NOTHING, Cell, DataTable, epochs, plain, signed
+from workers.techniques import DENSE
+
+MOST = 2_000
+_PLACE = ("dataset", "network", "recipe", "pruning", "schedule")
+
+
+def cells_table(rows: Sequence[Record], grids: Sequence[Grid]) -> DataTable | None:
+    """A row for each cell with whatever varies between cells; null if there are more than `MOST`."""
+    if len(rows) > MOST:
+        return None
+    varying = [name for name in _PLACE if len({row[name] for row in rows if row["technique"] != DENSE}) > 1]
+    header = [
+        *varying,
+        *("technique", "compression", "budget", "replicate", "state", "test", "validation", "change"),
+        *("search cost, epochs", "time, s", "trial"),
+    ]
+    lines = [_line(row, varying) for row in rows]
+    return DataTable("All cells: accuracy in percent, change in points", header, lines, keys=len(varying) + 1)
+
+
+def _line(row: Record, varying: Sequence[str]) -> list[Cell]:
+    seconds = row.get("wall_seconds")
+    return [
+        *(row[name] for name in varying),
+        row["technique"],
+        f"{row['compression']:.4g}×",
+        row["budget"] or NOTHING,
+        str(row["replicate"]),
+        row["failure"] or ("done" if row["done"] else "missing"),
+        _percent(row["test_accuracy"]),
+        _percent(row["validation_accuracy"]),
+        signed(row["delta_test_accuracy"]),
+        epochs(row["search_cost_epochs"]),
+        NOTHING if seconds is None else f"{seconds:.1f}",
+        row["trial"],
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return plain(None if share is None else 100 * share)

@@ -1,0 +1,58 @@
+"""Where the numbers come from, and how to cite them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from orchestrator.results.page.source import Source
+from orchestrator.results.reference import citation
+
+
+class SweepText(NamedTuple):
+    """A sweep as it was resolved: its folder, a checksum of that, what each task was made from, and the YAML."""
+
+    folder: str
+    checksum: str
+    tasks: tuple[str, ...]
+    yaml: str
+
+
+def sweep_texts(source: Source) -> list[SweepText]:
+    """The resolved sweeps of a store."""
+    return [_sweep_text(folder, sweep) for folder, sweep in source.sweeps.items()]
+
+
+def _sweep_text(folder: str, sweep: Mapping[str, Any]) -> SweepText:
+    import yaml
+
+    spec = sweep.get("spec", {})
+    checksum = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+    tasks = tuple(
+        "; ".join(f"{name}: {value}" for name, value in sorted(stated.items()) if value is not None)
+        for _, stated in sorted(sweep.get("tasks", {}).items())
+    )
+    return SweepText(folder, checksum, tasks, yaml.safe_dump(spec, sort_keys=True, allow_unicode=True))
+
+
+def bibtex() -> str:
+    """The paper, as BibTeX."""
+    paper = citation()
+    authors = " and ".join(paper.authors.split(", "))
+    venue, _, year = paper.venue.rpartition(" ")
+    return (
+        f"@inproceedings{{renda2020comparing,\n  title     = {{{paper.title}}},\n  author    = {{{authors}}},\n"
+        f"  booktitle = {{{venue}}},\n  year      = {{{year}}},\n  url       = {{{paper.paper}}}\n}}\n"
+    )
+
+
+GLOSSARY = (
+    ("cell", "a point of the grid: technique × compression × budget × replicate, for one network and data set"),
+    ("compression", "prunable weights before, divided by those after pruning"),
+    ("budget", "retraining time of one round of pruning, in epochs or as a share of the dense training"),
+    ("search cost", "all the retraining that leads to a cell, in epochs"),
+    ("replicate", "an independent repetition, with its own dense network"),
+    ("dense network", "the network before pruning"),
+)

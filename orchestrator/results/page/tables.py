@@ -1,0 +1,70 @@
+"""Tables of a page as data, and numbers as the page writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.results.intervals import Interval
+from orchestrator.results.statistics import ReplicateSummary
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A table cell that is more than text: `kind` is a class of the style sheet, and `note` a second, smaller line."""
+
+    text: str
+    kind: str = ""
+    note: str = ""
+
+
+Cell = str | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class DataTable:
+    """A table with a caption; the first `keys` columns name a row. `wide` lists columns of text rather than numbers."""
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    keys: int = 1
+    texts: Sequence[int] = field(default=())
+
+
+def signed(value: float | None, decimals: int = 2) -> str:
+    """`+0.12`, or a dash."""
+    return NOTHING if value is None else f"{value:+z.{decimals}f}"
+
+
+def plain(value: float | None, decimals: int = 2) -> str:
+    """`91.73`, or a dash."""
+    return NOTHING if value is None else f"{value:z.{decimals}f}"
+
+
+def epochs(value: float | None) -> str:
+    """Epochs to four digits."""
+    return NOTHING if value is None else f"{value:,.4g}" if value < 10_000 else f"{value:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 1 in percent, to three digits."""
+    return NOTHING if share is None else f"{100 * share:.3g}%"
+
+
+def span(summary: ReplicateSummary, write: Callable[[float | None], str] = signed) -> str:
+    """`-0.94 [-1.88, -0.63]`, or how many replicates are done."""
+    if summary.median is None:
+        return f"{summary.n}/{summary.n_expected}"
+    if summary.n == 1:
+        return write(summary.median)
+    return f"{write(summary.median)} [{write(summary.minimum)}, {write(summary.maximum)}]"
+
+
+def bounds(interval: Interval | None) -> str:
+    """`[-1.88, -0.63]`, or a dash."""
+    if interval is None or interval.low is None:
+        return NOTHING
+    return f"[{signed(interval.low)}, {signed(interval.high)}]"

@@ -1,0 +1,25 @@
+"""Text from elsewhere as a page shows it: what cannot be seen is written out, and what is endless is cut."""
+
+from __future__ import annotations
+
+from workers.text import printable
+
+_SHORT = 240
+_LONG = 2_000
+
+
+def safe(text: object) -> str:
+    """Text without control and formatting characters, which could hide or reorder what follows; lines are kept."""
+    return printable(str(text), kept="\n")
+
+
+def short(text: object) -> str:
+    """The same on one line, cut after some hundred characters with the length that it has."""
+    shown = " ".join(safe(text).split()) or str(text)
+    return shown if len(shown) <= _SHORT else f"{shown[:_SHORT]}… ({len(shown):,} characters)"
+
+
+def long(text: object) -> str:
+    """The same for a paragraph of our own, in which only names are from elsewhere."""
+    shown = " ".join(safe(text).split())
+    return shown if len(shown) <= _LONG else f"{shown[:_LONG]}… ({len(shown):,} characters)"

@@ -1,0 +1,72 @@
+"""Which techniques are the best of a column, or tied with it: the rule that every comparison of the page uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.results.intervals import Interval
+from orchestrator.results.page.grids import Grid, Group
+from orchestrator.results.page.views.safe_zone import differences
+
+RULE = (
+    "In a column (one grid at one compression), the best technique is the one with the highest mean test accuracy over "
+    "its replicates, each technique at the budget that validation chose. Another technique is tied with it if the 95% "
+    "interval of the difference between the two includes 0; with fewer than three replicates there is no interval, and "
+    "only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied."
+)
+_EQUAL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A compression of a grid: the best technique, and how far each complete one is from it, with an interval."""
+
+    compression: float
+    best: str
+    techniques: tuple[str, ...]
+    differences: Mapping[str, Interval]
+
+    def tied(self, technique: str) -> bool:
+        """Whether a technique is the best or tied with it."""
+        difference = self.differences.get(technique)
+        if difference is None:
+            return False
+        if difference.low is None or difference.high is None:
+            return abs(difference.middle) <= _EQUAL
+        return difference.low <= _EQUAL and difference.high >= -_EQUAL
+
+
+def columns(grid: Grid) -> list[Column]:
+    """The columns of a grid in which at least two techniques are complete."""
+    contests: list[tuple[float, Group, list[Group]]] = []
+    for compression in grid.section.compressions:
+        complete = [group for group in grid.column(compression) if group.complete]
+        if len(complete) > 1:
+            contests.append((compression, max(complete, key=_mean), complete))
+    pairs = [(group, best) for _, best, complete in contests for group in complete]
+    estimates = iter(differences(grid, pairs))
+    return [
+        Column(
+            compression,
+            best.technique,
+            tuple(group.technique for group in grid.column(compression)),
+            _known({group.technique: next(estimates) for group in complete}),
+        )
+        for compression, best, complete in contests
+    ]
+
+
+def _known(differences: Mapping[str, Interval | None]) -> dict[str, Interval]:
+    return {technique: difference for technique, difference in differences.items() if difference is not None}
+
+
+def _mean(group: Group) -> float:
+    mean = group.score.mean
+    assert mean is not None  # the group is complete
+    return mean
+
+
+def ties_of(grids: Sequence[Grid]) -> list[list[Column]]:
+    """The columns of each grid."""
+    return [columns(grid) for grid in grids]

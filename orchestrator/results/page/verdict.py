@@ -1,0 +1,107 @@
+"""Which technique to use, in one sentence that is computed, with the counts behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from orchestrator.results.page.tables import DataTable, plain
+from orchestrator.results.page.ties import RULE, Column
+from workers.techniques import in_order
+from workers.text import plural
+
+_CHOICE = (
+    "The technique named first is the best or tied in the largest number of columns; of several with that number, it "
+    "is the one with the smallest mean distance from the best."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a technique does in the columns that it is in.
+
+    `distance` is the mean of the best minus it in points, over the columns where it is complete.
+    """
+
+    technique: str
+    columns: int
+    tied: int
+    alone: int
+    distance: float | None
+
+    @property
+    def share(self) -> str:
+        return f"{self.tied} of {self.columns}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The sentence, its rule, and the tallies, the technique named first leading."""
+
+    sentence: str
+    rule: str
+    tallies: Sequence[Tally]
+
+    @property
+    def table(self) -> DataTable:
+        return DataTable(
+            "Columns (one grid at one compression) in which each technique is the best or tied with it",
+            ["technique", "best or tied", "of columns", "best alone", "mean distance from the best"],
+            [[t.technique, str(t.tied), str(t.columns), str(t.alone), plain(t.distance)] for t in self.tallies],
+        )
+
+
+def verdict(columns: Sequence[Column], name: Callable[[str], str]) -> Verdict:
+    """The verdict over all columns; `name` is how people write a technique."""
+    tallies = sorted(_tallies(columns), key=lambda tally: (-tally.tied, tally.distance or 0.0))
+    rule = f"{RULE} {_CHOICE}"
+    if not tallies:
+        return Verdict(
+            "No technique can be named yet: no column has two techniques with all replicates done.", rule, ()
+        )
+    first, *others = tallies
+    if not others:
+        return Verdict("Only one technique was tried, so there is nothing to choose.", rule, tallies)
+    if first.tied == 0:
+        return Verdict("No technique can be named: none is the best of a column.", rule, tallies)
+    equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
+    if equal:
+        names = _listed([name(tally.technique) for tally in (first, *equal)])
+        sentence = f"{names} do equally well: each is the best or tied in {first.share} columns."
+    else:
+        sentence = f"Use {name(first.technique)}: it is the best or tied in {_count(first)}; {_rest(others, name)}."
+    return Verdict(_upper(sentence), rule, tallies)
+
+
+def _count(tally: Tally) -> str:
+    """`14 of 15 columns`, with the mean distance."""
+    text = f"{tally.tied} of {plural(tally.columns, 'column')}"
+    return f"{text} (on average {plain(tally.distance)} below the best)" if tally.distance else text
+
+
+def _rest(others: Sequence[Tally], name: Callable[[str], str]) -> str:
+    """`weight rewinding in 13 of 15, fine-tuning in 4 of 15`."""
+    return ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
+
+
+def _tallies(columns: Sequence[Column]) -> Iterable[Tally]:
+    for technique in in_order({technique for column in columns for technique in column.techniques}):
+        mine = [column for column in columns if technique in column.techniques]
+        distances = [-column.differences[technique].middle for column in mine if technique in column.differences]
+        tied = [column for column in mine if column.tied(technique)]
+        alone = [column for column in tied if not any(column.tied(t) for t in column.techniques if t != technique)]
+        distance = fsum(distances) / len(distances) if distances else None
+        yield Tally(technique, len(mine), len(tied), len(alone), distance)
+
+
+def _same(first: float | None, second: float | None) -> bool:
+    return (first is None) == (second is None) and abs((first or 0.0) - (second or 0.0)) < 1e-9
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

@@ -1,0 +1,204 @@
+"""What a cost buys: accuracy against search cost, weights and multiply-adds, with the Pareto front of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.results.page.canvas import INK, Ink, canvas, fit_heights, name_axes, plain_log_scale
+from orchestrator.results.page.canvas import line as draw_line
+from orchestrator.results.page.grids import Grid, Group
+from orchestrator.results.page.tables import Cell, DataTable, Mark, epochs, percent, signed
+from orchestrator.results.page.views.view import View
+from orchestrator.results.wording import labels_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PANELS = 3
+
+
+def search_cost_view(grid: Grid, ink: Ink) -> View:
+    """Change against epochs of retraining, one panel for each of a few compressions."""
+    labels = labels_of(grid.section)
+    shown = few(grid.section.compressions)
+    figures: list[str] = []
+    fronts: dict[float, list[Group]] = {}
+    for compression in shown:
+        groups = [g for g in grid.groups.values() if g.compression == compression and g.complete]
+        if groups:
+            fronts[compression] = pareto(groups, lambda group: group.search_cost)
+            figures.append(_search_cost_figure(grid, ink, groups, fronts[compression], labels[compression]))
+    reading = (
+        "Each point is the median of one technique at one budget; a line joins the budgets of a technique. The search "
+        "cost is all the retraining that leads to a cell: iterative pruning pays every round, and a fresh start pays "
+        "the dense training again. The stepped line is the Pareto front: the highest accuracy for that cost or less."
+    )
+    if not figures:
+        return View("Accuracy against search cost", reading, missing="No cell is complete.")
+    if len(shown) < len(grid.section.compressions):
+        reading += f" Shown at {', '.join(labels[compression] for compression in shown)}."
+    return View("Accuracy against search cost", reading, figures, [_search_cost_table(grid, fronts)])
+
+
+def pareto_view(grid: Grid, ink: Ink) -> View:
+    """Change against what is left of the weights and of the multiply-adds, at the chosen budgets."""
+    groups = [group for c in grid.section.compressions for group in grid.column(c) if group.complete]
+    title = "Accuracy against size"
+    reading = (
+        "Each point is the median of one technique at one compression, at the budget that validation chose; smaller is "
+        "to the left. The stepped line is the Pareto front: the highest accuracy for that size or less. Multiply-adds "
+        "are theoretical: those of each layer times its share of weights kept."
+    )
+    if not groups:
+        return View(title, reading, missing="No cell is complete.")
+    by_weights = pareto(groups, lambda group: group.weights_kept)
+    figures = [
+        _pareto_figure(grid, ink, groups, by_weights, lambda group: group.weights_kept, "weights kept, percent"),
+    ]
+    by_operations: list[Group] = []
+    counted = [group for group in groups if group.operations_kept is not None]
+    if counted:
+        by_operations = pareto(counted, _operations)
+        words = "theoretical multiply-adds, percent of dense"
+        figures.append(_pareto_figure(grid, ink, counted, by_operations, _operations, words))
+    return View(title, reading, figures, [_size_table(grid, groups, by_weights, by_operations)])
+
+
+def _size_table(
+    grid: Grid, groups: Sequence[Group], by_weights: Sequence[Group], by_operations: Sequence[Group]
+) -> DataTable:
+    """A row for each group; without multiply-adds where none are known."""
+    labels = labels_of(grid.section)
+    counted = bool(by_operations)
+    rows: list[list[Cell]] = []
+    for group in groups:
+        operations = [percent(group.operations_kept)] if counted else []
+        rows.append(
+            [
+                *(group.technique, labels[group.compression], group.budget, percent(group.weights_kept)),
+                *(*operations, epochs(group.search_cost)),
+                Mark(signed(group.change.median), "best" if group in by_weights else ""),
+                _fronts(group, by_weights, by_operations),
+            ]
+        )
+    header = ["technique", "compression", "budget", "weights kept", *(["multiply-adds"] if counted else [])]
+    header += ["search cost, epochs", "median change", "on the front of"]
+    return DataTable(f"Median change from the dense network ({grid.unit}) by size", header, rows)
+
+
+def _search_cost_table(grid: Grid, fronts: Mapping[float, Sequence[Group]]) -> DataTable:
+    """A row for each technique and budget; with its search cost in the cells if that depends on the compression."""
+    labels = labels_of(grid.section)
+    in_cells = grid.section.schedule == "iterative"
+    rows: list[list[Cell]] = []
+    for technique in grid.section.techniques:
+        for budget in grid.budgets(technique):
+            groups = [grid.groups.get((technique, compression, budget)) for compression in fronts]
+            costs = [] if in_cells else [next((epochs(group.search_cost) for group in groups if group), "")]
+            cells = [_cost_cell(group, front, in_cells) for group, front in zip(groups, fronts.values(), strict=True)]
+            rows.append([technique, budget, *costs, *cells])
+    caption = f"Median change from the dense network, {grid.unit}; bold: on the Pareto front"
+    header = ["technique", "budget", *([] if in_cells else ["search cost, epochs"])]
+    return DataTable(caption, [*header, *(labels[compression] for compression in fronts)], rows)
+
+
+def _cost_cell(group: Group | None, front: Sequence[Group], with_cost: bool) -> Cell:
+    if group is None:
+        return ""
+    if not group.complete:
+        return f"{group.score.n}/{group.score.n_expected}"
+    note = f"{epochs(group.search_cost)} ep" if with_cost else ""
+    return Mark(signed(group.change.median), "best" if group in front else "", note)
+
+
+def few(compressions: Sequence[float], most: int = _PANELS) -> list[float]:
+    """At most so many compressions, evenly spaced, the largest among them."""
+    count = len(compressions)
+    if count <= most:
+        return list(compressions)
+    return [compressions[round((number + 1) * count / most) - 1] for number in range(most)]
+
+
+def pareto(groups: Sequence[Group], cost: Callable[[Group], float]) -> list[Group]:
+    """The groups whose median change no other reaches at the same cost or less, by cost."""
+    front: list[Group] = []
+    for group in sorted(groups, key=lambda group: (cost(group), -(_height(group)))):
+        if not front or _height(group) > _height(front[-1]):
+            front.append(group)
+    return front
+
+
+def _height(group: Group) -> float:
+    change = group.change.median
+    assert change is not None  # only complete groups are compared
+    return change
+
+
+def _operations(group: Group) -> float:
+    share = group.operations_kept
+    assert share is not None
+    return share
+
+
+def _search_cost_figure(grid: Grid, ink: Ink, groups: Sequence[Group], front: Sequence[Group], label: str) -> str:
+    figure, axes = canvas()
+    plain_log_scale(axes, [group.search_cost for group in groups])
+    for technique in grid.section.techniques:
+        mine = sorted((g for g in groups if g.technique == technique), key=lambda group: group.search_cost)
+        if mine:
+            draw_line(axes, ink, technique, [(group.search_cost, _height(group)) for group in mine], alpha=0.9)
+    _draw_front(axes, [group.search_cost for group in front], front)
+    axes.set_title(label, loc="left", fontsize=12, fontweight="bold", pad=2)
+    fit_heights(axes, [_height(group) for group in groups], floor=0.2)
+    name_axes(axes, "search cost, epochs of retraining", f"change, {grid.unit}")
+    return ink.finish(figure, f"{label}: accuracy against search cost", f"{grid.section.title}, one line a technique")
+
+
+def _pareto_figure(
+    grid: Grid,
+    ink: Ink,
+    groups: Sequence[Group],
+    front: Sequence[Group],
+    share: Callable[[Group], float],
+    words: str,
+) -> str:
+    figure, axes = canvas(440, 290)
+    plain_log_scale(axes, [100 * share(group) for group in groups])
+    for technique in grid.section.techniques:
+        look = ink.looks[technique]
+        points = [(100 * share(group), _height(group)) for group in groups if group.technique == technique]
+        if points:
+            axes.plot(
+                *zip(*points, strict=True),
+                color=look.color,
+                marker=look.marker,
+                gid=ink.group(technique),
+                zorder=5,
+                linestyle="none",
+                markersize=5,
+                markeredgewidth=0.4,
+            )
+    _draw_front(axes, [100 * share(group) for group in front], front)
+    fit_heights(axes, [_height(group) for group in groups], floor=0.2)
+    name_axes(axes, words, f"change, {grid.unit}")
+    return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point a technique and ratio")
+
+
+def _draw_front(axes: Axes, costs: Sequence[float], front: Sequence[Group]) -> None:
+    """A step from each member of the front to the next, and on to the right edge."""
+    heights = [_height(group) for group in front]
+    axes.plot(
+        [*costs, axes.get_xlim()[1]],
+        [*heights, heights[-1]],
+        color=INK,
+        linewidth=1,
+        drawstyle="steps-post",
+        alpha=0.7,
+        zorder=4,
+    )
+
+
+def _fronts(group: Group, by_weights: Sequence[Group], by_operations: Sequence[Group]) -> str:
+    names = [name for name, front in (("weights", by_weights), ("multiply-adds", by_operations)) if group in front]
+    return ", ".join(names)

@@ -1,0 +1,136 @@
+"""The numbers of the page, recomputed from the files of the store and the exported table by pandas alone."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from tests.support.html import rows, table
+
+T_OF_TWO = 4.302652729911275
+"""The 97.5 % quantile of Student's t with two degrees of freedom, from a printed table."""
+
+
+@pytest.fixture(scope="module")
+def results(store):
+    """A row for each cell, joined by hand: the accuracies of its record and of its replicate's dense network."""
+    cells = pd.read_parquet(f"{store.location}/sweeps/0001-digits/cells.parquet")
+    files = sorted(store.files.sizes("results"))
+    records = pd.concat([pd.read_parquet(f"{store.location}/{path}") for path in files])
+    measured = ["test_accuracy", "validation_accuracy", "sparse_multiply_adds", "wall_seconds"]
+    scores = records.set_index("trial")[measured]
+    joined = cells.join(scores, on="trial")
+    joined["dense"] = joined["dense_trial"].map(scores["test_accuracy"])
+    joined["change"] = 100 * (joined["test_accuracy"] - joined["dense"])
+    return joined[joined["technique"] != "dense"]
+
+
+@pytest.fixture(scope="module")
+def chosen(results):
+    """The rows at the budget with the highest median validation accuracy, among those with all replicates."""
+    groups = results.groupby(["technique", "compression", "budget"])
+    medians = groups["validation_accuracy"].median()[groups["validation_accuracy"].count() == 3]
+    best = medians.groupby(["technique", "compression"]).idxmax()
+    return pd.concat([groups.get_group(key) for key in best])
+
+
+def floats(text):
+    return [float(number) for number in re.findall(r"[-+]?\d+\.?\d*", text)]
+
+
+def test_accuracy_and_change(tree, chosen):
+    shown = {(line[0], line[1]): line[2:] for line in rows(table(tree, "Test accuracy (percent)"))}
+    groups = chosen.groupby(["technique", "compression"])
+    assert len(shown) == len(groups) == 9
+    for (technique, compression), group in groups:
+        budget, done, score, change, mean = shown[technique, f"{compression:g}×"]
+        assert (budget, done) == (group["budget"].iloc[0], "3/3")
+        accuracy = 100 * group["test_accuracy"]
+        assert floats(score) == pytest.approx([accuracy.median(), accuracy.min(), accuracy.max()], abs=0.006)
+        changes = group["change"]
+        assert floats(change) == pytest.approx([changes.median(), changes.min(), changes.max()], abs=0.006)
+        half = T_OF_TWO * changes.std() / 3**0.5
+        assert floats(mean) == pytest.approx([changes.mean(), changes.mean() - half, changes.mean() + half], abs=0.006)
+
+
+def test_the_largest_compression_within_a_drop(tree, chosen):
+    dense = chosen["dense"].drop_duplicates().median()
+    shown = {line[1]: line[2:] for line in rows(table(tree, "Largest compression within a drop"))}
+    for technique, mine in chosen.groupby("technique"):
+        medians = mine.groupby("compression")["test_accuracy"].median()
+        expected = []
+        for drop in (0, 0.5, 1, 2):
+            within = medians[medians >= dense - drop / 100 - 1e-11]
+            expected.append("–" if within.empty else f"{within.index.max():g}×")
+        assert [text.removeprefix("≥ ") for text in shown[technique]] == expected
+
+
+def test_budgets_and_search_costs(tree, results):
+    for technique, mine in results.groupby("technique"):
+        medians = mine.groupby(["budget", "compression"])["change"].median()
+        for budget, *cells in rows(table(tree, f"{technique}: median change")):
+            for compression, text in zip((4.0, 8.0, 16.0), cells, strict=True):
+                if text != "2/3":
+                    assert float(text) == pytest.approx(medians[budget, compression], abs=0.006)
+    for technique, _, cost, *cells in rows(table(tree, "Median change from the dense network, points")):
+        at = results[(results["technique"] == technique) & (results["search_cost_epochs"] == float(cost))]
+        medians = at.groupby("compression")["change"].median()
+        assert [float(text) for text in cells if text != "2/3"] == pytest.approx(
+            [medians[c] for c, text in zip((4.0, 8.0, 16.0), cells, strict=True) if text != "2/3"], abs=0.006
+        )
+
+
+def test_the_safe_zone_is_paired_by_replicate(tree, results):
+    done = results.groupby(["technique", "compression", "budget"]).filter(lambda group: group["change"].count() == 3)
+    scores = done.pivot_table("test_accuracy", ["technique", "budget", "compression"], "replicate")
+    validation = done.groupby(["compression", "technique", "budget"])["validation_accuracy"].median()
+    checked = 0
+    for technique in results["technique"].unique():
+        for budget, *cells in rows(table(tree, f"{technique}: budget × compression")):
+            for compression, text in zip((4.0, 8.0, 16.0), cells, strict=True):
+                if text == "2/3":
+                    continue
+                best = validation[compression].idxmax()
+                difference = (scores.loc[technique, budget, compression] - scores.loc[*best, compression]).mean()
+                assert float(text.removesuffix("★")) == pytest.approx(100 * difference, abs=0.006)
+                assert text.endswith("★") == ((technique, budget) == best)
+                checked += 1
+    assert checked == 17
+
+
+def test_sizes_and_times(tree, chosen, results):
+    sizes = table(tree, "Median change from the dense network (points) by size")
+    for technique, compression, _, weights, operations, *_ in rows(sizes):
+        group = chosen[(chosen["technique"] == technique) & (chosen["compression"] == float(compression[:-1]))]
+        assert floats(weights) == pytest.approx([100 * group["density"].iloc[0]], rel=0.01)
+        assert floats(operations) == pytest.approx([group["sparse_multiply_adds"].median() / 4e4], rel=0.01)
+    lines = {line[0]: line[1:] for line in rows(table(tree, "Seconds of a trial"))}
+    for technique, mine in results.groupby("technique"):
+        seconds = mine["wall_seconds"].dropna()
+        assert lines[technique][0] == str(len(seconds))
+        expected = [seconds.min(), *seconds.quantile([0.25, 0.5, 0.75]), seconds.max()]
+        assert [float(text) for text in lines[technique][1:6]] == pytest.approx(expected, abs=0.006)
+
+
+def test_every_cell_is_in_the_exported_table(tree, store, main, tmp_path):
+    code, _, _ = main("export", store.location, "--to", tmp_path)
+    assert code == 0
+    exported = pd.read_csv(tmp_path / "results.csv").set_index("trial")
+    lines = rows(table(tree, "All cells"))
+    assert len(lines) == len(exported) == 57
+    for technique, compression, _, replicate, state, test, validation, change, cost, _, trial in lines:
+        row = exported.loc[trial]
+        assert (row["technique"], row["replicate"], row["compression"]) == (
+            technique,
+            int(replicate),
+            float(compression[:-1]),
+        )
+        assert float(cost) == row["search_cost_epochs"]
+        if state != "done":
+            assert (row["failure"], test, change) == (state, "–", "–")
+            continue
+        assert float(test) == pytest.approx(100 * row["test_accuracy"], abs=0.006)
+        assert float(validation) == pytest.approx(100 * row["validation_accuracy"], abs=0.006)
+        assert float(change) == pytest.approx(row["delta_test_accuracy"], abs=0.006)
