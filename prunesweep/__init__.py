@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
     from orchestrator.sweep.spec import SweepSpec
+    from orchestrator.upkeep.merge import merge
     from orchestrator.upkeep.sweeps import list_sweeps as sweeps
     from orchestrator.upkeep.sweeps import rename, retire
     from workers.data.image_files import ImageFiles
@@ -63,6 +64,7 @@ _HOMES = {
     "export_model": "orchestrator.api",
     "status": "orchestrator.api",
     "sweeps": "orchestrator.upkeep.sweeps:list_sweeps",
+    "merge": "orchestrator.upkeep.merge",
     "retire": "orchestrator.upkeep.sweeps",
     "rename": "orchestrator.upkeep.sweeps",
     "frame": "orchestrator.api",
@@ -109,6 +111,7 @@ __all__ = [
     "frame",
     "headline",
     "load",
+    "merge",
     "plan",
     "prune",
     "rename",

@@ -1,4 +1,4 @@
-"""Commands that look after stores and machines: logs, sweeps, retire, rename, verify, gc, list, doctor."""
+"""Commands that look after stores and machines: logs, sweeps, retire, rename, merge, verify, gc, list, doctor."""
 
 from __future__ import annotations
 
@@ -93,6 +93,21 @@ def rename(
 
     folder = rename_sweep(store, sweep, name)
     say(f"The sweep is now {folder}; change `name:` in its sweep file, too")
+
+
+@app.command()
+def merge(
+    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="The stores to read.")],
+    into: Annotated[str, typer.Option("--into", metavar="STORE", help="The store to write; may be new.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put the sweeps, results and states of several stores into one. Merging again changes nothing."""
+    from orchestrator.upkeep.merge import merge as merge_stores
+
+    merged = merge_stores(stores, into)
+    print(json.dumps(merged.to_json(), indent=1) if as_json else merged)
+    name_unreadable(merged.unreadable)
+    sys.exit(3 if merged.conflicts or merged.unreadable else 0)
 
 
 @app.command()

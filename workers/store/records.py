@@ -60,7 +60,25 @@ class Records:
             if self._files.publish(path, data):
                 crash_point("record.after")
                 return "published"
-        [published] = self.read(path).to_pylist()
+        return self._repeated(key, table, data)
+
+    def copy(self, key: RecordKey, other: Records) -> Publication:
+        """Publish a record of another store with its details, as they are.
+
+        Raises CorruptFile, or FileNotFoundError, if the other store's cannot be read.
+        """
+        path = layout.record_path(key)
+        table, data = other.read(path), other._files.read(path)
+        if not self._files.exists(path):
+            other.detail(key)
+            self._files.write(layout.detail_path(key), other._files.read(layout.detail_path(key)))
+            if self._files.publish(path, data):
+                return "published"
+        return self._repeated(key, table, data)
+
+    def _repeated(self, key: RecordKey, table: pa.Table, data: bytes) -> Publication:
+        """Compare a record with the one that was published before."""
+        [published] = self.read(layout.record_path(key)).to_pylist()
         [repeated] = table.to_pylist()
         if same_result(published, repeated):
             return "duplicate"
