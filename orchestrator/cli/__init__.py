@@ -28,7 +28,6 @@ __all__ = ["app", "comparisons", "main", "models", "page", "sweeps", "tables", "
 
 
 _OLD_NAMES = {"--cpu": "--on-cpu"}
-_RETRY = "--retry-failed"
 
 
 def main() -> None:
@@ -49,16 +48,28 @@ def main() -> None:
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:
-    """The words of a command line with `--retry-failed`, which may be without its value, as one word with it."""
+    """The words of a command line with each option that may be without its value as one word with it."""
     result: list[str] = []
     for word in words:
-        if result and result[-1] == _RETRY:
-            names_outcomes = not {"all", *FAILURES}.isdisjoint(word.split(","))
-            result[-1] = f"{_RETRY}={word if names_outcomes else 'all'}"
-            if names_outcomes:
+        if result and result[-1] in _OPTIONAL:
+            default, is_value = _OPTIONAL[result[-1]]
+            result[-1] += f"={word if is_value(word) else default}"
+            if is_value(word):
                 continue
         result.append(_OLD_NAMES.get(word, word))
-    return [f"{_RETRY}=all" if word == _RETRY else word for word in result]
+    return [f"{word}={_OPTIONAL[word][0]}" if word in _OPTIONAL else word for word in result]
+
+
+def _names_outcomes(word: str) -> bool:
+    return not {"all", *FAILURES}.isdisjoint(word.split(","))
+
+
+def _is_number(word: str) -> bool:
+    return word.replace(".", "", 1).isdecimal()
+
+
+_OPTIONAL = {"--retry-failed": ("all", _names_outcomes), "--watch": ("2", _is_number)}
+"""Options that may be without a value: the one that then counts, and whether a word is one."""
 
 
 def _fail(error: Exception, code: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +29,9 @@ from orchestrator.results.statistics import Split, Statistic, Value
 from workers.errors import InputError
 from workers.paths import expanded
 
+if TYPE_CHECKING:
+    from orchestrator.upkeep.status import Status
+
 Budget = Annotated[
     str | None,
     typer.Option(
@@ -40,11 +44,30 @@ Budget = Annotated[
 
 @app.command()
 def status(
-    store: StoreArgument = None, sweep: SweepName = None, with_retired: WithRetired = False, as_json: AsJson = False
+    store: StoreArgument = None,
+    sweep: SweepName = None,
+    with_retired: WithRetired = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--watch",
+            metavar="[SECONDS]",
+            min=0.1,
+            help="Show it again every so many seconds (default 2) until nothing drives the store any longer.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the progress of each sweep, and which trials failed and why."""
-    shown = api.status(store_of(store), sweep, retired=with_retired)
-    print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
+    from orchestrator.cli.watching import watch
+
+    def show(status: Status) -> str:
+        return json.dumps(status.to_json(), indent=None if seconds else 1) if as_json else str(status)
+
+    location = store_of(store)
+    read = partial(api.status, location, sweep, retired=with_retired)
+    shown = read() if seconds is None else watch(read, show, seconds)
+    print(show(shown))
     name_unreadable(shown.unreadable)
 
 
