@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.headline import Headline
     from orchestrator.results.page.write import PageFile
+    from orchestrator.results.statistics import Statistic
 
 
 def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
@@ -32,19 +33,24 @@ def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -
 
 
 def compare(
-    ours: Location, theirs: Location, *, budget: str = "best", filters: Mapping[str, Any] | str | None = None
+    ours: Location,
+    theirs: Location,
+    *,
+    budget: str = "best",
+    statistic: Statistic = "median",
+    filters: Mapping[str, Any] | str | None = None,
 ) -> Comparison:
     """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
 
     ours, theirs: the stores.
-    budget, filters: as in `table`, for both.
+    budget, statistic, filters: as in `table`, for both.
 
     Raises InputError if the two have no cell in common.
     """
     from orchestrator.results.comparisons.comparison import Side
     from orchestrator.results.comparisons.report import compare
 
-    return compare(Side.read(ours), Side.read(theirs), budget=budget, filters=filters)
+    return compare(Side.read(ours), Side.read(theirs), budget=budget, statistic=statistic, filters=filters)
 
 
 def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:

@@ -19,28 +19,31 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published, show
+from orchestrator.cli.reading import Budget, Caption, Compact, Label, Output, OutputFile, StatisticName
 
 
 @app.command()
 def compare(
     ours: Annotated[str, typer.Argument(metavar="STORE", help="A store.")],
     theirs: Annotated[str, typer.Argument(metavar="OTHER", help="Another store, or `renda2020`: the published study.")],
-    budget: Annotated[
-        str,
-        typer.Option(
-            "--budget", help="`best`, `longest`, `single`, or a length: a share of the dense training, or epochs."
-        ),
-    ] = "best",
+    budget: Budget = None,
+    statistic: StatisticName = "median",
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    format_: FormatName = "text",
+    compact: Compact = False,
+    format_: FormatName = None,
     as_json: AsJson = False,
+    file: OutputFile = None,
+    label: Label = None,
+    caption: Caption = None,
 ) -> None:
     """Compare two stores, or a store and the published study, cell by cell."""
+    output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     note_published([ours, theirs])
-    report = api.compare(ours, theirs, budget=budget, filters=only_of(only, network, schedule))
-    show(report, format_, as_json)
+    filters = only_of(only, network, schedule)
+    report = api.compare(ours, theirs, budget=budget or "best", statistic=statistic, filters=filters)
+    show(report, output)
     name_unreadable(report.unreadable)
 
 
@@ -51,12 +54,17 @@ def headline(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    format_: FormatName = "text",
+    compact: Compact = False,
+    format_: FormatName = None,
     as_json: AsJson = False,
+    file: OutputFile = None,
+    label: Label = None,
+    caption: Caption = None,
 ) -> None:
     """Print the largest compression at which each technique still matches the dense network."""
+    output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     location = store_of(store)
     note_published([location])
     report = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
-    show(report, format_, as_json)
+    show(report, output)
     name_unreadable(report.unreadable)

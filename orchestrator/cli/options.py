@@ -189,15 +189,18 @@ ResultsArgument = Annotated[
 ]
 SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
 WithRetired = Annotated[bool, typer.Option("--all", help="Include retired sweeps.")]
-Only = Annotated[str | None, typer.Option("--only", help=_CELLS)]
+Only = Annotated[str | None, typer.Option("--only", "--where", help=_CELLS)]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
 ScheduleName = Annotated[
     Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
 ]
 
 # Output
-Format = Literal["text", "markdown", "csv", "latex", "html", "json"]
-FormatName = Annotated[Format, typer.Option("--format", "-f", help="How to print the result.", rich_help_panel=OUTPUT)]
+Format = Literal["text", "markdown", "csv", "latex", "html", "json", "xlsx"]
+FormatName = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="How to print the result.", show_default="text", rich_help_panel=OUTPUT),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)]
 ModelFolder = Annotated[

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.cli.options import Format
+from orchestrator.cli.reading import Output
 from orchestrator.planning.cells import failures_in_words
+from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import MARKER
 from workers.text import plural, printable
 from workers.waiting import is_anything_left
@@ -26,17 +28,33 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def show(report: Report, format_: Format, as_json: bool) -> None:
-    """Print a report; `--json` is short for that format."""
-    writers: dict[Format, Callable[[], str]] = {
-        "text": lambda: report.to_text(terminal_width()),
-        "markdown": report.to_markdown,
+def show(report: Report, output: Output) -> None:
+    """Print a report, or write it to a file and print its path."""
+    compact = output.compact
+    writers: dict[Format, Callable[[], str | bytes]] = {
+        "text": lambda: report.to_text(None if output.file else terminal_width(), compact=compact),
+        "markdown": lambda: report.to_markdown(compact=compact),
         "csv": report.to_csv,
-        "latex": report.to_latex,
-        "html": report.to_html,
+        "latex": lambda: report.to_latex(compact=compact, label=output.label, caption=output.caption),
+        "html": lambda: report.to_html(compact=compact),
         "json": report.to_json,
+        "xlsx": lambda: report.to_xlsx(compact=compact),
     }
-    print(writers["json" if as_json else format_]())
+    content = writers[output.format]()
+    if output.file is None:
+        print(content)
+    else:
+        _write(output, content)
+        print(output.file)
+
+
+def _write(output: Output, content: str | bytes) -> None:
+    """Replace the file in one step; HTML becomes a page of its own."""
+    assert output.file is not None
+    if isinstance(content, str):
+        page = f'<!doctype html>\n<meta charset="utf-8">\n{content}' if output.format == "html" else content
+        content = f"{page.rstrip()}\n".encode()
+    LocalFiles(output.file.parent).write(output.file.name, content)
 
 
 def note_published(locations: Sequence[str]) -> None:

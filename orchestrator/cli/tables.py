@@ -25,21 +25,24 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published, say, show
-from orchestrator.results.statistics import Split, Statistic, Value
+from orchestrator.cli.reading import (
+    Budget,
+    Caption,
+    Columns,
+    Compact,
+    Label,
+    Output,
+    OutputFile,
+    Rows,
+    SplitName,
+    StatisticName,
+    ValueName,
+)
 from workers.errors import InputError
 from workers.paths import expanded
 
 if TYPE_CHECKING:
     from orchestrator.upkeep.status import Status
-
-Budget = Annotated[
-    str | None,
-    typer.Option(
-        "--budget",
-        help="A budget of the sweep, or a rule: `best` (chosen on validation), `longest`, or `single` (the longest, "
-        "for weight_rewinding at most 90%). Default `best`, unless there is only one.",
-    ),
-]
 
 
 @app.command()
@@ -76,29 +79,43 @@ def table(
     store: ResultsArgument = None,
     sweep: SweepName = None,
     with_retired: WithRetired = False,
-    value: Annotated[
-        Value, typer.Option("--value", help="`delta`: difference from the dense network, in points.")
-    ] = "accuracy",
+    value: ValueName = "accuracy",
     budget: Budget = None,
-    statistic: Annotated[
-        Statistic, typer.Option("--statistic", help="Median (min, max), mean ± sd, or mean with 95 % interval (`ci`).")
-    ] = "median",
-    split: Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")] = "test",
+    statistic: StatisticName = "median",
+    split: SplitName = "test",
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    format_: FormatName = "text",
+    rows: Rows = None,
+    columns: Columns = None,
+    compact: Compact = False,
+    format_: FormatName = None,
     as_json: AsJson = False,
+    file: OutputFile = None,
+    label: Label = None,
+    caption: Caption = None,
 ) -> None:
     """Print accuracy by technique and compression, for a store or the published study (renda2020)."""
+    from orchestrator.results.layout import Layout
     from orchestrator.results.load import read
     from orchestrator.results.table import table as make_table
 
+    output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
+    Layout.of(rows, columns)  # names its mistakes before anything is read
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = read(location, None if sweep is None else [sweep], retired=with_retired)
-    report = make_table(joined.rows, value=value, budget=budget, statistic=statistic, split=split, filters=filters)
-    show(report, format_, as_json)
+    report = make_table(
+        joined.rows,
+        value=value,
+        budget=budget,
+        statistic=statistic,
+        split=split,
+        filters=filters,
+        rows=rows,
+        columns=columns,
+    )
+    show(report, output)
     name_unreadable(joined.unreadable)
 
 
@@ -111,12 +128,16 @@ def export(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    value: Annotated[Value, typer.Option("--value", help="What the figure shows.")] = "delta",
-    budget: Annotated[str | None, typer.Option("--budget", help="The figure's budget; default `best`.")] = None,
+    value: ValueName = "delta",
+    budget: Budget = None,
+    split: SplitName = "test",
 ) -> None:
-    """Write a tidy table (Parquet and CSV, one row per cell) and the accuracy-vs-compression figure (PNG, SVG, PDF)."""
+    """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and a figure (PNG, SVG, PDF).
+
+    `--value`, `--budget` and `--split` are those of the figure; the statistics have every budget.
+    """
     from orchestrator.results.exports.export import export as write
-    from orchestrator.results.exports.export import select
+    from orchestrator.results.exports.export import select, write_statistics
     from orchestrator.results.exports.folder import check_folder
     from orchestrator.results.figures.accuracy import accuracy_vs_compression
     from orchestrator.results.figures.files import save
@@ -130,8 +151,9 @@ def export(
     check_folder(str(folder))
     for suffix in ("parquet", "csv"):
         print(write(rows, folder / f"results.{suffix}"))
+    print(write_statistics(joined.rows, folder / "statistics.csv", value=value, split=split, filters=filters))
     try:
-        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, filters=filters)
+        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, split=split, filters=filters)
     except InputError as error:
         say(f"warning: no figure: {error}")
     else:

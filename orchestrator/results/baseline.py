@@ -46,14 +46,13 @@ def _contrast(cell: TableCell, baseline: TableCell) -> Contrast | None:
     difference = cell.minus(baseline)
     if difference is None:
         return None
-    same_run = set(cell.stops) == set(baseline.stops)
     return Contrast(
         technique=cell.technique,
         baseline=baseline.technique,
         compression=cell.compression,
-        difference=difference.interval,
+        difference=difference,
         paired=cell.paired and baseline.paired,
-        p=None if same_run else difference.p,
+        p=cell.p_value(baseline),
     )
 
 

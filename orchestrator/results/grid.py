@@ -10,11 +10,12 @@ from operator import attrgetter
 
 from orchestrator.results.budgets import best_budget
 from orchestrator.results.intervals import (
-    Difference,
     Interval,
     independent_difference,
+    independent_p_value,
     interval,
     paired_difference,
+    paired_p_value,
 )
 from orchestrator.results.rows import Row, Task
 from orchestrator.results.statistics import (
@@ -57,21 +58,35 @@ class TableCell:
         """The interval of the mean; null while replicates are missing."""
         return interval(self.values) if self.summary.complete else None
 
-    def minus(self, other: TableCell) -> Difference | None:
-        """The mean difference from another cell; null while replicates are missing.
+    def minus(self, other: TableCell) -> Interval | None:
+        """The mean difference from another cell, within replicates where their dense networks are known.
 
-        By replicate where the dense networks are known, and then only over the replicates that both cells have; null
-        if they have none in common.
+        Null while replicates are missing, and if cells that are compared within replicates have none in common.
         """
+        samples = self._samples(other)
+        if samples is None:
+            return None
+        return paired_difference(*samples) if self._is_pair_of(other) else independent_difference(*samples)
+
+    def p_value(self, other: TableCell) -> float | None:
+        """The p-value of no difference from another cell; null as in `minus`, and if there is nothing to test."""
+        samples = self._samples(other)
+        if samples is None or set(self.stops) == set(other.stops):
+            return None
+        return paired_p_value(*samples) if self._is_pair_of(other) else independent_p_value(*samples)
+
+    def _is_pair_of(self, other: TableCell) -> bool:
+        return self.paired and other.paired
+
+    def _samples(self, other: TableCell) -> tuple[Sequence[float], Sequence[float]] | None:
+        """The values of this cell and another, for the same replicates if the two are pairs."""
         if not (self.summary.complete and other.summary.complete):
             return None
-        if not (self.paired and other.paired):
-            return independent_difference(self.values, other.values)
+        if not self._is_pair_of(other):
+            return self.values, other.values
         ours, theirs = (dict(zip(cell.replicates, cell.values, strict=True)) for cell in (self, other))
         common = [replicate for replicate in ours if replicate in theirs]
-        if not common:
-            return None
-        return paired_difference([ours[name] for name in common], [theirs[name] for name in common])
+        return ([ours[name] for name in common], [theirs[name] for name in common]) if common else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +141,18 @@ def differing(grids: Iterable[Section]) -> set[str]:
 
 
 def sections(
-    rows: Sequence[Row], dense_scores: Mapping[Task, Sequence[float]], statistic: Statistic
+    rows: Sequence[Row],
+    dense_scores: Mapping[Task, Sequence[float]],
+    statistic: Statistic,
+    *,
+    split_budgets: bool = False,
 ) -> tuple[Section, ...]:
     """One section for each grid, with the best cells of each column and the same runs marked.
 
+    With `split_budgets` there is a section for each budget of a grid, else its cells show the one that is chosen.
     `dense_scores` are those of all dense networks of a task. They stand in where the dense network of a row is unknown.
     """
-    grids = group_by(rows, attrgetter("section")).values()
+    grids = group_by(rows, lambda row: (row.section, row.budget if split_budgets else None)).values()
     new = [_section(members, dense_scores.get(members[0].task, ()), statistic) for members in grids]
     _mark_same_runs(new)
     return tuple(new)
@@ -207,8 +227,8 @@ def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
         cell.best = tied or getattr(cell.summary, name) == getattr(highest.summary, name)
 
 
-def _may_be_equal(difference: Difference | None) -> bool:
-    return difference is not None and difference.interval.low is not None and not difference.interval.excludes_zero
+def _may_be_equal(difference: Interval | None) -> bool:
+    return difference is not None and difference.low is not None and not difference.excludes_zero
 
 
 def _mark_same_runs(grids: Sequence[Section]) -> None:
@@ -245,4 +265,4 @@ def _same_runs(grids: Sequence[Section]) -> list[list[tuple[Section, TableCell]]
 
 def _label(cell: TableCell, section: Section, seen_from: Section) -> str:
     label = f"{cell.technique} {cell.budget}"
-    return label if section is seen_from else f"{label} ({section.title})"
+    return label if section.title == seen_from.title else f"{label} ({section.title})"

@@ -70,37 +70,40 @@ class Headline(Report):
     limits: tuple[Limits, ...]
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def printout(self) -> Printout:
+    def printed(self, *, compact: bool = False) -> Printout:
         within = f", within {self.tolerance:g} points" if self.tolerance else ""
+        rules = _BUDGETS[:1] if compact else _BUDGETS
+        figures = "" if compact else "; two figures: best / single"
         return Printout(
             heading=f"Largest compression at which the median accuracy still matches the dense networks{within}",
             protocol=[
-                "median test accuracy of replicates, compared with the median of the dense networks; "
-                "two figures: best / single",
-                "; ".join(f"{rule}: {budget_rule(rule)}" for rule in _BUDGETS),
+                f"median test accuracy of replicates, compared with the median of the dense networks{figures}",
+                "; ".join(f"{rule}: {budget_rule(rule)}" for rule in rules),
             ],
-            sheets=[self._sheet()],
+            sheets=[self._sheet(rules)],
             notes=self._notes(),
         )
 
-    def _sheet(self) -> Sheet:
-        """One line for each grid, with two figures for each technique."""
+    def _sheet(self, rules: Sequence[str]) -> Sheet:
+        """One line for each grid, with a figure for each technique and rule, and with all rules the spread."""
         techniques = in_order(technique for limits in self.limits for technique in limits.section.techniques)
+        spread = ["spread"] if rules == _BUDGETS else []
         return Sheet(
             title="",
             captions=(),
-            header=("grid [its largest]", *techniques, "spread"),
-            lines=[self._line(limits, techniques) for limits in self.limits],
+            header=("grid [its largest]", *techniques, *spread),
+            lines=[self._line(limits, techniques, rules) for limits in self.limits],
             remarks=self._remarks(),
         )
 
-    def _line(self, limits: Limits, techniques: Sequence[str]) -> list[Cell]:
+    def _line(self, limits: Limits, techniques: Sequence[str], rules: Sequence[str]) -> list[Cell]:
         section = limits.section
         cells: list[Cell] = [f"{self._name(section)} [{limits.maximum}]"]
         for technique in techniques:
-            reaches = [limits.reaches.get((technique, rule)) for rule in _BUDGETS]
+            reaches = [limits.reaches.get((technique, rule)) for rule in rules]
             cells.append(" / ".join(reach.label for reach in reaches if reach) or "n/a")
+        if rules != _BUDGETS:
+            return cells
         unit = "" if section.metric == ACCURACY else section.metric
         return [*cells, Number("–") if limits.spread is None else Number(f"{limits.spread:.2f}", unit)]
 

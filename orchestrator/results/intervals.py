@@ -1,6 +1,6 @@
 """Intervals that cover a mean with 95 % confidence, and the rules of all statistics over replicates.
 
-scipy.stats takes most of a second to import, so it is imported only where an interval is asked for.
+Student's t is that of scipy.special, because scipy.stats, which the bootstrap needs, takes a second to import.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 CONFIDENCE = 0.95
 FEWEST_FOR_T = 3
@@ -59,55 +60,55 @@ class Interval:
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A mean difference as an interval, and the p-value of a two-sided t test of no difference.
-
-    `p` is null if there are too few values, or if all differences are equal.
-    """
-
-    interval: Interval
-    p: float | None
-
-
 def interval(values: Sequence[float]) -> Interval:
     """The interval of the mean of one value for each replicate. Raises ValueError without values."""
     n = len(values)
     if n == 0:
         raise ValueError("an interval needs a value")
-    middle = math.fsum(values) / n
+    middle = _mean(values)
     if n < FEWEST_FOR_T:
         return Interval(None, middle, None, n, "points")
     method: Method = "t" if n < FEWEST_FOR_BOOTSTRAP else "bootstrap"
     if _constant(values):
         return Interval(middle, middle, middle, n, method)
-    return Interval(*_bounds(values, middle, method), n, method)
+    if method == "bootstrap":
+        return Interval(*_bootstrap(values, middle), n, method)
+    half = _half_width(_error(values))
+    return Interval(middle - half, middle, middle + half, n, method)
 
 
-def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
-    """Compare values of the same replicates: the mean of `ours` minus that of `theirs`."""
-    from scipy import stats
-
-    differences = [our - their for our, their in zip(ours, theirs, strict=True)]
-    estimate = interval(differences)
-    if estimate.low is None or _constant(differences):
-        return Difference(estimate, None)
-    return Difference(estimate, float(stats.ttest_1samp(differences, 0.0).pvalue))
+def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
+    """The mean of `ours` minus that of `theirs`, values of the same replicates."""
+    return interval(_differences(ours, theirs))
 
 
-def independent_difference(ours: Sequence[float], theirs: Sequence[float]) -> Difference:
-    """Compare values of different replicates (Welch's t); `n` of the interval is that of the smaller sample."""
-    from scipy import stats
+def independent_difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
+    """The mean of `ours` minus that of `theirs`, values of different replicates, by Welch's t.
 
+    `n` is the size of the smaller sample.
+    """
     n = min(len(ours), len(theirs))
-    middle = math.fsum(ours) / len(ours) - math.fsum(theirs) / len(theirs)
+    middle = _mean(ours) - _mean(theirs)
     if n < FEWEST_FOR_T:
-        return Difference(Interval(None, middle, None, n, "points"), None)
-    if _constant(ours) and _constant(theirs):
-        return Difference(Interval(middle, middle, middle, n, "welch"), None)
-    result: Any = stats.ttest_ind(ours, theirs, equal_var=False)
-    low, high = result.confidence_interval(CONFIDENCE)
-    return Difference(Interval(float(low), middle, float(high), n, "welch"), float(result.pvalue))
+        return Interval(None, middle, None, n, "points")
+    half = _half_width(_welch_error(ours, theirs))
+    return Interval(middle - half, middle, middle + half, n, "welch")
+
+
+def paired_p_value(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """The p-value of a two-sided t test of no difference between values of the same replicates.
+
+    Null if there are too few, or if all differences are equal, which leaves nothing to test.
+    """
+    differences = _differences(ours, theirs)
+    return _p_value(_mean(differences), _error(differences)) if len(differences) >= FEWEST_FOR_T else None
+
+
+def independent_p_value(ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """The p-value of Welch's two-sided t test between values of different replicates; null as for pairs."""
+    if min(len(ours), len(theirs)) < FEWEST_FOR_T:
+        return None
+    return _p_value(_mean(ours) - _mean(theirs), _welch_error(ours, theirs))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -124,21 +125,68 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _bounds(values: Sequence[float], middle: float, method: Method) -> tuple[float, float, float]:
-    """The low bound, the middle and the high bound."""
+class _Error(NamedTuple):
+    """The standard error of a mean, and its degrees of freedom."""
+
+    size: float
+    freedom: float
+
+
+def _error(values: Sequence[float]) -> _Error:
+    return _Error(math.sqrt(_variance(values) / len(values)), len(values) - 1)
+
+
+def _welch_error(ours: Sequence[float], theirs: Sequence[float]) -> _Error:
+    """The error of a difference, with the degrees of freedom of Welch and Satterthwaite."""
+    errors = (_error(ours), _error(theirs))
+    size = math.hypot(*(error.size for error in errors))
+    spread = sum(error.size**4 / error.freedom for error in errors)
+    return _Error(size, size**4 / spread if spread else 1.0)
+
+
+def _half_width(error: _Error) -> float:
+    return _t_quantile(error.freedom) * error.size
+
+
+def _p_value(difference: float, error: _Error) -> float | None:
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(error.freedom, -abs(difference) / error.size)) if error.size else None
+
+
+def _bootstrap(values: Sequence[float], middle: float) -> tuple[float, float, float]:
     import numpy as np
     from scipy import stats
 
-    result: Any
-    if method == "t":
-        low, high = stats.ttest_1samp(values, 0.0).confidence_interval(CONFIDENCE)
-    else:
-        random = np.random.default_rng(_SEED)
-        result = stats.bootstrap(
-            (values,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, vectorized=True, rng=random
-        )
-        low, high = result.confidence_interval
+    random = np.random.default_rng(_SEED)
+    result: Any = stats.bootstrap(
+        (values,), np.mean, confidence_level=CONFIDENCE, n_resamples=RESAMPLES, vectorized=True, rng=random
+    )
+    low, high = result.confidence_interval
     return float(low), middle, float(high)
+
+
+@lru_cache
+def _t_quantile(freedom: float) -> float:
+    """How many standard errors are half an interval of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+
+
+def _differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [our - their for our, their in zip(ours, theirs, strict=True)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _variance(values: Sequence[float]) -> float:
+    if _constant(values):
+        return 0.0
+    mean = _mean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
 def _constant(values: Sequence[float]) -> bool:

@@ -11,11 +11,12 @@ from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.intervals import Interval
+from orchestrator.results.layout import PLAIN, Layout, arranged
 from orchestrator.results.printing.report import Report
-from orchestrator.results.printing.sheets import Cell, Printout, Sheet
+from orchestrator.results.printing.sheets import Printout
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value
-from orchestrator.results.wording import dense_accuracy, labels_of, measure, notes, number, protocol, replicates
+from orchestrator.results.wording import dense_accuracy, measure, notes, number, protocol, replicates
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest
 from workers.techniques import DENSE
@@ -44,18 +45,23 @@ class Table(Report):
     budget: str | None
     sections: tuple[Section, ...]
     prunable: tuple[Share, ...] = ()
+    layout: Layout = PLAIN
 
     @property
     def unit(self) -> str:
         units = dict.fromkeys(section.unit(self.value) for section in self.sections)
         return " or ".join(units) or ("percent" if self.value == "accuracy" else "points")
 
-    @property
-    def printout(self) -> Printout:
+    def printed(self, *, compact: bool = False) -> Printout:
         return Printout(
             heading=measure(self.sections, self.value, self.split),
-            protocol=[protocol(self.statistic, self.budget)],
-            sheets=[self._sheet(section) for section in self.sections],
+            protocol=[protocol(self.statistic, self.budget, compact=compact)],
+            sheets=arranged(
+                self.sections,
+                self.layout,
+                lambda cell, section: number(cell, section, self.value, self.statistic, compact=compact),
+                lambda section: self._caption(section, compact),
+            ),
             notes=[*notes(self.sections), *map(str, self.prunable)],
         )
 
@@ -70,8 +76,11 @@ class Table(Report):
     def rows(self) -> list[dict[str, Any]]:
         """One plain row for each table cell, the dense networks first in their section and always as accuracy."""
         rows = []
+        grids = set()
         for section in self.sections:
-            rows.append(self._dense_row(section))
+            if section.title not in grids:
+                rows.append(self._dense_row(section))
+            grids.add(section.title)
             rows += [self._row(section, cell) for cell in section.cells.values()]
         return rows
 
@@ -83,26 +92,16 @@ class Table(Report):
                 return {"prunable_weights": share.prunable, "parameters": share.parameters}
         return {"prunable_weights": None, "parameters": None}
 
-    def _sheet(self, section: Section) -> Sheet:
-        return Sheet(
-            title=section.title,
-            captions=[self._caption(section)],
-            header=["technique", *labels_of(section).values()],
-            lines=[self._line(section, technique) for technique in section.techniques],
-        )
-
-    def _line(self, section: Section, technique: str) -> list[Cell]:
-        cells = [section.cells.get((technique, compression)) for compression in section.compressions]
-        return [technique, *(number(cell, section, self.value, self.statistic) for cell in cells)]
-
-    def _caption(self, section: Section) -> str:
+    def _caption(self, section: Section, compact: bool) -> str:
         """The dense accuracy, and what the cells have in common (`; cells: n = 3, budget 90%`)."""
         common = []
         if (n := replicates(section)) is not None:
             common.append(f"n = {n}")
         if self.budget in RULES and len(section.budgets) == 1:
             common.append(f"budget {section.budgets[0]}")
-        return dense_accuracy(section, self.statistic) + (f"; cells: {', '.join(common)}" if common else "")
+        return dense_accuracy(section, self.statistic, compact=compact) + (
+            f"; cells: {', '.join(common)}" if common else ""
+        )
 
     def _dense_row(self, section: Section) -> dict[str, Any]:
         return (
@@ -143,6 +142,8 @@ def table(
     statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
+    rows: str | Sequence[str] | None = None,
+    columns: str | None = None,
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
@@ -150,7 +151,9 @@ def table(
     or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
     of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
-    which numbers match as tables show them, to half a percent.
+    which numbers match as tables show them, to half a percent. `rows` (one or several) and `columns` are dimensions of
+    `orchestrator.results.layout`; with `budget` among them, all budgets are shown. The best technique at a compression
+    is bold.
 
     Raises InputError for an unknown column, budget or choice.
     """
@@ -158,14 +161,19 @@ def table(
     for name, given, choices in (("value", value, Value), ("statistic", statistic, Statistic), ("split", split, Split)):
         if given not in get_args(choices):
             errors.append(InputError(f"`{name}` cannot be `{given}`", hint=closest(str(given), get_args(choices))))
+    with collecting(errors):
+        layout = Layout.of(rows, columns)
+        layout.check_budget(budget)
     raise_all(errors)
     arrow = as_arrow(results)
     with collecting(errors):
-        rows, dense_scores = read_rows(arrow, value, split, filters or {})
+        kept, dense_scores = read_rows(arrow, value, split, filters or {})
     with collecting(errors):
-        picked, budget = pick(read_rows(arrow, value, split, {})[0] if errors else rows, budget)
+        candidates = read_rows(arrow, value, split, {})[0] if errors else kept
+        picked, budget = (candidates, None) if layout.splits_budgets else pick(candidates, budget)
     raise_all(errors)
-    return Table(value, statistic, split, budget, sections(picked, dense_scores, statistic), _shares(picked))
+    grids = sections(picked, dense_scores, statistic, split_budgets=layout.splits_budgets)
+    return Table(value, statistic, split, budget, grids, _shares(picked), layout)
 
 
 def _shares(rows: Iterable[Row]) -> tuple[Share, ...]:

@@ -33,9 +33,15 @@ def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
     return f"Change in {split} {metrics} relative to the dense network{unit}"
 
 
-def protocol(statistic: Statistic, budget: str | None) -> str:
+def protocol(statistic: Statistic, budget: str | None, *, compact: bool = False) -> str:
     """How the numbers were made: the statistic and the budget."""
-    return f"{_STATISTICS[statistic]} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
+    return f"{statistic_name(statistic, compact=compact)} of replicates{f'; {budget_rule(budget)}' if budget else ''}"
+
+
+def statistic_name(statistic: Statistic, *, compact: bool = False) -> str:
+    """What a number is, and without `compact` also its spread: `median [min, max]`."""
+    name = _STATISTICS[statistic]
+    return name.split(" ")[0] if compact else name
 
 
 def budget_rule(budget: str) -> str:
@@ -43,12 +49,13 @@ def budget_rule(budget: str) -> str:
     return _BUDGET_RULES.get(budget, f"budget {budget}")
 
 
-def dense_accuracy(section: Section, statistic: Statistic) -> str:
+def dense_accuracy(section: Section, statistic: Statistic, *, compact: bool = False) -> str:
     """`Dense network: 91.73 [91.50, 91.90] percent, n = 3`."""
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    shown = " ".join(filter(None, _statistic(dense, section.dense_values, statistic, signed=False)))
+    middle, spread = statistic_in_words(dense, section.dense_values, statistic, signed=False)
+    shown = f"{middle} {spread}" if spread and not compact else middle
     return f"Dense network: {shown} {section.unit('accuracy')}, n = {dense.n}"
 
 
@@ -58,13 +65,17 @@ def replicates(section: Section) -> int | None:
     return counts.pop() if len(counts) == 1 else None
 
 
-def number(cell: TableCell | None, section: Section, value: Value, statistic: Statistic) -> Number:
+def number(
+    cell: TableCell | None, section: Section, value: Value, statistic: Statistic, *, compact: bool = False
+) -> Number:
     """A cell as text: `–` where the grid does not have it, `2/3` where replicates are missing."""
     if cell is None:
         return Number("–")
     if not cell.summary.complete:
         return Number(f"{cell.summary.n}/{cell.summary.n_expected}")
-    shown, spread = _statistic(cell.summary, cell.values, statistic, signed=value == "delta")
+    shown, spread = statistic_in_words(cell.summary, cell.values, statistic, signed=value == "delta")
+    if compact:
+        return Number(shown, signs=signs(cell), best=cell.best)
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
     if replicates(section) is None:
         remarks.append(f"n={cell.summary.n}")
@@ -129,7 +140,7 @@ def _trimmed(value: float, decimals: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _statistic(
+def statistic_in_words(
     summary: ReplicateSummary, values: Sequence[float], statistic: Statistic, *, signed: bool
 ) -> tuple[str, str]:
     """The number and its spread as text; a single value does not have a spread."""

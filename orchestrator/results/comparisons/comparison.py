@@ -13,7 +13,7 @@ from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.load import is_published, read
 from orchestrator.results.reference import citation
 from orchestrator.results.rows import Filters, Task
-from orchestrator.results.statistics import ReplicateSummary
+from orchestrator.results.statistics import ReplicateSummary, Value
 from orchestrator.results.table import table
 from workers.errors import InputError
 
@@ -43,10 +43,12 @@ class Side:
         cited = str(citation()) if is_published(location) else None
         return cls(os.fspath(location), joined.rows, cited, joined.unreadable)
 
-    def sections(self, budget: str, filters: Filters | None) -> list[Section]:
-        """The grids of this side that have pruned networks. Raises InputError as `table` does, naming the side."""
+    def sections(self, budget: str, filters: Filters | None, value: Value = "accuracy") -> list[Section]:
+        """The grids of this side that have pruned networks, as accuracies or differences from the dense networks.
+
+        Raises InputError as `table` does, naming the side."""
         try:
-            shown = table(self.results, budget=budget, filters=filters)
+            shown = table(self.results, value=value, budget=budget, filters=filters)
         except InputError as error:
             raise InputError(f"`{self.name}`: {error.message}", hint=error.hint) from error
         return [section for section in shown.sections if section.cells]

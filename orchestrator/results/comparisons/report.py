@@ -8,11 +8,13 @@ from typing import Any
 
 from orchestrator.results.comparisons.comparison import Change, ComparedCell, ComparedSection, Side, compared_sections
 from orchestrator.results.comparisons.matching import same_named_data
+from orchestrator.results.comparisons.means import Means, column_names
+from orchestrator.results.comparisons.rows import cell_row, pair_rows
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.printing.report import Report
-from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
+from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import ACCURACY
+from orchestrator.results.statistics import ACCURACY, Statistic
 from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
@@ -20,6 +22,7 @@ from orchestrator.results.wording import (
     labels_of,
     sign_notes,
     signs,
+    statistic_name,
 )
 from workers.errors import InputError
 from workers.text import plural
@@ -38,6 +41,11 @@ class Comparison(Report):
     sections: tuple[ComparedSection, ...]
     unmatched_ours: tuple[Section, ...]
     unmatched_theirs: tuple[Section, ...]
+    means: Means | None = None
+
+    @property
+    def statistic(self) -> Statistic:
+        return self.means.statistic if self.means else "median"
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -47,37 +55,42 @@ class Comparison(Report):
             f"{side.name}: {path}": f"{side.name}: {why}" for side in sides for path, why in side.unreadable.items()
         }
 
-    @property
-    def printout(self) -> Printout:
+    def printed(self, *, compact: bool = False) -> Printout:
         metrics = dict.fromkeys(section.ours.metric for section in self.sections)
         unit = ", points" if ACCURACY in metrics else ""
         return Printout(
             heading=f"Change in test {' or '.join(metrics)} relative to the dense networks{unit}: ours and theirs",
-            protocol=self._protocol(),
-            sheets=[_sheet(pair) for pair in self.sections],
+            protocol=self._protocol(compact),
+            sheets=[_sheet(pair, self.means, compact) for pair in self.sections],
             notes=self._notes(),
         )
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": "median", "budget": self.budget}
+        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": self.statistic, "budget": self.budget}
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each cell of each pair of grids, and of grids that only one side has.
 
         `status` is `compared`, `unfinished`, `only_ours` or `only_theirs`.
         """
-        rows = [row for pair in self.sections for row in _pair_rows(pair)]
+        rows = [row for pair in self.sections for row in pair_rows(pair, self.means)]
         for section in self.unmatched_ours:
-            rows += [_row(section, "only_ours", cell, None) for cell in section.cells.values()]
+            rows += [cell_row(section, "only_ours", cell, None) for cell in section.cells.values()]
         for section in self.unmatched_theirs:
-            rows += [_row(section, "only_theirs", None, cell) for cell in section.cells.values()]
+            rows += [cell_row(section, "only_theirs", None, cell) for cell in section.cells.values()]
+        if self.means:
+            nothing = dict.fromkeys(column_names(self.means.statistic))
+            rows = [nothing | row for row in rows]
         return rows
 
-    def _protocol(self) -> list[str]:
+    def _protocol(self, compact: bool) -> list[str]:
         published = f" ({self.theirs.published})" if self.theirs.published else ""
+        origin = (
+            "the dense network of the same replicate" if self.means else "the median of the same side's dense networks"
+        )
         return [
-            "median [min, max] of replicates, minus the median of the same side's dense networks; "
+            f"{statistic_name(self.statistic, compact=compact)} of replicates, minus {origin}; "
             + budget_rule(self.budget),
             f"ours: {self.ours.name}",
             f"theirs: {self.theirs.name}{published}",
@@ -98,11 +111,19 @@ class Comparison(Report):
         return notes
 
 
-def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters | None = None) -> Comparison:
+def compare(
+    ours: Side,
+    theirs: Side,
+    *,
+    budget: str = "best",
+    statistic: Statistic = "median",
+    filters: Filters | None = None,
+) -> Comparison:
     """Match the cells of two results (see `matching`), each relative to the dense networks of its side.
 
-    The published study is always `theirs`, in whichever order the two are given. `budget` and `filters` are those of
-    `table` and apply to both sides. Raises InputError as `table` does, and if the two have no cell in common.
+    The published study is always `theirs`, in whichever order the two are given. `budget`, `statistic` and
+    `filters` are those of `table` and apply to both sides. Raises InputError as `table` does, and if the two have no
+    cell in common.
     """
     if ours.published and not theirs.published:
         ours, theirs = theirs, ours
@@ -122,6 +143,7 @@ def compare(ours: Side, theirs: Side, *, budget: str = "best", filters: Filters 
         sections=tuple(pairs),
         unmatched_ours=_without(our_sections, [pair.ours for pair in pairs]),
         unmatched_theirs=_without(their_sections, [pair.theirs for pair in pairs]),
+        means=None if statistic == "median" else Means.read(ours, theirs, budget, filters, statistic),
     )
 
 
@@ -139,7 +161,7 @@ def _contents(sections: Iterable[Section]) -> str:
     return "\n".join(lines) or "  no pruned networks"
 
 
-def _sheet(pair: ComparedSection) -> Sheet:
+def _sheet(pair: ComparedSection, means: Means | None, compact: bool) -> Sheet:
     """One grid: the cells that are complete on both sides, and remarks about the others."""
     counts = {(cell.our_change.n, cell.their_change.n) for cell in pair.cells}
     labels = labels_of(pair.ours)
@@ -153,27 +175,41 @@ def _sheet(pair: ComparedSection) -> Sheet:
             f"{_deviation(theirs)}{same}",
         ],
         header=_HEADER,
-        lines=[_line(cell, labels[cell.ours.compression], len(counts) > 1) for cell in pair.cells],
+        lines=[
+            [cell.ours.technique, Number(labels[cell.ours.compression]), *numbers, "yes" if cell.inside else "no"]
+            for cell, numbers in ((cell, _numbers(cell, pair, means, len(counts) > 1, compact)) for cell in pair.cells)
+        ],
         remarks=_remarks(pair),
         keys=2,
     )
 
 
-def _line(cell: ComparedCell, label: str, with_counts: bool) -> list[Cell]:
-    return [
-        cell.ours.technique,
-        Number(label),
-        _side(cell.ours, cell.our_change, with_counts),
-        _side(cell.theirs, cell.their_change, with_counts),
-        Number(f"{cell.difference:+z.2f}"),
-        "yes" if cell.inside else "no",
+def _numbers(
+    cell: ComparedCell, pair: ComparedSection, means: Means | None, with_counts: bool, compact: bool
+) -> list[Number]:
+    """Ours, theirs and their difference."""
+    texts = means.of(cell, pair.ours, pair.theirs).in_words() if means else _medians(cell)
+    counts = (cell.our_change.n, cell.their_change.n)
+    remarks = [
+        f"{side.budget} n={n}" if with_counts else str(side.budget)
+        for side, n in zip((cell.ours, cell.theirs), counts, strict=True)
     ]
+    numbers = [
+        Number(value, spread, remark, marks)
+        for (value, spread), remark, marks in zip(
+            texts, [*remarks, ""], [signs(cell.ours), signs(cell.theirs), ""], strict=True
+        )
+    ]
+    return [Number(number.value, signs=number.signs) for number in numbers] if compact else numbers
 
 
-def _side(cell: TableCell, change: Change, with_counts: bool) -> Number:
+def _medians(cell: ComparedCell) -> list[tuple[str, str]]:
+    return [*map(_median, (cell.our_change, cell.their_change)), (f"{cell.difference:+z.2f}", "")]
+
+
+def _median(change: Change) -> tuple[str, str]:
     spread = f"[{change.minimum:+z.2f}, {change.maximum:+z.2f}]" if change.n > 1 else ""
-    remark = f"{cell.budget} n={change.n}" if with_counts else str(cell.budget)
-    return Number(f"{change.median:+z.2f}", spread, remark, signs(cell))
+    return f"{change.median:+z.2f}", spread
 
 
 def _remarks(pair: ComparedSection) -> list[str]:
@@ -219,61 +255,3 @@ def _lower(text: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %"
-
-
-def _pair_rows(pair: ComparedSection) -> list[dict[str, Any]]:
-    rows = [_row(pair.ours, "compared", cell.ours, cell.theirs, cell, pair=pair) for cell in pair.cells]
-    rows += [_row(pair.ours, "unfinished", ours, theirs, pair=pair) for ours, theirs in pair.unfinished]
-    rows += [_row(pair.ours, "only_ours", cell, None, pair=pair) for cell in pair.only_ours]
-    rows += [_row(pair.theirs, "only_theirs", None, cell, pair=pair) for cell in pair.only_theirs]
-    return rows
-
-
-def _row(
-    section: Section,
-    status: str,
-    ours: TableCell | None,
-    theirs: TableCell | None,
-    compared: ComparedCell | None = None,
-    pair: ComparedSection | None = None,
-) -> dict[str, Any]:
-    cell = ours or theirs
-    assert cell is not None
-    return (
-        {"unit": section.unit("delta"), **section.place}
-        | {"technique": cell.technique, "compression": cell.compression, "status": status}
-        | _numbers("ours", ours, compared.our_change if compared else None)
-        | _numbers("theirs", theirs, compared.their_change if compared else None)
-        | {name: getattr(compared, name, None) for name in ("difference", "low", "high", "inside")}
-        | (_dense_of_pair(pair) if pair else _dense_of_one_side(section, status))
-    )
-
-
-def _dense_of_pair(pair: ComparedSection) -> dict[str, Any]:
-    return _dense("ours", pair.ours, pair.our_steps) | _dense("theirs", pair.theirs, pair.their_steps)
-
-
-def _dense_of_one_side(section: Section, status: str) -> dict[str, Any]:
-    """The columns of a grid that only one side has."""
-    ours, theirs = (section if status == name else None for name in ("only_ours", "only_theirs"))
-    return _dense("ours", ours, None) | _dense("theirs", theirs, None)
-
-
-def _dense(side: str, section: Section | None, steps: int | None) -> dict[str, Any]:
-    """The columns of the dense networks of one side."""
-    return {
-        f"{side}_dense_median": section.dense.median if section else None,
-        f"{side}_dense_sd": section.dense.sd if section else None,
-        f"{side}_dense_steps": steps,
-    }
-
-
-def _numbers(side: str, cell: TableCell | None, change: Change | None) -> dict[str, Any]:
-    """The columns of one side; `n` is how many replicates are done."""
-    return {
-        f"{side}_budget": cell.budget if cell else None,
-        f"{side}_n": cell.summary.n if cell else None,
-        f"{side}_median": change.median if change else None,
-        f"{side}_minimum": change.minimum if change else None,
-        f"{side}_maximum": change.maximum if change else None,
-    }

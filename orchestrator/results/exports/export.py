@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.select import TRIAL_LETTER, check_picked, selector
 from orchestrator.results.frame import as_arrow
+from orchestrator.results.printing.workbook import rows_to_xlsx
+from orchestrator.results.statistics import Split, Value
+from orchestrator.results.table import table
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.store.filesystems.local import LocalFiles
@@ -28,33 +31,56 @@ def select(rows: pa.Table, expression: str) -> pa.Table:
 
 
 def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
-    """Write results as `.parquet` or `.csv`, replacing the file in one step, and return its path.
+    """Write results as `.parquet`, `.csv` or `.xlsx`, replacing the file in one step, and return its path.
 
     Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text. Raises
     InputError for any other suffix.
     """
     path = Path(expanded(path))
     if path.suffix not in _WRITERS:
-        raise InputError(f"cannot export to `{path}`", hint=f"the name must end in {' or '.join(_WRITERS)}")
+        raise InputError(f"cannot export to `{path}`", hint=f"the name must end in {', '.join(_WRITERS)}")
     data = io.BytesIO()
     _WRITERS[path.suffix](as_arrow(results), data)
     LocalFiles(path.parent).write(path.name, data.getvalue())
     return path
 
 
-def _write_parquet(table: pa.Table, sink: io.BytesIO) -> None:
+def write_statistics(
+    results: pd.DataFrame | pa.Table,
+    path: str | os.PathLike[str],
+    *,
+    value: Value = "delta",
+    split: Split = "test",
+    filters: Mapping[str, Any] | str | None = None,
+) -> Path:
+    """Write statistics over replicates as CSV, with a row for each technique, compression and budget; return the path.
+
+    Each has its median, minimum, maximum, mean, standard deviation and 95 % confidence interval. Arguments are those of
+    `table`.
+    """
+    path = Path(expanded(path))
+    shown = table(results, value=value, statistic="ci", split=split, filters=filters, rows="technique,budget")
+    LocalFiles(path.parent).write(path.name, shown.to_csv().encode())
+    return path
+
+
+def _write_parquet(rows: pa.Table, sink: io.BytesIO) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(rows, sink, compression="zstd")
 
 
-def _write_csv(table: pa.Table, sink: io.BytesIO) -> None:
+def _write_csv(rows: pa.Table, sink: io.BytesIO) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(_with_letters(table), sink)
+    pyarrow.csv.write_csv(_with_letters(rows), sink)
 
 
-def _with_letters(table: pa.Table) -> pa.Table:
+def _write_xlsx(rows: pa.Table, sink: io.BytesIO) -> None:
+    sink.write(rows_to_xlsx(rows.column_names, rows.to_pylist()))
+
+
+def _with_letters(rows: pa.Table) -> pa.Table:
     """Put a letter in front of hexadecimal ids, such as `80893384992582038e45`, which readers of CSV take for a number.
 
     In Parquet and in frames they have the type of text, and stay as they are in the store.
@@ -62,12 +88,12 @@ def _with_letters(table: pa.Table) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for name in _LETTERS.keys() & set(table.column_names):
-        ids = table.column(name).cast(pa.string())
+    for name in _LETTERS.keys() & set(rows.column_names):
+        ids = rows.column(name).cast(pa.string())
         lettered = pc.binary_join_element_wise(_LETTERS[name], ids, "")
         is_bare = pc.match_substring_regex(ids, r"^[0-9a-f]+\+?$")
-        table = table.set_column(table.column_names.index(name), name, pc.if_else(is_bare, lettered, ids))
-    return table
+        rows = rows.set_column(rows.column_names.index(name), name, pc.if_else(is_bare, lettered, ids))
+    return rows
 
 
 _LETTERS = {
@@ -78,4 +104,8 @@ _LETTERS = {
 }
 
 
-_WRITERS: dict[str, Callable[[pa.Table, io.BytesIO], None]] = {".parquet": _write_parquet, ".csv": _write_csv}
+_WRITERS: dict[str, Callable[[pa.Table, io.BytesIO], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".xlsx": _write_xlsx,
+}

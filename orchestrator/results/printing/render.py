@@ -1,4 +1,4 @@
-"""A printout as text, Markdown, LaTeX and HTML, and rows as CSV and JSON.
+"""A printout as text, Markdown and HTML, and rows as CSV and JSON; `latex` and `workbook` have the other formats.
 
 Names that users choose are escaped in every markup, and the best number of a column is bold.
 """
@@ -13,33 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
+from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
 
 _GAP = "   "
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "·": r"\textperiodcentered{}",
-    "–": "--",
-    "−": "$-$",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "§": r"\S{}",
-    "¶": r"\P{}",
-}
-_SIGN = re.compile(r"(?<![\w.])([+-])(?=\d)")
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*<>|]|(?<!\w)_|_(?!\w)|(?<=\])\()")
 
 Escape = Callable[[str], str]
@@ -69,12 +45,6 @@ def to_markdown(printout: Printout) -> str:
         blocks += map(_escape_markdown, sheet.remarks)
     blocks += map(_escape_markdown, printout.notes)
     return "\n\n".join(blocks) + "\n"
-
-
-def to_latex(printout: Printout) -> str:
-    """One `table` environment for each sheet, with the rules of the package booktabs."""
-    tables = [_latex_table(sheet, printout) for sheet in printout.sheets]
-    return "\n\n".join([r"% needs \usepackage{booktabs}", *tables]) + "\n"
 
 
 def to_html(printout: Printout) -> str:
@@ -141,7 +111,7 @@ def _width(columns: Sequence[list[str]]) -> int:
 def _text_column(name: str, cells: Sequence[Cell]) -> list[str]:
     """A header and cells of equal length."""
     texts = [cell for cell in cells if isinstance(cell, str)]
-    lines = texts if len(texts) == len(cells) else _aligned([_number(cell) for cell in cells])
+    lines = texts if len(texts) == len(cells) else _aligned([number_of(cell) for cell in cells])
     size = max(map(len, [name, *lines]))
     return [text.ljust(size) for text in (name, *lines)]
 
@@ -157,17 +127,13 @@ def _aligned(numbers: Sequence[Number]) -> list[str]:
     return [" ".join(line) for line in zip(*columns, strict=True)]
 
 
-def _number(cell: Cell) -> Number:
-    return Number(cell) if isinstance(cell, str) else cell
-
-
 def _parts(number: Number) -> tuple[str, ...]:
     return number.value, number.spread, number.remark, number.signs
 
 
 def _escaped(sheet: Sheet, escape: Escape, bold: str) -> list[list[str]]:
     """Each line of a sheet as escaped texts, the value of a best number bold."""
-    return [[_escaped_cell(_number(cell), escape, bold) for cell in line] for line in sheet.lines]
+    return [[_escaped_cell(number_of(cell), escape, bold) for cell in line] for line in sheet.lines]
 
 
 def _escaped_cell(number: Number, escape: Escape, bold: str) -> str:
@@ -181,29 +147,6 @@ def _markdown_grid(sheet: Sheet) -> str:
     rule = ["---", *["---:"] * (len(header) - 1)]
     rows = [header, rule, *_escaped(sheet, _escape_markdown, "**{}**")]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _latex_table(sheet: Sheet, printout: Printout) -> str:
-    protocol = printout.protocol
-    heading = [f"{printout.heading}: {protocol[0]}"] if len(protocol) == 1 else [printout.heading, *protocol]
-    caption = ". ".join([*_title(sheet), *heading, *sheet.captions])
-    header = [_escape_latex(name) for name in sheet.header]
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_escape_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
-            r"\toprule",
-            f"{' & '.join(header)} \\\\",
-            r"\midrule",
-            *(f"{' & '.join(line)} \\\\" for line in _escaped(sheet, _escape_latex, r"\textbf{{{}}}")),
-            r"\bottomrule",
-            r"\end{tabular}",
-            *(rf"\par\footnotesize {_escape_latex(note)}" for note in (*sheet.remarks, *printout.notes)),
-            r"\end{table}",
-        ]
-    )
 
 
 def _html_table(sheet: Sheet, printout: Printout) -> str:
@@ -225,9 +168,3 @@ def _html_cells(line: Sequence[str], keys: int) -> str:
 def _escape_markdown(text: str) -> str:
     """Text in which nothing has a meaning in GitHub's Markdown."""
     return _MARKDOWN_SPECIAL.sub(r"\\\1", text)
-
-
-def _escape_latex(text: str) -> str:
-    """Text in which nothing has a meaning in LaTeX; the signs of numbers become minus signs."""
-    escaped = "".join(_LATEX.get(character, character) for character in text)
-    return _SIGN.sub(r"$\1$", escaped)

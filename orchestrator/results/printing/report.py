@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.results.printing import render
+from orchestrator.results.printing import latex, render, workbook
 from orchestrator.results.printing.sheets import Printout
 
 if TYPE_CHECKING:
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 class Report(ABC):
     """Rows of data and a printout of them. Prints as text, and as HTML in a notebook."""
 
-    @property
     @abstractmethod
+    def printed(self, *, compact: bool = False) -> Printout:
+        """What to print; a compact one has only the numbers, without their spreads and budgets."""
+
+    @property
     def printout(self) -> Printout:
-        """What to print."""
+        """What to print, in full."""
+        return self.printed()
 
     @property
     @abstractmethod
@@ -35,21 +39,29 @@ class Report(ABC):
         """The keys of `rows`."""
         return list(self.rows()[0])
 
-    def to_text(self, width: int | None = None) -> str:
+    def to_text(self, width: int | None = None, *, compact: bool = False) -> str:
         """Aligned plain text; columns that do not fit into `width` characters continue in further blocks."""
-        return render.to_text(self.printout, width)
+        return render.to_text(self.printed(compact=compact), width)
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, *, compact: bool = False) -> str:
         """GitHub's tables, with a heading for each."""
-        return render.to_markdown(self.printout)
+        return render.to_markdown(self.printed(compact=compact))
 
-    def to_latex(self) -> str:
-        """One `table` environment for each sheet; needs the package booktabs."""
-        return render.to_latex(self.printout)
+    def to_latex(self, *, compact: bool = False, label: str | None = None, caption: str | None = None) -> str:
+        """A `table` or, if that is too wide for a column, a `table*` for each sheet; needs the package booktabs.
 
-    def to_html(self) -> str:
+        Names are as people write them. A compact one fits into a column of a page with two. `caption` is LaTeX and
+        replaces the one that says what the numbers are.
+        """
+        return latex.to_latex(self.printed(compact=compact), compact=compact, label=label, caption=caption)
+
+    def to_html(self, *, compact: bool = False) -> str:
         """A fragment, escaped, without styles or scripts."""
-        return render.to_html(self.printout)
+        return render.to_html(self.printed(compact=compact))
+
+    def to_xlsx(self, *, compact: bool = False) -> bytes:
+        """A workbook with the printed tables, and with `rows` in full precision."""
+        return workbook.to_xlsx(self.printed(compact=compact), self.columns, self.rows())
 
     def to_csv(self) -> str:
         """`rows` as CSV with a header."""
@@ -67,9 +79,10 @@ class Report(ABC):
 
     def _said(self) -> list[str]:
         """The remarks on sheets, each with its title, and the notes on all of them."""
-        titles_and_remarks = [(sheet.title, remark) for sheet in self.printout.sheets for remark in sheet.remarks]
+        printout = self.printout
+        titles_and_remarks = [(sheet.title, remark) for sheet in printout.sheets for remark in sheet.remarks]
         remarks = [f"{title}: {remark}" if title else remark for title, remark in titles_and_remarks]
-        return [*remarks, *self.printout.notes]
+        return [*remarks, *printout.notes]
 
     def __str__(self) -> str:
         return self.to_text()

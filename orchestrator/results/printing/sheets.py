@@ -23,6 +23,11 @@ class Number(NamedTuple):
 Cell = str | Number
 
 
+def number_of(cell: Cell) -> Number:
+    """A cell with its parts; a text has only a value."""
+    return Number(cell) if isinstance(cell, str) else cell
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One list: a title, captions that introduce it, a header, one line per row, and remarks that follow it.

@@ -3,13 +3,16 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
 from orchestrator.results.intervals import (
     RULES,
     holm,
     independent_difference,
+    independent_p_value,
     interval,
     paired_difference,
+    paired_p_value,
 )
 
 
@@ -47,7 +50,9 @@ def test_one_or_two_values_have_no_interval(values):
 def test_equal_values_have_an_interval_without_width_and_nothing_to_test(n):
     result = interval([0.1] * n)
     assert (result.low, result.high, result.half_width) == (result.middle, result.middle, 0.0)
-    assert paired_difference([0.3] * n, [0.1] * n).p is None
+    assert paired_p_value([0.3] * n, [0.1] * n) is None
+    assert independent_p_value([0.3] * n, [0.1] * n) is None
+    assert independent_difference([0.3] * n, [0.1] * n).half_width == pytest.approx(0.0)
 
 
 def test_nearly_equal_values_have_a_finite_bootstrap():
@@ -63,10 +68,12 @@ def test_no_values_are_an_error():
 
 
 def test_pairs_are_compared_within_themselves():
-    result = paired_difference([91.0, 82.0, 73.0], [90.0, 80.0, 70.0])  # differences 1, 2, 3; far apart without pairs
-    assert result.interval == interval([1.0, 2.0, 3.0])
+    ours, theirs = [91.0, 82.0, 73.0], [90.0, 80.0, 70.0]  # differences 1, 2, 3; far apart without pairs
+    assert paired_difference(ours, theirs) == interval([1.0, 2.0, 3.0])
     t = 2 / (1 / math.sqrt(3))
-    assert result.p == pytest.approx(1 - t / math.sqrt(t**2 + 2), abs=1e-9)  # the distribution at 2 degrees of freedom
+    p = 1 - t / math.sqrt(t**2 + 2)  # the distribution at 2 degrees of freedom
+    assert paired_p_value(ours, theirs) == pytest.approx(p, abs=1e-9)
+    assert paired_p_value(ours[:2], theirs[:2]) is None
 
 
 def test_pairs_must_be_complete():
@@ -75,14 +82,24 @@ def test_pairs_must_be_complete():
 
 
 def test_independent_samples_are_compared_by_welch():
-    result = independent_difference([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+    ours, theirs = [1.0, 2.0, 3.0], [2.0, 4.0, 6.0]
+    result = independent_difference(ours, theirs)
     standard_error = math.sqrt(1 / 3 + 4 / 3)
-    freedom = (1 / 3 + 4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
-    assert freedom == pytest.approx(2.941, abs=1e-3)
-    assert (result.interval.method, result.interval.middle) == ("welch", -2.0)
-    assert result.interval.half_width == pytest.approx(3.2192 * standard_error, abs=1e-3)  # t at 2.941 degrees
-    assert result.p == pytest.approx(0.2210, abs=1e-3)
-    assert independent_difference([1.0, 2.0], [1.0, 2.0, 3.0]).interval.method == "points"
+    assert (result.method, result.middle) == ("welch", -2.0)
+    assert result.half_width == pytest.approx(3.2192 * standard_error, abs=1e-3)  # t at 2.941 degrees of freedom
+    assert independent_p_value(ours, theirs) == pytest.approx(0.2210, abs=1e-3)
+    assert independent_difference([1.0, 2.0], theirs).method == "points"
+    assert independent_p_value([1.0, 2.0], theirs) is None
+
+
+def test_intervals_and_p_values_are_those_of_scipy_stats():
+    ours, theirs = [0.3, -0.1, 0.2, 0.45], [0.1, 0.15, 0.9]
+    shown = [interval(ours), independent_difference(ours, theirs)]
+    scipy = [stats.ttest_1samp(ours, 0.0), stats.ttest_ind(ours, theirs, equal_var=False)]
+    for one, other in zip(shown, scipy, strict=True):
+        assert (one.low, one.high) == pytest.approx(tuple(other.confidence_interval(0.95)), rel=1e-9)
+    assert independent_p_value(ours, theirs) == pytest.approx(scipy[1].pvalue, rel=1e-9)
+    assert paired_p_value(ours, [0.0] * 4) == pytest.approx(scipy[0].pvalue, rel=1e-9)
 
 
 def test_holm_adjusts_step_by_step():

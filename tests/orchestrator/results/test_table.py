@@ -300,7 +300,7 @@ def test_markdown_escapes_and_marks_the_best(tmp_path):
 def test_latex_escapes_and_marks_the_best(tmp_path):
     text = hostile(tmp_path).to_latex()
     assert r"50\%\_\textbackslash{}\{a\}\&\$\#\textasciicircum{}\textasciitilde{}" in text
-    assert r"lr\_rewinding & \textbf{$-$5.00} \\" in text
+    assert r"LR rewinding & \textbf{$-$5.00} \\" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
 
 

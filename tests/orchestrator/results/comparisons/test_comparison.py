@@ -241,8 +241,8 @@ def test_every_format_shows_the_cells(tmp_path, study):
     line = next(line for line in shown["text"].splitlines() if line.startswith("lr_rewinding"))
     assert line.split()[:5] == ["lr_rewinding", "3.05×", "+0.00", "[-1.00,", "+1.00]"]
     assert "| lr_rewinding | 3.05× | +0.00 [-1.00, +1.00] 4ep |" in shown["markdown"]
-    assert r"lr\_rewinding & 3.05$\times$ & $+$0.00 [$-$1.00, $+$1.00] 4ep &" in shown["latex"]
-    assert "ours $-$ theirs" in shown["latex"]  # pdflatex refuses the Unicode minus
+    assert r"LR rewinding & 3.05$\times$ & $+$0.00 {\scriptsize [$-$1.00, $+$1.00]} 4ep &" in shown["latex"]
+    assert r"ours $-$ \\ theirs" in shown["latex"]  # pdflatex refuses the Unicode minus
     [row] = [row for row in csv.DictReader(io.StringIO(shown["csv"])) if row["status"] == "compared"]
     [same] = [row for row in json.loads(shown["json"])["cells"] if row["status"] == "compared"]
     assert float(row["difference"]) == same["difference"]

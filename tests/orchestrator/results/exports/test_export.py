@@ -50,8 +50,8 @@ def test_an_export_replaces_the_file_and_leaves_nothing_else(tmp_path, store):
 
 
 def test_another_suffix_is_refused_before_anything_is_written(tmp_path, store):
-    with pytest.raises(InputError, match=r"cells\.xlsx`(?s:.*)must end in \.parquet or \.csv"):
-        export(to_frame(join(store)), tmp_path / "out" / "cells.xlsx")
+    with pytest.raises(InputError, match=r"cells\.feather`(?s:.*)must end in \.parquet, \.csv, \.xlsx"):
+        export(to_frame(join(store)), tmp_path / "out" / "cells.feather")
     assert not (tmp_path / "out").exists()
 
 

@@ -1,0 +1,178 @@
+"""Which columns of the results are the rows and the columns of a printed table; all others tell its sheets apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.results.grid import Section, TableCell, differing
+from orchestrator.results.printing.sheets import Cell, Sheet
+from orchestrator.results.statistics import SECTION, group_by
+from orchestrator.results.wording import compression_labels
+from orchestrator.sweep.values import Duration
+from workers.errors import InputError
+from workers.registry import closest
+from workers.techniques import in_order
+
+DIMENSIONS = (*SECTION, "technique", "compression", "budget")
+
+ShowCell = Callable[["TableCell | None", Section], Cell]
+ShowCaption = Callable[[Section], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The dimensions that are the rows of a sheet, and the one that is its columns."""
+
+    rows: tuple[str, ...] = ("technique",)
+    columns: str = "compression"
+
+    @classmethod
+    def of(cls, rows: str | Sequence[str] | None, columns: str | None) -> Layout:
+        """A layout from names; a text has them separated by commas. One that is not given yields to the other.
+
+        Raises InputError for an unknown name, and for one that occurs twice.
+        """
+        names = _names(rows)
+        if columns is None:
+            columns = "technique" if "compression" in names else "compression"
+        names = names or (("compression",) if columns == "technique" else ("technique",))
+        for name in (*names, columns):
+            if name not in DIMENSIONS:
+                raise InputError(f"cannot make rows or columns of `{name}`", hint=closest(name, DIMENSIONS))
+        if len({*names, columns}) <= len(names):
+            raise InputError(
+                f"`{columns}` cannot be both rows and columns"
+                if columns in names
+                else f"`rows` has a name twice: {rows}",
+                hint=f"choose different ones of {', '.join(DIMENSIONS)}",
+            )
+        return cls(names, columns)
+
+    @property
+    def splits_budgets(self) -> bool:
+        """Whether every budget is shown, instead of one for each cell."""
+        return "budget" in (*self.rows, self.columns)
+
+    def check_budget(self, budget: str | None) -> None:
+        """Raise InputError for a budget that is to be chosen where all are shown."""
+        if self.splits_budgets and budget is not None:
+            raise InputError(
+                f"cannot show all budgets and only `{budget}`", hint="omit `budget`, or take it from rows and columns"
+            )
+
+    @property
+    def sheets(self) -> tuple[str, ...]:
+        """The dimensions that tell sheets apart."""
+        shown = {*self.rows, self.columns, "budget"}
+        return tuple(name for name in DIMENSIONS if name not in shown)
+
+
+PLAIN = Layout()
+"""Techniques × compressions."""
+
+
+class _Place(NamedTuple):
+    """A cell, its section, and its value of every dimension."""
+
+    section: Section
+    cell: TableCell
+    values: Mapping[str, str | float | None]
+
+    def of(self, names: Iterable[str]) -> tuple[str | float | None, ...]:
+        return tuple(self.values[name] for name in names)
+
+
+def arranged(sections: Iterable[Section], layout: Layout, show: ShowCell, caption: ShowCaption) -> list[Sheet]:
+    """Sections as sheets: `show` gives the text of a cell, and `caption` what is known of the cells of a section."""
+    sheets = []
+    for section in sections:
+        if not section.cells:
+            sheets.append(Sheet(section.title, [caption(section)], layout.rows, ()))
+    groups = group_by(_places(sections), lambda place: place.of(layout.sheets))
+    return sheets + [_sheet(places, layout, show, caption) for places in groups.values()]
+
+
+def _names(rows: str | Sequence[str] | None) -> tuple[str, ...]:
+    if rows is None:
+        return ()
+    names = rows.split(",") if isinstance(rows, str) else rows
+    return tuple(name.strip() for name in names)
+
+
+def _places(sections: Iterable[Section]) -> Iterator[_Place]:
+    for section in sections:
+        for cell in section.cells.values():
+            of_cell: dict[str, str | float | None] = {
+                "technique": cell.technique,
+                "compression": cell.compression,
+                "budget": cell.budget,
+            }
+            yield _Place(section, cell, section.place | of_cell)
+
+
+def _sheet(places: Sequence[_Place], layout: Layout, show: ShowCell, caption: ShowCaption) -> Sheet:
+    labels = {name: _labels(name, [place.values[name] for place in places]) for name in DIMENSIONS}
+    by_place = {(place.of(layout.rows), place.values[layout.columns]): place for place in places}
+    columns = labels[layout.columns]
+    return Sheet(
+        title=" · ".join(labels[name][places[0].values[name]] for name in layout.sheets),
+        captions=_captions([place.section for place in places], caption),
+        header=[*layout.rows, *columns.values()],
+        lines=[
+            [
+                *(labels[name][value] for name, value in zip(layout.rows, row, strict=True)),
+                *(_shown(by_place.get((row, column)), places[0].section, show) for column in columns),
+            ]
+            for row in _ordered(layout.rows, places, labels)
+        ],
+        keys=len(layout.rows),
+    )
+
+
+def _shown(place: _Place | None, section: Section, show: ShowCell) -> Cell:
+    return show(None, section) if place is None else show(place.cell, place.section)
+
+
+def _ordered(
+    names: Sequence[str], places: Iterable[_Place], labels: Mapping[str, Mapping[str | float | None, str]]
+) -> list[tuple[str | float | None, ...]]:
+    """The rows of a sheet, each dimension in the order of its labels."""
+    ranks = {name: {value: rank for rank, value in enumerate(labels[name])} for name in names}
+    rows = dict.fromkeys(place.of(names) for place in places)
+    return sorted(rows, key=lambda row: [ranks[name][value] for name, value in zip(names, row, strict=True)])
+
+
+def _labels(name: str, values: Iterable[str | float | None]) -> dict[str | float | None, str]:
+    """The values of a dimension in order, and their labels."""
+    distinct = list(dict.fromkeys(values))
+    if name == "compression":
+        compressions = sorted(float(value) for value in distinct if value is not None)
+        return dict(zip(compressions, compression_labels(compressions), strict=True))
+    texts = [str(value) for value in distinct]
+    if name == "technique":
+        texts = in_order(texts)
+    elif name == "budget":
+        texts = sorted(texts, key=_length)
+    return {text: text for text in texts}
+
+
+def _length(budget: str) -> tuple[str, float]:
+    """A budget as its unit and its length, which orders the budgets of a sweep."""
+    try:
+        duration = Duration.parse(budget)
+    except ValueError:
+        return budget, 0.0
+    return duration.unit, float(duration.value)
+
+
+def _captions(sections: Iterable[Section], caption: ShowCaption) -> list[str]:
+    """What is known of the cells of a sheet, one line for each grid; a name tells several apart."""
+    grids = list({section.title: section for section in sections}.values())
+    names = differing(grids)
+    lines = []
+    for grid in grids:
+        named = " · ".join(text for name, text in grid.place.items() if name in names)
+        lines.append(f"{named}: {caption(grid)}" if named else caption(grid))
+    return lines
