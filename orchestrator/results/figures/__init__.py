@@ -10,6 +10,10 @@ to draw.
     cost.accuracy_vs_cost(results, *, compressions=None, value="delta", split, filters, columns, caption)
     cost.budget_curves(results, *, compressions=None, value="delta", split, filters, columns, caption)
         against the search cost, and against the budget with the safe zone; up to four compressions of each grid
+    safe_zone.safe_zone(results, *, mode="safety", techniques=None, split, filters, columns, caption)
+        budget × compression: how far each technique is ahead of the best fine-tuning, with the number in each cell
+    paper.paper_figures(results, *, split, filters)
+        the paper's figures of each grid, by name
 
 A Chart has `title` and `caption`. `files.save` writes it as PNG, SVG and PDF; `svg.to_svg(chart, inline="f1-")` makes
 an `<svg>` element for an HTML page, in which everything of a technique has the class `technique`, `data-technique` and

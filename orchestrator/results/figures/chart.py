@@ -32,6 +32,7 @@ HEIGHT = 2.0  # inches of a panel
 _LABEL_LENGTH = 1.3  # inches of a vertical label
 _BESIDES = 0.5  # inches of a panel's width that its labels take
 _MOST_TITLE_LINES = 4
+_HINTING = 1.04
 LINE = 0.13  # inches of height for each further line of text
 
 
@@ -156,8 +157,8 @@ def wrap(text: str, width: float, size: float, most: int | None = None) -> list[
 
 
 def text_width(text: str, size: float) -> float:
-    """The width of a line in inches, without kerning."""
-    return sum(map(_letter_width, text)) * size / 72
+    """The width of a line in inches; hinted letters are a little wider than their outlines."""
+    return sum(map(_letter_width, text)) * _HINTING * size / 72
 
 
 def _pieces(word: str, width: float, size: float) -> Iterator[str]:

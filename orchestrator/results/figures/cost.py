@@ -11,7 +11,7 @@ from orchestrator.results.figures.accuracy import axis_label, place_title, repli
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
 from orchestrator.results.figures.lines import Line, Point, level
-from orchestrator.results.figures.points import BudgetGrid, evenly, read_grids
+from orchestrator.results.figures.points import SAFE_ZONE, BudgetGrid, evenly, read_grids
 from orchestrator.results.statistics import Split, Value, group_by
 from orchestrator.results.wording import compression_labels, measure
 from workers.errors import InputError
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from orchestrator.results.grid import Section
-
-SAFE_ZONE = (0.25, 0.9)
-"""The budgets, as shares of the dense training, in which rewinding is safe (Renda, Frankle, Carbin 2020, section 4)."""
 
 _MOST_PANELS = 4  # of a grid
 _ROUNDING = 1e-3  # the study rounds the densities of one-shot pruning to four digits, and those of iterative not

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+SAFE_ZONE = (0.25, 0.9)
+"""The budgets, as shares of the dense training, in which rewinding is safe (Renda, Frankle, Carbin 2020, section 4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetCell:

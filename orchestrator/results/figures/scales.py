@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 from orchestrator.results.figures.chart import TEXT, text_width
 from orchestrator.results.wording import compression_labels
@@ -34,7 +35,7 @@ def x_axis(axes: Axes, kind: Kind, values: Iterable[float]) -> Ticks:
     else:
         labels = [f"{place:,.0f}" if place >= 100 else f"{place:.3g}" for place in places]
     ticks = Ticks(places, labels)
-    _show(axes, ticks)
+    show(axes.xaxis, ticks)
     return ticks
 
 
@@ -58,12 +59,13 @@ def thin(axes: Axes, ticks: Ticks) -> None:
         labels.append(label if center + half + _TICK_GAP <= end else "")
         if labels[-1]:
             end = center - half
-    _show(axes, Ticks(ticks.places, labels[::-1]))
+    show(axes.xaxis, Ticks(ticks.places, labels[::-1]))
 
 
-def _show(axes: Axes, ticks: Ticks) -> None:
-    axes.set_xticks(ticks.places, ticks.labels)
-    axes.set_xticks([], minor=True)
+def show(axis: Axis, ticks: Ticks) -> None:
+    """Put ticks on an axis, instead of those that it has."""
+    axis.set_ticks(ticks.places, labels=ticks.labels)
+    axis.set_ticks([], minor=True)
 
 
 def _limits(values: Iterable[float], length: float) -> tuple[float, float]:

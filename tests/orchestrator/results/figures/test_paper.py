@@ -1,0 +1,69 @@
+"""The paper's figures from the published results show what the paper says (numbers recomputed from its data)."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.results.figures.paper import PaperFigure, Skipped, paper_figures
+
+
+def line(axes, name):
+    [shown] = [line for line in axes.get_lines() if line.get_label() == name]
+    return {round(float(x), 2): y for x, y in zip(shown.get_xdata(), shown.get_ydata(), strict=True)}
+
+
+@pytest.fixture(scope="module")
+def resnet56(reference):
+    drawn = paper_figures(reference("resnet56"), filters="pruning=magnitude,schedule=iterative")
+    return {figure.name: figure for figure in drawn}
+
+
+def test_each_grid_has_four_figures(resnet56):
+    kinds = ("accuracy", "retraining_time", "safety", "dominance")
+    assert list(resnet56) == [f"{kind}_resnet56_iterative" for kind in kinds]
+    assert all(isinstance(figure, PaperFigure) for figure in resnet56.values())
+
+
+@pytest.mark.parametrize(
+    ("technique", "medians"),
+    [
+        ("fine-tuning", {9.31: -1.25, 18.19: -2.66, 44.41: -4.84}),
+        ("weight rewinding", {9.31: -0.09, 18.19: -0.69, 44.41: -2.65}),
+        ("LR rewinding", {9.31: 0.11, 18.19: -0.57, 44.41: -2.30}),
+        ("low-LR weight rewinding", {9.31: -1.46}),
+    ],
+)
+def test_accuracy_curves_are_the_papers(resnet56, technique, medians):
+    [axes] = resnet56["accuracy_resnet56_iterative"].chart.axes
+    drawn = line(axes, technique)
+    assert {ratio: drawn[ratio] for ratio in medians} == pytest.approx(medians, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("technique", "longest"), [("fine-tuning", -2.21), ("weight rewinding", -2.99), ("LR rewinding", 0.11)]
+)
+def test_curves_over_the_budget_are_the_papers(resnet56, technique, longest):
+    chart = resnet56["retraining_time_resnet56_iterative"].chart
+    [axes] = [axes for axes in chart.axes if axes.get_title(loc="left").endswith("9.31×")]
+    assert line(axes, technique)[182] == pytest.approx(longest, abs=0.006)
+
+
+def test_rewinding_is_safe_in_the_safe_zone(resnet56):
+    """The paper: within the zone, learning-rate rewinding is at least as good as fine-tuning, but for a few cells."""
+    chart = resnet56["safety_resnet56_iterative"].chart
+    [axes] = [axes for axes in chart.axes if "LR rewinding: " in axes.get_title(loc="left")]
+    rows = range(2, 8)  # 50 to 150 epochs
+    inside = [float(text.get_text().replace("−", "-")) for text in axes.texts if int(text.get_position()[1]) in rows]
+    assert len(inside) == 6 * 17
+    assert sum(value >= 0 for value in inside) / len(inside) > 0.9
+
+
+def test_what_a_store_cannot_have_is_skipped_by_name(demo):
+    figures = list(paper_figures(demo))
+    skipped = {figure.name: str(figure.error) for figure in figures if isinstance(figure, Skipped)}
+    assert {name: text.splitlines()[0] for name, text in skipped.items()} == {
+        "retraining_time_resnet8_8_iterative": "a curve over budgets needs at least two budgets",
+        "safety_resnet8_8_iterative": "nothing to compare with `fine_tuning`",
+        "dominance_resnet8_8_iterative": "nothing to compare with `fine_tuning`",
+    }
+    assert len(figures) == 8
