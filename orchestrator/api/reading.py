@@ -39,31 +39,41 @@ def compare(
     budget: str = "best",
     statistic: Statistic = "median",
     filters: Mapping[str, Any] | str | None = None,
+    retired: bool = False,
 ) -> Comparison:
     """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
 
     ours, theirs: the stores.
     budget, statistic, filters: as in `table`, for both.
+    retired: whether retired sweeps count, too.
 
     Raises InputError if the two have no cell in common.
     """
     from orchestrator.results.comparisons.comparison import Side
     from orchestrator.results.comparisons.report import compare
 
-    return compare(Side.read(ours), Side.read(theirs), budget=budget, statistic=statistic, filters=filters)
+    sides = (Side.read(store, retired=retired) for store in (ours, theirs))
+    return compare(*sides, budget=budget, statistic=statistic, filters=filters)
 
 
-def headline(store: Location, *, tolerance: float = 0.0, filters: Mapping[str, Any] | str | None = None) -> Headline:
+def headline(
+    store: Location,
+    *,
+    tolerance: float = 0.0,
+    filters: Mapping[str, Any] | str | None = None,
+    retired: bool = False,
+) -> Headline:
     """The largest compression at which each technique still matches the dense network.
 
     store: the folder or bucket with the results, or `renda2020`, the published study.
     tolerance: points of accuracy that may be lost.
     filters: as in `table`.
+    retired: whether retired sweeps count, too.
     """
     from orchestrator.results.headline import headline
     from orchestrator.results.load import read
 
-    joined = read(store)
+    joined = read(store, retired=retired)
     return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
 
 
@@ -89,17 +99,18 @@ def report(
     return write_page(store, output, sweep, retired=retired, filters=filters)
 
 
-def export_model(store: Location, cell: str, to: Location | None = None) -> ExportedModel:
+def export_model(store: Location, cell: str, to: Location | None = None, *, retired: bool = False) -> ExportedModel:
     """Write the network of a cell, as safetensors with a JSON card.
 
     store: the folder or bucket with the cell.
     cell: exactly one cell, such as `technique=lr_rewinding,compression=16,replicate=0`; or its trial (the first
         characters of the id suffice); or `TRIAL@STEP`.
     to: the folder to write to; default the store's name and `-models`.
+    retired: whether the cells of retired sweeps can be picked, too.
 
     Raises InputError if `cell` does not pick exactly one, or if its network is not in the store.
     """
     from orchestrator.results.exports.model_export import export_cell
 
     opened = Store(store)
-    return export_cell(opened, cell, folder_for(to, f"{opened.location.rstrip('/')}-models"))
+    return export_cell(opened, cell, folder_for(to, f"{opened.location.rstrip('/')}-models"), retired=retired)

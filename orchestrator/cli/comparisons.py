@@ -15,6 +15,7 @@ from orchestrator.cli.options import (
     Only,
     ResultsArgument,
     ScheduleName,
+    WithRetired,
     only_of,
     store_of,
 )
@@ -28,6 +29,7 @@ def compare(
     theirs: Annotated[str, typer.Argument(metavar="OTHER", help="Another store, or `renda2020`: the published study.")],
     budget: Budget = None,
     statistic: StatisticName = "median",
+    with_retired: WithRetired = False,
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
@@ -42,7 +44,9 @@ def compare(
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     note_published([ours, theirs])
     filters = only_of(only, network, schedule)
-    report = api.compare(ours, theirs, budget=budget or "best", statistic=statistic, filters=filters)
+    report = api.compare(
+        ours, theirs, budget=budget or "best", statistic=statistic, filters=filters, retired=with_retired
+    )
     show(report, output)
     name_unreadable(report.unreadable)
 
@@ -51,6 +55,7 @@ def compare(
 def headline(
     store: ResultsArgument = None,
     tolerance: Annotated[float, typer.Option("--tolerance", help="Accuracy that may be lost, in points.", min=0)] = 0.0,
+    with_retired: WithRetired = False,
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
@@ -65,6 +70,6 @@ def headline(
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     location = store_of(store)
     note_published([location])
-    report = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule))
+    report = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule), retired=with_retired)
     show(report, output)
     name_unreadable(report.unreadable)

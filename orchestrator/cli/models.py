@@ -31,6 +31,7 @@ from orchestrator.cli.options import (
     StoreOption,
     Track,
     Wait,
+    WithRetired,
     outcomes,
     store_of,
 )
@@ -141,6 +142,7 @@ def export_model(
     ],
     cell: Annotated[str | None, typer.Argument(hidden=True)] = None,
     to: ModelFolder = None,
+    with_retired: WithRetired = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the network of a cell: weights and masks as safetensors, and a JSON card that describes them."""
@@ -148,7 +150,7 @@ def export_model(
         example = f"prunesweep export-model {shlex.quote(store)} technique=lr_rewinding,compression=16,replicate=0"
         raise InputError(f"no cell given for store `{store}`", hint=f"for example `{example}`")
     location, wanted = (store_of(None), store) if cell is None else (store, cell)
-    print_files(api.export_model(location, wanted, to), as_json)
+    print_files(api.export_model(location, wanted, to, retired=with_retired), as_json)
 
 
 def _is_place(word: str) -> bool:

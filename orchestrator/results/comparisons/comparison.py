@@ -37,9 +37,9 @@ class Side:
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, location: str | os.PathLike[str]) -> Side:
-        """The results of a store, or of the published study."""
-        joined = read(location)
+    def read(cls, location: str | os.PathLike[str], *, retired: bool = False) -> Side:
+        """The results of a store, with those of `retired` sweeps or without, or of the published study."""
+        joined = read(location, retired=retired)
         cited = str(citation()) if is_published(location) else None
         return cls(os.fspath(location), joined.rows, cited, joined.unreadable)
 

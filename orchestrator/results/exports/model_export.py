@@ -48,13 +48,14 @@ class ExportedModel:
     replaced: dict[str, Any] | None = None
 
 
-def export_cell(store: Store, cell: str, to: str) -> ExportedModel:
+def export_cell(store: Store, cell: str, to: str, *, retired: bool = False) -> ExportedModel:
     """Write the network of one cell to a folder.
 
     `cell` is an expression that picks it (see `planning.select`), the id of its trial or the start of that id, or
-    `TRIAL@STEP`. Raises InputError unless that picks one cell, and if its result or state is missing.
+    `TRIAL@STEP`; cells of retired sweeps count only if `retired`. Raises InputError unless that picks one cell, and
+    if its result or state is missing.
     """
-    joined = join(store)
+    joined = join(store, retired=retired)
     rows = joined.rows.to_pylist()
     row = _pick(rows, cell, store)
     check_folder(to)

@@ -74,6 +74,21 @@ def test_a_retired_sweep_is_shown_only_if_it_is_asked_for(store, main):
     assert contents(store, "") == everything
 
 
+def test_retired_sweeps_count_in_no_result_unless_they_are_asked_for(store, main, tmp_path):
+    trial = cell(technique="lr_rewinding")["trial"]
+    ps.retire(store.location, "0001-big")
+    for command in ("table", "headline", "compare"):
+        stores = [store.location] * (2 if command == "compare" else 1)
+        _, without, _ = main(command, *stores, "--json")
+        _, with_retired, _ = main(command, *stores, "--json", "--all")
+        rows, more = json.loads(without)["cells"], json.loads(with_retired)["cells"]
+        assert {row["recipe"] for row in rows} == {"default"}
+        assert {row["recipe"] for row in more} == {"default", "default (0001-big)"}
+    assert "has no cell of trial" in main("export-model", store.location, trial, "--to", tmp_path / "to")[2]
+    assert "it failed: diverged" in main("export-model", store.location, trial, "--to", tmp_path / "to", "--all")[2]
+    assert len(ps.headline(store.location, retired=True).rows()) > len(ps.headline(store.location).rows())
+
+
 def test_a_name_means_its_retired_sweeps_if_all_of_that_name_are(store):
     for folder in ("0001-big", "0002-big"):
         ps.retire(store.location, folder)
