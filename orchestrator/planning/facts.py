@@ -7,6 +7,7 @@ store, so that a plan made later, or on another machine, is the same plan.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -259,7 +260,10 @@ def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         path = Path(folder, "answers.json")
         asked = json.dumps({"requests": requests, "answers": str(path)}).encode()
         command = [sys.executable, "-P", "-c", _DESCRIBE]
-        process = subprocess.run(command, input=asked, stdout=printed, stderr=subprocess.STDOUT, check=False)
+        environment = os.environ | {"PYTHONBREAKPOINT": "0"}  # for trials in a terminal
+        process = subprocess.run(
+            command, input=asked, stdout=printed, stderr=subprocess.STDOUT, env=environment, check=False
+        )
         if process.returncode != 0 or not path.exists():
             printed.seek(0)
             reason = printed.read().decode("utf-8", "replace").strip() or f"exit code {process.returncode}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+from bdb import BdbQuit
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -176,6 +177,8 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
         if isinstance(error, PrunesweepError):
             raise
         hint = "use a smaller `batch_size`" if outcome_of(error) == "out_of_memory" else ""
+        if isinstance(error, EOFError | BdbQuit):
+            hint = "nobody answers a trial: remove `input()`, and debug with `breakpoint()` and `--in-process`"
         batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
         reason = f"{type(error).__name__}: {error}"
         raise BadInput(f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=hint) from error

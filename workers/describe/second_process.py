@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ def rehearse_twice(requests: Sequence[Request], folder: str) -> list[dict[str, A
     `{"error": message, "hint": hint}`.
     """
     add_import_folder(folder)
+    sys.breakpointhook = _no_debugger  # Ray's would wait for one
     with rehearsing_elsewhere(requests, folder) as other_answers:
         answers = [_answer(request, rehearse) for request in requests]
         others = other_answers()
@@ -44,6 +46,10 @@ def rehearse_twice(requests: Sequence[Request], folder: str) -> list[dict[str, A
         answer if "error" in answer else _compared(request, answer, other)
         for request, answer, other in zip(requests, answers, others, strict=True)
     ]
+
+
+def _no_debugger(*words: Any, **named: Any) -> None:
+    """Continue: trials in a terminal may start a debugger."""
 
 
 def _compared(request: Request, answer: dict[str, Any], other: dict[str, str] | None) -> dict[str, Any]:
@@ -105,7 +111,8 @@ def _other_process(wanted: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that runs `main`, ended with the block."""
     command = [sys.executable, "-P", "-c", _MAIN]
     silent = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=silent, stderr=silent) as process:
+    environment = os.environ | {"PYTHONBREAKPOINT": "0"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=silent, stderr=silent, env=environment) as process:
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it has died, which its exit code tells

@@ -8,14 +8,17 @@ import fcntl
 import io
 import os
 import sys
-import tempfile
 import threading
 import warnings
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO, cast
 
+from workers.machine import standard_input
+
 _MOST_BYTES = 500_000  # of what is printed between two calls of `take` are kept: the newest
+_LONGEST_FILE = 100_000_000  # bytes
 _STDOUT, _STDERR = 1, 2
 
 _lock = threading.Lock()
@@ -26,28 +29,31 @@ class Printed:
     """Takes what is printed while it is `capturing`, in the order in which it is printed.
 
     That is what Python code prints in this thread, and in a process of the trial's own (`own_process`) everything that
-    is written to stdout and stderr there: also by other threads, by libraries in C, and by child processes.
+    is written to stdout and stderr there: also by other threads, by libraries in C, and by child processes. It lies in
+    a file at `path`, for whoever finds it there if this process dies.
     """
 
-    def __init__(self, own_process: bool) -> None:
+    def __init__(self, own_process: bool, path: Path) -> None:
         self._own_process = own_process
+        self._path = path
         self._stream: TextIO | None = None
+        self._taken = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     @contextlib.contextmanager
     def capturing(self) -> Iterator[None]:
-        """Capture what the block prints. Without room for a temporary file nothing is captured."""
+        """Capture what the block prints. Without room for a file nothing is captured."""
         if self._stream is None:
             with contextlib.suppress(OSError):
-                self._stream = _temporary_stream()
+                self._stream = _new_file(self._path)
                 weakref.finalize(self, os.close, self._stream.fileno())
             with warnings.catch_warnings():  # leaving this block makes Python show each warning once more
                 pass
         if self._stream is None:
             yield
             return
-        descriptors = _descriptors(self._stream.fileno()) if self._own_process else contextlib.nullcontext()
-        with descriptors, _thread_prints_to(self._stream):
+        apart = _descriptors(self._stream.fileno()) if self._own_process else contextlib.nullcontext()
+        with apart, standard_input.kept_from_trial(_streams, self._own_process), _thread_prints_to(self._stream):
             yield
 
     def take(self) -> str:
@@ -55,20 +61,50 @@ class Printed:
         if self._stream is None:
             return ""
         file = self._stream.fileno()
-        size = os.fstat(file).st_size
-        if size == 0:
-            return ""
-        cut = max(0, size - _MOST_BYTES)
-        text = self._decoder.decode(os.pread(file, _MOST_BYTES, cut))
-        os.ftruncate(file, 0)
+        begin, self._taken = self._taken, os.fstat(file).st_size
+        cut = max(0, self._taken - begin - _MOST_BYTES)
+        text = self._decoder.decode(os.pread(file, self._taken - begin - cut, begin + cut))
+        if self._taken > _LONGEST_FILE:
+            self.forget()
         return f"({cut:,} bytes are cut)\n{text}" if cut else text
 
+    def forget(self) -> None:
+        """Delete what has been taken from the file: it is kept elsewhere."""
+        if self._stream is not None and os.fstat(self._stream.fileno()).st_size == self._taken:
+            os.ftruncate(self._stream.fileno(), 0)
+            self._taken = 0
 
-def _temporary_stream() -> TextIO:
-    """A file without a name, which the caller closes. Whoever writes to it appends, also in another process."""
-    with tempfile.TemporaryFile() as file:
-        descriptor = os.dup(file.fileno())
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    def close(self) -> None:
+        """Delete the file: nothing of it is needed any more."""
+        self._path.unlink(missing_ok=True)
+
+
+def left_over(path: Path, *, certainly: bool) -> str | None:
+    """What a process that has died left in its file, at most its end; None without a file. Deletes it.
+
+    Unless it has `certainly` died, None also if it still has the file open.
+    """
+    try:
+        with path.open("rb") as file:
+            if not certainly:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _MOST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+        path.unlink()
+    except OSError:
+        return None
+    return text
+
+
+def _new_file(path: Path) -> TextIO:
+    """A new file, only for this user. Whoever writes to it appends, also in another process."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.parent.stat().st_uid != os.getuid():
+        raise PermissionError(f"the folder of another user: {path.parent}")
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # as long as this process, or one that it starts, has it open
     return io.TextIOWrapper(
         io.FileIO(descriptor, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True
     )

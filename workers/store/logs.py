@@ -27,6 +27,7 @@ PROGRESS = "progress"
 
 _PROGRESS = re.compile(r"^\d\S+ info: (step .*)$", re.MULTILINE)
 _BEGIN = re.compile(r"^(\S+) attempt")
+_HOST = re.compile(r"\A\S+ attempt .* begins: host (\S+), process \d+$", re.MULTILINE)
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
 _MOST_BYTES = 1_000_000  # of a log are read; a longer one has no beginning and counts as ended
 _MOST_LINES = 2000  # the newest lines of an attempt are kept, not counting those that its code prints
@@ -34,12 +35,16 @@ _PRINTED_SECONDS = 15.0  # between two writes of a log for the sake of printed l
 
 
 class AttemptLog(logging.Handler):
-    """Writes what the process logs while it is `recording`. If the log cannot be written, the attempt continues."""
+    """Writes what the process logs while it is `recording`. If the log cannot be written, the attempt continues.
+
+    `before` is the log of the attempt before, if there was one.
+    """
 
     def __init__(self, files: Files, trial: str) -> None:
         super().__init__()
         number = max(attempts(files, trial), default=0) + 1
         self.path = layout.log_path(trial, number)
+        self.before = layout.log_path(trial, number - 1) if number > 1 else None
         self._files = files
         self._lines: deque[tuple[int, str]] = deque(maxlen=_MOST_LINES)
         self._printed = PrintedLines()
@@ -48,7 +53,7 @@ class AttemptLog(logging.Handler):
             f"{_now()} attempt {number} at trial {trial} begins: host {socket.gethostname()}, process {os.getpid()}"
         )
         self._progress: str | None = None
-        self._changed = self._has_printed = False
+        self._changed = self._has_printed = self.is_written = False
         self._written: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -92,14 +97,22 @@ class AttemptLog(logging.Handler):
         self.flush()
 
     def flush(self, force: bool = False) -> None:
-        """Write the log, if it has changed; for printed lines only now and then."""
+        """Write the log, if it has changed; for printed lines only now and then. Then `is_written` says whether."""
         now = time.monotonic()
         due = self._has_printed and (self._written is None or now - self._written >= _PRINTED_SECONDS)
         if self._changed or due or force:
-            with contextlib.suppress(OSError):
-                self._files.write(self.path, self._text().encode("utf-8", "replace"), False)  # need not be durable
+            self.is_written = self._write()
             self._changed = self._has_printed = False
             self._written = now
+        elif self._has_printed:
+            self.is_written = False
+
+    def _write(self) -> bool:
+        try:
+            self._files.write(self.path, self._text().encode("utf-8", "replace"), False)  # need not be durable
+        except OSError:
+            return False
+        return True
 
     def _text(self) -> str:
         cut = [f"({plural(self._printed.cut, 'earlier printed line')} cut)"] if self._printed.cut else []
@@ -113,6 +126,15 @@ class AttemptLog(logging.Handler):
 
     def _append(self, line: str) -> None:
         self._lines.append((next(self._numbers), line))
+
+
+def add_left_over(files: Files, path: str, printed: str, ending: str) -> None:
+    """Add to the log of an attempt whose process has died what it printed last, and how it ended."""
+    text, lines, now = files.read(path).decode("utf-8", "replace"), PrintedLines(), _now()
+    lines.add(printed, 0, now)
+    lines.finish(0, now)
+    last = [line for _, line in lines.lines]
+    files.write(path, "\n".join([text.rstrip("\n"), *last, f"{now} ends: {ending}", ""]).encode("utf-8", "replace"))
 
 
 def attempts(files: Files, trial: str) -> list[int]:
@@ -145,6 +167,15 @@ def running(files: Files, trial: str, since: str) -> str | None:
         return None
     lines = _PROGRESS.findall(log)
     return lines[-1] if lines else ""
+
+
+def host_of(files: Files, path: str) -> str | None:
+    """The host of the attempt of a log; None if the log cannot be read."""
+    try:
+        begin = _HOST.search(files.read(path).decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return begin[1] if begin else None
 
 
 def latest_outcome(files: Files, trial: str) -> str | None:

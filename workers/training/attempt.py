@@ -19,6 +19,7 @@ from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
+from workers.training.last_words import printed_path, rescue
 from workers.training.outcomes import failure_of, is_disk_full
 from workers.trial import Job, trial_id
 
@@ -94,7 +95,9 @@ class Attempt:
         self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
         self._log = AttemptLog(store.files, self.trial)
-        self._printed = Printed(own_process)
+        if self._log.before is not None:
+            rescue(store.location, self._log.before, certainly=False)
+        self._printed = Printed(own_process, printed_path(store.location, self._log.path))
         self._begun = time.monotonic()
         self._interrupted: str | None = None
         self._ended = False
@@ -129,6 +132,7 @@ class Attempt:
             where = file.read().decode("utf-8", "replace")
         self._log.printed(self._printed.take())
         self._log.end(HUNG, self.step, f"thread stacks:\n{where}")
+        self._printed.close()
         os._exit(1)
 
     def advance(self, seconds: float) -> Ending | None:
@@ -138,9 +142,12 @@ class Attempt:
             self._log.printed(self._printed.take())
             if ending is None:
                 self._log.flush()
+                if self._log.is_written:
+                    self._printed.forget()
             else:
                 self._ended = True
                 self._log_end(ending)
+                self._printed.close()
         return ending
 
     def report(self) -> Report:
@@ -156,6 +163,7 @@ class Attempt:
         if not self._ended:
             self._ended = True
             self._log.end("interrupted", self.step, self._interrupted or "the driver stops")
+        self._printed.close()
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:

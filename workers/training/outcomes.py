@@ -85,5 +85,11 @@ def lost_worker(step: int | None) -> Failure:
     return Failure(outcome="lost_worker", reason=reason, step=step, at=_now())
 
 
+def killed_worker(step: int | None) -> Failure:
+    """The failure of a trial whose worker process was killed because memory ran out."""
+    reason = "the worker was killed: its machine, container or batch job ran out of memory"
+    return Failure(outcome="out_of_memory", reason=reason, hint=_MEMORY_HINT, step=step, at=_now())
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -29,15 +29,15 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
+from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
 from orchestrator.driver.on_ray.ray_watchdog import leave_if_gone
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store
-from workers.store.filesystems.files import Files
 from workers.store.logs import HUNG, latest_outcome
 from workers.training.attempt import Bounds, Ending, Report
-from workers.training.outcomes import failure_of, lost_worker
+from workers.training.outcomes import failure_of, killed_worker, lost_worker
 from workers.trial import job_to_json, trial_id
 
 _STALL_SECONDS = 300.0
@@ -55,7 +55,7 @@ class _Run:
     """
 
     dispatcher: Dispatcher
-    files: Files
+    store: Store
     trials: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ def _run() -> _Run:
 def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
-    _current = _Run(dispatcher, store.files)
+    _current = _Run(dispatcher, store)
     staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
     most = slots + staged if cluster.address is None else _UNBOUNDED  # nodes may join a cluster
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
@@ -181,8 +181,11 @@ class Watch(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run, ending = _run(), _ending_of(trial)
-        if ending.outcome == "lost_worker" and latest_outcome(run.files, run.trials[trial.trial_id]) == HUNG:
+        if ending.outcome == "lost_worker" and latest_outcome(run.store.files, run.trials[trial.trial_id]) == HUNG:
             ending = Ending("timeout", ending.step, replace(lost_worker(ending.step), outcome="timeout", reason=_HUNG))
+        elif ending.outcome in ("lost_worker", "out_of_memory"):
+            killed = rescue_printed(run.store, run.trials[trial.trial_id], run.dispatcher.interrupt)
+            ending = _without_memory(ending.step) if killed else ending
         run.ended(trial.trial_id, ending)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
@@ -212,6 +215,10 @@ class Watch(tune.Callback):
             )
 
 
+def _without_memory(step: int | None) -> Ending:
+    return Ending("out_of_memory", step, killed_worker(step))
+
+
 def _ending_of(trial: TuneTrial) -> Ending:
     """How an attempt ended whose step raised an error, or whose process is gone."""
     step = (trial.last_result or {}).get("reached")
@@ -225,6 +232,8 @@ def _ending_of(trial: TuneTrial) -> Ending:
     if isinstance(cause, Unfit):
         return cause.ending
     if isinstance(cause, RayActorError):
+        if killed_for_memory(cause):
+            return _without_memory(step)
         return Ending("interrupted", step) if cause.preempted else Ending("lost_worker", step, lost_worker(step))
     failure = failure_of(cause, step)
     return Ending(failure.outcome, step, failure)

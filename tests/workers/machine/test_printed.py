@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import pdb
+import subprocess
 import sys
 import threading
 import warnings
@@ -11,11 +15,13 @@ import pytest
 
 from orchestrator.upkeep.logs import read_log
 from tests.support.attempts import OFTEN, actor, tiny_job
+from tests.support.places import ROOT
 from tests.support.trainings import in_first_step
 from workers.machine.printed import Printed
 from workers.store import Store
-from workers.store.logs import AttemptLog, latest_outcome
+from workers.store.logs import AttemptLog, latest, latest_outcome
 from workers.training.attempt import Attempt, Bounds
+from workers.training.last_words import rescue
 from workers.trial import trial_id
 
 TRIAL = trial_id(tiny_job().trial)
@@ -102,8 +108,8 @@ def test_each_trial_shows_a_warning_once(store, monkeypatch):
         assert read_log(store, TRIAL, attempt=number).count("UserWarning: odd") == 1
 
 
-def test_attempts_that_take_turns_in_a_process_do_not_mix(capfd):
-    first, second = Printed(own_process=True), Printed(own_process=True)
+def test_attempts_that_take_turns_in_a_process_do_not_mix(capfd, tmp_path):
+    first, second = (Printed(own_process=True, path=tmp_path / name / "out") for name in ("first", "second"))
     for turn in "ab":
         for name, out in (("first", first), ("second", second)):
             with out.capturing():
@@ -115,10 +121,10 @@ def test_attempts_that_take_turns_in_a_process_do_not_mix(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_threads_that_begin_and_end_in_any_order_leave_the_streams_as_they_were(capsys):
+def test_threads_that_begin_and_end_in_any_order_leave_the_streams_as_they_were(capsys, tmp_path):
     stream = sys.stdout
     began, leave = threading.Event(), threading.Event()
-    other, mine = Printed(own_process=False), Printed(own_process=False)
+    other, mine = (Printed(own_process=False, path=tmp_path / name / "out") for name in ("other", "mine"))
 
     def in_thread():
         with other.capturing():
@@ -139,8 +145,8 @@ def test_threads_that_begin_and_end_in_any_order_leave_the_streams_as_they_were(
     assert capsys.readouterr().out == ""
 
 
-def test_only_the_end_of_a_flood_is_taken():
-    out = Printed(own_process=False)
+def test_only_the_end_of_a_flood_is_taken(tmp_path):
+    out = Printed(own_process=False, path=tmp_path / "own" / "out")
     with out.capturing():
         print("x" * 700_000)
     text = out.take()
@@ -198,3 +204,111 @@ def test_a_faked_ending_is_not_believed(store, way):
     assert latest_outcome(store.files, "abc") is None
     log.end("diverged", 3)
     assert latest_outcome(store.files, "abc") == "diverged"
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from tests.support.attempts import OFTEN, tiny_job
+from workers.store import Store
+from workers.training import attempt, trainer
+from workers.training.attempt import Attempt, Bounds
+from workers.training.last_words import rescue
+
+steps = []
+
+def say_and_die(self):
+    steps.append(1)
+    print(f"step {len(steps)}")
+    if len(steps) == 3:
+        os.system("echo last words")
+        os.kill(os.getpid(), 9)
+
+trainer.Trainer.advance = say_and_die
+trial = Attempt(tiny_job(), Store(sys.argv[1]), OFTEN, Bounds(lease="token"), own_process=True)
+while True:
+    trial.advance(seconds=0)
+"""
+
+
+def test_what_a_killed_process_printed_last_is_in_its_log(store):
+    subprocess.run([sys.executable, "-c", KILLED, store.location], cwd=ROOT, check=False, timeout=300)
+    log = latest(store.files, TRIAL)
+    assert "printed: last words" not in read_log(store, TRIAL)
+    rescue(store.location, log)
+    text = read_log(store, TRIAL)
+    assert printed(store)[-4:] == ["step 1", "step 2", "step 3", "last words"]
+    assert latest_outcome(store.files, TRIAL) == "lost_worker"
+    rescue(store.location, log)
+    assert read_log(store, TRIAL) == text  # only once
+
+
+def test_the_next_attempt_on_a_machine_finds_what_the_one_before_left(store, monkeypatch):
+    in_first_step(monkeypatch, chatter)
+    first = attempt(store)
+    first.advance(seconds=0)
+    attempt(store)
+    assert latest_outcome(store.files, TRIAL) is None  # the first one lives
+    path, text = first._printed._path, "left behind\n"
+    first._printed._stream.write(text)
+    os.close(first._printed._stream.fileno())
+    monkeypatch.setattr(os, "close", lambda _: None)  # closed already
+    attempt(store)
+    assert "printed: left behind" in read_log(store, TRIAL, attempt=1)
+    assert not path.exists()
+
+
+def test_a_finished_attempt_leaves_no_file(store, monkeypatch):
+    in_first_step(monkeypatch, chatter)
+    trial = attempt(store)
+    trial.advance(seconds=0)
+    assert trial._printed._path.exists()
+    trial.close()
+    assert not trial._printed._path.exists()
+
+
+QUESTIONS = {
+    "input": input,
+    "breakpoint": breakpoint,
+    "pdb": lambda: pdb.Pdb().set_trace(),
+    "readline": lambda: sys.stdin.readline(),
+    "lines": lambda: list(sys.stdin),
+}
+
+
+@pytest.mark.parametrize("code", QUESTIONS.values(), ids=list(QUESTIONS))
+def test_code_that_waits_for_a_person_fails_at_once(store, monkeypatch, code):
+    in_first_step(monkeypatch, code)
+    monkeypatch.setattr(sys, "breakpointhook", lambda: pytest.fail("Ray's waits for a debugger"))
+    stdin = sys.stdin
+    worker = actor(store, step_seconds=0)
+    result = worker.step()
+    worker.restore_handler()
+    worker.cleanup()
+    failure = json.loads(result["ending"])["failure"]
+    assert failure["outcome"] == "bad_input"
+    assert failure["reason"] == "the code of a trial cannot read from the standard input, or start a debugger"
+    assert "`--in-process` in a terminal" in failure["hint"]
+    assert sys.stdin is stdin
+
+
+def test_in_a_terminal_code_may_ask(store, monkeypatch):
+    answers = []
+    terminal = io.StringIO("yes\n")
+    terminal.isatty = lambda: True
+    shown = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", terminal)
+    monkeypatch.setattr(sys, "__stdout__", shown)
+
+    def ask():
+        print("before")
+        answers.append(input("continue? "))
+        print("after")
+
+    in_first_step(monkeypatch, ask)
+    trial = attempt(store)
+    trial.advance(seconds=0)
+    trial.close()
+    assert answers == ["yes"]
+    assert shown.getvalue() == "\nbefore\ncontinue? after\n"
+    assert sys.stdin is terminal

@@ -7,8 +7,14 @@ import errno
 import numpy as np
 import pytest
 import torch
+from ray.exceptions import RayActorError
 
+from orchestrator.driver.on_ray.lost_worker import killed_for_memory
 from workers.errors import BadInput, Diverged, InputError, StoreError
+from workers.machine.memory_kills import memory_kills
+from workers.store import Store
+from workers.store.logs import AttemptLog, latest_outcome
+from workers.training import last_words
 from workers.training.outcomes import failure_of, outcome_of
 
 MEMORY = [
@@ -76,3 +82,38 @@ def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
 )
 def test_the_outcomes_of_other_errors(error: Exception, outcome: str) -> None:
     assert outcome_of(error) == outcome
+
+
+@pytest.mark.parametrize(
+    ("own", "counter", "content"),
+    [
+        ("0::/\n", "memory.events", "low 0\noom 1\noom_kill 3\n"),
+        ("0::/job/7\n", "job/7/memory.events", "oom_kill 3\noom_group_kill 0\n"),
+        ("9:memory:/docker/x\n", "memory/memory.oom_control", "under_oom 0\noom_kill 3\n"),
+    ],
+)
+def test_the_kernel_says_how_often_it_killed_for_memory(tmp_path, own, counter, content) -> None:
+    (tmp_path / counter).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / counter).write_text(content)
+    (tmp_path / "own").write_text(own)
+    assert memory_kills(tmp_path, tmp_path / "own") == 3
+    assert memory_kills(tmp_path / "none", tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(("after", "killed"), [(4, False), (5, True)])
+def test_a_worker_that_the_kernel_killed_ran_out_of_memory(tmp_path, monkeypatch, after, killed) -> None:
+    store = Store(tmp_path / "store", create=True)
+    log = AttemptLog(store.files, "abc")
+    log.flush(force=True)
+    monkeypatch.setattr(last_words, "memory_kills", lambda: 4)
+    path = last_words.printed_path(store.location, log.path)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("allocating\n")
+    monkeypatch.setattr(last_words, "memory_kills", lambda: after)
+    assert last_words.rescue(store.location, log.path) == killed
+    assert latest_outcome(store.files, "abc") == ("out_of_memory" if killed else "lost_worker")
+
+
+def test_what_ray_says_of_a_kill_for_memory_is_told_from_its_list_of_possible_causes() -> None:
+    assert killed_for_memory(RayActorError(None, "1 worker(s) were killed due to the node running low on memory."))
+    assert not killed_for_memory(RayActorError(None, "(1) the process was killed by the OOM killer due to high memory"))
