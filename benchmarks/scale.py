@@ -64,9 +64,9 @@ def small_store(folder: Path) -> list[Figure]:
 
 def planning(folder: Path) -> list[Figure]:
     spec = ps.load(write_sweep(folder / "plan.yaml", large_sweep(compressions=50, budgets=10, replicates=10)))
-    facts = find_out(spec, None)
+    crossing = find_out(spec, None)
     begin = time.perf_counter()
-    plan = expand.make_plan(spec, facts)
+    plan = expand.make_plan(crossing)
     seconds = time.perf_counter() - begin
     return [Figure("cells planned", len(plan.cells), "cells"), Figure("plan of them", seconds, "s", at_most=10)]
 
@@ -74,7 +74,7 @@ def planning(folder: Path) -> list[Figure]:
 def large_store(folder: Path, replicates: int) -> list[Figure]:
     """Reading commands on 1,506 cells per replicate, all of them done and consolidated."""
     spec = ps.load(write_sweep(folder / "large.yaml", large_sweep(compressions=43, budgets=7, replicates=replicates)))
-    plan = expand.make_plan(spec, find_out(spec, None))
+    plan = expand.make_plan(find_out(spec, None))
     store = Store(folder / "large", create=True)
     store.sweeps.add(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
     publish_all(folder / "large", {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values())

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.api.locations import Location, folder_for, store_location
+from orchestrator.api.locations import Location, folder_for
 from orchestrator.planning.cells import missing_sweep
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
+from workers.paths import expanded
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
 from workers.store.store import existing_store, store_to_write
@@ -42,7 +43,7 @@ def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
     from orchestrator.planning.crossing import find_out
 
     existing = store if isinstance(store, Store) else existing_store(store)
-    return expand.make_plan(sweep, find_out(sweep, existing))
+    return expand.make_plan(find_out(sweep, existing))
 
 
 def run(
@@ -67,23 +68,20 @@ def run(
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.session import driving
     from orchestrator.planning import changes, expand
+    from orchestrator.planning.announcement import announce
     from orchestrator.planning.crossing import find_out
-    from orchestrator.planning.data_facts import print_notes
-    from orchestrator.planning.prunable_share import announce
     from orchestrator.planning.select import check_picked, selector
 
     options = (options or RunOptions()).checked()
-    location = store_location(sweep, store)
+    location = _store_location(sweep, store)
     picks = selector(only) if only is not None else None
-    facts = find_out(sweep, store_to_write(location))
-    whole = expand.make_plan(sweep, facts)
+    crossing = find_out(sweep, store_to_write(location))
+    whole = expand.make_plan(crossing)
     part = whole if picks is None else whole.only(picks)
     check_picked(bool(part.cells), only or "", whole.rows())
-    announce(sweep, facts, quiet=options.quiet)
-    if not options.quiet:
-        print_notes(sweep, facts)
+    announce(crossing, quiet=options.quiet)
     resolved = changes.resolved(whole)
-    with driving(resolved, facts, location, accept_changes=accept_changes) as session:
+    with driving(resolved, crossing.facts, location, accept_changes=accept_changes) as session:
         session.store.sweeps.add(sweep.name, resolved, whole.table())
         crash_point("session.added")
         summary = session.run(iter([part]), options)
@@ -189,7 +187,7 @@ def prune(
     from orchestrator.sweep.spec import SweepSpec
 
     spec = sweep if isinstance(sweep, SweepSpec) else load_without_grid(sweep)
-    location = store_location(spec, store)
+    location = _store_location(spec, store)
     settings = SearchSettings(
         name=spec.name,
         tolerance=tolerance,
@@ -207,3 +205,11 @@ def prune(
         options=(options or RunOptions()).checked(),
         on_round=on_round or (lambda _: None),
     )
+
+
+def _store_location(sweep: SweepSpec, store: Location | None) -> str:
+    """The store that was named, or that of the sweep file. Raises InputError if there is neither."""
+    location = expanded(store if store is not None else sweep.store or "")
+    if not location:
+        raise InputError("no store given, and the sweep file has none", hint="add `store:` to it, or use `--store`")
+    return location

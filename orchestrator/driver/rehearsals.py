@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
-from orchestrator.planning.crossing import cross, rehearsal_of
-from orchestrator.planning.facts import pinned, task_of
+from orchestrator.planning.crossing import Crossing, rehearsal_of
+from orchestrator.planning.facts import task_of
 from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.spec import SweepSpec
 from workers.errors import CorruptFile
@@ -77,12 +77,9 @@ def check_rehearsed(spec: SweepSpec, tasks: Collection[Task], store: Store, fold
 
 def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[Rehearsable]:
     """The tasks among some that need a rehearsal, with what the store has of it."""
-    settings = cross(spec)
-    facts = pinned((setting.question for setting in settings), store)
     wanted = {_key(task) for task in tasks}
     rows = {}
-    for setting in settings:
-        answer = facts[setting.question]
+    for setting, answer in Crossing.pinned(spec, store):
         task, here = task_of(setting.question, answer), answer.facts.get("rehearsal")
         if here is None or _key(task) not in wanted or _key(task) in rows:
             continue

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather
+from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather, pinned
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
 from orchestrator.planning.retraining import Training, dense_training, retraining_chains
 from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
@@ -49,6 +50,30 @@ class Setting(NamedTuple):
             pretrained=bool(self.question.pretrained),
             code_version=self.question.code_version,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A sweep, the settings of its grids in the order of the file, and the facts that planning them takes."""
+
+    spec: SweepSpec
+    settings: Sequence[Setting]
+    facts: Facts
+
+    @classmethod
+    def of(cls, spec: SweepSpec, facts: Facts) -> Crossing:
+        """A sweep whose facts are known."""
+        return cls(spec, cross(spec), facts)
+
+    @classmethod
+    def pinned(cls, spec: SweepSpec, store: Store) -> Crossing:
+        """A sweep whose facts are in a store. Raises CorruptFile for those that are missing or damaged."""
+        settings = cross(spec)
+        return cls(spec, settings, pinned((setting.question for setting in settings), store))
+
+    def __iter__(self) -> Iterator[tuple[Setting, Answer]]:
+        """Each setting with the answer to its question."""
+        return ((setting, self.facts[setting.question]) for setting in self.settings)
 
 
 def cross(spec: SweepSpec) -> list[Setting]:
@@ -119,26 +144,27 @@ def questions(spec: SweepSpec) -> list[Question]:
     return [setting.question for setting in cross(spec)]
 
 
-def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Facts:
-    """The facts that planning a sweep takes. Raises SpecError where the data or the network cannot be described."""
-    settings = cross(spec)
+def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = None) -> Crossing:
+    """Cross a sweep and gather the facts. Raises SpecError where the data or the network cannot be described."""
+    settings, how = cross(spec), rehearsal_of(spec)
     try:
-        facts = gather([setting.question for setting in settings], store, known_before, rehearsal_of(spec))
+        facts = gather([setting.question for setting in settings], store, known_before, how)
     except Undescribed as error:
         places = {setting.question.key: setting.places for setting in reversed(settings)}  # the first one counts
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error
-    if problems := [*_check_validation(spec, settings, facts), *_ask_techniques(settings, facts)]:
+    crossing = Crossing(spec, settings, facts)
+    if problems := [*_check_validation(crossing), *_ask_techniques(crossing)]:
         raise spec.refusal(problems)
-    return facts
+    return crossing
 
 
-def _check_validation(spec: SweepSpec, settings: Sequence[Setting], facts: Facts) -> list[Problem]:
+def _check_validation(crossing: Crossing) -> list[Problem]:
     """The problem of a validation share that is too small for a test set, once."""
     problems: list[Problem] = []
-    share = spec.evaluation.for_worker.validation_share
-    for setting in settings:
-        images = facts[setting.question].facts["dataset"].get("test_images")  # older stores do not say
+    share = crossing.spec.evaluation.for_worker.validation_share
+    for setting, answer in crossing:
+        images = answer.facts["dataset"].get("test_images")  # older stores do not say
         if share is not None and images is not None:
             with noting(problems, setting.places["evaluation"]):
                 validation_count(images, share)
@@ -153,17 +179,17 @@ def rehearsal_of(spec: SweepSpec) -> dict[str, Any]:
     }
 
 
-def _ask_techniques(settings: Sequence[Setting], facts: Facts) -> list[Problem]:
-    """Add what the techniques of the user's own answer to `facts`. Returns the problems that they report."""
+def _ask_techniques(crossing: Crossing) -> list[Problem]:
+    """Add what the techniques of the user's own answer to the facts. Returns the problems that they report."""
     asked: dict[str, tuple[TechniqueQuestion, KeyPath]] = {}
-    for setting in settings:
+    for setting, answer in crossing:
         place = (*setting.places["grid"], "technique")
 
         def note(question: TechniqueQuestion, place: KeyPath = place) -> Choice:
             asked.setdefault(question.key, (question, place))
             return Choice("final", (), 0)
 
-        training = setting.training(facts[setting.question])
+        training = setting.training(answer)
         retraining_chains(setting.grid, setting.places["grid"], training, [], note)
-    errors = facts.ask([question for question, _ in asked.values()])
+    errors = crossing.facts.ask([question for question, _ in asked.values()])
     return [problem_of(error, asked[question.key][1]) for question, error in errors]

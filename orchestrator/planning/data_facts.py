@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.planning.crossing import Setting, cross
-from orchestrator.planning.facts import Facts
-from orchestrator.sweep.spec import SweepSpec
+from orchestrator.planning.crossing import Crossing, Setting
+from orchestrator.planning.facts import Answer
 from workers.data import missing_folder
 from workers.text import plural
 from workers.trial import Dataset
@@ -49,24 +47,19 @@ class DataFacts:
         return f" ({', '.join(self.class_names[:3])}{rest})"
 
 
-def data_facts(spec: SweepSpec, known: Facts) -> list[DataFacts]:
+def data_facts(crossing: Crossing) -> list[DataFacts]:
     """The data sets of a sweep, each once; none whose facts are not complete."""
     by_name: dict[str, DataFacts] = {}
-    for setting in cross(spec):
-        facts = known[setting.question].facts["dataset"]
+    for setting, answer in crossing:
+        facts = answer.facts["dataset"]
         name = setting.dataset.label
         if name not in by_name and "classes" in facts:
             by_name[name] = _data_facts(name, facts, setting.question.dataset)
         if name in by_name:
-            by_name[name].notes.extend(note for note in _batch_notes(setting, known) if note not in by_name[name].notes)
+            by_name[name].notes.extend(
+                note for note in _batch_notes(setting, answer) if note not in by_name[name].notes
+            )
     return list(by_name.values())
-
-
-def print_notes(spec: SweepSpec, known: Facts) -> None:
-    """Print what a person should know of the data of a sweep."""
-    for facts in data_facts(spec, known):
-        for note in facts.notes:
-            print(f"note: data {facts.dataset}: {note}", file=sys.stderr)
 
 
 def _data_facts(name: str, facts: dict[str, Any], dataset: Dataset) -> DataFacts:
@@ -86,9 +79,9 @@ def _data_facts(name: str, facts: dict[str, Any], dataset: Dataset) -> DataFacts
     )
 
 
-def _batch_notes(setting: Setting, known: Facts) -> Iterator[str]:
+def _batch_notes(setting: Setting, answer: Answer) -> Iterator[str]:
     """A batch that is larger than the training set has images twice, which is rarely meant."""
-    size, images = setting.question.recipe.batch_size, known[setting.question].training_images
+    size, images = setting.question.recipe.batch_size, answer.training_images
     if size > images:
         yield (
             f"`batch_size: {size}` of recipe `{setting.recipe.name}` is larger than the training set, so every batch "

@@ -7,25 +7,23 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from orchestrator.planning.crossing import Setting, cross
-from orchestrator.planning.facts import Answer, Facts, task_of
+from orchestrator.planning.crossing import Crossing, Setting
+from orchestrator.planning.facts import Answer, task_of
 from orchestrator.planning.own_techniques import Choose
 from orchestrator.planning.plan import Cell, Plan, PlannedTrial
 from orchestrator.planning.retraining import Retraining, retraining_chains
 from orchestrator.planning.targets import Target, target_chains
 from orchestrator.sweep.dense import DenseSpec
 from orchestrator.sweep.problems import Problem
-from orchestrator.sweep.spec import SweepSpec
 from workers.techniques import DENSE
 from workers.trial import MaskRule, Pretrained, Stop, Trial, trial_id
 
 
-def make_plan(spec: SweepSpec, facts: Facts) -> Plan:
+def make_plan(crossing: Crossing) -> Plan:
     """Expand a sweep. Raises SpecError for what the size of the data or the network makes impossible."""
+    spec, choose = crossing.spec, crossing.facts.choice
     plan = Plan(spec, spec.evaluation.for_worker, [], {})
-    expansions = [
-        _Expansion(setting, facts[setting.question], spec.dense, plan.trials, facts.choice) for setting in cross(spec)
-    ]
+    expansions = [_Expansion(setting, answer, spec.dense, plan.trials, choose) for setting, answer in crossing]
     if problems := [problem for expansion in expansions for problem in expansion.problems]:
         raise spec.refusal(problems)
     cells: dict[tuple[Any, ...], Cell] = {}

@@ -92,8 +92,8 @@ def preview(
     Data sets and networks whose facts are `known_before` are not inspected.
     """
     existing = existing_store(store or spec.store)
-    facts = find_out(spec, existing, known_before)
-    plan = expand.make_plan(spec, facts)
+    crossing = find_out(spec, existing, known_before)
+    plan = expand.make_plan(crossing)
     if only is not None:
         part = plan.only(selector(only))
         check_picked(bool(part.cells), only, plan.rows())
@@ -107,7 +107,7 @@ def preview(
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
     key = plan.evaluation.key
     past = seconds_per_step(existing) if existing else {}
-    estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), facts))
+    estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), crossing.facts))
     return Preview(
         sweep=spec.name,
         cells=len(plan.cells),
@@ -124,7 +124,7 @@ def preview(
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=estimate.seconds if estimate else None,
         seconds_rehearsed=estimate is not None and estimate.rehearsed,
-        data=data_facts(spec, facts),
-        unreadable=facts.unreadable | unsound,
-        prunable=shares(spec, facts),
+        data=data_facts(crossing),
+        unreadable=crossing.facts.unreadable | unsound,
+        prunable=shares(crossing),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator.planning.crossing import Setting, cross, find_out
+from orchestrator.planning.crossing import Setting, find_out
 from orchestrator.planning.facts import Answer, Facts
 from orchestrator.sweep.spec import SweepSpec
 from workers.pruning import protected_weights
@@ -87,11 +87,12 @@ def layers(spec: SweepSpec, store: str | None = None, known_before: Facts | None
 
     Data sets and networks whose facts are `known_before` are not inspected.
     """
-    settings = {
-        (setting.dataset.label, setting.network.label, setting.pruning.label): setting for setting in cross(spec)
+    crossing = find_out(spec, existing_store(store or spec.store), known_before)
+    by_labels = {
+        (setting.dataset.label, setting.network.label, setting.pruning.label): (setting, answer)
+        for setting, answer in crossing
     }
-    facts = find_out(spec, existing_store(store or spec.store), known_before)
-    return [_layers(labels, setting, facts[setting.question]) for labels, setting in settings.items()]
+    return [_layers(labels, setting, answer) for labels, (setting, answer) in by_labels.items()]
 
 
 def _layers(labels: tuple[str, str, str], setting: Setting, answer: Answer) -> Layers:

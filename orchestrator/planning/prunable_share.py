@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator.planning import facts
-from orchestrator.planning.crossing import cross, questions
-from orchestrator.planning.facts import Facts
-from orchestrator.sweep.spec import SweepSpec, spec_from_dict
+from orchestrator.planning.crossing import Crossing
+from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import PrunesweepError
 from workers.store import Store
 
@@ -75,11 +72,10 @@ def merged(shares: Iterable[Share]) -> list[Share]:
     return result
 
 
-def shares(spec: SweepSpec, known: Facts) -> list[Share]:
+def shares(crossing: Crossing) -> list[Share]:
     """The shares of a sweep; none of a network whose facts do not say how many parameters it has."""
     rows = []
-    for setting in cross(spec):
-        answer = known[setting.question]
+    for setting, answer in crossing:
         if (parameters := answer.facts["network"].get("parameters")) is not None:
             labels = setting.dataset.label, setting.network.label, setting.pruning.label
             rows.append(Share(*labels, sum(answer.layers.values()), parameters))
@@ -89,16 +85,6 @@ def shares(spec: SweepSpec, known: Facts) -> list[Share]:
 def kept_shares(sweep: Mapping[str, Any], store: Store) -> list[Share]:
     """The shares of a resolved sweep that a store keeps; none where its facts cannot be read."""
     try:
-        spec = spec_from_dict(sweep.get("spec", {}))
-        return shares(spec, facts.pinned(questions(spec), store))
+        return shares(Crossing.pinned(spec_from_dict(sweep.get("spec", {})), store))
     except PrunesweepError:
         return []
-
-
-def announce(spec: SweepSpec, known: Facts, *, quiet: bool) -> None:
-    """Print the shares of a sweep to stderr; if `quiet`, only warnings."""
-    for share in shares(spec, known):
-        if not quiet:
-            print(share, file=sys.stderr)
-        if share.is_low:
-            print(f"warning: {share.warning}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.planning.crossing import questions
+from orchestrator.planning.crossing import Crossing, questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
 from orchestrator.presets.catalog import Preset, shipped_facts
@@ -40,7 +40,7 @@ def cost(preset: Preset) -> Cost:
     assert all(len(grid.replicates) == replicates for grid in spec.grids)
     grids = tuple(grid.model_copy(update={"replicates": grid.replicates[:1]}) for grid in spec.grids)
     spec = spec.model_copy(update={"grids": grids})
-    plan = make_plan(spec, known_facts(preset, spec))
+    plan = make_plan(Crossing.of(spec, known_facts(preset, spec)))
     return Cost(
         cells=replicates * len(plan.cells),
         trials=replicates * len(plan.trials),

@@ -14,9 +14,9 @@ from orchestrator.driver.options import RunOptions
 from orchestrator.driver.session import driving
 from orchestrator.driver.summary import Summary
 from orchestrator.planning import changes, expand
-from orchestrator.planning.crossing import cross, find_out
+from orchestrator.planning.announcement import announce
+from orchestrator.planning.crossing import Crossing, find_out
 from orchestrator.planning.plan import Plan
-from orchestrator.planning.prunable_share import announce
 from orchestrator.results.exports.folder import check_folder
 from orchestrator.results.exports.model_export import ExportedModel, export_stop
 from orchestrator.search.kept_sweep import keep_sweep
@@ -63,14 +63,14 @@ def search(
     settings.check()
     rate = parse_rate(settings.rate)
     chain = chain_sweep(spec, rate, settings.replicates)
-    facts = find_out(chain, store_to_write(location))
-    [setting] = cross(chain)
-    possible = most_rounds(sum(facts[setting.question].layers.values()), rate)
+    crossing = find_out(chain, store_to_write(location))
+    [(_, answer)] = crossing
+    possible = most_rounds(sum(answer.layers.values()), rate)
     most = min(possible, settings.max_rounds or possible)
-    whole = expand.make_plan(with_rounds(chain, most), facts)
+    whole = expand.make_plan(Crossing.of(with_rounds(chain, most), crossing.facts))
     check_folder(to)
-    announce(chain, facts, quiet=options.quiet)
-    with driving(changes.resolved(whole), facts, location, accept_changes=accept_changes) as session:
+    announce(crossing, quiet=options.quiet)
+    with driving(changes.resolved(whole), crossing.facts, location, accept_changes=accept_changes) as session:
         algorithm = Search(whole, most, settings, session.store, on_round)
         summary = session.run(algorithm.plans(), options)
         if summary.exit_code or algorithm.reason is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from orchestrator.planning import expand, facts
-from orchestrator.planning.crossing import questions
+from orchestrator.planning import expand
+from orchestrator.planning.crossing import Crossing
 from orchestrator.planning.plan import Plan
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import CorruptFile, InputError
@@ -66,4 +66,4 @@ def needs_of(store: Store, *, retired: bool = False) -> Needs:
 
 def _plan(store: Store, folder: str) -> Plan:
     spec = spec_from_dict(store.sweeps.read(folder).get("spec", {}))
-    return expand.make_plan(spec, facts.pinned(questions(spec), store))
+    return expand.make_plan(Crossing.pinned(spec, store))

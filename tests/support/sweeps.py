@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.planning.crossing import Crossing, questions
+from orchestrator.planning.facts import Facts
 from orchestrator.sweep.problems import Problem, SpecError
-from orchestrator.sweep.spec import spec_from_dict
+from orchestrator.sweep.spec import SweepSpec, spec_from_dict
 from tests.support.tiny import IMAGES
 
 
@@ -69,3 +71,8 @@ def messages_of(data: dict[str, Any]) -> dict[str, str]:
     messages = {problem.field: problem.message for problem in problems}
     assert len(messages) == len(problems)
     return messages
+
+
+def answered(spec: SweepSpec, answer: dict[str, Any]) -> Crossing:
+    """A sweep of which all questions have the same answer."""
+    return Crossing.of(spec, Facts({question.key: answer for question in questions(spec)}))

@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.driver.on_ray.nodes import Lost
 from orchestrator.driver.rehearsals import check_rehearsed, rehearsable
-from orchestrator.planning.crossing import cross, find_out
-from orchestrator.planning.facts import pin, pinned, task_of
+from orchestrator.planning.crossing import Crossing, find_out
+from orchestrator.planning.facts import pin, task_of
 from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import load_spec
 from tests.support.sweeps import recipe, tiny_sweep
@@ -54,9 +54,8 @@ def check(module, tmp_path, describe_here):
     path = tmp_path / "sweep.yaml"
     path.write_text(json.dumps(tiny_sweep(network=networks, recipe=recipe(duration="4ep", batch_size=16)), indent=1))
     spec, store = load_spec(path), Store(tmp_path / "store", create=True)
-    pin(find_out(spec, store), store)
-    facts = pinned([setting.question for setting in cross(spec)], store)
-    tasks = [task_of(setting.question, facts[setting.question]) for setting in cross(spec)]
+    pin(find_out(spec, store).facts, store)
+    tasks = [task_of(setting.question, answer) for setting, answer in Crossing.pinned(spec, store)]
 
     def call(nodes, only=slice(None)):
         check_rehearsed(spec, tasks[only], store, os.getcwd(), nodes)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.planning.crossing import find_out, questions
-from orchestrator.planning.data_facts import data_facts, print_notes
-from orchestrator.planning.facts import Facts
+from orchestrator.planning.announcement import announce
+from orchestrator.planning.crossing import Crossing, find_out
+from orchestrator.planning.data_facts import data_facts
 from orchestrator.planning.preview import preview
-from orchestrator.sweep.spec import SpecError, SweepSpec, spec_from_dict
+from orchestrator.sweep.spec import SpecError, spec_from_dict
 from tests.support.parquet import encode, gray
-from tests.support.sweeps import sweep
+from tests.support.sweeps import answered, sweep
 from workers.data.images import load_images
 from workers.errors import BadInput
 from workers.trial import Dataset
@@ -33,13 +33,12 @@ DATA = {
 NETWORK = {"prunable": [["a", 100]], "checkpoint_bytes": 1}
 
 
-def planned(images: dict[str, Any], **changes: Any) -> tuple[SweepSpec, Facts]:
-    spec = spec_from_dict(sweep(**changes))
-    return spec, Facts({question.key: {"dataset": images, "network": NETWORK} for question in questions(spec)})
+def planned(images: dict[str, Any], **changes: Any) -> Crossing:
+    return answered(spec_from_dict(sweep(**changes)), {"dataset": images, "network": NETWORK})
 
 
 def test_data_are_described_in_a_line() -> None:
-    [facts] = data_facts(*planned(DATA))
+    [facts] = data_facts(planned(DATA))
     assert str(facts) == (
         "  Data digits: 1,000 training images, 797 test images of 9×8 pixels in 1 channel, 10 classes"
     )
@@ -47,36 +46,38 @@ def test_data_are_described_in_a_line() -> None:
 
 def test_held_out_images_are_counted_apart() -> None:
     held_out = {"evaluation": {"validation": {"holdout": 100}}}
-    [facts] = data_facts(*planned(DATA, **held_out))
+    [facts] = data_facts(planned(DATA, **held_out))
     assert "900 training images (100 more held out), 797 test" in str(facts)
 
 
 def test_names_of_classes_and_what_the_data_decided_are_shown() -> None:
     more = {"class_names": ["ant", "bee", "cat", "dog"], "settled": {"image_size": 32}, "notes": ["odd"]}
-    [facts] = data_facts(*planned(DATA | more))
+    [facts] = data_facts(planned(DATA | more))
     assert str(facts).endswith("10 classes (ant, bee, cat, …)\n    from the data: `image_size: 32`\n    note: odd")
 
 
 @pytest.mark.parametrize(("batch", "count"), [(100, 0), (1000, 0), (1001, 1)])
 def test_a_batch_larger_than_the_training_set_is_noted(batch: int, count: int, capsys: Any) -> None:
     recipe = {"duration": "20ep", "batch_size": batch, "optimizer": {"name": "SGD", "lr": 0.1}}
-    spec, facts = planned(DATA, recipe=recipe)
-    [data] = data_facts(spec, facts)
+    crossing = planned(DATA, recipe=recipe)
+    [data] = data_facts(crossing)
     assert len(data.notes) == count
-    print_notes(spec, facts)
+    announce(crossing, quiet=False)
     said = capsys.readouterr().err
     assert (
         said.count("is larger than the training set, so every batch has images more than once: 1,000 images") == count
     )
+    announce(crossing, quiet=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_facts_of_older_stores_are_left_out() -> None:
-    assert data_facts(*planned({"train_images": 1000, "fingerprint": "x"})) == []
+    assert data_facts(planned({"train_images": 1000, "fingerprint": "x"})) == []
 
 
 def test_plan_shows_the_data() -> None:
-    spec, facts = planned(DATA)
-    shown = preview(spec, known_before=facts)
+    crossing = planned(DATA)
+    shown = preview(crossing.spec, known_before=crossing.facts)
     assert "  Data digits: 1,000 training images" in str(shown)
     assert shown.to_json()["data"][0]["classes"] == 10
 
@@ -91,20 +92,21 @@ def test_a_root_without_its_data_is_refused(tmp_path: Any) -> None:
 
 def test_a_default_root_without_data_is_noted(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    [data] = data_facts(*planned(DATA, dataset="cifar10"))
+    [data] = data_facts(planned(DATA, dataset="cifar10"))
     assert data.notes == ["not found on this machine: `data/cifar-10-batches-py`"]
-    [data] = data_facts(*planned(DATA, dataset={"name": "cifar10", "download": True}))
+    [data] = data_facts(planned(DATA, dataset={"name": "cifar10", "download": True}))
     assert data.notes == []
 
 
 def test_a_split_is_a_mapping_in_a_sweep_file() -> None:
     dataset = {"name": "image_folder", "path": "birds", "split": {"test": "20%", "seed": 0}}
-    spec, facts = planned(DATA | {"settled": {"image_size": 8}}, dataset=dataset)
-    [data] = data_facts(spec, facts)
+    crossing = planned(DATA | {"settled": {"image_size": 8}}, dataset=dataset)
+    [data] = data_facts(crossing)
     assert data.dataset == "image_folder(path=birds, split={test: 20%, seed: 0})"
-    [question, *_] = questions(spec)
+    [(setting, answer), *_] = crossing
+    question = setting.question
     assert question.dataset.arguments["split"] == {"test": "20%", "seed": 0}
-    assert facts[question].dataset.arguments == question.dataset.arguments | {"image_size": 8}
+    assert answer.dataset.arguments == question.dataset.arguments | {"image_size": 8}
 
 
 @pytest.mark.parametrize(
@@ -121,12 +123,13 @@ def test_a_split_of_another_form_is_refused(split: Any, message: str) -> None:
 
 @pytest.mark.parametrize(("images", "share", "refused"), [(4, "20%", True), (5, "20%", False), (1, "50%", True)])
 def test_a_validation_share_without_images_is_refused(images: int, share: str, refused: bool) -> None:
-    spec, facts = planned(DATA | {"test_images": images}, evaluation={"validation": share})
+    crossing = planned(DATA | {"test_images": images}, evaluation={"validation": share})
     if not refused:
-        assert find_out(spec, None, facts)[questions(spec)[0]].training_images == 1000
+        [(_, answer), *_] = find_out(crossing.spec, None, crossing.facts)
+        assert answer.training_images == 1000
         return
     with pytest.raises(SpecError) as raised:
-        find_out(spec, None, facts)
+        find_out(crossing.spec, None, crossing.facts)
     [problem] = raised.value.problems
     assert problem.field == "evaluation.validation"
     assert f"must leave images for validation and images for the test: {Fraction(share[:-1]) / 100} of" in str(problem)
@@ -152,8 +155,8 @@ def test_facts_of_an_older_version_keep_the_size_that_its_image_folders_had(tmp_
     given = {"name": "image_folder", "path": str(tmp_path)}
     old = load_images(Dataset(name="image_folder", arguments={"path": str(tmp_path), "image_size": 224})).facts()
     facts = {name: getattr(old, name) for name in DATA}
-    spec, known = planned(facts, dataset=given)
-    dataset = known[questions(spec)[0]].dataset
+    [(_, answer), *_] = planned(facts, dataset=given)
+    dataset = answer.dataset
     assert load_images(dataset).facts().height == 224
     with pytest.raises(BadInput, match="the data have changed"):
         load_images(replace(dataset, arguments={"path": str(tmp_path)}))

@@ -18,7 +18,7 @@ SPEC = spec_from_dict(tiny_sweep())
 
 @pytest.fixture
 def facts(describe_here):
-    return find_out(SPEC, None)
+    return find_out(SPEC, None).facts
 
 
 def rehearse(facts, seconds):

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from orchestrator import api
 from orchestrator.planning.cells import in_words
-from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
-from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
 from orchestrator.planning.select import selector
 from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import parse_spec, spec_from_dict
+from tests.support.sweeps import answered
 from workers.errors import InputError
 from workers.store.layout import RecordKey
 from workers.trial import Stop
@@ -39,7 +38,7 @@ def plan(grid, **settings):
         "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
         "network": {"prunable": [["a", 271_152]], "checkpoint_bytes": 2_500_000},
     }
-    return make_plan(spec, Facts({question.key: known for question in questions(spec)}))
+    return make_plan(answered(spec, known))
 
 
 def everything(a_plan):
@@ -201,7 +200,7 @@ def structured(grid, layers="resnet56_b"):
         "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
         "network": {"prunable": [["a", 851_760]], "layers": resnet56_shapes(), "checkpoint_bytes": 1},
     }
-    return make_plan(spec, Facts({question.key: known for question in questions(spec)}))
+    return make_plan(answered(spec, known))
 
 
 def test_levels_of_structured_pruning_are_cells_at_the_papers_densities():
@@ -238,12 +237,12 @@ def test_uniform_plus_is_not_asked_for_less_than_it_protects():
     }
     for compression, refused in ((12.6, False), (12.8, True)):  # of 1,260 weights, 100 stay
         spec = sweep(grid | {"compression": compression})
-        facts = Facts({question.key: known for question in questions(spec)})
+        crossing = answered(spec, known)
         if refused:
             with pytest.raises(InputError, match=r"leaves 98 of the 1,260 .* never prunes 100 of them\n.* 12.6"):
-                make_plan(spec, facts)
+                make_plan(crossing)
         else:
-            assert len(make_plan(spec, facts).cells) == 2
+            assert len(make_plan(crossing).cells) == 2
 
 
 def test_reinitialization_costs_the_whole_training_and_the_budget():
@@ -361,7 +360,7 @@ def test_durations_of_fractional_steps_are_never_cut_short():
         "dataset": {"train_images": 1000, "fingerprint": "x"},
         "network": {"prunable": [["a", 100]], "checkpoint_bytes": 1},
     }
-    small = make_plan(spec, Facts({question.key: known for question in questions(spec)}))
+    small = make_plan(answered(spec, known))
     dense, *cells = small.cells
     assert dense.stop.step == 157  # 20 · 7.8125 = 156.25
     assert [cell.stop.step for cell in cells] == [157, 141, 157]

@@ -12,6 +12,7 @@ from fractions import Fraction as F
 import pyarrow.parquet as parquet
 import pytest
 
+from orchestrator.planning.crossing import Crossing
 from orchestrator.planning.expand import make_plan
 from orchestrator.presets import Choice, preset, presets
 from orchestrator.presets.catalog import shipped_facts
@@ -48,7 +49,7 @@ NAMES = list(presets())
 def plan_of(name, **choice):
     chosen = Choice(name=name, **choice)
     spec = chosen.spec()
-    return make_plan(spec, known_facts(preset(name), spec))
+    return make_plan(Crossing.of(spec, known_facts(preset(name), spec)))
 
 
 def dense_of(plan):

@@ -6,9 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
-from orchestrator.planning.facts import Facts
 from orchestrator.search.rounds import Round, kept_round
 from orchestrator.search.search import Search
 from orchestrator.search.settings import SearchSettings
@@ -16,7 +14,7 @@ from orchestrator.search.sweep import chain_sweep, has_grid, load_without_grid, 
 from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.records import record
-from tests.support.sweeps import sweep
+from tests.support.sweeps import answered, sweep
 from workers.errors import InputError, StoreError
 from workers.store import Store
 from workers.store.layout import RecordKey
@@ -77,7 +75,7 @@ def chain(replicates=1):
 
 def whole_plan(limit, replicates=1):
     spec = with_rounds(chain(replicates), limit)
-    return make_plan(spec, Facts({question.key: KNOWN for question in questions(spec)}))
+    return make_plan(answered(spec, KNOWN))
 
 
 class Records:

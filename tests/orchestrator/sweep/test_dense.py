@@ -9,9 +9,8 @@ from safetensors.numpy import save_file
 import prunesweep as ps
 from orchestrator.planning.crossing import questions
 from orchestrator.planning.expand import make_plan
-from orchestrator.planning.facts import Facts
 from orchestrator.sweep.spec import spec_from_dict
-from tests.support.sweeps import grid, messages_of, problems_of, sweep, tiny_sweep
+from tests.support.sweeps import answered, grid, messages_of, problems_of, sweep, tiny_sweep
 from workers.errors import InputError
 from workers.store import Store
 
@@ -26,7 +25,7 @@ def planned(**settings):
         "network": {"prunable": [["a", 1000]], "checkpoint_bytes": 8000},
         "pretrained": {path: f"sha256:{path}" for path in asked[0].pretrained},
     }
-    return asked, make_plan(spec, Facts({question.key: answer for question in asked}))
+    return asked, make_plan(answered(spec, answer))
 
 
 def test_every_replicate_has_its_file():

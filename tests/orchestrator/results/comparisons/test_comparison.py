@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 import prunesweep as ps
+from orchestrator.planning.crossing import Crossing
 from orchestrator.planning.expand import make_plan
 from orchestrator.presets import preset, presets
 from orchestrator.presets.cost import known_facts
@@ -214,7 +215,7 @@ def test_structured_cells_are_named_as_in_our_sweeps():
 @pytest.mark.parametrize("name", [name for name in presets() if name != "digits" and not name.startswith("vgg16")])
 def test_every_cell_of_a_preset_has_its_published_cell(tmp_path, whole_study, name):
     spec = parse_spec(preset(name).text)
-    plan = make_plan(spec, known_facts(preset(name), spec)).table()
+    plan = make_plan(Crossing.of(spec, known_facts(preset(name), spec))).table()
     planned = make_store(
         tmp_path, plan.filter([number == 0 for number in plan["replicate"].to_pylist()]).to_pylist(), []
     )
