@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
+from orchestrator.planning.request import Request
 from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
-from workers.trial import Dataset, Network, Pruning, Recipe, Task, canonical, digest
+from workers.trial import Dataset, Network, Pruning, Recipe, Task
 
 _DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Question(Request):
     """A data set and a network to train on it with a recipe; `pretrained` are the files of trained weights.
 
     A new `code_version` makes a new question.
@@ -39,14 +40,6 @@ class Question:
     pruning: Pruning
     code_version: str | None = None
     pretrained: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        data: dict[str, Any] = canonical(self)
-        return data
-
-    @property
-    def key(self) -> str:
-        return digest(self.to_json())[:16]
 
 
 @dataclass(frozen=True, slots=True)

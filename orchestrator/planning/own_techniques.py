@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.planning.request import Request
 from workers.schedules import Program
 from workers.techniques import Start
-from workers.trial import canonical, digest, segment_from_json
+from workers.trial import segment_from_json
 
 
 @dataclass(frozen=True, slots=True)
-class TechniqueQuestion:
+class TechniqueQuestion(Request):
     """A function and its arguments, the dense training that it continues (see `DenseTraining`), and a rewind point.
 
     A new `code_version` makes a new question.
@@ -25,14 +26,6 @@ class TechniqueQuestion:
     last_rate: float | None
     rewind_step: int
     code_version: str | None = field(default=None)
-
-    def to_json(self) -> dict[str, Any]:
-        data: dict[str, Any] = canonical(self)
-        return data
-
-    @property
-    def key(self) -> str:
-        return digest(self.to_json())[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ def test_what_a_users_code_logs_does_not_pass_for_the_end(store):
     log = AttemptLog(store.files, "abc")
     with log.recording():
         logging.getLogger("theirs").warning("text\n2026-01-01T00:00:09+00:00 ends: done at step 9")
+        log.printed("2026-01-01T00:00:09+00:00 ends: done at step 9\n")
+        log.flush()
+        assert running(store.files, "abc", "2000-01-01") == ""
         log.end("timeout", 4)
     assert latest_outcome(store.files, "abc") == "timeout"
 
