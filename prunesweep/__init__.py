@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from orchestrator.results.exports.export import export
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.figures.accuracy import accuracy_vs_compression as figure
+    from orchestrator.results.figures.cost import accuracy_vs_cost, budget_curves
     from orchestrator.results.figures.files import save as save_figure
+    from orchestrator.results.figures.paper import paper_figures
+    from orchestrator.results.figures.safe_zone import safe_zone
     from orchestrator.results.table import table
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
@@ -73,6 +76,10 @@ _HOMES = {
     "report": "orchestrator.api",
     "table": "orchestrator.results.table",
     "figure": "orchestrator.results.figures.accuracy:accuracy_vs_compression",
+    "accuracy_vs_cost": "orchestrator.results.figures.cost",
+    "budget_curves": "orchestrator.results.figures.cost",
+    "safe_zone": "orchestrator.results.figures.safe_zone",
+    "paper_figures": "orchestrator.results.figures.paper",
     "save_figure": "orchestrator.results.figures.files:save",
     "export": "orchestrator.results.exports.export",
     "Images": "workers.data.images",
@@ -104,6 +111,8 @@ __all__ = [
     "StoreError",
     "Summary",
     "SweepSpec",
+    "accuracy_vs_cost",
+    "budget_curves",
     "compare",
     "export",
     "export_model",
@@ -112,6 +121,7 @@ __all__ = [
     "headline",
     "load",
     "merge",
+    "paper_figures",
     "plan",
     "prune",
     "rename",
@@ -119,6 +129,7 @@ __all__ = [
     "resume",
     "retire",
     "run",
+    "safe_zone",
     "save_figure",
     "status",
     "sweeps",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -122,7 +122,15 @@ def table(
 @app.command()
 def export(
     store: ResultsArgument = None,
-    to: Annotated[Path, typer.Option("--to", help="The folder to write to.")] = Path("export"),
+    to: Annotated[Path, typer.Option("--to", "-o", help="The folder to write to.")] = Path("export"),
+    figures: Annotated[
+        Literal["accuracy", "paper"],
+        typer.Option(
+            "--figures",
+            help="Accuracy against compression, or, for each grid, the figures of the paper: accuracy, retraining "
+            "time, safety and dominance.",
+        ),
+    ] = "accuracy",
     sweep: SweepName = None,
     with_retired: WithRetired = False,
     only: Only = None,
@@ -132,15 +140,16 @@ def export(
     budget: Budget = None,
     split: SplitName = "test",
 ) -> None:
-    """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and a figure (PNG, SVG, PDF).
+    """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and figures (PNG, SVG, PDF).
 
-    `--value`, `--budget` and `--split` are those of the figure; the statistics have every budget.
+    `--value` and `--budget` are those of the figure of accuracy, `--split` of all; the statistics have every budget.
     """
     from orchestrator.results.exports.export import export as write
     from orchestrator.results.exports.export import select, write_statistics
     from orchestrator.results.exports.folder import check_folder
     from orchestrator.results.figures.accuracy import accuracy_vs_compression
     from orchestrator.results.figures.files import save
+    from orchestrator.results.figures.paper import SkippedFigure, attempt, paper_figures
     from orchestrator.results.load import read
 
     location, filters = store_of(store), only_of(only, network, schedule)
@@ -152,11 +161,17 @@ def export(
     for suffix in ("parquet", "csv"):
         print(write(rows, folder / f"results.{suffix}"))
     print(write_statistics(joined.rows, folder / "statistics.csv", value=value, split=split, filters=filters))
-    try:
-        figure = accuracy_vs_compression(joined.rows, value=value, budget=budget, split=split, filters=filters)
-    except InputError as error:
-        say(f"warning: no figure: {error}")
+    if figures == "paper":
+        drawn = paper_figures(joined.rows, split=split, filters=filters)
     else:
-        for path in save(figure, folder / "accuracy_vs_compression"):
-            print(path)
+        draw = partial(accuracy_vs_compression, joined.rows, value=value, budget=budget, split=split, filters=filters)
+        drawn = iter([attempt("accuracy_vs_compression", draw)])
+    try:
+        for figure in drawn:
+            if isinstance(figure, SkippedFigure):
+                say(f"warning: no figure `{figure.name}`: {figure.error}")
+            else:
+                print(*save(figure.chart, folder / figure.name), sep="\n")
+    except InputError as error:
+        say(f"warning: no figures: {error}")
     name_unreadable(joined.unreadable)

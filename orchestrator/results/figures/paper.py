@@ -29,15 +29,15 @@ _MOST_COMPRESSIONS = 12  # panels of accuracy against retraining time
 _LONGEST_NAME = 80  # characters of a part of a file's name
 
 
-class PaperFigure(NamedTuple):
+class NamedFigure(NamedTuple):
     """A figure and the name of its files: `safety_resnet20_one_shot`."""
 
     name: str
     chart: Chart
 
 
-class Skipped(NamedTuple):
-    """A figure that a grid cannot have, and why."""
+class SkippedFigure(NamedTuple):
+    """A figure that results do not have, and why."""
 
     name: str
     error: InputError
@@ -45,7 +45,7 @@ class Skipped(NamedTuple):
 
 def paper_figures(
     results: pa.Table | pd.DataFrame, *, split: Split = "test", filters: Mapping[str, Any] | str | None = None
-) -> Iterator[PaperFigure | Skipped]:
+) -> Iterator[NamedFigure | SkippedFigure]:
     """Draw the paper's figures of each grid, one after the other.
 
     Budgets of the accuracy curves are chosen on validation, as in the paper. Arguments and errors are those of `table`.
@@ -63,10 +63,15 @@ def paper_figures(
             "dominance": partial(safe_zone, part, mode="dominance", split=split, filters=filters),
         }
         for kind, draw in kinds.items():
-            try:
-                yield PaperFigure(f"{kind}_{name}", draw())
-            except InputError as error:
-                yield Skipped(f"{kind}_{name}", error)
+            yield attempt(f"{kind}_{name}", draw)
+
+
+def attempt(name: str, draw: Callable[[], Chart]) -> NamedFigure | SkippedFigure:
+    """Draw a figure, unless the results do not have it."""
+    try:
+        return NamedFigure(name, draw())
+    except InputError as error:
+        return SkippedFigure(name, error)
 
 
 def _is_in(rows: pa.Table, section: Section) -> pa.Array:

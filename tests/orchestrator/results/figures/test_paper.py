@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.results.figures.paper import PaperFigure, Skipped, paper_figures
+from orchestrator.results.figures.paper import NamedFigure, SkippedFigure, paper_figures
 
 
 def line(axes, name):
@@ -21,7 +21,7 @@ def resnet56(reference):
 def test_each_grid_has_four_figures(resnet56):
     kinds = ("accuracy", "retraining_time", "safety", "dominance")
     assert list(resnet56) == [f"{kind}_resnet56_iterative" for kind in kinds]
-    assert all(isinstance(figure, PaperFigure) for figure in resnet56.values())
+    assert all(isinstance(figure, NamedFigure) for figure in resnet56.values())
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,20 @@ def test_rewinding_is_safe_in_the_safe_zone(resnet56):
 
 def test_what_a_store_cannot_have_is_skipped_by_name(demo):
     figures = list(paper_figures(demo))
-    skipped = {figure.name: str(figure.error) for figure in figures if isinstance(figure, Skipped)}
+    skipped = {figure.name: str(figure.error) for figure in figures if isinstance(figure, SkippedFigure)}
     assert {name: text.splitlines()[0] for name, text in skipped.items()} == {
         "retraining_time_resnet8_8_iterative": "a curve over budgets needs at least two budgets",
         "safety_resnet8_8_iterative": "nothing to compare with `fine_tuning`",
         "dominance_resnet8_8_iterative": "nothing to compare with `fine_tuning`",
     }
     assert len(figures) == 8
+
+
+def test_the_papers_figures_are_exported(main, tmp_path):
+    options = ["--only", "network=resnet20,schedule=one_shot,compression=9.31", "--figures", "paper", "-o", tmp_path]
+    code, stdout, stderr = main("export", "renda2020", *options)
+    assert (code, stderr) == (0, "")
+    stems = {f"{kind}_resnet20_one_shot" for kind in ("accuracy", "retraining_time", "safety", "dominance")}
+    written = {path.name for path in tmp_path.iterdir()} - {"results.parquet", "results.csv", "statistics.csv"}
+    assert written == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")}
+    assert {str(tmp_path / name) for name in written} <= set(stdout.splitlines())
