@@ -17,18 +17,25 @@ KEYS = {"access_key_id": "test", "secret_access_key": "test"}
 @contextmanager
 def s3_server():
     """The address of a server with the bucket `bucket`."""
-    from moto.server import ThreadedMotoServer
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
+    moto, one_at_a_time = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def application(environ, start_response):
+        with one_at_a_time:  # a bucket checks a condition and writes in one step, moto in two
+            return list(moto(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
     create_bucket(address)
     try:
         yield address
     finally:
-        server.stop()
+        server.shutdown()
+        server.server_close()
 
 
 def create_bucket(address, name="bucket"):
