@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 INK, MUTED, RULE, PAPER, ALARM = "#1f2328", "#59636e", "#d1d9e0", "#ffffff", "#cf222e"
 TEXT = 12  # pixels at full width, as all lengths here
 _POINT = 72.0  # pixels of an inch: matplotlib's SVG backend counts in points
-_MARGINS = (54, 12, 10, 48)  # left, right, top, bottom
+_MARGINS = (60, 12, 10, 48)  # left, right, top, bottom
 _TICK_ROOM = 40
+LEAST_EXTENT = 0.5  # points of accuracy that an axis shows at least: less would magnify noise
 
 
 class Label(NamedTuple):
@@ -72,7 +73,13 @@ def canvas(width: int = 360, height: int = 270, *, left: int = _MARGINS[0], righ
 def name_axes(axes: Axes, x: str, y: str) -> None:
     """Write what the axes show."""
     axes.set_xlabel(x, fontsize=TEXT, color=INK, parse_math=False)
-    axes.set_ylabel(y, fontsize=TEXT, color=INK, parse_math=False)
+    axes.set_ylabel(y, fontsize=TEXT, color=INK, labelpad=6, parse_math=False)
+
+
+def name_panel(axes: Axes, text: str) -> None:
+    """Name a panel."""
+    look = {"fontsize": TEXT, "fontweight": "bold", "color": INK}
+    axes.set_title(shortened(text, 40), loc="left", pad=2, parse_math=False, fontdict=look)
 
 
 def compression_scale(axes: Axes, compressions: Sequence[float]) -> None:
@@ -100,11 +107,15 @@ def plain_log_scale(axes: Axes, values: Sequence[float], unit: str = "") -> None
     axes.set_xticks([], minor=True)
 
 
-def fit_heights(axes: Axes, values: Sequence[float], *, floor: float | None = None) -> None:
-    """A vertical axis that hugs the values, with a little air; `floor` is the least extent."""
+def fit_heights(axes: Axes, values: Sequence[float]) -> None:
+    """A vertical axis that hugs the values, with a little air, unless they hardly differ."""
+    from matplotlib.ticker import MaxNLocator
+
     low, high = min(values), max(values)
-    air = max((high - low) * 0.05, (floor or 0.0) / 2, 1e-6)
+    missing = max(0.0, LEAST_EXTENT - (high - low)) / 2
+    air = (high - low) * 0.05 + missing
     axes.set_ylim(low - air, high + air)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
 
 
 def line(axes: Axes, ink: Ink, technique: str, points: Sequence[tuple[float, float]], *, alpha: float = 1.0) -> None:

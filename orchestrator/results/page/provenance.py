@@ -40,12 +40,15 @@ def _sweep_text(folder: str, sweep: Mapping[str, Any]) -> SweepText:
 def bibtex() -> str:
     """The paper, as BibTeX."""
     paper = citation()
-    authors = " and ".join(paper.authors.split(", "))
-    venue, _, year = paper.venue.rpartition(" ")
-    return (
-        f"@inproceedings{{renda2020comparing,\n  title     = {{{paper.title}}},\n  author    = {{{authors}}},\n"
-        f"  booktitle = {{{venue}}},\n  year      = {{{year}}},\n  url       = {{{paper.paper}}}\n}}\n"
-    )
+    fields = {
+        "title": paper.title,
+        "author": " and ".join(paper.authors.split(", ")),
+        "booktitle": "International Conference on Learning Representations (ICLR)",
+        "year": paper.venue.rpartition(" ")[2],
+        "url": paper.paper,
+    }
+    lines = [f"  {name:9} = {{{value}}}" for name, value in fields.items()]
+    return "\n".join(["@inproceedings{renda2020comparing,", ",\n".join(lines), "}", ""])
 
 
 GLOSSARY = (

@@ -10,10 +10,10 @@ from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.views.safe_zone import differences
 
 RULE = (
-    "In a column (one grid at one compression), the best technique is the one with the highest mean test accuracy over "
-    "its replicates, each technique at the budget that validation chose. Another technique is tied with it if the 95% "
-    "interval of the difference between the two includes 0; with fewer than three replicates there is no interval, and "
-    "only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied."
+    "In a comparison (one grid at one compression), the best technique is the one with the highest mean test accuracy "
+    "over its replicates, each technique at the budget that validation chose. Another technique is tied with it if the "
+    "95% interval of the difference between the two includes 0; with fewer than three replicates there is no interval, "
+    "and only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied."
 )
 _EQUAL = 1e-9
 

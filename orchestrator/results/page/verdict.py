@@ -12,8 +12,8 @@ from workers.techniques import in_order
 from workers.text import plural
 
 _CHOICE = (
-    "The technique named first is the best or tied in the largest number of columns; of several with that number, it "
-    "is the one with the smallest mean distance from the best."
+    "The technique named first is the best or tied in the largest number of comparisons; of several with that number, "
+    "it is the one with the smallest mean distance from the best."
 )
 
 
@@ -46,8 +46,8 @@ class Verdict:
     @property
     def table(self) -> DataTable:
         return DataTable(
-            "Columns (one grid at one compression) in which each technique is the best or tied with it",
-            ["technique", "best or tied", "of columns", "best alone", "mean distance from the best"],
+            "Comparisons (one grid at one compression) in which each technique is the best or tied with it",
+            ["technique", "best or tied", "of comparisons", "best alone", "mean distance from the best"],
             [[t.technique, str(t.tied), str(t.columns), str(t.alone), plain(t.distance)] for t in self.tallies],
         )
 
@@ -58,31 +58,27 @@ def verdict(columns: Sequence[Column], name: Callable[[str], str]) -> Verdict:
     rule = f"{RULE} {_CHOICE}"
     if not tallies:
         return Verdict(
-            "No technique can be named yet: no column has two techniques with all replicates done.", rule, ()
+            "No technique can be named yet: no compression has two techniques with all replicates done.", rule, ()
         )
     first, *others = tallies
     if not others:
         return Verdict("Only one technique was tried, so there is nothing to choose.", rule, tallies)
     if first.tied == 0:
-        return Verdict("No technique can be named: none is the best of a column.", rule, tallies)
+        return Verdict("No technique can be named: none is the best of a comparison.", rule, tallies)
     equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
     if equal:
         names = _listed([name(tally.technique) for tally in (first, *equal)])
-        sentence = f"{names} do equally well: each is the best or tied in {first.share} columns."
+        sentence = f"{names} do equally well: each is the best or tied with the best in {first.share} comparisons."
     else:
-        sentence = f"Use {name(first.technique)}: it is the best or tied in {_count(first)}; {_rest(others, name)}."
+        rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
+        sentence = f"Use {name(first.technique)}: it is the best or tied with the best in {_count(first)}; {rest}."
     return Verdict(_upper(sentence), rule, tallies)
 
 
 def _count(tally: Tally) -> str:
-    """`14 of 15 columns`, with the mean distance."""
-    text = f"{tally.tied} of {plural(tally.columns, 'column')}"
-    return f"{text} (on average {plain(tally.distance)} below the best)" if tally.distance else text
-
-
-def _rest(others: Sequence[Tally], name: Callable[[str], str]) -> str:
-    """`weight rewinding in 13 of 15, fine-tuning in 4 of 15`."""
-    return ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
+    """`14 of 15 comparisons`, with the mean distance."""
+    text = f"{tally.tied} of {plural(tally.columns, 'comparison')}"
+    return f"{text} (on average {plain(tally.distance)} points below the best)" if tally.distance else text
 
 
 def _tallies(columns: Sequence[Column]) -> Iterable[Tally]:

@@ -41,6 +41,7 @@ from orchestrator.results.page.views.times import time_view, timeline_view, tria
 from orchestrator.results.page.views.view import View
 from orchestrator.results.reference import citation, published
 from orchestrator.results.table import table
+from orchestrator.results.wording import dense_accuracy
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.store.filesystems.local import LocalFiles
@@ -68,6 +69,7 @@ class GridPart(NamedTuple):
 
     name: str
     title: str
+    dense: str
     views: Sequence[View]
 
 
@@ -103,7 +105,12 @@ def page(source: Source, filters: str | None = None) -> str:
     names = _names(grids)
     studies = _studies(source, grids)
     parts = [
-        GridPart(name, grid.section.title, _views(source, grid, ink, contest, interval, study))
+        GridPart(
+            name,
+            grid.section.title,
+            dense_accuracy(grid.section, "median"),
+            _views(source, grid, ink, contest, interval, study),
+        )
         for name, grid, contest, interval, study in zip(names, grids, contests, known, studies, strict=True)
     ]
     ran = trials_of(rows)

@@ -50,8 +50,8 @@ function makeFilterable(table) {
   table.closest(".scroll").before(input);
 }
 
-function addReplicateSwitch(nav) {
-  const tools = document.createElement("div");
+function addReplicateSwitch(legend) {
+  const tools = document.createElement("li");
   const label = document.createElement("label");
   const box = document.createElement("input");
   tools.className = "tools";
@@ -60,7 +60,7 @@ function addReplicateSwitch(nav) {
   box.addEventListener("change", () => document.body.classList.toggle("bare", !box.checked));
   label.append(box, " Show replicates");
   tools.append(label);
-  nav.append(tools);
+  legend.append(tools);
 }
 
 let pinned = null;
@@ -101,7 +101,7 @@ for (const table of document.querySelectorAll("table")) {
   if (table.tBodies[0].rows.length > 12) makeFilterable(table);
 }
 document.querySelectorAll(".legend li").forEach(makeHighlightable);
-addReplicateSwitch(document.querySelector("nav"));
+addReplicateSwitch(document.querySelector(".legend"));
 window.addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll(".view details")) details.open = true;
 });

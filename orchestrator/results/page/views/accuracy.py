@@ -9,7 +9,6 @@ from orchestrator.results.grid import Section
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.canvas import (
     MUTED,
-    TEXT,
     Ink,
     Label,
     canvas,
@@ -67,7 +66,8 @@ def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, wor
     label, title = words
     figure, axes = canvas(*_SIZE, right=_NAMES)
     compression_scale(axes, grid.section.compressions)
-    heights = _draw_dense(axes, grid, relative=label.startswith("change"))
+    relative = label.startswith("change")
+    heights = _draw_dense(axes, grid, relative=relative)
     names: list[Label] = []
     for technique in grid.section.techniques:
         groups = [group for c in grid.section.compressions if (group := grid.at(technique, c)) is not None]
@@ -77,8 +77,10 @@ def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, wor
         line = [(g.compression, m) for g in groups if (m := _median(values(g))) is not None]
         if line:
             names.append(Label(ink.looks[technique].name, ink.looks[technique].color, *line[-1]))
-    fit_heights(axes, heights or [0.0], floor=0.2)
+    fit_heights(axes, heights or [0.0])
     name_axes(axes, "compression ratio, and weights kept", label)
+    if (middle := _dense_height(grid, relative)) is not None:
+        names.append(Label("dense", MUTED, grid.section.compressions[-1], middle))
     if names:
         end_names(axes, names)
     return ink.finish(figure, title, f"{label} for each technique at {_range(grid.section)} compression")
@@ -116,17 +118,11 @@ def _draw_dense(axes: Axes, grid: Grid, *, relative: bool) -> list[float]:
     low, high = dense.minimum - origin, dense.maximum - origin
     axes.axhspan(low, high, color=MUTED, alpha=0.15, linewidth=0, zorder=0)
     axes.axhline(dense.median - origin, color=MUTED, linewidth=1.2, zorder=1)
-    left = axes.get_xlim()[0]
-    axes.annotate(
-        "dense",
-        (left, dense.median - origin),
-        xytext=(3, -3),
-        textcoords="offset points",
-        verticalalignment="top",
-        fontsize=TEXT - 1,
-        color=MUTED,
-    )
     return [low, high]
+
+
+def _dense_height(grid: Grid, relative: bool) -> float | None:
+    return 0.0 if relative and grid.section.dense.median is not None else grid.section.dense.median
 
 
 def _draw_published(axes: Axes, ink: Ink, published: Section, technique: str) -> list[float]:

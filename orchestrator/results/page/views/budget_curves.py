@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.results.page.canvas import Ink, Label, canvas, end_names, fit_heights, name_axes, plain_log_scale
+from orchestrator.results.page.canvas import (
+    Ink,
+    Label,
+    canvas,
+    end_names,
+    fit_heights,
+    name_axes,
+    name_panel,
+    plain_log_scale,
+)
 from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import Cell, DataTable, Mark, signed
 from orchestrator.results.page.views.fronts import few
@@ -28,7 +37,7 @@ def budget_view(grid: Grid, ink: Ink) -> View:
     figures = [figure for technique in techniques if (figure := _figure(grid, ink, technique, shown))]
     if not figures:
         return View(title, reading, missing="No cell is complete.")
-    return View(title, reading, figures, [_table(grid, technique) for technique in techniques])
+    return View(title, reading, figures, [_table(grid, technique, shown) for technique in techniques])
 
 
 def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str:
@@ -40,7 +49,7 @@ def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str
         return ""
     figure, axes = canvas(right=38)
     plain_log_scale(axes, [x for x, _ in points])
-    fit_heights(axes, [y for _, y in points], floor=0.2)
+    fit_heights(axes, [y for _, y in points])
     names = []
     for number, (compression, line) in enumerate(lines.items(), 1):
         if not line:
@@ -55,7 +64,7 @@ def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str
         )
         axes.scatter(x, y, s=9, color=look.color, linewidths=0, gid="points")
         names.append(Label(labels[compression], look.color, *line[-1]))
-    axes.set_title(look.name, loc="left", fontsize=12, fontweight="bold", pad=2, parse_math=False)
+    name_panel(axes, look.name)
     name_axes(axes, "budget of one round, epochs", f"change, {grid.unit}")
     end_names(axes, names)
     return ink.finish(figure, f"{technique}: accuracy against budget", f"{grid.section.title}, one line a compression")
@@ -70,15 +79,15 @@ def _line(grid: Grid, technique: str, compression: float) -> list[tuple[float, f
     ]
 
 
-def _table(grid: Grid, technique: str) -> DataTable:
-    """Every budget and compression of a technique."""
+def _table(grid: Grid, technique: str, shown: Sequence[float]) -> DataTable:
+    """Every budget of a technique at the compressions that are drawn."""
     labels = labels_of(grid.section)
     rows: list[list[Cell]] = []
     for budget in grid.budgets(technique):
-        groups = [grid.groups.get((technique, compression, budget)) for compression in grid.section.compressions]
+        groups = [grid.groups.get((technique, compression, budget)) for compression in shown]
         rows.append([budget, *("" if group is None else _median(group) for group in groups)])
     caption = f"{technique}: median change from the dense network, {grid.unit}"
-    return DataTable(caption, ["budget", *labels.values()], rows)
+    return DataTable(caption, ["budget", *(labels[compression] for compression in shown)], rows)
 
 
 def _median(group: Group) -> Cell:

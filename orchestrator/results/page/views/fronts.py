@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.results.page.canvas import INK, Ink, canvas, fit_heights, name_axes, plain_log_scale
+from orchestrator.results.page.canvas import INK, Ink, canvas, fit_heights, name_axes, name_panel, plain_log_scale
 from orchestrator.results.page.canvas import line as draw_line
 from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import Cell, DataTable, Mark, epochs, percent, signed
@@ -19,26 +19,36 @@ _PANELS = 3
 
 
 def search_cost_view(grid: Grid, ink: Ink) -> View:
-    """Change against epochs of retraining, one panel for each of a few compressions."""
-    labels = labels_of(grid.section)
-    shown = few(grid.section.compressions)
-    figures: list[str] = []
-    fronts: dict[float, list[Group]] = {}
-    for compression in shown:
-        groups = [g for g in grid.groups.values() if g.compression == compression and g.complete]
-        if groups:
-            fronts[compression] = pareto(groups, lambda group: group.search_cost)
-            figures.append(_search_cost_figure(grid, ink, groups, fronts[compression], labels[compression]))
+    """Change against epochs of retraining: a panel for each of a few compressions, or one of all if budgets are single.
+
+    A panel of several compressions makes sense only where budgets do not vary: the points of a line are then
+    compressions.
+    """
+    title, labels = "Accuracy against search cost", labels_of(grid.section)
     reading = (
         "Each point is the median of one technique at one budget; a line joins the budgets of a technique. The search "
         "cost is all the retraining that leads to a cell: iterative pruning pays every round, and a fresh start pays "
         "the dense training again. The stepped line is the Pareto front: the highest accuracy for that cost or less."
     )
-    if not figures:
-        return View("Accuracy against search cost", reading, missing="No cell is complete.")
-    if len(shown) < len(grid.section.compressions):
-        reading += f" Shown at {', '.join(labels[compression] for compression in shown)}."
-    return View("Accuracy against search cost", reading, figures, [_search_cost_table(grid, fronts)])
+    done = [group for group in grid.groups.values() if group.complete]
+    if not done:
+        return View(title, reading, missing="No cell is complete.")
+    if all(len(grid.budgets(technique)) == 1 for technique in grid.section.techniques):
+        reading = reading.replace("the budgets of a technique", "the compressions of a technique")
+        front = pareto(done, _search_cost)
+        figures = [_search_cost_figure(grid, ink, done, front, "all compressions")]
+        table = _search_cost_table(grid, dict.fromkeys(grid.section.compressions, front))
+        return View(title, reading, figures, [table])
+    fronts: dict[float, list[Group]] = {}
+    figures = []
+    for compression in few(grid.section.compressions):
+        groups = [group for group in done if group.compression == compression]
+        if groups:
+            fronts[compression] = pareto(groups, _search_cost)
+            figures.append(_search_cost_figure(grid, ink, groups, fronts[compression], labels[compression]))
+    if len(fronts) < len(grid.section.compressions):
+        reading += f" Shown at {', '.join(labels[compression] for compression in fronts)}."
+    return View(title, reading, figures, [_search_cost_table(grid, fronts)])
 
 
 def pareto_view(grid: Grid, ink: Ink) -> View:
@@ -135,6 +145,10 @@ def _height(group: Group) -> float:
     return change
 
 
+def _search_cost(group: Group) -> float:
+    return group.search_cost
+
+
 def _operations(group: Group) -> float:
     share = group.operations_kept
     assert share is not None
@@ -149,8 +163,8 @@ def _search_cost_figure(grid: Grid, ink: Ink, groups: Sequence[Group], front: Se
         if mine:
             draw_line(axes, ink, technique, [(group.search_cost, _height(group)) for group in mine], alpha=0.9)
     _draw_front(axes, [group.search_cost for group in front], front)
-    axes.set_title(label, loc="left", fontsize=12, fontweight="bold", pad=2)
-    fit_heights(axes, [_height(group) for group in groups], floor=0.2)
+    name_panel(axes, label)
+    fit_heights(axes, [_height(group) for group in groups])
     name_axes(axes, "search cost, epochs of retraining", f"change, {grid.unit}")
     return ink.finish(figure, f"{label}: accuracy against search cost", f"{grid.section.title}, one line a technique")
 
@@ -180,7 +194,7 @@ def _pareto_figure(
                 markeredgewidth=0.4,
             )
     _draw_front(axes, [100 * share(group) for group in front], front)
-    fit_heights(axes, [_height(group) for group in groups], floor=0.2)
+    fit_heights(axes, [_height(group) for group in groups])
     name_axes(axes, words, f"change, {grid.unit}")
     return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point a technique and ratio")
 

@@ -33,7 +33,7 @@ def learning_view(grid: Grid, ink: Ink, store: Store | None) -> View:
     compression = grid.section.compressions[(len(grid.section.compressions) - 1) // 2]
     label = labels_of(grid.section)[compression]
     reading = (
-        f"Training loss (logarithmic) and, below it, the learning rate against epochs: first the dense training, then "
+        f"Training loss and learning rate (both logarithmic) against epochs: first the dense training, in black, then "
         f"one round of retraining to {label} with each technique, at the budget that validation chose; one replicate. "
         "The dashed lines mark the rewind points: where in the dense training a budget goes back to."
     )

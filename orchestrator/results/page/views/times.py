@@ -185,10 +185,15 @@ def _timeline_figure(lanes: Sequence[tuple[str, list[Ran]]], ink: Ink) -> str:
     axes.set_yticks(range(len(lanes)), names, fontsize=TEXT - 1, color=INK)
     axes.set_ylim(-0.6, len(lanes) - 0.4)
     axes.set_xlim(0, whole)
-    ticks = [whole * part / 4 for part in range(5)]
+    step = next((step for step in _STEPS if whole / step <= _MOST_TICKS), _STEPS[-1])
+    ticks = [number * step for number in range(int(whole / step) + 1)]
     axes.set_xticks(ticks, [duration(tick) for tick in ticks])
     name_axes(axes, "time since the first trial began", "")
     return ink.finish(figure, "When trials ran", f"{len(lanes)} lanes over {duration(whole)}")
+
+
+_MOST_TICKS = 6
+_STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
 
 
 def _bars(lane: Sequence[Ran], begin: datetime, gap: float) -> dict[str, list[tuple[float, float]]]:
