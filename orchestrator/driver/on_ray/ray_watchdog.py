@@ -57,8 +57,10 @@ def _watch(address: str, interrupt: Interrupt, store: Store, over: threading.Eve
 
 def _gone_after_signal(address: str, store: Store) -> str | None:
     """What does not answer any more."""
-    if not answers(address, _ANSWER_SECONDS):
+    if not _listens(address):
         return "Ray has stopped as well"
+    if not answers(address, _ANSWER_SECONDS):
+        return "Ray does not answer, so running trials cannot be stopped"
     try:
         within(_ANSWER_SECONDS, lambda: store.files.exists(LEASE))
     except NoAnswer:

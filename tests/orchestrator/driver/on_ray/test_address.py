@@ -177,7 +177,8 @@ def test_after_a_signal_ray_and_the_store_must_answer(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_watchdog, "_ANSWER_SECONDS", 0.3)
     with listening() as silent:  # as one that is stopped with SIGSTOP
         assert ray_watchdog._listens(silent)
-        assert ray_watchdog._gone_after_signal(silent, store) == "Ray has stopped as well"
+        assert ray_watchdog._gone_after_signal(silent, store).startswith("Ray does not answer")
+    assert ray_watchdog._gone_after_signal(silent, store) == "Ray has stopped as well"
     with listening(HTTP2) as place:
         assert ray_watchdog._gone_after_signal(place, store) is None
         end = threading.Event()
