@@ -45,10 +45,11 @@ def prunesweep(tmp_path):
 @pytest.fixture
 def describe_here(monkeypatch):
     """Data and networks are inspected without the seconds that another process takes to import torch."""
-    from orchestrator.planning import facts
+    from orchestrator.planning import facts, probe
     from workers.describe.answers import answer
 
-    monkeypatch.setattr(facts, "describe_apart", lambda requests: [answer(request) for request in requests])
+    for module in (facts, probe):
+        monkeypatch.setattr(module, "describe_apart", lambda requests, *_: [answer(request) for request in requests])
 
 
 @pytest.fixture

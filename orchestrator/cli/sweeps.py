@@ -90,6 +90,14 @@ def plan(
             rich_help_panel=WHAT,
         ),
     ] = False,
+    probing: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="Measure a few steps of each task on this machine, for the time (and the price) of the sweep.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     store: StoreOption = None,
     preset: Preset = None,
     scale: Scale = None,
@@ -115,7 +123,7 @@ def plan(
         return
     from orchestrator.planning.preview import preview
 
-    shown = preview(spec, store, only, facts)
+    shown = preview(spec, store, only, facts, probing=probing)
     print(json.dumps(shown.to_json(), indent=1) if as_json else shown)
     for share in shown.prunable:
         if share.is_low:

@@ -23,6 +23,7 @@ from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, Task
 
+_NOTICE = "Inspecting data sets and networks (cached in the store)"
 _DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 
@@ -244,11 +245,14 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
     return facts
 
 
-def describe_apart(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers of `workers.describe.answers`, from a separate process because describing imports torch."""
+def describe_apart(requests: list[dict[str, Any]], notice: str = _NOTICE) -> list[dict[str, Any]]:
+    """The answers of `workers.describe.answers`, from a separate process because describing imports torch.
+
+    `notice` tells people what they wait for.
+    """
     if not requests:
         return []
-    print("Inspecting data sets and networks (cached in the store)", file=sys.stderr)
+    print(notice, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, tempfile.TemporaryFile() as printed:
         path = Path(folder, "answers.json")
         asked = json.dumps({"requests": requests, "answers": str(path)}).encode()

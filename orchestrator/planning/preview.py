@@ -9,9 +9,10 @@ from typing import Any
 from orchestrator.planning import expand
 from orchestrator.planning.crossing import find_out, questions
 from orchestrator.planning.data_facts import DataFacts, data_facts
-from orchestrator.planning.estimate import rehearsed_seconds_per_step, seconds_left, seconds_per_step
+from orchestrator.planning.estimate import Estimate, rehearsed_seconds_per_step, seconds_left, seconds_per_step
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import steps_left
+from orchestrator.planning.probe import Probed, longest_chain, probe
 from orchestrator.planning.prunable_share import Share, shares
 from orchestrator.planning.select import check_picked, selector
 from orchestrator.sweep.spec import SweepSpec
@@ -22,7 +23,8 @@ from workers.text import duration, plural, size
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
     """A plan in numbers. Epochs are those of each trial's task; `seconds` is trial-seconds (divide by the slots),
-    `seconds_rehearsed` whether any of them are estimated from a rehearsal, for want of past trials.
+    `seconds_rehearsed` whether any of them are estimated from a rehearsal, for want of past trials. With a probe, the
+    sweep takes `seconds_on_this_machine` with `slots` trials at once. `price` is in the currency of `price_per_hour`.
     """
 
     sweep: str
@@ -40,12 +42,17 @@ class Preview:
     checkpoint_bytes: int
     seconds: float | None
     seconds_rehearsed: bool
+    seconds_on_this_machine: float | None
+    slots: int | None
+    probed: list[Probed]
+    price: float | None
+    price_per_hour: float | None
     data: list[DataFacts]
     unreadable: dict[str, str]
     prunable: list[Share]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"probed": [task._asdict() for task in self.probed]}
 
     def __str__(self) -> str:
         techniques = ", ".join(f"{count:,} {name}" for name, count in self.cells_by_technique.items())
@@ -69,7 +76,9 @@ class Preview:
             f"  Checkpoints: {size(self.checkpoint_bytes)} once all is done",
         ]
         if self.steps_missing:
-            lines.append(f"  Time: {self._time()}")
+            lines += [*self._probe(), f"  Time: {self._time()}"]
+        if self.price is not None:
+            lines.append(f"  Price: about {self.price:,.2f}, at {self.price_per_hour:g} for an hour of a trial")
         return "\n".join(lines)
 
     def _base(self) -> list[str]:
@@ -77,19 +86,42 @@ class Preview:
         lines = [*(str(facts) for facts in self.data), *(f"  {share}" for share in self.prunable)]
         return [*lines, ""] if lines else []
 
+    def _probe(self) -> list[str]:
+        """What the tasks take on this machine."""
+        if not self.probed:
+            return []
+        width = max(len(task.task) for task in self.probed)
+        rows = [
+            f"    {task.task:{width}}  {task.begin:>7.2f} s  {1000 * task.step:>8.2f} ms  {task.evaluation:>9.3f} s"
+            for task in self.probed
+        ]
+        return [f"    {'on this machine':{width}}  {'to begin':>9}  {'a step':>11}  {'an evaluation':>11}", *rows]
+
     def _time(self) -> str:
         if self.seconds is None:
-            return "unknown until the first trials are in the store"
+            return "unknown until the first trials are in the store; `--probe` measures"
+        if self.seconds_on_this_machine is not None:
+            at_once = f"{plural(self.slots or 1, 'trial')} at once"
+            return (
+                f"about {duration(self.seconds)} of compute, as measured: on this machine about "
+                f"{duration(self.seconds_on_this_machine)} with {at_once}"
+            )
         source = ", from the rehearsal" if self.seconds_rehearsed else ""
         return f"about {duration(self.seconds)} of compute, divided by trials in parallel{source}"
 
 
 def preview(
-    spec: SweepSpec, store: str | None = None, only: str | None = None, known_before: Facts | None = None
+    spec: SweepSpec,
+    store: str | None = None,
+    only: str | None = None,
+    known_before: Facts | None = None,
+    *,
+    probing: bool = False,
 ) -> Preview:
     """Plan a sweep, and count what a store (by default the sweep file's) already has.
 
-    Data sets and networks whose facts are `known_before` are not inspected.
+    Data sets and networks whose facts are `known_before` are not inspected. With `probing`, the time is measured on
+    this machine.
     """
     existing = existing_store(store or spec.store)
     crossing = find_out(spec, existing, known_before)
@@ -106,8 +138,13 @@ def preview(
     whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
     key = plan.evaluation.key
+    measured = probe(crossing) if probing else None
+    of_jobs = measured.seconds(jobs, left) if measured else {}
     past = seconds_per_step(existing) if existing else {}
     estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), crossing.facts))
+    if measured:
+        estimate = Estimate(sum(of_jobs.values()), False)
+    rate = spec.resources.price_per_hour
     return Preview(
         sweep=spec.name,
         cells=len(plan.cells),
@@ -124,6 +161,13 @@ def preview(
         checkpoint_bytes=plan.checkpoint_bytes(),
         seconds=estimate.seconds if estimate else None,
         seconds_rehearsed=estimate is not None and estimate.rehearsed,
+        seconds_on_this_machine=max(estimate.seconds / measured.slots, longest_chain(jobs, of_jobs))
+        if measured and estimate
+        else None,
+        slots=measured.slots if measured else None,
+        probed=list(measured.tasks.values()) if measured else [],
+        price=estimate.seconds / 3600 * rate if estimate and rate is not None else None,
+        price_per_hour=rate,
         data=data_facts(crossing),
         unreadable=crossing.facts.unreadable | unsound,
         prunable=shares(crossing),

@@ -5,15 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated
 
-from orchestrator.sweep.fields import MOST_CELLS, Gpus, TimeLimit, whole
+from orchestrator.sweep.fields import MOST_CELLS, Gpus, TimeLimit, number, whole
 from orchestrator.sweep.mappings import FixedKeys
 
 
 class ResourcesSpec(FixedKeys):
-    """The CPUs and GPUs of one trial. `gpus` is a whole number, or 1/k: k trials share a GPU."""
+    """The CPUs and GPUs of one trial. `gpus` is a whole number, or 1/k: k trials share a GPU.
+
+    `price_per_hour` is what these cost while a trial runs, in any currency: `plan` multiplies it.
+    """
 
     cpus: Annotated[int, whole(1, 10_000)] = 1
     gpus: Gpus = Fraction(0)
+    price_per_hour: Annotated[float, number("a positive price", lambda price: price > 0, "0.35")] | None = None
 
 
 class LimitsSpec(FixedKeys):

@@ -3,7 +3,8 @@
 `python -m workers.describe` reads `{"requests": [...], "answers": path}` from stdin and writes a JSON list of answers
 to that path, so that planning imports no torch; stdout is for whatever the user's code prints. A request is
 `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
-`"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials; its answer is
+`"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials (or, to measure them
+instead, `"probe"` with the same: see `workers.describe.probe`); its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
 `{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, `optimizer` or `evaluation`.
 """
@@ -24,6 +25,7 @@ import torch
 from workers.data import DATASETS
 from workers.data.images import load_facts
 from workers.data.source import ImageFacts
+from workers.describe import probe
 from workers.describe.pruning_check import check_pruning
 from workers.describe.rehearsal import Rehearsal, rehearse
 from workers.describe.second_process import check_other_process, rehearsing_elsewhere
@@ -113,6 +115,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request: `{"facts": ...}`, or `{"error": ..., "hint": ..., "about": ...}`."""
     if "technique" in request:
         return own.answer(request)
+    if "probe" in request:
+        return probe.answer(request)
     network = Network(**request["network"])
     recipe = Recipe(**request["recipe"])
     pruning = Pruning(**request["pruning"])

@@ -106,7 +106,16 @@ def test_every_command_has_a_help_text():
 def test_the_help_of_run_groups_its_options():
     text = CliRunner().invoke(cli.app, ["run", "--help"]).stdout
     titles = re.findall(r"─ ([A-Z][\w ]+) ─", text)
-    assert titles == ["Arguments", "Options", "What to run", "Where", "When to stop", "Presets", "Output"]
+    assert titles == [
+        "Arguments",
+        "Options",
+        "What to run",
+        "Where",
+        "When to stop",
+        "Whom to tell",
+        "Presets",
+        "Output",
+    ]
     ungrouped = text[text.index("─ Options ─") : text.index("─ What to run ─")]
     assert set(re.findall(r"--[a-z-]+", ungrouped)) == {"--help"}
 
