@@ -32,7 +32,9 @@ if TYPE_CHECKING:
         report,
         resume,
         run,
+        show,
         status,
+        sweep_file,
     )
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
@@ -66,6 +68,8 @@ _HOMES = {
     "prune": "orchestrator.api",
     "export_model": "orchestrator.api",
     "status": "orchestrator.api",
+    "show": "orchestrator.api",
+    "sweep_file": "orchestrator.api",
     "sweeps": "orchestrator.upkeep.sweeps:list_sweeps",
     "merge": "orchestrator.upkeep.merge",
     "retire": "orchestrator.upkeep.sweeps",
@@ -131,7 +135,9 @@ __all__ = [
     "run",
     "safe_zone",
     "save_figure",
+    "show",
     "status",
+    "sweep_file",
     "sweeps",
     "table",
 ]

@@ -4,7 +4,7 @@
 neither Ray, torch nor pandas at the top: a function imports what it needs, so that every command starts fast.
 """
 
-from orchestrator.api.keeping import status
+from orchestrator.api.keeping import show, status, sweep_file
 from orchestrator.api.reading import compare, export_model, frame, headline, report
 from orchestrator.api.running import load, plan, prune, resume, run, search_to_resume
 
@@ -20,5 +20,7 @@ __all__ = [
     "resume",
     "run",
     "search_to_resume",
+    "show",
     "status",
+    "sweep_file",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from orchestrator.cli import (  # isort: skip  (in the order in which `--help` lists the commands)
     sweeps,
+    cells,
     tables,
     comparisons,
     page,
@@ -24,7 +25,7 @@ from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
 from workers.errors import FAILURES, PrunesweepError
 
-__all__ = ["app", "comparisons", "main", "models", "page", "sweeps", "tables", "upkeep"]
+__all__ = ["app", "cells", "comparisons", "main", "models", "page", "sweeps", "tables", "upkeep"]
 
 
 _OLD_NAMES = {"--cpu": "--on-cpu"}

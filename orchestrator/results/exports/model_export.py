@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from typing import Any
 
 from orchestrator.planning import facts
 from orchestrator.planning.crossing import questions
-from orchestrator.planning.select import bare_id, check_picked, selector
 from orchestrator.results.exports.folder import check_folder
-from orchestrator.results.frame import IDENTITY, join
+from orchestrator.results.frame import join
+from orchestrator.results.picking import pick
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
 from workers.store import Store
@@ -51,13 +50,13 @@ class ExportedModel:
 def export_cell(store: Store, cell: str, to: str, *, retired: bool = False) -> ExportedModel:
     """Write the network of one cell to a folder.
 
-    `cell` is an expression that picks it (see `planning.select`), the id of its trial or the start of that id, or
-    `TRIAL@STEP`; cells of retired sweeps count only if `retired`. Raises InputError unless that picks one cell, and
-    if its result or state is missing.
+    `cell` names it as in `results.picking`; cells of retired sweeps count only if `retired`. Raises InputError unless
+    that picks one cell, and if its result or state is missing.
     """
     joined = join(store, retired=retired)
     rows = joined.rows.to_pylist()
-    row = _pick(rows, cell, store)
+    row = pick(rows, cell, store.location)
+    _check_done(row, cell, store)
     check_folder(to)
     name = f"{row['technique']}-{row['compression']:.4g}x-{row['trial'][:8]}-{row['step']}"
     return _export(store, row, rows, to, name, {})
@@ -70,48 +69,12 @@ def export_stop(store: Store, sweep: str, stop: Stop, to: str, name: str, more: 
     return _export(store, row, rows, to, name, more)
 
 
-def _pick(rows: Sequence[Row], cell: str, store: Store) -> Row:
-    """The one row that `cell` picks. Of several rows with the same network, the newest."""
-    if re.search("[=<>]", cell):
-        wanted = selector(cell)
-        picked = [row for row in rows if wanted(row)]
-        check_picked(bool(picked), cell, rows)
-    else:
-        trial, _, step = cell.partition("@")
-        trial = bare_id(trial)
-        picked = [row for row in rows if trial and row["trial"].startswith(trial) and step in ("", str(row["step"]))]
-        if not picked:
-            hint = "`prunesweep export` lists all cells with their trials; or select with `technique=…,replicate=…`"
-            raise InputError(f"store `{store.location}` has no cell of trial `{cell}`", hint=hint)
-    networks = {(row["trial"], row["step"]): row for row in reversed(picked)}
-    if len(networks) > 1:
-        raise _ambiguous(cell, list(networks.values())[::-1])
-    [row] = networks.values()
+def _check_done(row: Row, cell: str, store: Store) -> None:
     if not row["done"]:
         why = f"it failed: {row['failure']}" if row["failure"] else "it has not finished training"
         place = shlex.quote(store.location)
         hint = f"`prunesweep resume {place}` runs what is missing; `--retry-failed` repeats failed trials"
         raise InputError(f"cell `{cell}` has no result: {why}", hint=hint)
-    return row
-
-
-def _ambiguous(cell: str, rows: Sequence[Row]) -> InputError:
-    values = {name: list(dict.fromkeys(_shown(row[name]) for row in rows)) for name in IDENTITY}
-    differing = {name: texts for name, texts in values.items() if len(texts) > 1}
-    lists = ", ".join(f"`{name}` ({_some(texts)})" for name, texts in differing.items())
-    first = ",".join(f"{name}={_shown(rows[0][name])}" for name in differing if rows[0][name] is not None)
-    return InputError(
-        f"`{cell}` must pick one cell, but picks {len(rows):,}; they differ in {lists}",
-        hint=f"name one of each, for example `{first}`, or `{rows[0]['trial']}@{rows[0]['step']}`",
-    )
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _some(values: Sequence[str]) -> str:
-    return ", ".join(values[:6]) + (f" and {len(values) - 6:,} more" if len(values) > 6 else "")
 
 
 def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, more: Mapping[str, Any]) -> ExportedModel:
