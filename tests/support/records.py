@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
+from orchestrator.results.frame import join
 from workers.store import Store
 from workers.store.record import SCHEMA_VERSION
 
@@ -123,3 +126,34 @@ def make_store(
     for published in records:
         store.records.publish(published, {"layers": [], "curve": []})
     return store
+
+
+_DENSE = {0: 0.90, 1: 0.91, 2: 0.92}
+
+
+def result_grid(
+    path: Path, groups: dict[tuple[str, float, str], tuple[Any, Any]], *, missing: Collection[tuple[str, str, int]] = ()
+) -> pa.Table:
+    """Results of three replicates: `groups` maps (technique, compression, budget) to (test, validation) losses."""
+    cells = [dense_cell(replicate=replicate) for replicate in _DENSE]
+    records = [
+        record_of(record_cell, test_accuracy=accuracy, validation_accuracy=accuracy)
+        for record_cell, accuracy in zip(cells, _DENSE.values(), strict=True)
+    ]
+    for (technique, compression, budget), (test, validation) in groups.items():
+        for replicate, accuracy in _DENSE.items():
+            retrained = cell(
+                technique=technique,
+                compression=compression,
+                budget=budget,
+                budget_epochs=float(budget.removesuffix("ep")),
+                replicate=replicate,
+            )
+            cells.append(retrained)
+            if (technique, budget, replicate) not in missing:
+                losses = {
+                    "test_accuracy": accuracy - test[replicate],
+                    "validation_accuracy": accuracy - validation[replicate],
+                }
+                records.append(record_of(retrained, **losses))
+    return join(make_store(path, cells, records)).rows

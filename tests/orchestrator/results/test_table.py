@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 import json
 import subprocess
 import sys
@@ -10,51 +8,8 @@ import pytest
 
 from orchestrator.results.frame import join, to_frame
 from orchestrator.results.table import table
-from orchestrator.results.wording import compression_labels
-from tests.support.records import cell, dense_cell, make_store, record_of
+from tests.support.records import cell, dense_cell, make_store, record_of, result_grid
 from workers.errors import InputError
-
-DENSE = {0: 0.90, 1: 0.91, 2: 0.92}
-
-
-def grid(path, groups, *, missing=()):
-    """Results of three replicates: `groups` maps (technique, compression, budget) to (test, validation) losses."""
-    cells = [dense_cell(replicate=replicate) for replicate in DENSE]
-    records = [
-        record_of(one, test_accuracy=accuracy, validation_accuracy=accuracy)
-        for one, accuracy in zip(cells, DENSE.values(), strict=True)
-    ]
-    for (technique, compression, budget), (test, validation) in groups.items():
-        for replicate, accuracy in DENSE.items():
-            one = cell(
-                technique=technique,
-                compression=compression,
-                budget=budget,
-                budget_epochs=float(budget.removesuffix("ep")),
-                replicate=replicate,
-            )
-            cells.append(one)
-            if (technique, budget, replicate) not in missing:
-                losses = {
-                    "test_accuracy": accuracy - test[replicate],
-                    "validation_accuracy": accuracy - validation[replicate],
-                }
-                records.append(record_of(one, **losses))
-    return join(make_store(path, cells, records)).rows
-
-
-@pytest.fixture(scope="module")
-def two_budgets(tmp_path_factory):
-    """Validation prefers 30 epochs at 4× (test would not), and is tied at 8×."""
-    return grid(
-        tmp_path_factory.mktemp("store"),
-        {
-            ("fine_tuning", 4.0, "10ep"): ([0.01] * 3, [0.03] * 3),
-            ("fine_tuning", 4.0, "30ep"): ([0.02, 0.03, 0.04], [0.02] * 3),
-            ("fine_tuning", 8.0, "30ep"): ([0.05] * 3, [0.05] * 3),
-            ("fine_tuning", 8.0, "10ep"): ([0.06] * 3, [0.05] * 3),
-        },
-    )
 
 
 def only_section(rows, **options):
@@ -89,7 +44,7 @@ def test_the_dense_level_is_in_percent_whatever_is_shown(two_budgets):
 
 
 def test_a_cell_with_missing_replicates_shows_its_count(tmp_path):
-    rows = grid(
+    rows = result_grid(
         tmp_path,
         {("fine_tuning", 4.0, "10ep"): ([0.0] * 3, [0.0] * 3), ("lr_rewinding", 4.0, "10ep"): ([0.0] * 3, [0.0] * 3)},
         missing={("lr_rewinding", "10ep", 2)},
@@ -103,7 +58,7 @@ def test_a_cell_with_missing_replicates_shows_its_count(tmp_path):
 
 def test_a_choice_among_some_budgets_is_marked_until_all_are_complete(tmp_path):
     groups = {("fine_tuning", 4.0, budget): ([0.01] * 3, [0.01] * 3) for budget in ("10ep", "30ep")}
-    shown = table(grid(tmp_path, groups, missing={("fine_tuning", "30ep", 0)}))
+    shown = table(result_grid(tmp_path, groups, missing={("fine_tuning", "30ep", 0)}))
     one = shown.sections[0].cells["fine_tuning", 4.0]
     assert (one.budget, one.provisional) == ("10ep", True)
     assert "10ep *" in shown.to_text()
@@ -113,19 +68,19 @@ def test_a_choice_among_some_budgets_is_marked_until_all_are_complete(tmp_path):
 def test_while_no_budget_is_complete_the_fullest_is_counted(tmp_path):
     groups = {("fine_tuning", 4.0, budget): ([0.01] * 3, [0.01] * 3) for budget in ("10ep", "30ep")}
     missing = {("fine_tuning", "10ep", 0), ("fine_tuning", "10ep", 1), ("fine_tuning", "30ep", 0)}
-    one = table(grid(tmp_path, groups, missing=missing)).sections[0].cells["fine_tuning", 4.0]
+    one = table(result_grid(tmp_path, groups, missing=missing)).sections[0].cells["fine_tuning", 4.0]
     assert (one.budget, one.summary.n, one.provisional) == ("30ep", 2, False)
 
 
 def test_techniques_have_a_fixed_order_and_others_follow(tmp_path):
     names = ["new_one", "reinitialization", "lr_rewinding", "fine_tuning"]
-    rows = grid(tmp_path, {(name, 4.0, "10ep"): ([0.01] * 3, [0.01] * 3) for name in names})
+    rows = result_grid(tmp_path, {(name, 4.0, "10ep"): ([0.01] * 3, [0.01] * 3) for name in names})
     assert only_section(rows).techniques == ("fine_tuning", "lr_rewinding", "reinitialization", "new_one")
 
 
 def test_the_best_of_a_column_is_marked_and_ties_too(tmp_path):
     losses = {"fine_tuning": 0.02, "lr_rewinding": 0.01, "weight_rewinding": 0.01}
-    rows = grid(tmp_path, {(name, 4.0, "10ep"): ([loss] * 3, [loss] * 3) for name, loss in losses.items()})
+    rows = result_grid(tmp_path, {(name, 4.0, "10ep"): ([loss] * 3, [loss] * 3) for name, loss in losses.items()})
     cells = only_section(rows, value="delta").cells
     assert {name: cells[name, 4.0].best for name in losses} == {
         "fine_tuning": False,
@@ -220,95 +175,6 @@ def test_a_frame_gives_the_same_table_as_arrow(tmp_path):
     assert table(to_frame(join(store))).to_json() == table(join(store).rows).to_json()
 
 
-def test_text(two_budgets):
-    assert str(table(two_budgets, value="delta")) == (
-        "Change in test accuracy relative to the dense network, points\n"
-        "median [min, max] of replicates; budget chosen on validation\n"
-        "\n"
-        "digits · resnet8 · default · magnitude · one_shot\n"
-        "Dense network: 91.00 [90.00, 92.00] percent, n = 3; cells: n = 3\n"
-        "\n"
-        "technique     4×                          8×\n"
-        "fine_tuning   -3.00 [-4.00, -2.00] 30ep   -6.00 [-6.00, -6.00] 10ep"
-    )
-
-
-def test_text_of_means(two_budgets):
-    text = table(two_budgets, value="delta", budget="30ep", statistic="mean").to_text()
-    assert "mean ± sample sd of replicates; budget 30ep" in text
-    assert "fine_tuning   -3.00 ± 1.00   -5.00 ± 0.00" in text
-
-
-def test_a_narrow_terminal_gets_one_block_after_the_other(two_budgets):
-    wide, narrow = table(two_budgets).to_text(), table(two_budgets).to_text(width=45)
-    blocks = [line for line in narrow.splitlines() if line.startswith("technique")]
-    assert [block.split() for block in blocks] == [["technique", "4×"], ["technique", "8×"]]
-    assert all(len(line) <= 45 for line in narrow.split("\n\n", 2)[2].splitlines())
-    assert sum(line.startswith("technique") for line in wide.splitlines()) == 1
-
-
-def test_csv_is_long_and_in_full_precision(two_budgets):
-    shown = table(two_budgets, value="delta")
-    rows = list(csv.DictReader(io.StringIO(shown.to_csv())))
-    assert [row["technique"] for row in rows] == ["dense", "fine_tuning", "fine_tuning"]
-    assert float(rows[1]["median"]) == shown.sections[0].cells["fine_tuning", 4.0].summary.median
-    assert (rows[1]["compression"], rows[1]["budget"], rows[1]["unit"], rows[1]["n"]) == ("4.0", "30ep", "points", "3")
-    assert (rows[0]["unit"], rows[0]["budget"]) == ("percent", "")
-
-
-def test_json_and_frame_agree_with_csv(two_budgets):
-    shown = table(two_budgets)
-    loaded = json.loads(shown.to_json())
-    assert (loaded["statistic"], loaded["budget"], loaded["unit"]) == ("median", "best", "percent")
-    assert loaded["cells"] == shown.rows()
-    assert loaded["notes"] == list(shown.printout.notes)
-    assert list(shown.to_frame().columns) == shown.to_csv().splitlines()[0].split(",")
-
-
-def hostile(path):
-    """Names with everything that means something to a format, and a second technique to make one bold."""
-    labels = {"dataset": "<script>|x", "recipe": r"50%_\{a}&$#^~", "network": "*n*[1](u)"}
-    dense = dense_cell(**labels)
-    cells = [cell(**labels), cell(**labels, technique="lr_rewinding")]
-    accuracies = (0.9, 0.8, 0.85)
-    records = [record_of(one, test_accuracy=value) for one, value in zip([dense, *cells], accuracies, strict=True)]
-    return table(join(make_store(path, [dense, *cells], records)).rows, value="delta")
-
-
-def test_html_escapes_and_marks_the_best(tmp_path):
-    text = hostile(tmp_path)._repr_html_()
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
-    assert "<td><strong>-5.00</strong></td>" in text
-    assert '<th scope="row">lr_rewinding</th>' in text
-
-
-def test_tables_of_pruned_filters_say_what_compression_counts(tmp_path):
-    pruned = cell(pruning="magnitude(structure=filters, layers=resnet56_a)")
-    dense = dense_cell()
-    found = table(join(make_store(tmp_path, [dense, pruned], [record_of(dense), record_of(pruned)])).rows)
-    assert "compression also counts the weights that a removed filter leaves without input" in found.to_text(80)
-
-
-def test_markdown_escapes_and_marks_the_best(tmp_path):
-    text = hostile(tmp_path).to_markdown()
-    assert r"\<script\>\|x" in text
-    assert r"\*n\*[1]\(u)" in text
-    assert "| lr_rewinding | **-5.00** |" in text
-
-
-def test_latex_escapes_and_marks_the_best(tmp_path):
-    text = hostile(tmp_path).to_latex()
-    assert r"50\%\_\textbackslash{}\{a\}\&\$\#\textasciicircum{}\textasciitilde{}" in text
-    assert r"LR rewinding & \textbf{$-$5.00} \\" in text
-    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
-
-
-def test_close_compressions_get_as_many_decimals_as_tell_them_apart():
-    assert compression_labels([1.25, 9.3132, 32.0]) == ["1.25×", "9.31×", "32×"]
-    assert compression_labels([1.0231, 1.0233, 2.0]) == ["1.0231×", "1.0233×", "2×"]
-
-
 def test_tables_import_no_torch_no_ray_and_no_plotting(two_budgets):
     program = (
         "import sys, orchestrator.results.table;"
@@ -325,7 +191,7 @@ def test_a_network_of_several_arguments_can_be_picked(tmp_path):
 
 
 def test_intervals_of_paired_differences(tmp_path):
-    rows = grid(
+    rows = result_grid(
         tmp_path,
         {
             ("fine_tuning", 4.0, "10ep"): ([0.01, 0.02, 0.03], [0.01] * 3),
@@ -347,7 +213,7 @@ def test_intervals_of_paired_differences(tmp_path):
 
 
 def test_one_or_two_replicates_are_shown_themselves(tmp_path):
-    rows = grid(tmp_path, {("fine_tuning", 4.0, "10ep"): ([0.01, 0.02, 0.03], [0.01] * 3)})
+    rows = result_grid(tmp_path, {("fine_tuning", 4.0, "10ep"): ([0.01, 0.02, 0.03], [0.01] * 3)})
     shown = table(rows, value="delta", statistic="ci", filters={"replicate": [0, 1]})
     assert "-1.00, -2.00" in str(shown)
     assert shown.rows()[1]["ci_method"] == "points"
