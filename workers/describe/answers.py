@@ -29,15 +29,17 @@ from workers.describe import probe
 from workers.describe.pruning_check import check_pruning
 from workers.describe.rehearsal import Rehearsal, rehearse
 from workers.describe.second_process import check_other_process, rehearsing_elsewhere
-from workers.errors import InputError, PrunesweepError
+from workers.errors import BadInput, InputError, PrunesweepError
 from workers.machine.kind import kind_of_machine
+from workers.models import NETWORKS
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out
-from workers.registry import is_own, lookup
+from workers.registry import described, is_own, load_function, load_own, lookup
 from workers.techniques import own
 from workers.training.cost import costs
 from workers.training.losses import check_loss
 from workers.training.optimizers import make_optimizer
+from workers.training.process import configure
 from workers.training.states.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe
 
@@ -65,6 +67,8 @@ def describe_network(
     impossible network, recipe or pruning.
     """
     facts = ImageFacts(**dataset_facts)
+    _import_own(network, recipe)
+    configure(recipe)  # whatever the modules have set
     with _about("network"):
         module = build(network, facts, recipe, 0, "dense")
     with _about("optimizer"):
@@ -99,6 +103,14 @@ def describe_network(
         "multiply_adds": cost.multiply_adds,
         "paper_flops": cost.paper_flops,
     }
+
+
+def _import_own(network: Network, recipe: Recipe) -> None:
+    with _about("network"):
+        load_function(lookup(NETWORKS, network.name, "network"), network.name)
+    with _about("recipe"):
+        if is_own(recipe.loss):
+            load_own(recipe.loss)
 
 
 def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
@@ -137,6 +149,10 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         rehearsed = _rehearsed(request)
     except PrunesweepError as error:
         return _refusal(error)
+    except Exception as error:
+        if not is_own(network.name):
+            raise
+        return _refusal(BadInput(f"cannot inspect network `{network.name}`: {described(error)}"))
     return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums, **rehearsed}}
 
 

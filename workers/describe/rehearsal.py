@@ -43,6 +43,7 @@ from workers.trial import (
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
 _RATE = 1e-3
 _TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
+_SAVED, _CONTINUED = "saved", "continued from a saved state"
 _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 
 
@@ -99,7 +100,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     trainer = new_trainer(rehearsal, data)
     advance(trainer, 1)  # the first step is slower than the others
     seconds = advance(trainer, _BEFORE - 1)
-    with _explained(trainer.trial.task, trainer.device, "saved"):
+    with _explained(trainer.trial.task, trainer.device, _SAVED):
         state = parse_state(dump_state(trainer.state())[0], "the state of the rehearsal")
     _evaluate(trainer, data, rehearsal.evaluation)
     if rehearsal.task.recipe.deterministic and trainer.state().digest() != state.digest():
@@ -109,7 +110,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
         )
     advance(trainer, _AFTER)
     continued = new_trainer(rehearsal, data)
-    with _explained(rehearsal.task, continued.device, "continued from a saved state"):
+    with _explained(rehearsal.task, continued.device, _CONTINUED):
         continued.restore(state)
     advance(continued, _AFTER)
     digest = trainer.state().digest()
@@ -176,13 +177,15 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
                 hint="replace the operation, or write `deterministic: false` in the recipe: results then differ in "
                 "their last bits from run to run",
             ) from error
-        if isinstance(error, PrunesweepError):
+        if isinstance(error, PrunesweepError) and verb != _CONTINUED:
             raise
         hint = "use a smaller `batch_size`" if outcome_of(error) == "out_of_memory" else ""
         if isinstance(error, EOFError | BdbQuit):
             hint = "nobody answers a trial: remove `input()`, and debug with `breakpoint()` and `--in-process`"
+        if verb in (_SAVED, _CONTINUED):
+            hint = "buffers must be tensors that keep their shapes, and so must what `get_extra_state` returns"
         batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
-        reason = f"{type(error).__name__}: {error}"
+        reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
         raise BadInput(f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=hint) from error
 
 

@@ -40,7 +40,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     with contextlib.suppress(
         TypeError, ValueError, RuntimeError
     ):  # fused kernels take fewer arguments and types of parameters than others
-        fused = _quickest(optimizer) | recipe.optimizer_arguments
+        fused = _quickest(optimizer, network) | recipe.optimizer_arguments
         return optimizer([dict(group) for group in groups], lr=0.0, **fused)  # type: ignore[call-arg]
     try:
         return optimizer(groups, lr=0.0, **recipe.optimizer_arguments)  # type: ignore[call-arg]
@@ -52,9 +52,10 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         ) from error
 
 
-def _quickest(optimizer: type[torch.optim.Optimizer]) -> dict[str, Any]:
+def _quickest(optimizer: type[torch.optim.Optimizer], network: nn.Module) -> dict[str, Any]:
     """One kernel for all parameters, where torch has one: it takes a third of the time in steps of small networks."""
-    return {"fused": True} if "fused" in inspect.signature(optimizer).parameters else {}
+    floating = all(parameter.is_floating_point() for parameter in network.parameters())  # not complex
+    return {"fused": True} if floating and "fused" in inspect.signature(optimizer).parameters else {}
 
 
 def take_step(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> None:

@@ -56,6 +56,12 @@ REFUSED = {
         "cannot be evaluated with batches",
         "",
     ),
+    "a buffer that grows": (
+        "self.norm.register_buffer('seen', torch.ones(len(getattr(self.norm, 'seen', ())) + self.training)); "
+        "return self.linear(self.norm(x))",
+        "cannot be continued from a saved state",
+        "keep their shapes",
+    ),
     "no gradient": (
         "return self.linear(x).detach()",
         "cannot be trained with batches of 16 images on cpu: RuntimeError: element 0 of tensors does not require grad",
@@ -129,6 +135,31 @@ def request(network: Network, device: str = "cpu") -> dict:
         **{key: canonical(value) for key, value in (asked | {"pruning": Pruning()}).items()},
         "rehearsal": {"evaluation": canonical(Evaluation()), "device": device},
     }
+
+
+@pytest.mark.parametrize(
+    "top",
+    ["torch.set_grad_enabled(False)", "torch.set_default_device('meta')", "torch.set_default_dtype(torch.float64)"],
+)
+def test_what_a_module_sets_when_it_is_imported_reaches_no_trial(module: Write, top: str) -> None:
+    name = module(f"{top}\n" + NET.format(forward=FINE, build=""))
+    assert answer(request(Network(name=f"{name}:build")))["facts"]["rehearsal"]["digest"]
+    assert torch.is_grad_enabled()
+
+
+def test_complex_parameters_are_trained_by_the_plain_optimizer(module: Write) -> None:
+    scale = "network = Net(classes); network.phase = nn.Parameter(torch.ones(3, dtype=torch.complex64)); return network"
+    forward = "return self.linear(self.norm(x)) * self.phase.abs().mean()"
+    name = module(NET.format(forward=forward, build=scale))
+    assert answer(request(Network(name=f"{name}:build")))["facts"]["rehearsal"]["digest"]
+
+
+def test_an_unexpected_error_of_a_network_names_the_network(module: Write) -> None:
+    broken = "network = Net(classes); network.linear.named_modules = None; return network"
+    name = module(NET.format(forward=FINE, build=broken))
+    answered = answer(request(Network(name=f"{name}:build")))
+    assert f"network `{name}:build`" in answered["error"]
+    assert answered["about"] == "network"
 
 
 def test_an_answer_says_what_was_rehearsed(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
