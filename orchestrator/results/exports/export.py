@@ -73,7 +73,8 @@ def _write_parquet(rows: pa.Table, sink: io.BytesIO) -> None:
 def _write_csv(rows: pa.Table, sink: io.BytesIO) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(_with_letters(rows), sink)
+    whole = _with_letters(rows).combine_chunks()  # older Arrows repeat the header after an empty chunk (arrow#36889)
+    pyarrow.csv.write_csv(whole, sink)
 
 
 def _write_xlsx(rows: pa.Table, sink: io.BytesIO) -> None:

@@ -35,6 +35,12 @@ def test_csv_has_the_same_rows(tmp_path, store):
     assert read["test_accuracy"].isna().to_list() == [False, False, True]
 
 
+def test_csv_has_one_header_whatever_the_chunks(tmp_path):
+    rows = pa.table({"density": [0.5, 0.25]})
+    path = export(pa.concat_tables([rows.slice(0, 0), rows]), tmp_path / "cells.csv")
+    assert path.read_text() == '"density"\n0.5\n0.25\n'
+
+
 def test_arrow_rows_can_be_exported_too(tmp_path, store):
     export(join(store).rows, tmp_path / "cells.parquet")
     assert len(pd.read_parquet(tmp_path / "cells.parquet")) == 3
