@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.command import Command
+from tests.support.describing import described_here
 from tests.support.own_modules import Write
 
 # The same examples every time, and as much time for them as the machine needs.
@@ -42,14 +43,11 @@ def prunesweep(tmp_path):
     return Command(tmp_path)
 
 
-@pytest.fixture
-def describe_here(monkeypatch):
-    """Data and networks are inspected without the seconds that another process takes to import torch."""
-    from orchestrator.planning import facts, probe
-    from workers.describe.answers import answer
-
-    for module in (facts, probe):
-        monkeypatch.setattr(module, "describe_apart", lambda requests, *_: [answer(request) for request in requests])
+@pytest.fixture(autouse=True, scope="session")
+def described():
+    """Runs in this process inspect in it; those of `prunesweep ...` in a process of its own have another one for it."""
+    with described_here():
+        yield
 
 
 @pytest.fixture

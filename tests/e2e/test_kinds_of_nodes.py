@@ -37,7 +37,7 @@ def two_kinds(monkeypatch):
 
 
 @pytest.mark.timeout(1800)
-def test_a_network_that_fails_on_one_kind_is_refused(two_kinds, module: Write, tmp_path, describe_here, capsys) -> None:
+def test_a_network_that_fails_on_one_kind_is_refused(two_kinds, module: Write, tmp_path, capsys) -> None:
     path = tmp_path / "sweep.yaml"
     own = {"name": f"{module(PICKY)}:build"}
     path.write_text(json.dumps(tiny_sweep(network=own, recipe=recipe(duration="4ep", batch_size=16)), indent=1))

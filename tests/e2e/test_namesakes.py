@@ -78,9 +78,9 @@ def test_every_command_works(prunesweep: Command, folder: Path) -> None:
     prunesweep.environment["PYTHONPATH"] = str(folder / "lib")
     prunesweep.python = ["-P"]  # as the console script is started, which has no folder on its path either
     prunesweep("init", "new.yaml")
-    assert "2 trials to run" in prunesweep("plan", "s.yaml")
     prunesweep("run", "s.yaml", "--cpus", 1)
     assert "2 of 2 cells done" in prunesweep.stderr
+    assert "0 trials to run" in prunesweep("plan", "s.yaml")
     assert "2 of 2 cells done" in prunesweep("status", "runs/mine")
     assert "lr_rewinding" in prunesweep("table", "runs/mine")
     prunesweep("export", "runs/mine", "--to", "export")

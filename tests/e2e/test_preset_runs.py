@@ -18,9 +18,6 @@ from workers.store import Store
 OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
 
-pytestmark = pytest.mark.usefixtures("describe_here")
-
-
 def run(spec, tmp_path: Path, only: str):
     """The results of a part of a preset, all of it done."""
     store = tmp_path / "store"

@@ -61,7 +61,7 @@ def test_sweeps_run_from_threads_in_one_folder_after_the_other(tmp_path: Path, m
     assert weights == [[36 * width + width * 4] for width in (8, 9, 7)]
 
 
-def test_a_second_sweep_at_once_is_refused(tmp_path: Path, describe_here) -> None:
+def test_a_second_sweep_at_once_is_refused(tmp_path: Path) -> None:
     spec, options = spec_from_dict(tiny_sweep()), ps.RunOptions(in_process=True, quiet=True)
     with _driving, pytest.raises(ps.InputError, match="another sweep is running in this process"):
         ps.run(spec, tmp_path / "store", options=options)

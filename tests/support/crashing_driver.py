@@ -5,6 +5,7 @@ from __future__ import annotations
 import prunesweep as ps
 from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
+from tests.support.describing import described_here
 from tests.support.forks import serve
 from tests.support.sweeps import grid, tiny_sweep
 
@@ -19,4 +20,5 @@ def drive(location: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(drive)
+    with described_here():
+        serve(drive)

@@ -47,7 +47,7 @@ class FakeNodes:
 
 
 @pytest.fixture
-def check(module, tmp_path, describe_here):
+def check(module, tmp_path):
     """Checks a sweep of two networks, planned here, on some nodes."""
     name = module(NET)
     networks = [{"name": f"{name}:build", "width": width} for width in (8, 9)]

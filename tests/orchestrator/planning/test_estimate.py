@@ -17,7 +17,7 @@ SPEC = spec_from_dict(tiny_sweep())
 
 
 @pytest.fixture
-def facts(describe_here):
+def facts():
     return find_out(SPEC, None).facts
 
 

@@ -17,7 +17,7 @@ MEASURED = {"begin": 1.0, "step": 0.5, "evaluation": 2.0, "cpus": 6, "gpus": 0}
 
 
 @pytest.fixture
-def facts(describe_here):
+def facts():
     return find_out(spec_from_dict(tiny_sweep()), None).facts
 
 
@@ -51,7 +51,7 @@ def test_the_time_is_that_of_all_trials_and_of_the_longest_chain(facts, measured
     ]
 
 
-def test_each_task_is_measured_once(describe_here, measured):
+def test_each_task_is_measured_once(measured):
     recipes = [recipe(name=name, duration="4ep", batch_size=size) for name, size in (("small", 8), ("large", 16))]
     spec = spec_from_dict(tiny_sweep(recipe=recipes))
     shown = preview(spec, probing=True)

@@ -82,7 +82,7 @@ def test_the_remedy_converts_without_trust():
     assert "weights_only=True" in problem.hint
 
 
-def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path, describe_here):
+def test_another_file_under_the_same_name_is_not_trained_on_until_told(tmp_path):
     def write(replicate, seed):
         bias = np.full(4, seed, np.float32)
         tensors = {"hidden.0.linear.weight": np.ones((4, 36), np.float32), "hidden.0.linear.bias": bias}

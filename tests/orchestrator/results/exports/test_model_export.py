@@ -25,7 +25,6 @@ IMAGES = [encode(np.arange(number, number + 16).reshape(4, 4)) for number in ran
 
 
 @pytest.mark.parametrize(("labels", "named"), [(["cat", "ant", "bee"], True), ([2, 0, 1], False)])
-@pytest.mark.usefixtures("describe_here")
 def test_a_card_has_the_names_of_classes(
     labels: list, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
