@@ -80,7 +80,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
             if now - saved >= device.checkpoint_seconds:
                 _save(trainer, store, clock)
                 saved = time.monotonic()
-            if now - reported >= device.chunk_seconds:
+            if now - reported >= device.chunk_seconds and trainer.step not in stops:  # a stop is reached once published
                 trainer.settle()
                 progress.tick()
                 yield Reached(trainer.step, trainer.history.last_loss)

@@ -108,6 +108,15 @@ def count_steps(monkeypatch):
     return lambda: next(steps)
 
 
+def test_a_stop_is_reached_once_it_is_published(store):
+    trial, stops = tiny.dense(), (8, tiny.TOTAL)
+    for reached in run(Job(trial=trial, records=stops, checkpoints=stops), store, OFTEN):
+        for step in stops:
+            if reached.step >= step:
+                assert store.states.has_checkpoint(Stop(trial_id(trial), step))
+                assert store.records.has(RecordKey(trial_id(trial), step, EVALUATION))
+
+
 @pytest.mark.parametrize("technique", ["fine_tuning", "weight_rewinding", "reinitialization"])
 @pytest.mark.parametrize("chunks", [1, 2, 5])
 def test_interrupted_again_and_again_gives_the_same_records(store, tmp_path, technique, chunks):
