@@ -1,6 +1,8 @@
 # Needs Python >= 3.11, make and git; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Bytecode is kept, whatever the environment says: the demo and the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: install demo test test-lowest lint clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from tests.support.command import Command
 from tests.support.describing import described_here
 from tests.support.own_modules import Write
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core runs tests: before torch is imported, here or in a process
 
 # The same examples every time, and as much time for them as the machine needs.
 settings.register_profile(
@@ -44,7 +47,7 @@ def prunesweep(tmp_path):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def described():
+def describe_here():
     """Runs in this process inspect in it; those of `prunesweep ...` in a process of its own have another one for it."""
     with described_here():
         yield
