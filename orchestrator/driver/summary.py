@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.work import Work
 from orchestrator.tracking.events import SweepEnded
+from workers import html
 from workers.errors import Outcome, PrunesweepError, StoreError
 from workers.store import Store
 
@@ -31,6 +32,13 @@ class Summary:
     signal: int | None = None
     out_of_time: bool = False
     unreadable: dict[str, str] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        header = ("run", "cells done", "cells", "trials trained", "failed", "blocked")
+        how = "interrupted" if self.interrupted else "finished"
+        row = (how, self.cells_done, self.cells, self.trained, self.failed, self.blocked)
+        blocks = [html.table("How the run went", header, [row])]
+        return "\n".join([*blocks, html.paragraph(f"Failed: {self.classes}")] if self.failed else blocks)
 
     @property
     def interrupted(self) -> bool:

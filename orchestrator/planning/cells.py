@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from workers import html
 from workers.errors import CorruptFile, InputError
 from workers.registry import misspelled
 from workers.store import Store, layout
@@ -93,3 +94,23 @@ def read_kept(store: Store, folders: Iterable[str]) -> tuple[dict[str, Kept], di
                 cells = cells.cast(CELLS)  # imports pyarrow.compute, which takes 0.1 s
             sweeps[folder] = Kept(sweep, cells)
     return sweeps, unreadable
+
+
+_GRID = ("network", "recipe", "pruning", "schedule", "technique")
+
+
+def html_of_grids(caption: str, cells: Iterable[Mapping[str, Any]]) -> str:
+    """Rows of `CELLS` as a table for notebooks: what each technique of each grid has, not thousands of cells."""
+    grids: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        grids.setdefault(tuple(cell[name] for name in _GRID), []).append(cell)
+    rows = [(*grid, *_extent(members), len(members)) for grid, members in grids.items()]
+    return html.table(caption, (*_GRID, "compression", "budget", "replicates", "cells"), rows)
+
+
+def _extent(cells: Sequence[Mapping[str, Any]]) -> tuple[object, ...]:
+    """The compressions, the budgets and the number of replicates of cells."""
+    compressions = sorted({round(cell["compression"], 2) for cell in cells})
+    budgets = dict.fromkeys(cell["budget"] for cell in cells if cell["budget"] is not None)
+    ratios = ", ".join(f"{compression:g}×" for compression in compressions)
+    return ratios, ", ".join(budgets) or "–", len({cell["replicate"] for cell in cells})

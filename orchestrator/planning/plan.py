@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.planning.cells import CELLS
+from orchestrator.planning.cells import CELLS, html_of_grids
 from orchestrator.sweep.spec import SweepSpec
+from workers import html
 from workers.store.layout import RecordKey
 from workers.techniques import DENSE
+from workers.text import plural
 from workers.trial import Evaluation, Job, Stop, Trial
 
 
@@ -59,7 +61,7 @@ class PlannedTrial:
     starts: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Plan:
     """The cells and trials of a sweep. `trials` has parents before their children."""
 
@@ -67,6 +69,17 @@ class Plan:
     evaluation: Evaluation
     cells: list[Cell]
     trials: dict[str, PlannedTrial]
+
+    def __repr__(self) -> str:
+        trials = len(self.missing(set(), set()))
+        return f"<Plan of {self.spec.name}: {plural(len(self.cells), 'cell')}, {plural(trials, 'trial')}>"
+
+    def _repr_html_(self) -> str:
+        steps = self.shared_steps()
+        trials = len(self.missing(set(), set()))
+        sizes = f"{plural(len(self.cells), 'cell')}, {plural(trials, 'trial')}, {plural(steps, 'step')}"
+        saved = f"; sharing trials saves a factor of {self.unshared_steps() / steps:.2f}" if steps else ""
+        return f"{html_of_grids(f'Plan of sweep {self.spec.name}', self.rows())}\n{html.paragraph(sizes + saved)}"
 
     def only(self, wanted: Callable[[dict[str, Any]], bool]) -> Plan:
         """The part of the plan with the cells that a predicate on rows of `CELLS` picks, and their dense networks."""

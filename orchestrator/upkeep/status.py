@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from orchestrator.planning.cells import missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
+from workers import html
 from workers.errors import SET_ASIDE
 from workers.store import Store, logs
 from workers.store.layout import LEASE, LOGS
@@ -53,6 +54,18 @@ class Status:
             "sweeps": [sweep.to_json() for sweep in self.sweeps],
             "running": {trial: running._asdict() for trial, running in self.running.items()},
         }
+
+    def _repr_html_(self) -> str:
+        """The counts as a table, and the rest of the text where it says more than them."""
+        header = ("sweep", "cells", "done", "missing", "failed", "blocked")
+        rows = [
+            (sweep.sweep, sweep.cells, sweep.done, sweep.missing, sweep.failed, sweep.blocked) for sweep in self.sweeps
+        ]
+        title, *lines = str(self).split("\n")
+        blocks = [html.table(title, header, rows)]
+        if self.driver or self.conflicts or any(sweep.failures for sweep in self.sweeps):
+            blocks.append(html.preformatted(line for line in lines if line))
+        return "\n".join(blocks)
 
     def _running_lines(self) -> list[str]:
         trials = [

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.planning.cells import Kept, missing_sweep, read_kept
 from orchestrator.sweep.fields import check_name
 from orchestrator.upkeep.sweep_status import sweep_status
+from workers import html
 from workers.errors import InputError
 from workers.store import Store
 from workers.store.layout import RecordKey, sweep_name
@@ -65,6 +66,9 @@ class SweepList:
             "sweeps": [sweep.to_json() for sweep in self.sweeps],
             "unreadable": self.unreadable,
         }
+
+    def _repr_html_(self) -> str:
+        return html.table(f"Store {self.store}", _HEADER, [sweep.columns() for sweep in self.sweeps])
 
     def __str__(self) -> str:
         head = f"Store {self.store}: {plural(len(self.sweeps), 'sweep')}"

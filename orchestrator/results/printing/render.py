@@ -6,7 +6,6 @@ Names that users choose are escaped in every markup, and the best number of a co
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
+from workers.html import escaped
 
 _GAP = "   "
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*<>|]|(?<!\w)_|_(?!\w)|(?<=\])\()")
@@ -49,11 +49,11 @@ def to_markdown(printout: Printout) -> str:
 
 def to_html(printout: Printout) -> str:
     """A fragment without styles or scripts."""
-    blocks = [f"<p>{block}</p>" for block in _introduction(printout, html.escape, "<strong>{}</strong>")]
+    blocks = [f"<p>{block}</p>" for block in _introduction(printout, escaped, "<strong>{}</strong>")]
     for sheet in printout.sheets:
         blocks.append(_html_table(sheet, printout))
-        blocks += [f"<p>{html.escape(remark)}</p>" for remark in sheet.remarks]
-    blocks += [f"<p>{html.escape(note)}</p>" for note in printout.notes]
+        blocks += [f"<p>{escaped(remark)}</p>" for remark in sheet.remarks]
+    blocks += [f"<p>{escaped(note)}</p>" for note in printout.notes]
     return "\n".join(blocks)
 
 
@@ -151,11 +151,11 @@ def _markdown_grid(sheet: Sheet) -> str:
 
 def _html_table(sheet: Sheet, printout: Printout) -> str:
     caption = ". ".join([*_title(sheet), *sheet.captions]) or printout.heading
-    header = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in sheet.header)
-    lines = _escaped(sheet, html.escape, "<strong>{}</strong>")
+    header = "".join(f'<th scope="col">{escaped(name)}</th>' for name in sheet.header)
+    lines = _escaped(sheet, escaped, "<strong>{}</strong>")
     rows = "\n".join(f"<tr>{_html_cells(line, sheet.keys)}</tr>" for line in lines)
     return (
-        f"<table>\n<caption>{html.escape(caption)}</caption>\n"
+        f"<table>\n<caption>{escaped(caption)}</caption>\n"
         f"<thead><tr>{header}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
     )
 
