@@ -18,7 +18,7 @@ NOTICE = b"Stopping: running trials are saving their state"
 
 def python(code, **named):
     code = f"import os, signal, sys\nfrom orchestrator.driver.interrupt import Interrupt\n{code}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False, **named)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=600, check=False, **named)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

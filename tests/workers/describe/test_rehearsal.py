@@ -179,8 +179,8 @@ def test_two_processes_are_compared(module: Write) -> None:
 
 
 def test_what_fails_only_in_the_second_process_is_refused(module: Write) -> None:
-    forward = f"if os.getppid() != {os.getpid()}: raise RuntimeError('the port is taken')\n        {FINE}"
-    [refused] = describe_apart([request(rehearsal(module, forward).task.network)])
+    forward = f"if os.getpid() != {os.getpid()}: raise RuntimeError('the port is taken')\n        {FINE}"
+    [refused] = rehearse_twice([request(rehearsal(module, forward).task.network)], os.getcwd())
     assert "fails in the second of two processes: " in refused["error"]
     assert refused["error"].endswith("in evaluation mode: the port is taken")
 
