@@ -30,6 +30,9 @@ StatisticName = Annotated[
     Statistic,
     typer.Option("--statistic", help="Median (min, max), mean ± sd, or mean with its 95% confidence interval (`ci`)."),
 ]
+Baseline = Annotated[
+    str, typer.Option("--baseline", help="The technique that others are tested against, with `--statistic ci`.")
+]
 SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")]
 
 Rows = Annotated[

@@ -26,6 +26,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.output import name_unreadable, note_published, say, show
 from orchestrator.cli.reading import (
+    Baseline,
     Budget,
     Caption,
     Columns,
@@ -82,6 +83,7 @@ def table(
     value: ValueName = "accuracy",
     budget: Budget = None,
     statistic: StatisticName = "median",
+    baseline: Baseline = "fine_tuning",
     split: SplitName = "test",
     only: Only = None,
     network: NetworkName = None,
@@ -114,6 +116,7 @@ def table(
         filters=filters,
         rows=rows,
         columns=columns,
+        baseline=baseline,
     )
     show(report, output)
     name_unreadable(joined.unreadable)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.intervals import Interval, holm
+from orchestrator.results.statistics import group_by
+from orchestrator.results.wording import compression_labels
 
 BASELINE = "fine_tuning"
 
@@ -32,19 +35,51 @@ class Contrast:
         return self.adjusted is not None and self.adjusted < level
 
 
+class Place(NamedTuple):
+    """A cell of a table: the title of its grid, and where it is in there."""
+
+    grid: str
+    technique: str
+    compression: float
+    budget: str | None
+
+
 def contrasts(section: Section, baseline: str = BASELINE) -> tuple[Contrast, ...]:
     """Every technique of a grid against the baseline, wherever both are complete; empty without the baseline."""
-    raw = [
-        _contrast(cell, section.cells[baseline, cell.compression])
+    return tuple(contrasts_by_cell([section], baseline).values())
+
+
+def contrasts_by_cell(sections: Iterable[Section], baseline: str = BASELINE) -> dict[Place, Contrast]:
+    """`contrasts` of several sections, by cell. Those of one grid, such as its budgets, are adjusted together."""
+    raw = {
+        Place(section.title, cell.technique, cell.compression, cell.budget): contrast
+        for section in sections
         for cell in section.cells.values()
-        if cell.technique != baseline and (baseline, cell.compression) in section.cells
-    ]
-    return _adjusted([contrast for contrast in raw if contrast is not None])
+        if (contrast := _contrast(cell, section.cells.get((baseline, cell.compression)))) is not None
+    }
+    adjusted: dict[Place, Contrast] = {}
+    for places in group_by(raw, lambda place: place.grid).values():
+        adjusted |= dict(zip(places, _adjusted([raw[place] for place in places]), strict=True))
+    return adjusted
 
 
-def _contrast(cell: TableCell, baseline: TableCell) -> Contrast | None:
-    difference = cell.minus(baseline)
-    if difference is None:
+def in_words(tests: Iterable[Contrast]) -> str:
+    """Which techniques differ from the baseline: `higher lr_rewinding 4× 8×; lower reinitialization 4×`."""
+    significant = [contrast for contrast in tests if contrast.significant()]
+    parts = []
+    for word, sign in (("higher", 1), ("lower", -1)):
+        of_sign = [contrast for contrast in significant if contrast.difference.middle * sign > 0]
+        texts = []
+        for technique, members in group_by(of_sign, lambda contrast: contrast.technique).items():
+            texts.append(" ".join([technique, *compression_labels([member.compression for member in members])]))
+        if texts:
+            parts.append(f"{word} {', '.join(texts)}")
+    return "; ".join(parts) or "none"
+
+
+def _contrast(cell: TableCell, baseline: TableCell | None) -> Contrast | None:
+    difference = None if baseline is None or cell is baseline else cell.minus(baseline)
+    if baseline is None or difference is None:
         return None
     return Contrast(
         technique=cell.technique,

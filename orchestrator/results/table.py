@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from orchestrator.planning.prunable_share import Share, merged
+from orchestrator.results.baseline import BASELINE, Contrast, Place, contrasts_by_cell, in_words
 from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
@@ -15,7 +16,7 @@ from orchestrator.results.layout import PLAIN, Layout, arranged
 from orchestrator.results.printing.report import Report
 from orchestrator.results.printing.sheets import Printout
 from orchestrator.results.rows import Row, read_rows
-from orchestrator.results.statistics import SECTION, Split, Statistic, Value
+from orchestrator.results.statistics import SECTION, Split, Statistic, Value, group_by
 from orchestrator.results.wording import dense_accuracy, measure, notes, number, protocol, replicates
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest
@@ -33,6 +34,7 @@ _COLUMNS = (
     *("prunable_weights", "parameters"),
 )
 _INTERVAL = ("ci_low", "ci_high", "ci_method")
+_TESTED = ("baseline", "minus_baseline", "minus_baseline_low", "minus_baseline_high", "p", "p_adjusted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Table(Report):
     sections: tuple[Section, ...]
     prunable: tuple[Share, ...] = ()
     layout: Layout = PLAIN
+    baseline: str = BASELINE
 
     @property
     def unit(self) -> str:
@@ -62,7 +65,7 @@ class Table(Report):
                 lambda cell, section: number(cell, section, self.value, self.statistic, compact=compact),
                 lambda section: self._caption(section, compact),
             ),
-            notes=[*notes(self.sections), *map(str, self.prunable)],
+            notes=[*notes(self.sections), *self._tests(), *self._choice(), *map(str, self.prunable)],
         )
 
     @property
@@ -71,17 +74,20 @@ class Table(Report):
 
     @property
     def columns(self) -> Sequence[str]:
-        return (*_COLUMNS, *_INTERVAL) if self.statistic == "ci" else _COLUMNS
+        return (*_COLUMNS, *_INTERVAL, *_TESTED) if self.statistic == "ci" else _COLUMNS
 
     def rows(self) -> list[dict[str, Any]]:
         """One plain row for each table cell, the dense networks first in their section and always as accuracy."""
         rows = []
         grids = set()
+        contrasts = contrasts_by_cell(self.sections, self.baseline) if self.statistic == "ci" else {}
         for section in self.sections:
             if section.title not in grids:
                 rows.append(self._dense_row(section))
             grids.add(section.title)
-            rows += [self._row(section, cell) for cell in section.cells.values()]
+            for cell in section.cells.values():
+                place = Place(section.title, cell.technique, cell.compression, cell.budget)
+                rows.append(self._row(section, cell, contrasts.get(place)))
         return rows
 
     def _base(self, section: Section) -> dict[str, int | None]:
@@ -114,7 +120,7 @@ class Table(Report):
             | self._interval(section.dense_interval if self.statistic == "ci" else None)
         )
 
-    def _row(self, section: Section, cell: TableCell) -> dict[str, Any]:
+    def _row(self, section: Section, cell: TableCell, contrast: Contrast | None) -> dict[str, Any]:
         return (
             section.place
             | {"technique": cell.technique, "compression": cell.compression, "budget": cell.budget}
@@ -123,15 +129,45 @@ class Table(Report):
             | {"best": cell.best, "provisional": cell.provisional, "mixed_parents": cell.mixed_parents}
             | {"same_run_as": "; ".join(dict.fromkeys(cell.same_run_as)) or None}
             | self._base(section)
-            | self._interval(cell.interval if self.statistic == "ci" else None)
+            | self._interval(cell.interval if self.statistic == "ci" else None, contrast)
         )
 
-    def _interval(self, interval: Interval | None) -> dict[str, Any]:
-        """The columns of intervals, which only a table of intervals has."""
+    def _interval(self, interval: Interval | None, contrast: Contrast | None = None) -> dict[str, Any]:
+        """The columns of intervals and tests, which only a table of intervals has."""
         if self.statistic != "ci":
             return {}
         shown = (interval.low, interval.high, interval.method) if interval else (None, None, None)
-        return dict(zip(_INTERVAL, shown, strict=True))
+        return dict(zip(_INTERVAL, shown, strict=True)) | _tested(contrast)
+
+    def _tests(self) -> list[str]:
+        """Which techniques differ from the baseline, a line for each grid, where intervals are shown."""
+        if self.statistic != "ci" or self.layout.splits_budgets:
+            return []
+        grids = group_by(contrasts_by_cell(self.sections, self.baseline).items(), lambda item: item[0].grid)
+        lines = []
+        for title, members in grids.items():
+            tests = [contrast for _, contrast in members]
+            kind = "paired t tests" if all(contrast.paired for contrast in tests) else "Welch's t tests"
+            named = f"{title}: " if len(grids) > 1 else ""
+            lines.append(
+                f"{named}significantly different from {self.baseline} (two-sided {kind}, Holm's correction, 5%): "
+                f"{in_words(tests)}"
+            )
+        return lines
+
+    def _choice(self) -> list[str]:
+        """A warning where scores are of the images that chose the budget."""
+        if self.split == "validation" and self.budget == "best":
+            return ["Budgets were chosen on these same images, so that their scores are optimistic."]
+        return []
+
+
+def _tested(contrast: Contrast | None) -> dict[str, Any]:
+    if contrast is None:
+        return dict.fromkeys(_TESTED)
+    difference = contrast.difference
+    values = (difference.middle, difference.low, difference.high, contrast.p, contrast.adjusted)
+    return dict(zip(_TESTED, (contrast.baseline, *values), strict=True))
 
 
 def table(
@@ -144,6 +180,7 @@ def table(
     filters: Mapping[str, Any] | str | None = None,
     rows: str | Sequence[str] | None = None,
     columns: str | None = None,
+    baseline: str = BASELINE,
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
@@ -153,7 +190,7 @@ def table(
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
     which numbers match as tables show them, to half a percent. `rows` (one or several) and `columns` are dimensions of
     `orchestrator.results.layout`; with `budget` among them, all budgets are shown. The best technique at a compression
-    is bold.
+    is bold. With intervals (`ci`), techniques are tested against the technique `baseline`.
 
     Raises InputError for an unknown column, budget or choice.
     """
@@ -173,7 +210,15 @@ def table(
         picked, budget = (candidates, None) if layout.splits_budgets else pick(candidates, budget)
     raise_all(errors)
     grids = sections(picked, dense_scores, statistic, split_budgets=layout.splits_budgets)
-    return Table(value, statistic, split, budget, grids, _shares(picked), layout)
+    _check_baseline(grids, baseline)
+    return Table(value, statistic, split, budget, grids, _shares(picked), layout, baseline)
+
+
+def _check_baseline(grids: Iterable[Section], baseline: str) -> None:
+    """Raise InputError for a baseline, other than the usual one, that no grid has."""
+    techniques = {technique for grid in grids for technique in grid.techniques}
+    if baseline != BASELINE and baseline not in techniques:
+        raise InputError(f"no cell has the baseline `{baseline}`", hint=closest(baseline, techniques))
 
 
 def _shares(rows: Iterable[Row]) -> tuple[Share, ...]:

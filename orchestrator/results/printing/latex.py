@@ -51,7 +51,7 @@ _PAGE_WIDTH = 390.0  # a page with one column
 _NUMBER_EM, _SPREAD_EM = 8.5, 8.0  # points, at \footnotesize and \scriptsize
 _NARROWEST_HEADER = 36.0  # points
 _NARROWEST_NAMES = 90.0  # points: names of lines are broken before columns are folded
-_WIDEST_NAMES = 0.45  # of the width of a table that is folded
+_WIDEST_NAMES = 0.5  # of the width of a table that is folded
 _WIDTHS = (  # of characters, in ems of Computer Modern
     (re.compile(r"\d"), 0.50),
     (re.compile(r"[-+−×±=<>]"), 0.78),

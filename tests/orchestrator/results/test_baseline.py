@@ -78,3 +78,36 @@ def test_published_techniques_are_independent_samples():
     assert rewinding.difference.excludes_zero
     assert rewinding.significant()
     assert not tests["low_lr_weight_rewinding"].significant()
+
+
+def test_a_table_of_intervals_has_the_tests_in_its_data_and_says_which_are_significant():
+    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
+    shown = table(read("renda2020").rows, statistic="ci", value="delta", filters=filters)
+    rows = {row["technique"]: row for row in shown.rows()}
+    assert list(rows["lr_rewinding"]) == list(shown.columns)
+    assert rows["lr_rewinding"]["baseline"] == "fine_tuning"
+    assert rows["lr_rewinding"]["minus_baseline"] == pytest.approx(
+        rows["lr_rewinding"]["mean"] - rows["fine_tuning"]["mean"]
+    )
+    assert rows["lr_rewinding"]["p"] < rows["lr_rewinding"]["p_adjusted"] < 0.05
+    assert rows["fine_tuning"]["p"] is rows["dense"]["p"] is None
+    [note] = [note for note in shown.printout.notes if note.startswith("significantly")]
+    assert note.endswith(
+        "(two-sided Welch's t tests, Holm's correction, 5%): higher weight_rewinding 9.31×, lr_rewinding 9.31×"
+    )
+
+
+def test_tests_of_all_budgets_of_a_grid_are_adjusted_together():
+    rows = read("renda2020").rows
+    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
+    shown = table(rows, statistic="ci", value="delta", filters=filters, rows="technique,budget")
+    tests = [row for row in shown.rows() if row["p"] is not None]
+    smallest = min(tests, key=lambda row: row["p"])
+    assert smallest["p_adjusted"] == pytest.approx(smallest["p"] * len(tests))
+
+
+def test_scores_of_the_images_that_chose_the_budget_carry_a_warning():
+    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
+    shown = table(read("renda2020").rows, split="validation", filters=filters)
+    assert "scores are optimistic" in str(shown)
+    assert "scores are optimistic" not in str(table(read("renda2020").rows, filters=filters))

@@ -1,0 +1,119 @@
+"""Tables as LaTeX: names as people write them, and every table compiles and fits its page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import prunesweep as ps
+from orchestrator.results.frame import join
+from orchestrator.results.load import read
+from orchestrator.results.printing.latex import to_latex
+from orchestrator.results.printing.names import heading, place, written
+from orchestrator.results.printing.sheets import Number, Printout, Sheet
+from orchestrator.results.table import table
+from tests.support.records import cell, dense_cell, make_store, record_of
+
+DOCUMENT = r"""
+\documentclass[twocolumn,10pt]{article}
+\usepackage{booktabs}
+\usepackage[textwidth=487pt,columnsep=18pt]{geometry}
+\begin{document}
+%s
+\end{document}
+"""
+HOSTILE = "<script>&%$#_{}~^\\[*|`\"' é ß 漢 ‮ \x1b[31m −×±·…†‡§¶"
+
+
+def sheet(*lines, header=("technique", "4×"), **options):
+    return Sheet(title="cifar10 · resnet20 · default", captions=["n = 3"], header=header, lines=lines, **options)
+
+
+def printout(*sheets, notes=()):
+    return Printout(heading="Change, points", protocol=["median [min, max]"], sheets=sheets, notes=notes)
+
+
+def test_names_are_as_people_write_them():
+    assert written("lr_rewinding of resnet20 on cifar10, one_shot") == "LR rewinding of ResNet-20 on CIFAR-10, one-shot"
+    assert written("my_lr_rewinding resnet20b resnet8(width=8)") == "my_lr_rewinding resnet20b ResNet-8(width=8)"
+    assert heading("fine_tuning") == "Fine-tuning"
+    assert heading("low_lr_weight_rewinding") == "Low-LR weight rewinding"
+    assert heading("my_technique") == "my_technique"
+    assert place("cifar10 · vgg16 · default · magnitude · iterative") == "CIFAR-10, VGG-16, magnitude, iterative"
+
+
+def test_a_table_has_a_caption_a_label_and_rules():
+    text = to_latex(
+        printout(sheet(["lr_rewinding", Number("-0.94", "[-1.88, -0.63]", "90%", "†", best=True)])), label="tab:one"
+    )
+    assert text.splitlines()[2:9] == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{Change, points (median [min, max]). CIFAR-10, ResNet-20. N = 3.}",
+        r"\label{tab:one}",
+        r"\par\smallskip\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
+        r"\begin{tabular}{@{}lr@{}}",
+    ]
+    assert r"LR rewinding & \textbf{$-$0.94} {\scriptsize [$-$1.88, $-$0.63]} 90\% \dag{} \\" in text
+
+
+def test_a_caption_of_ones_own_is_latex_and_several_sheets_have_numbered_labels():
+    text = to_latex(printout(sheet(["a", "1"]), sheet(["a", "2"])), label="tab:x", caption=r"As in \cite{renda}.")
+    assert text.count(r"\caption{As in \cite{renda}.}") == 2
+    assert re.findall(r"\\label\{(.*)\}", text) == ["tab:x-1", "tab:x-2"]
+
+
+def test_columns_that_do_not_fit_continue_below():
+    header = ["technique", *(f"{number}×" for number in range(10))]
+    text = to_latex(printout(sheet(["low_lr_weight_rewinding", *["-0.94"] * 10], header=header)), compact=True)
+    blocks = re.findall(r"\\begin\{tabular\}\{@\{\}(\w+)@\{\}\}", text)
+    assert blocks == ["lrrrr", "lrrrr", "lrr"]
+    assert text.count("Low-LR weight rewinding & ") == 3
+    assert r"\begin{table*}" not in text
+
+
+def test_a_wide_table_takes_the_whole_page():
+    header = ["technique", *(f"{number}×" for number in range(4))]
+    cells = [Number("-0.94", "[-1.88, -0.63]") for _ in range(4)]
+    assert r"\begin{table*}" in to_latex(printout(sheet(["lr_rewinding", *cells], header=header)))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A store in which the user chose every name badly."""
+    names = {"dataset": HOSTILE, "network": f"[{HOSTILE}", "recipe": f"*{HOSTILE}", "pruning": HOSTILE}
+    dense = dense_cell(**{name: value for name, value in names.items() if name != "pruning"})
+    pruned = cell(technique=HOSTILE, budget=HOSTILE, **names)
+    store = make_store(
+        tmp_path_factory.mktemp("hostile") / "store", [dense, pruned], [record_of(dense), record_of(pruned)]
+    )
+    return join(store).rows
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read("renda2020").rows
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX is installed (texlive-latex-base has one)")
+@pytest.mark.timeout(300)
+def test_every_table_compiles_and_fits(tmp_path, study, hostile):
+    small = {"network": "resnet20", "schedule": "one_shot", "compression": [1.25, 2.44, 9.31]}
+    ours = ps.compare("renda2020", "renda2020", filters=small)
+    reports = [
+        table(study, value="delta", filters=small),
+        table(study, value="delta", statistic="ci", rows="network,compression", columns="technique", filters=small),
+        table(hostile, value="delta"),
+        ps.headline("renda2020", filters={"network": ["resnet20", "resnet56"]}),
+        ours,
+    ]
+    text = "\n".join(report.to_latex(compact=compact, label="tab:x") for report in reports for compact in (False, True))
+    (tmp_path / "tables.tex").write_text(DOCUMENT % text, "utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "tables.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert [line for line in done.stdout.splitlines() if line.startswith("Overfull")] == []
