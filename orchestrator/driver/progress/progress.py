@@ -199,7 +199,7 @@ class Progress:
         row = (cell or self._example[trial]).row()
         return Subject(
             trial=trial,
-            cell=in_words(row) if cell else f"stage {job.trial.stage}, toward {in_words(row)}",
+            cell=in_words(row) if cell else f"{_stage_in_words(job.trial.stage)}, toward {in_words(row)}",
             place=place_in_words(row),
             settings={name: row[name] for name in _SETTINGS} if cell else {},
             steps=job.last_step,
@@ -213,3 +213,8 @@ class Progress:
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             listener.hear(event)
+
+
+def _stage_in_words(stage: str) -> str:
+    """`dense`, `reinit`, or `round 3`, of a trial that no cell points to."""
+    return f"round {stage}" if stage.isdecimal() else stage
