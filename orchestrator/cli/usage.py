@@ -53,7 +53,8 @@ class Group(TyperGroup):
 def _repeated(command: Command, ctx: Any, words: Sequence[str]) -> list[InputError]:
     """The options that are given more than once: only the last one would count."""
     names = Counter(word.partition("=")[0] for word in words)
-    options = [option for parameter in command.get_params(ctx) for option in parameter.opts if option.startswith("--")]
+    single = [parameter for parameter in command.get_params(ctx) if not parameter.multiple]
+    options = [option for parameter in single for option in parameter.opts if option.startswith("--")]
     return [
         InputError(f"`{option}` cannot be given more than once", hint="combine the values, or keep one of them")
         for option in options

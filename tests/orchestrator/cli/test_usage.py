@@ -58,6 +58,7 @@ from orchestrator.cli import _spelled_out
         ),
         (["plan", "x.yaml", "--scale", "0.1", "--on-cpu"], ["`--scale` is for presets", "`--on-cpu` is for presets"]),
         (["table", "--only", "a", "--only=b"], ["`--only` cannot be given more than once"]),
+        (["run", "missing.yaml", "--track", "x:y", "--track=z:y"], ["tracker: `x`", "tracker: `z`", "`missing.yaml`"]),
         (["table", "--budget"], ["`--budget` needs a value"]),
         (["table", "--json=3"], ["`--json` does not take a value"]),
         (["status", "a", "b", "c"], ["too many arguments: b c"]),
