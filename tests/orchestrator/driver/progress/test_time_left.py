@@ -37,7 +37,7 @@ class Sweep:
 
 
 def demo() -> Sweep:
-    """The demo as it once ran."""
+    """The demo as it once ran, on two busy CPUs that became idler on the way."""
     sweep = Sweep()
     rows = json.loads(RECORDED.read_text("utf-8"))
     starts = {(trial, step) for row in rows for trial, step in row["parents"]}
