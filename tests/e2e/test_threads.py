@@ -9,6 +9,8 @@ import pytest
 
 import prunesweep as ps
 from orchestrator.driver.session import _driving
+from orchestrator.planning import facts
+from orchestrator.planning.facts import describe_apart
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import recipe, tiny_sweep
 from workers.store import Store
@@ -47,6 +49,7 @@ def in_thread(**options: object) -> ps.Summary:
 
 @pytest.mark.timeout(1800)
 def test_sweeps_run_from_threads_in_one_folder_after_the_other(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(facts, "describe_apart", describe_apart)  # where no module of another folder is imported
     weights = []
     for folder, width, options in (
         ("one", 8, {"cpus": 1}),
