@@ -61,6 +61,7 @@ def headline(
     *,
     tolerance: float = 0.0,
     filters: Mapping[str, Any] | str | None = None,
+    sweep: str | None = None,
     retired: bool = False,
 ) -> Headline:
     """The largest compression at which each technique still matches the dense network.
@@ -68,12 +69,13 @@ def headline(
     store: the folder or bucket with the results, or `renda2020`, the published study.
     tolerance: points of accuracy that may be lost.
     filters: as in `table`.
+    sweep: the name of a sweep; default all.
     retired: whether retired sweeps count, too.
     """
     from orchestrator.results.headline import headline
     from orchestrator.results.load import read
 
-    joined = read(store, retired=retired)
+    joined = read(store, None if sweep is None else [sweep], retired=retired)
     return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
 
 

@@ -15,6 +15,7 @@ from orchestrator.cli.options import (
     Only,
     ResultsArgument,
     ScheduleName,
+    SweepName,
     WithRetired,
     only_of,
     store_of,
@@ -55,6 +56,7 @@ def compare(
 def headline(
     store: ResultsArgument = None,
     tolerance: Annotated[float, typer.Option("--tolerance", help="Accuracy that may be lost, in points.", min=0)] = 0.0,
+    sweep: SweepName = None,
     with_retired: WithRetired = False,
     only: Only = None,
     network: NetworkName = None,
@@ -70,6 +72,7 @@ def headline(
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     location = store_of(store)
     note_published([location])
-    report = api.headline(location, tolerance=tolerance, filters=only_of(only, network, schedule), retired=with_retired)
+    filters = only_of(only, network, schedule)
+    report = api.headline(location, tolerance=tolerance, filters=filters, sweep=sweep, retired=with_retired)
     show(report, output)
     name_unreadable(report.unreadable)

@@ -206,7 +206,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", 
 ModelFolder = Annotated[
     str | None,
     typer.Option(
-        "--to", help="The folder to write to; default next to the store.", show_default=False, rich_help_panel=OUTPUT
+        "--to",
+        "-o",
+        help="The folder to write to; default next to the store.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 

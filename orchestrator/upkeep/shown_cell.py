@@ -13,6 +13,7 @@ from orchestrator.results.frame import IDENTITY, join
 from orchestrator.results.picking import Row, pick
 from orchestrator.upkeep import cell_text
 from orchestrator.upkeep.cell_text import Link
+from workers import html
 from workers.errors import CorruptFile
 from workers.store import Store, layout
 from workers.store.layout import RecordKey
@@ -69,6 +70,9 @@ class ShownCell:
 
     def __str__(self) -> str:
         return printable("\n".join(self._lines()), kept="\n")
+
+    def _repr_html_(self) -> str:
+        return html.preformatted(str(self).split("\n"))
 
     def _lines(self) -> Iterator[str]:
         logs = f"prunesweep logs {shlex.quote(self.store)} {self.cell['trial']}"

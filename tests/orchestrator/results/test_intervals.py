@@ -14,6 +14,7 @@ from orchestrator.results.intervals import (
     paired_difference,
     paired_p_value,
 )
+from tests.support.places import ROOT
 
 
 def test_a_t_interval_of_three_values():
@@ -112,3 +113,9 @@ def test_the_rules_say_what_the_code_does():
     text = " ".join(RULES)
     assert "95% confidence: by Student's t from 3 replicates" in text
     assert "9,999 resamples, fixed seed) from 8" in text
+
+
+def test_the_page_about_results_has_every_rule():
+    page = " ".join((ROOT / "docs" / "results.md").read_text("utf-8").split())
+    for rule in RULES:
+        assert rule in page

@@ -113,6 +113,7 @@ def test_all_of_a_cell_that_is_done(store):
     assert shown.files["checkpoints/aaab2222/00000100.safetensors"] == 5
     assert sum(path.startswith(("results/", "details/")) for path in shown.files) == 2
     text = str(shown)
+    assert shown._repr_html_().startswith("<pre")
     for line in (
         "lr_rewinding 4× 10ep, round 2, replicate 0: done",
         "digits · resnet8 · default · magnitude · iterative",

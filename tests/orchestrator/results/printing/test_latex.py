@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import prunesweep as ps
+from orchestrator.results.figures.looks import LOOKS
 from orchestrator.results.frame import join
 from orchestrator.results.load import read
 from orchestrator.results.printing.latex import to_latex
@@ -43,6 +44,10 @@ def test_names_are_as_people_write_them():
     assert heading("low_lr_weight_rewinding") == "Low-LR weight rewinding"
     assert heading("my_technique") == "my_technique"
     assert place("cifar10 · vgg16 · default · magnitude · iterative") == "CIFAR-10, VGG-16, magnitude, iterative"
+
+
+def test_names_are_those_of_figures():
+    assert {name: written(name) for name in LOOKS} == {name: look.name for name, look in LOOKS.items()}
 
 
 def test_a_table_has_a_caption_a_label_and_rules():
