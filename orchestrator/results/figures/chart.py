@@ -30,7 +30,7 @@ TEXT = 7  # points
 TITLE = 8
 HEIGHT = 2.0  # inches of a panel
 _LABEL_LENGTH = 1.3  # inches of a vertical label
-_BESIDES = 0.5  # inches of a panel's width that its labels take
+_BESIDES = 0.65  # inches of a panel's width that its labels take
 _MOST_TITLE_LINES = 4
 _HINTING = 1.04
 LINE = 0.13  # inches of height for each further line of text
@@ -43,8 +43,8 @@ class Chart(Figure):
     """
 
     def __init__(self, columns: ColumnCount, height: float, *, title: str, caption: str = "") -> None:
-        layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.03)
-        super().__init__(figsize=(WIDTHS[columns], height), layout=layout)
+        self.layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.03)
+        super().__init__(figsize=(WIDTHS[columns], height), layout=self.layout)
         self.renderer = FigureCanvasAgg(self).get_renderer()
         self.title = title
         self.caption = caption
@@ -56,9 +56,14 @@ class Chart(Figure):
     def _repr_svg_(self) -> str:
         return to_svg(self)
 
+    def lay_out(self) -> None:
+        """Give the axes their places, without the cost of drawing."""
+        with glyphs_may_be_missing():
+            self.layout.execute(self)
+
     def freeze(self) -> None:
-        """Lay out once and for all: drawing again moves nothing."""
-        self.draw_without_rendering()
+        """Lay out once and for all: drawing moves nothing."""
+        self.lay_out()
         self.set_layout_engine("none")
 
 

@@ -65,7 +65,7 @@ def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Cha
     _label_axes(grid, shown, per_row)
     if caption:
         charts.write_caption(chart)
-    chart.draw_without_rendering()
+    chart.lay_out()
     _hug(grid, shown)
     named = _name_lines(chart, grid, looks)
     chart.freeze()

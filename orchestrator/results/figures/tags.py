@@ -6,13 +6,15 @@ from typing import TypeVar
 
 from matplotlib.artist import Artist
 
+from workers.text import printable
+
 _KIND = "technique:"
 _Artist = TypeVar("_Artist", bound=Artist)
 
 
 def tag(artist: _Artist, technique: str, part: str) -> _Artist:
     """Mark an artist as part of a technique (`line`, `band`, `replicate`, `name`, …)."""
-    artist.set_gid(f"{_KIND}{technique}:{part}")
+    artist.set_gid(f"{_KIND}{printable(technique)}:{part}")
     return artist
 
 
