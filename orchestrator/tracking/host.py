@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from typing import IO
 
 from orchestrator.tracking.delivery import NotDelivered
 from orchestrator.tracking.events import Event, from_json, to_json
@@ -21,39 +22,51 @@ _MAIN = "import prunesweep; from orchestrator.tracking.host import main; main()"
 
 
 class TrackerProcess:
-    """The driver's side: a receiver that passes events on to the process."""
+    """The driver's side: a receiver that passes events on to the process, which the first event starts."""
 
     def __init__(self, choice: Choice) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the process)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _MAIN, TRACKERS[choice.kind].factory, choice.target],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C for the driver must not end it before the last event
-        )
+        self._choice = choice
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
 
     def receive(self, event: Event) -> None:
-        assert self._process.stdin is not None
+        process = self._process or self._start()
+        assert process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(to_json(event)).encode() + b"\n")
-            self._process.stdin.flush()
+            process.stdin.write(json.dumps(to_json(event)).encode() + b"\n")
+            process.stdin.flush()
         except BrokenPipeError:
             raise NotDelivered(self._reason()) from None
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        with self._errors:
+        with self._errors or contextlib.nullcontext():
+            if self._process is None:
+                return
+            assert self._process.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it has ended early
                 self._process.stdin.close()
             if self._process.wait():
                 raise NotDelivered(self._reason())
 
     def abandon(self) -> None:
-        self._process.kill()
+        if self._process is not None:
+            self._process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._errors = self._errors or tempfile.TemporaryFile()  # noqa: SIM115  (`close` closes it)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _MAIN, TRACKERS[self._choice.kind].factory, self._choice.target],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,  # Ctrl-C for the driver must not end it before the last event
+        )
+        return self._process
 
     def _reason(self) -> str:
         """The last line that the process has written."""
+        assert self._process is not None
+        assert self._errors is not None
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"exit code {self._process.poll()}"

@@ -120,6 +120,16 @@ def test_a_tracker_that_hangs_raises_or_dies_costs_the_driver_nothing(monkeypatc
     assert line == f"warning: {name}:x: {warning}"
 
 
+@pytest.mark.usefixtures("bad")
+def test_a_tracker_that_cannot_be_started_costs_the_driver_nothing(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise OSError("cannot allocate memory")
+
+    monkeypatch.setattr("orchestrator.tracking.host.subprocess.Popen", refuse)
+    assert tell([*EVENTS, end()], "Raising:x") < 5
+    assert capsys.readouterr().err == "warning: Raising:x: OSError: cannot allocate memory\n"
+
+
 class Blocked:
     """A receiver that waits for the test."""
 
