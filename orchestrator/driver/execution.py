@@ -96,6 +96,7 @@ class Execution:
             display=Display(quiet=self.options.quiet, with_place=len(places) > 1),
             store=self.store.location,
             listeners=self.listeners,
+            say_elsewhere=lambda line: setattr(self.lease, "says", line),
         )
         with progress:
             yield Dispatcher(

@@ -82,6 +82,7 @@ class Status:
         if self.driver:
             owner = {name: printable(str(value)) for name, value in self.driver.items()}
             lines.append("In use by process {pid} on {host} (user {user}) since {begun}".format(**owner))
+            lines += [f"  {owner['says']}"] if owner["says"] else []
             lines += self._running_lines()
         for sweep in self.sweeps:
             lines += ["", *sweep.lines(self.store, driven=self.driver is not None)]
@@ -145,4 +146,4 @@ def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
         return None, {}
     if not owner.is_known:
         return None, {LEASE: f"{LEASE}: is damaged and does not say who drives the store; {SET_ASIDE}"}
-    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun")}, {}
+    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun", "says")}, {}

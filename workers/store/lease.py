@@ -34,11 +34,13 @@ class Lease:
 
     Raises StoreError while another driver holds and renews it. The lease of a process of this machine that has ended
     is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal. Taking, renewing and releasing
-    it change only what was read before, so of several drivers that try at once exactly one succeeds.
+    it change only what was read before, so of several drivers that try at once exactly one succeeds. Each renewal tells
+    others what the driver `says` of its run.
     """
 
     def __init__(self, store: Store, period: float = PERIOD) -> None:
         self.period = period
+        self.says = ""
         self.successor: Owner | None = None
         self._store = store
         self._files = store.files
@@ -110,7 +112,7 @@ class Lease:
 
     def _renewed(self) -> bool:
         """Renew the lease, also one that somebody deleted. Returns False if it has changed since it was read."""
-        renewal = replace(self._owner, counter=self._owner.counter + 1)
+        renewal = replace(self._owner, counter=self._owner.counter + 1, says=self.says)
         try:
             owner, version = read_lease(self._files)
         except FileNotFoundError:

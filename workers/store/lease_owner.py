@@ -18,7 +18,7 @@ from workers.store.layout import LEASE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """The driver that holds a lease. `begun` (UTC) is for people only."""
+    """The driver that holds a lease. `begun` (UTC) and `says`, how its run stands, are for people only."""
 
     host: str
     boot: str
@@ -28,6 +28,7 @@ class Owner:
     token: str
     begun: str
     counter: int
+    says: str = ""
 
     @classmethod
     def this_process(cls) -> Owner:
@@ -93,7 +94,7 @@ def read_lease(files: Files) -> tuple[Owner | None, Version]:
 def _owner(data: bytes) -> Owner:
     try:
         owner = Owner(**json.loads(data))
-        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun)
+        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun, owner.says)
         numbers = (owner.pid, owner.counter)
         sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
         if sound and owner.is_known:

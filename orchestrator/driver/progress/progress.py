@@ -40,6 +40,8 @@ _SETTINGS = (
     "replicate",
 )  # columns of a cell that trackers get
 
+_SAYING_SECONDS = 5.0
+
 
 @dataclass(slots=True)
 class _Running:
@@ -53,7 +55,10 @@ class _Running:
 
 
 class Progress:
-    """Counts the cells that trials complete. `listeners` hear of each event, the display first."""
+    """Counts the cells that trials complete. `listeners` hear of each event, the display first.
+
+    `say_elsewhere` gets a line on how the run stands, every few seconds.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Progress:
         display: Display,
         store: str = "",
         listeners: Sequence[Listener] = (),
+        say_elsewhere: Callable[[str], None] = lambda line: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agenda = agenda
@@ -71,6 +77,8 @@ class Progress:
         self._display = display
         self._store = store
         self._listeners = (display, *listeners)
+        self._say_elsewhere = say_elsewhere
+        self._said = float("-inf")
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._reached: dict[str, int] = {}
@@ -172,6 +180,9 @@ class Progress:
     def tick(self) -> None:
         """Redraw; call this often."""
         self._display.tick(self.standing)
+        if (now := self._clock()) - self._said >= _SAYING_SECONDS:
+            self._said = now
+            self._say_elsewhere(self.standing().line())
 
     def standing(self) -> Standing:
         """How the run stands."""

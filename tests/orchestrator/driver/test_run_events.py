@@ -74,6 +74,19 @@ def test_a_run_tells_of_its_beginning_its_trials_and_its_end(store, heard):
     assert (heard[-1].exit_code, heard[-1].cells_done, heard[-1].reason) == (0, 4, "")
 
 
+def test_the_lease_says_how_the_run_stands(store, monkeypatch):
+    lines = []
+
+    class Telling(session.Lease):
+        says = property(lambda self: "", lambda self, line: lines.append(line))
+
+    monkeypatch.setattr(session, "Lease", Telling)
+    monkeypatch.setattr("orchestrator.driver.progress.progress._SAYING_SECONDS", 0)
+    run(store, quiet=True)
+    assert "1/4 cells done · " in lines[len(lines) // 2] or "2/4 cells done · " in lines[len(lines) // 2]
+    assert lines[-1].startswith("4/4 cells done")
+
+
 def test_a_run_with_nothing_to_do_tells_of_its_end_only(store, heard):
     run(store, quiet=True)
     heard.clear()

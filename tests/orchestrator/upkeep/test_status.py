@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 
 from orchestrator.upkeep.status import read_status
 from tests.support.records import cell, dense_cell, make_store, record_of
+from workers.store import layout
 from workers.store.failures import Failure
 from workers.store.lease import Lease
+from workers.store.lease_owner import read_owner
 from workers.store.logs import PROGRESS, AttemptLog
 
 FAILURE = Failure(
@@ -92,6 +95,8 @@ def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(t
     store = make_store(tmp_path / "store", [dense, waiting], [])
     AttemptLog(store.files, waiting["trial"]).end("interrupted", 5)
     with Lease(store):
+        owner = replace(read_owner(store.files), says="36/135 cells done · about 4 min left\x1b[2J")
+        store.files.write(layout.LEASE, owner.to_bytes())
         log = AttemptLog(store.files, dense["trial"])
         with log.recording():
             line = "step 7 of 100, epoch 0.7 of 10, loss 0.5, about 12 min left"
@@ -102,6 +107,8 @@ def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(t
     assert json.loads(json.dumps(status.to_json()))["running"]["dense_0"]["progress"] == line
     text = str(status)
     assert "In use by process" in text
+    assert "\n  36/135 cells done · about 4 min left\\x1b[2J\n1 trial running\n" in text
+    assert json.loads(json.dumps(status.to_json()))["driver"]["says"] == owner.says
     assert f"1 trial running\n  dense_0  resnet8 · default · dense, replicate 0: {line}\n" in text
     assert "resume" not in text
     assert read_status(store).running == {}

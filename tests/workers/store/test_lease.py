@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 
-from workers.store import layout
+from workers.store import Store, layout
 from workers.store.filesystems.local import LocalFiles
-from workers.store.lease import LeaseWatch
+from workers.store.lease import Lease, LeaseWatch
 from workers.store.lease_owner import Owner, read_owner
 
 FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
@@ -49,6 +50,25 @@ def test_an_owner_reads_as_it_was_written(files):
     owner = Owner.this_process()
     files.write(layout.LEASE, owner.to_bytes())
     assert read_owner(files) == owner
+
+
+def test_a_renewal_tells_what_the_driver_says_of_its_run(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    with Lease(store, period=0.01) as lease:
+        assert read_owner(store.files).says == ""
+        lease.says = "36/135 cells done"
+        deadline = time.monotonic() + 60
+        while read_owner(store.files).says != lease.says:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_the_lease_of_an_earlier_version_says_nothing(files):
+    before = json.loads(Owner.this_process().to_bytes())
+    del before["says"]
+    files.write(layout.LEASE, json.dumps(before).encode())
+    owner = read_owner(files)
+    assert (owner.is_known, owner.says) == (True, "")
 
 
 @pytest.mark.parametrize(
