@@ -115,7 +115,7 @@ def fit_heights(axes: Axes, values: Sequence[float]) -> None:
     missing = max(0.0, LEAST_EXTENT - (high - low)) / 2
     air = (high - low) * 0.05 + missing
     axes.set_ylim(low - air, high + air)
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
 
 
 def line(axes: Axes, ink: Ink, technique: str, points: Sequence[tuple[float, float]], *, alpha: float = 1.0) -> None:

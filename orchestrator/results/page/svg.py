@@ -25,6 +25,7 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _COLOR = re.compile(r"#[0-9a-f]{6}\b")
 _FONT = re.compile(r"font: (?:(\d+) )?([\d.]+)px [^;]*|font-family: [^;]*;? ?")
+_WIDE = 600  # points
 _KEPT = ("d", "x", "y", "transform")
 _DOT = "; stroke-width: 3.6px; stroke-linecap: round"
 
@@ -74,8 +75,9 @@ def inline(figure: Figure, name: str, title: str, description: str, styles: Styl
     root = ElementTree.fromstring(data.getvalue())
     drawn = _Compact(styles).children(root)
     body = "".join(ElementTree.tostring(element, encoding="unicode") for element in drawn).replace(" />", "/>")
+    wide = ' class="wide"' if figure.get_figwidth() * 72 > _WIDE else ""
     return (
-        f'<svg viewBox="{root.get("viewBox")}" role="img" aria-labelledby="{name}-t {name}-d">'
+        f'<svg{wide} viewBox="{root.get("viewBox")}" role="img" aria-labelledby="{name}-t {name}-d">'
         f'<title id="{name}-t">{_text(title)}</title><desc id="{name}-d">{_text(description)}</desc>{body}</svg>'
     )
 

@@ -23,3 +23,8 @@ def long(text: object) -> str:
     """The same for a paragraph of our own, in which only names are from elsewhere."""
     shown = " ".join(safe(text).split())
     return shown if len(shown) <= _LONG else f"{shown[:_LONG]}… ({len(shown):,} characters)"
+
+
+def first_upper(text: str) -> str:
+    """Text that begins a sentence."""
+    return text[:1].upper() + text[1:]

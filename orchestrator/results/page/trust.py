@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.results.page.grids import Record
 from orchestrator.results.page.source import Source
 from orchestrator.results.page.tables import DataTable
+from workers.techniques import DENSE
 from workers.text import plural
 
 
@@ -116,7 +117,9 @@ def _facts(rows: Sequence[Record]) -> list[str]:
         values = {str(row[column]) for row in rows if row.get(column) is not None}
         if len(values) == 1:
             facts.append(f"{words} {values.pop()}")
-    replicates = sorted({row["replicate"] for row in rows})
+    if not facts:
+        facts.append("versions and machines are not recorded")
+    replicates = sorted({row["replicate"] for row in rows if row["technique"] != DENSE})
     facts.append(f"replicates {replicates[0]} to {replicates[-1]}" if len(replicates) > 1 else "one replicate")
     times = [row["finished_at"] for row in rows if row.get("finished_at") is not None]
     if times:

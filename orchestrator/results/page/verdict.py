@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from orchestrator.results.page.tables import DataTable, plain
+from orchestrator.results.page.text import first_upper
 from orchestrator.results.page.ties import RULE, Column
 from workers.techniques import in_order
 from workers.text import plural
@@ -72,7 +73,7 @@ def verdict(columns: Sequence[Column], name: Callable[[str], str]) -> Verdict:
     else:
         rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
         sentence = f"Use {name(first.technique)}: it is the best or tied with the best in {_count(first)}; {rest}."
-    return Verdict(_upper(sentence), rule, tallies)
+    return Verdict(first_upper(sentence), rule, tallies)
 
 
 def _count(tally: Tally) -> str:
@@ -97,7 +98,3 @@ def _same(first: float | None, second: float | None) -> bool:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _upper(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

@@ -47,7 +47,7 @@ function makeFilterable(table) {
       row.hidden = !words.every((word) => text.includes(word));
     }
   });
-  table.closest(".scroll").before(input);
+  table.before(input);
 }
 
 function addReplicateSwitch(legend) {

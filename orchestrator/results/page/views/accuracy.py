@@ -59,7 +59,7 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
             (f"change from the dense network, {grid.unit}", f"Change in test accuracy of {name}"),
         ),
     ]
-    return View("Accuracy against compression", reading, figures, [_table(grid, intervals)])
+    return View("Accuracy against compression", reading, figures, tables=[_table(grid, intervals)])
 
 
 def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, words: tuple[str, str]) -> str:

@@ -37,7 +37,7 @@ def budget_view(grid: Grid, ink: Ink) -> View:
     figures = [figure for technique in techniques if (figure := _figure(grid, ink, technique, shown))]
     if not figures:
         return View(title, reading, missing="No cell is complete.")
-    return View(title, reading, figures, [_table(grid, technique, shown) for technique in techniques])
+    return View(title, reading, figures, tables=[_table(grid, technique, shown) for technique in techniques])
 
 
 def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str:

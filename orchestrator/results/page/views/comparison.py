@@ -23,15 +23,15 @@ def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals)
         "with the answers). A cell with missing replicates shows how many are done, and never a mean."
     )
     notes = sign_notes([cell for cell in grid.section.cells.values() if cell.summary.complete])
-    tables = [_table(grid, {column.compression: column for column in columns}, intervals)]
+    comparison = _table(grid, {column.compression: column for column in columns}, intervals)
     tested = contrasts(grid.section)
     if tested:
-        tables.append(_tests(grid, tested))
         notes.append(
             f"Tests: each technique minus {BASELINE} at the same compression, two-sided t tests, adjusted by Holm's "
             "method over the grid. Three replicates give such a test little power."
         )
-    return View("Comparison", " ".join([reading, *(f"{note.rstrip('.')}." for note in notes)]), (), tables, True)
+    text = " ".join([reading, *(f"{note.rstrip('.')}." for note in notes)])
+    return View("Comparison", text, shown=[comparison], tables=[_tests(grid, tested)] if tested else [])
 
 
 def _count(grid: Grid) -> str:

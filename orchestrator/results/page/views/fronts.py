@@ -38,7 +38,7 @@ def search_cost_view(grid: Grid, ink: Ink) -> View:
         front = pareto(done, _search_cost)
         figures = [_search_cost_figure(grid, ink, done, front, "all compressions")]
         table = _search_cost_table(grid, dict.fromkeys(grid.section.compressions, front))
-        return View(title, reading, figures, [table])
+        return View(title, reading, figures, tables=[table])
     fronts: dict[float, list[Group]] = {}
     figures = []
     for compression in few(grid.section.compressions):
@@ -48,7 +48,7 @@ def search_cost_view(grid: Grid, ink: Ink) -> View:
             figures.append(_search_cost_figure(grid, ink, groups, fronts[compression], labels[compression]))
     if len(fronts) < len(grid.section.compressions):
         reading += f" Shown at {', '.join(labels[compression] for compression in fronts)}."
-    return View(title, reading, figures, [_search_cost_table(grid, fronts)])
+    return View(title, reading, figures, tables=[_search_cost_table(grid, fronts)])
 
 
 def pareto_view(grid: Grid, ink: Ink) -> View:
@@ -72,7 +72,7 @@ def pareto_view(grid: Grid, ink: Ink) -> View:
         by_operations = pareto(counted, _operations)
         words = "theoretical multiply-adds, percent of dense"
         figures.append(_pareto_figure(grid, ink, counted, by_operations, _operations, words))
-    return View(title, reading, figures, [_size_table(grid, groups, by_weights, by_operations)])
+    return View(title, reading, figures, tables=[_size_table(grid, groups, by_weights, by_operations)])
 
 
 def _size_table(

@@ -35,7 +35,7 @@ def layers_view(grid: Grid, ink: Ink, store: Store | None) -> View:
     kept = _kept(grid, technique, store)
     if not any(kept.values()):
         return View(_TITLE, reading, missing="No record has the weights of its layers.")
-    return View(_TITLE, reading, [_figure(grid, ink, kept)], [_table(grid, kept)])
+    return View(_TITLE, reading, [_figure(grid, ink, kept)], tables=[_table(grid, kept)])
 
 
 def _technique(grid: Grid) -> str:

@@ -49,7 +49,7 @@ def learning_view(grid: Grid, ink: Ink, store: Store | None) -> View:
         _figure(ink, curves, rewinds, "train_loss", "training loss"),
         _figure(ink, curves, rewinds, "learning_rate", "learning rate"),
     ]
-    return View(_TITLE, reading, figures, [_table(curves)])
+    return View(_TITLE, reading, figures, tables=[_table(curves)])
 
 
 def _curves(store: Store, groups: Sequence[Group]) -> list[_Curve]:

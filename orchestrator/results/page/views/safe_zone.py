@@ -38,7 +38,7 @@ def safe_zone_view(grid: Grid) -> View:
         return View(title, reading, missing="No compression has a technique with all replicates done.")
     stars = [(group.technique, group.compression, group.budget) for group in best.values() if group is not None]
     tables = [_table(grid, technique, compared, stars, margin) for technique in grid.section.techniques]
-    return View(title, reading, tables=tables, open_tables=True, legend=_legend())
+    return View(title, reading, shown=tables, legend=_legend())
 
 
 def _pairing(grid: Grid) -> str:

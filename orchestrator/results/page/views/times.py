@@ -59,7 +59,7 @@ def time_view(ran: Sequence[Ran], ink: Ink) -> View:
         by_technique[trial.technique].append(trial.seconds)
     techniques = [name for name in [DENSE, *in_order(by_technique.keys() - {DENSE})] if name in by_technique]
     times = {technique: sorted(by_technique[technique]) for technique in techniques}
-    return View(title, reading, [_time_figure(times, ink)], [_time_table(times)])
+    return View(title, reading, [_time_figure(times, ink)], tables=[_time_table(times)])
 
 
 def _time_figure(times: dict[str, list[float]], ink: Ink) -> str:
@@ -148,7 +148,7 @@ def timeline_view(ran: Sequence[Ran], ink: Ink) -> View:
     table = DataTable("Lanes", ["host and lane", "trials", "first start (UTC)", "last end (UTC)", "busy"], rows)
     if len(lanes) > _MOST_LANES:
         reading += f" The first {_MOST_LANES} of {plural(len(lanes), 'lane')} are drawn; the table has all."
-    return View(title, reading, [_timeline_figure(lanes[:_MOST_LANES], ink)], [table])
+    return View(title, reading, [_timeline_figure(lanes[:_MOST_LANES], ink)], tables=[table])
 
 
 def _lanes(ran: Sequence[Ran]) -> list[tuple[str, list[Ran]]]:

@@ -12,14 +12,14 @@ from orchestrator.results.page.tables import DataTable
 class View:
     """A titled part of the page.
 
-    `reading` says how to read it, and `missing` why it is left out, if it is. `figures` are inline SVG; `tables` are
-    what they show as numbers, or with `open_tables` the view itself.
+    `reading` says how to read it, and `missing` why it is left out, if it is. `figures` are inline SVG and `shown` are
+    tables that are themselves the view; `tables` have the numbers behind it, folded away.
     """
 
     title: str
     reading: str
     figures: Sequence[str] = ()
+    shown: Sequence[DataTable] = ()
     tables: Sequence[DataTable] = ()
-    open_tables: bool = False
     missing: str = ""
     legend: Sequence[tuple[str, str]] = ()
