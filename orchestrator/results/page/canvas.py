@@ -67,6 +67,7 @@ def canvas(width: int = 360, height: int = 270, *, left: int = _MARGINS[0], righ
     axes.tick_params(which="both", length=0, bottom=False, left=False, labelsize=TEXT - 1, labelcolor=MUTED)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.set_title("", y=1)  # a given place spares matplotlib a search for one, a sixth of its time
     return figure, axes
 
 
@@ -79,7 +80,7 @@ def name_axes(axes: Axes, x: str, y: str) -> None:
 def name_panel(axes: Axes, text: str) -> None:
     """Name a panel."""
     look = {"fontsize": TEXT, "fontweight": "bold", "color": INK}
-    axes.set_title(shortened(text, 40), loc="left", pad=2, parse_math=False, fontdict=look)
+    axes.set_title(shortened(text, 40), loc="left", y=1, pad=2, parse_math=False, fontdict=look)
 
 
 def compression_scale(axes: Axes, compressions: Sequence[float]) -> None:

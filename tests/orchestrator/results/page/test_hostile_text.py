@@ -24,8 +24,9 @@ ALL = [SCRIPT, ATTRIBUTE, REVERSED, ESCAPE, MATH, ENDLESS]
 def hostile(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("hostile") / "store", create=True)
     cells, records = [], []
-    for number, text in enumerate(ALL):
-        place = {"dataset": text, "network": text, "recipe": text, "pruning": text}
+    for number, text in list(enumerate(ALL))[::2]:
+        after = ALL[(number + 1) % len(ALL)]
+        place = {"dataset": text, "network": after, "recipe": text, "pruning": after}
         dense = dense_cell(**(place | {"pruning": "none"}), dense_trial=f"d{number}")
         pruned = [
             cell(**place, technique=name, dense_trial=f"d{number}", trial=f"{number}{name}"[:20], budget=text)
@@ -34,10 +35,10 @@ def hostile(tmp_path_factory):
         failed = cell(**place, compression=8.0, dense_trial=f"d{number}", trial=f"failed{number}", budget=text)
         cells += [dense, *pruned, failed]
         records += [
-            record_of(one, test_accuracy=0.9, host=text, device=text, commit=text, torch_version=text)
+            record_of(one, test_accuracy=0.9, host=text, device=after, commit=text, torch_version=after)
             for one in (dense, *pruned)
         ]
-        store.failures.write(f"failed{number}", Failure(outcome="bug", reason=text, hint=text, host=text))
+        store.failures.write(f"failed{number}", Failure(outcome="bug", reason=after, hint=text, host=after))
     spec = {"name": "hostile", "description": SCRIPT, "network": ALL, SCRIPT: ESCAPE}
     store.sweeps.add("hostile", {"spec": spec, "tasks": {"a": {SCRIPT: ATTRIBUTE}}}, cells_table(cells))
     for record in records:
