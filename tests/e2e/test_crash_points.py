@@ -23,7 +23,7 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
     published: dict[str, bytes] = {}
     for point, code in {"dispatcher.reached:2:kill": -signal.SIGKILL, "dispatcher.ended:6:exit": 70}.items():
         prunesweep.environment["PRUNESWEEP_CRASH_AT"] = point
-        prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0, code=code)
+        prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 1, "--checkpoint-seconds", 0, code=code)
         wait_for_workers_to_end(tmp_path)
         there = contents(tmp_path / "store")
         assert {name: there[name] for name in published} == published
