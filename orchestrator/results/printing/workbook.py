@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -110,10 +111,10 @@ def _text(cell: Cell) -> str:
 
 
 def _write(page: Any, line: int, column: int, value: Any) -> None:
-    """A value of its type; null leaves the cell empty, and times are text, which has no time zone to lose."""
+    """A value of its type; null leaves the cell empty. Times are text, and so is what a workbook cannot count: nan."""
     if value is None:
         return
-    if isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         page.write(line, column, value)
     else:
         page.write_string(line, column, str(value))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.results.baseline import contrasts
+from orchestrator.results.exports.export import select
 from orchestrator.results.frame import join
 from orchestrator.results.load import read
 from orchestrator.results.table import table
@@ -68,9 +69,17 @@ def test_cells_that_may_be_equal_to_the_best_tie_with_it(section):
     assert best == {("lr_rewinding", 4.0), ("weight_rewinding", 4.0), ("fine_tuning", 4.0), ("lr_rewinding", 8.0)}
 
 
-def test_published_techniques_are_independent_samples():
-    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
-    [section] = table(read("renda2020").rows, statistic="ci", value="delta", filters=filters).sections
+@pytest.fixture(scope="module")
+def study():
+    """The published ResNet-56, pruned iteratively."""
+    return select(read("renda2020").rows, "network=resnet56,schedule=iterative|dense")
+
+
+FILTERS = {"compression": 9.31}
+
+
+def test_published_techniques_are_independent_samples(study):
+    [section] = table(study, statistic="ci", value="delta", filters=FILTERS).sections
     tests = {contrast.technique: contrast for contrast in contrasts(section)}
     rewinding = tests["lr_rewinding"]
     assert not rewinding.paired
@@ -80,9 +89,8 @@ def test_published_techniques_are_independent_samples():
     assert not tests["low_lr_weight_rewinding"].significant()
 
 
-def test_a_table_of_intervals_has_the_tests_in_its_data_and_says_which_are_significant():
-    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
-    shown = table(read("renda2020").rows, statistic="ci", value="delta", filters=filters)
+def test_a_table_of_intervals_has_the_tests_in_its_data_and_says_which_are_significant(study):
+    shown = table(study, statistic="ci", value="delta", filters=FILTERS)
     rows = {row["technique"]: row for row in shown.rows()}
     assert list(rows["lr_rewinding"]) == list(shown.columns)
     assert rows["lr_rewinding"]["baseline"] == "fine_tuning"
@@ -97,17 +105,14 @@ def test_a_table_of_intervals_has_the_tests_in_its_data_and_says_which_are_signi
     )
 
 
-def test_tests_of_all_budgets_of_a_grid_are_adjusted_together():
-    rows = read("renda2020").rows
-    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
-    shown = table(rows, statistic="ci", value="delta", filters=filters, rows="technique,budget")
+def test_tests_of_all_budgets_of_a_grid_are_adjusted_together(study):
+    shown = table(study, statistic="ci", value="delta", filters=FILTERS, rows="technique,budget")
     tests = [row for row in shown.rows() if row["p"] is not None]
     smallest = min(tests, key=lambda row: row["p"])
     assert smallest["p_adjusted"] == pytest.approx(smallest["p"] * len(tests))
 
 
-def test_scores_of_the_images_that_chose_the_budget_carry_a_warning():
-    filters = {"network": "resnet56", "schedule": "iterative", "compression": 9.31}
-    shown = table(read("renda2020").rows, split="validation", filters=filters)
+def test_scores_of_the_images_that_chose_the_budget_carry_a_warning(study):
+    shown = table(study, split="validation", filters=FILTERS)
     assert "scores are optimistic" in str(shown)
-    assert "scores are optimistic" not in str(table(read("renda2020").rows, filters=filters))
+    assert "scores are optimistic" not in str(table(study, filters=FILTERS))

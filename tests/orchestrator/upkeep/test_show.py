@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import prunesweep as ps
-from orchestrator.presets import presets
+from orchestrator.planning.crossing import Crossing
+from orchestrator.planning.expand import make_plan
+from orchestrator.presets import preset, presets
+from orchestrator.presets.cost import known_facts
 from orchestrator.sweep.file_text import file_text
 from orchestrator.sweep.spec import parse_spec, spec_from_dict
 from orchestrator.upkeep.cell_text import sparkline
@@ -186,7 +189,7 @@ def test_a_long_curve_keeps_its_ends():
     assert (len(line), line[0], line[-1]) == (10, "▁", "█")
 
 
-def test_a_printed_sweep_gives_the_same_trials(tmp_path, main):
+def test_a_sweep_is_printed_as_a_file(tmp_path, main):
     golden = tmp_path / "golden"
     shutil.copytree(Path(__file__).parents[2] / "golden" / "store-v2", golden)
     code, text, stderr = main("show", golden, "--sweep", "golden")
@@ -194,11 +197,19 @@ def test_a_printed_sweep_gives_the_same_trials(tmp_path, main):
     assert text.startswith("# Sweep 0001-golden of ")
     assert text == ps.sweep_file(golden)
     (tmp_path / "sweep.yaml").write_text(text, "utf-8")
-    plan = ps.plan(ps.load(tmp_path / "sweep.yaml"), golden)
-    kept = Store(golden).sweeps.read_cells("0001-golden").to_pylist()
-    assert [(row["trial"], row["step"]) for row in plan.rows()] == [(row["trial"], row["step"]) for row in kept]
+    kept = Store(golden).sweeps.read("0001-golden")["spec"]
+    assert ps.load(tmp_path / "sweep.yaml").canonical() == spec_from_dict(kept).canonical()
     assert main("show", golden, "--sweep", "other")[0] == 2
     assert main("show", golden, "--sweep", "golden", "--json")[0] == 2
+
+
+def test_a_printed_sweep_gives_the_same_trials():
+    chosen = preset("resnet20-one-shot")
+    spec = parse_spec(chosen.text)
+    printed = parse_spec(file_text(spec.canonical(), ""))
+    plans = [make_plan(Crossing.of(one, known_facts(chosen, one))) for one in (spec, printed)]
+    assert plans[0].table().equals(plans[1].table())
+    assert plans[0].trials.keys() == plans[1].trials.keys()
 
 
 @pytest.mark.parametrize("name", presets())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
 
@@ -50,3 +51,8 @@ def test_a_workbook_has_the_printed_table_and_the_data():
 def test_the_same_content_gives_the_same_bytes():
     assert to_xlsx(PRINTOUT, list(ROWS[0]), ROWS) == to_xlsx(PRINTOUT, list(ROWS[0]), ROWS)
     assert rows_to_xlsx(list(ROWS[0]), ROWS) == rows_to_xlsx(list(ROWS[0]), ROWS)
+
+
+def test_what_a_workbook_cannot_count_is_text():
+    cells = values(rows_to_xlsx(["loss", "at"], [{"loss": float("nan"), "at": datetime(2025, 1, 1, tzinfo=UTC)}]), 1)
+    assert (cells["A2"], cells["B2"]) == ("nan", "2025-01-01 00:00:00+00:00")
