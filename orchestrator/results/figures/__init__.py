@@ -8,7 +8,7 @@ to draw.
     accuracy.accuracy_vs_compression(results, *, value="delta", budget=None, split, filters, columns, caption)
         `value="delta"` shows the difference from the dense network, `value="accuracy"` the accuracy itself
     cost.accuracy_vs_cost(results, *, compressions=None, value="delta", split, filters, columns, caption)
-    cost.budget_curves(results, *, compressions=None, value="delta", split, filters, columns, caption)
+    cost.budget_curves(results, *, compressions=None, value="delta", cut=False, split, filters, columns, caption)
         against the search cost, and against the budget with the safe zone; up to four compressions of each grid
     safe_zone.safe_zone(results, *, mode="safety", techniques=None, split, filters, columns, caption)
         budget × compression: how far each technique is ahead of the best fine-tuning, with the number in each cell

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestrator.results.baseline import BASELINE
 from orchestrator.results.figures.accuracy import axis_label, place_title, replicates_shown
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
@@ -53,17 +55,20 @@ def budget_curves(
     value: Value = "delta",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
+    cut: bool = False,
     columns: ColumnCount | None = None,
     caption: bool = True,
 ) -> Chart:
     """Accuracy against the budget of one round, with the paper's safe zone for rewinding: 25 to 90 % of the training.
 
-    Grids with a single budget are left out. Arguments and errors are those of `accuracy_vs_cost`.
+    Grids with a single budget are left out. With `cut`, each panel ends a point (BLEU) below the lowest median of
+    fine-tuning, and arrows mark the techniques that fall further. Other arguments and errors are those of
+    `accuracy_vs_cost`.
     """
     grids = [grid for grid in read_grids(results, value, split, filters) if len(grid.budgets) > 1]
     if not grids:
         raise InputError("a curve over budgets needs at least two budgets", hint="add a `budget` to the grid")
-    return _draw(grids, "epochs", compressions, value, split, columns, caption)
+    return _draw(grids, "epochs", compressions, value, split, columns, caption, cut=cut)
 
 
 def _draw(
@@ -74,23 +79,26 @@ def _draw(
     split: Split,
     columns: ColumnCount | None,
     caption: bool,
+    *,
+    cut: bool = False,
 ) -> Chart:
     sections = [grid.section for grid in grids]
     panels = []
     for alike in group_by(grids, _place).values():
         ratios = _distinct(sorted({ratio for grid in alike for ratio in grid.section.compressions}))
         for compression in _chosen(ratios, compressions):
-            panels.append(_panel(alike, compression, against, value, split, sections))
+            panel = _panel(alike, compression, against, value, split, sections)
+            panels.append(replace(panel, floor=_floor(panel)) if cut else panel)
     if not panels:
         raise InputError("no cell has these compressions", hint="`prunesweep table` lists those that occur")
     return draw(
         LineChart(
             title=f"{measure(sections, value, split)}, against {_WORDS[against]}",
-            caption=_caption(grids, against, split),
+            caption=_caption(grids, against, split, cut=cut),
             x_label=_X_LABELS[against],
             kind="epochs",
             panels=panels,
-            same_y=len({(section.dataset, section.network) for section in sections}) == 1,
+            same_y=not cut and len({(section.dataset, section.network) for section in sections}) == 1,
         ),
         columns,
         caption=caption,
@@ -159,6 +167,17 @@ def _safe_zone(dense_epochs: float | None) -> tuple[float, float] | None:
     return (low * dense_epochs, high * dense_epochs) if dense_epochs else None
 
 
+def _floor(panel: LinePanel) -> float | None:
+    """A point (BLEU) below the lowest median of fine-tuning; null where it is missing."""
+    medians = [
+        point.summary.median
+        for line in panel.lines
+        for point in line.points
+        if line.technique == BASELINE and point.summary.median is not None
+    ]
+    return min(medians) - 1.0 if medians else None
+
+
 def _lines(grid: BudgetGrid, compression: float, against: _Cost, note: str) -> Iterator[Line]:
     for technique in grid.techniques:
         cells = [cell for cell in grid.cells if cell.technique == technique and _same(cell.compression, compression)]
@@ -167,12 +186,14 @@ def _lines(grid: BudgetGrid, compression: float, against: _Cost, note: str) -> I
             yield Line(technique, sorted(points, key=lambda point: point.x), note)
 
 
-def _caption(grids: Sequence[BudgetGrid], against: _Cost, split: Split) -> str:
+def _caption(grids: Sequence[BudgetGrid], against: _Cost, split: Split, *, cut: bool) -> str:
     counts = [cell.summary.n_expected for grid in grids for cell in grid.cells]
     sentences = [f"Lines: {replicates_shown(counts)}; {split} split; every budget.", "Gray line: the dense networks."]
     if against == "epochs":
         low, high = SAFE_ZONE
         sentences.append(f"Gray area: budgets of {low:.0%} to {high:.0%} of the dense training, the safe zone.")
+    if cut:
+        sentences.append("Arrows at the lower edge: medians that are lower still.")
     if any(not cell.summary.complete for grid in grids for cell in grid.cells):
         sentences.append("Hollow dots: replicates are missing.")
     return " ".join(sentences)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETDOWN
 from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
@@ -17,19 +18,21 @@ from orchestrator.results.figures.line_names import LineName
 from orchestrator.results.figures.lines import Level, Line, draw_level, draw_line
 from orchestrator.results.figures.looks import GRAY, Look, looks_of
 from orchestrator.results.figures.scales import Kind
+from orchestrator.results.figures.tags import tag
 
 _MOST_NAMED = 4  # panels whose lines are named at their ends
 
 
 @dataclass(frozen=True, slots=True)
 class LinePanel:
-    """What one panel shows; a `zone` is a range of x that is shaded."""
+    """What one panel shows: a `zone` is a range of x that is shaded, and medians below a `floor` are only marked."""
 
     title: str
     y_label: str
     lines: Sequence[Line]
     dense: Level | None
     zone: tuple[float, float] | None = None
+    floor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,9 @@ def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Cha
     named = _name_lines(chart, grid, looks)
     chart.freeze()
     _hug(grid, shown)
-    for (axes, _), at in zip(grid, ticks, strict=True):
+    for (axes, panel), at in zip(grid, ticks, strict=True):
         scales.thin(axes, at)
+        _mark_lower(axes, panel, looks)
     for axes, names, written in named:
         line_names.place(axes, names, written)
     return chart
@@ -109,8 +113,28 @@ def _xs(panel: LinePanel) -> list[float]:
 
 
 def _ys(panel: LinePanel) -> list[float]:
-    """The values of all replicates, which lines and bands do not exceed, and of the dense networks."""
-    return [value for line in panel.lines for point in line.points for value in point.values] + [*(panel.dense or ())]
+    """The values of all replicates, which lines and bands do not exceed, and of the dense networks; above the floor."""
+    values = [value for line in panel.lines for point in line.points for value in point.values] + [*(panel.dense or ())]
+    return values if panel.floor is None else [max(value, panel.floor) for value in values]
+
+
+def _mark_lower(axes: Axes, panel: LinePanel, looks: dict[str, Look]) -> None:
+    """An arrow at the lower edge for each median that the axis leaves out."""
+    lowest = axes.get_ylim()[0]
+    for line in panel.lines:
+        medians = [(point.x, point.summary.median) for point in line.points]
+        lower = [x for x, median in medians if median is not None and median < lowest]
+        if lower:
+            [arrows] = axes.plot(
+                lower,
+                [0.0] * len(lower),
+                transform=axes.get_xaxis_transform(),
+                linestyle="none",
+                marker=CARETDOWN,
+                markersize=4,
+                color=looks[line.technique].color,
+            )
+            tag(arrows, line.technique, "below")
 
 
 def _name_lines(

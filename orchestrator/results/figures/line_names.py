@@ -56,14 +56,16 @@ def place(axes: Axes, names: Sequence[LineName], written: Sequence[Annotation]) 
     scale = 72 / axes.figure.dpi
     bottom, height = axes.bbox.y0 * scale, axes.bbox.height * scale
     ends = [float(axes.transData.transform((name.x, name.y))[1]) * scale - bottom for name in names]
-    for annotation, center in zip(written, spread(ends, [name.height for name in names], height), strict=True):
+    centers = spread(ends, [name.height for name in names], height)
+    for name, annotation, center in zip(names, written, centers, strict=True):
+        annotation.xy = _visible_end(axes, name)
         annotation.set_position((1.0, center / height))
 
 
 def _annotate(axes: Axes, name: LineName) -> Annotation:
     return axes.annotate(
         "\n".join(name.lines),
-        xy=(name.x, name.y),
+        xy=_visible_end(axes, name),
         xytext=(1.0, 0.5),
         textcoords=offset_copy(axes.transAxes, axes.get_figure(root=True), x=_OFFSET, units="points"),
         verticalalignment="center",
@@ -82,6 +84,11 @@ def _annotate(axes: Axes, name: LineName) -> Annotation:
             "relpos": (0, 0.5),
         },
     )
+
+
+def _visible_end(axes: Axes, name: LineName) -> tuple[float, float]:
+    """A line may end below its axis, which then leaves out a part of it."""
+    return name.x, max(name.y, axes.get_ylim()[0])
 
 
 def spread(positions: Sequence[float], sizes: Sequence[float], length: float) -> list[float]:

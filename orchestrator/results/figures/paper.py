@@ -58,7 +58,9 @@ def paper_figures(
         compressions = evenly(grid.section.compressions, _MOST_COMPRESSIONS)
         kinds: dict[str, Callable[[], Chart]] = {
             "accuracy": partial(accuracy_vs_compression, part, budget="best", split=split, filters=filters),
-            "retraining_time": partial(budget_curves, part, compressions=compressions, split=split, filters=filters),
+            "retraining_time": partial(
+                budget_curves, part, compressions=compressions, split=split, filters=filters, cut=True
+            ),
             "safety": partial(safe_zone, part, mode="safety", split=split, filters=filters),
             "dominance": partial(safe_zone, part, mode="dominance", split=split, filters=filters),
         }

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from orchestrator.results.baseline import BASELINE
 from orchestrator.results.figures.accuracy import place_title
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.heat_map import HeatMap, HeatPanel, draw
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Mode = Literal["safety", "dominance"]
 
-BASELINE = "fine_tuning"
 LIMIT = 1.0  # points (BLEU) at the ends of the color scale, as in the figures of the study
 _ROUNDING = 1e-9  # accuracies are fractions of whole images
 _WORDS: dict[Mode, str] = {

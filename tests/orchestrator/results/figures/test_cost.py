@@ -65,3 +65,19 @@ def test_no_label_crosses_anything(demo, random_rows, draw):
     for figure in (draw(demo, columns=1), draw(random_rows(2), columns=2)):
         assert faults(figure) == []
         assert smallest_text(figure) >= 7
+
+
+def test_what_falls_far_below_fine_tuning_is_marked_at_the_edge(reference):
+    only = "schedule=one_shot,pruning=magnitude"
+    figure = budget_curves(reference("resnet56"), filters=only, compressions=[9.31], cut=True)
+    [axes] = figure.axes
+    lowest = min(line(figure, "fine-tuning").values())
+    assert axes.get_ylim()[0] == pytest.approx(lowest - 1, abs=0.3)
+    below = [
+        budget for budget, median in line(figure, "low-LR weight rewinding").items() if median < axes.get_ylim()[0]
+    ]
+    marks = {mark.get_gid(): list(mark.get_xdata()) for mark in axes.get_lines() if mark.get_linestyle() == "None"}
+    assert marks == {"technique:low_lr_weight_rewinding:below": below}
+    assert below == [170, 182]
+    assert "Arrows at the lower edge" in figure.caption
+    assert faults(figure) == []
