@@ -14,36 +14,25 @@ from orchestrator.cli.app import app
 from orchestrator.cli.options import (
     WHAT,
     AcceptChanges,
-    Address,
     AsJson,
-    Cpus,
-    FailFast,
-    Gpus,
-    InProcess,
-    MaxConcurrent,
     ModelFolder,
-    Notify,
-    OnEnd,
     Quiet,
     RetryFailed,
-    SaveEvery,
-    StopAfter,
     StoreOption,
-    Track,
-    Wait,
     WithRetired,
-    outcomes,
     store_of,
 )
 from orchestrator.cli.output import say
+from orchestrator.cli.run_flags import RunFlags, takes_run_flags
 from orchestrator.cli.search_output import finish_search, print_files, say_round
-from orchestrator.driver.options import RunOptions
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.errors import InputError
 
 
 @app.command()
+@takes_run_flags
 def prune(
+    *,
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); it does not need a grid.")],
     tolerance: Annotated[
         float,
@@ -75,18 +64,7 @@ def prune(
     retry_failed: RetryFailed = None,
     accept_changes: AcceptChanges = False,
     store: StoreOption = None,
-    in_process: InProcess = False,
-    address: Address = None,
-    cpus: Cpus = None,
-    gpus: Gpus = None,
-    max_concurrent: MaxConcurrent = None,
-    wait_for_resources: Wait = False,
-    stop_after: StopAfter = None,
-    checkpoint_seconds: SaveEvery = 60.0,
-    fail_fast: FailFast = None,
-    notify: Notify = None,
-    on_end: OnEnd = None,
-    track: Track = None,
+    flags: RunFlags,
     to: ModelFolder = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -97,22 +75,7 @@ def prune(
     spec = load_without_grid(sweep)
     if has_grid(spec) and not quiet:
         say(f"`prune` does not use the grid of {sweep}, only its network, data and recipe")
-    options = RunOptions(
-        in_process=in_process,
-        address=address,
-        cpus=cpus,
-        gpus=gpus,
-        max_concurrent=max_concurrent,
-        wait_for_resources=wait_for_resources,
-        stop_after=stop_after,
-        checkpoint_seconds=checkpoint_seconds,
-        retry=outcomes(retry_failed),
-        fail_fast=outcomes(fail_fast),
-        notify=notify,
-        on_end=on_end,
-        track=tuple(track or ()),
-        quiet=quiet,
-    )
+    options = flags.options(retry_failed=retry_failed, quiet=quiet)
     settings = SearchSettings(
         name=spec.name, tolerance=tolerance, rate=rate, replicates=replicates, max_rounds=max_rounds, to=to
     )

@@ -243,11 +243,6 @@ def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: 
     return Choice(name=preset, scale=scale, data=data, stand_in=dataset, cpu=on_cpu)
 
 
-def outcomes(words: str | None) -> tuple[str, ...]:
-    """The words of `--retry-failed` and `--fail-fast`."""
-    return tuple(words.split(",")) if words else ()
-
-
 def check_only(only: str | None) -> None:
     """Raise InputError for a selection of cells that cannot be read."""
     from orchestrator.planning.select import selector

@@ -15,40 +15,27 @@ from orchestrator.cli.app import app
 from orchestrator.cli.options import (
     WHAT,
     AcceptChanges,
-    Address,
     AsJson,
-    Cpus,
     Data,
-    FailFast,
-    Gpus,
-    InProcess,
-    MaxConcurrent,
-    Notify,
     OnCpu,
-    OnEnd,
     OnlyRun,
     Preset,
     Quiet,
     RetryFailed,
-    SaveEvery,
     Scale,
     StandIn,
-    StopAfter,
     StoreArgument,
     StoreOption,
     SweepFile,
     SweepToResume,
-    Track,
-    Wait,
     check_only,
     choice_of,
-    outcomes,
     preset_choice,
     store_of,
 )
 from orchestrator.cli.output import finish, name_unreadable, say
+from orchestrator.cli.run_flags import RunFlags, takes_run_flags
 from orchestrator.cli.search_output import finish_search, say_round
-from orchestrator.driver.options import RunOptions
 from workers.errors import InputError, collecting, raise_all
 from workers.paths import expanded
 
@@ -132,24 +119,15 @@ def plan(
 
 
 @app.command()
+@takes_run_flags
 def run(
+    *,
     sweep: SweepFile = None,
     only: OnlyRun = None,
     retry_failed: RetryFailed = None,
     accept_changes: AcceptChanges = False,
     store: StoreOption = None,
-    in_process: InProcess = False,
-    address: Address = None,
-    cpus: Cpus = None,
-    gpus: Gpus = None,
-    max_concurrent: MaxConcurrent = None,
-    wait_for_resources: Wait = False,
-    stop_after: StopAfter = None,
-    checkpoint_seconds: SaveEvery = 60.0,
-    fail_fast: FailFast = None,
-    notify: Notify = None,
-    on_end: OnEnd = None,
-    track: Track = None,
+    flags: RunFlags,
     preset: Preset = None,
     scale: Scale = None,
     data: Data = None,
@@ -160,22 +138,7 @@ def run(
     """Run a sweep: train whatever the store does not have yet. Can be repeated, interrupted and extended."""
     errors: list[InputError] = []
     with collecting(errors):
-        options = RunOptions(
-            in_process=in_process,
-            address=address,
-            cpus=cpus,
-            gpus=gpus,
-            max_concurrent=max_concurrent,
-            wait_for_resources=wait_for_resources,
-            stop_after=stop_after,
-            checkpoint_seconds=checkpoint_seconds,
-            retry=outcomes(retry_failed),
-            fail_fast=outcomes(fail_fast),
-            notify=notify,
-            on_end=on_end,
-            track=tuple(track or ()),
-            quiet=quiet,
-        )
+        options = flags.options(retry_failed=retry_failed, quiet=quiet)
     with collecting(errors):
         check_only(only)
     with collecting(errors):
@@ -196,45 +159,21 @@ def _read(sweep: Path | None, choice: Choice | None) -> SweepSpec:
 
 
 @app.command()
+@takes_run_flags
 def resume(
+    *,
     store: StoreArgument = None,
     sweep: SweepToResume = None,
     only: OnlyRun = None,
     retry_failed: RetryFailed = None,
-    in_process: InProcess = False,
-    address: Address = None,
-    cpus: Cpus = None,
-    gpus: Gpus = None,
-    max_concurrent: MaxConcurrent = None,
-    wait_for_resources: Wait = False,
-    stop_after: StopAfter = None,
-    checkpoint_seconds: SaveEvery = 60.0,
-    fail_fast: FailFast = None,
-    notify: Notify = None,
-    on_end: OnEnd = None,
-    track: Track = None,
+    flags: RunFlags,
     quiet: Quiet = False,
 ) -> None:
     """Continue the newest sweep of a store, or the search that made it."""
     location = store_of(store)
     errors: list[InputError] = []
     with collecting(errors):
-        options = RunOptions(
-            in_process=in_process,
-            address=address,
-            cpus=cpus,
-            gpus=gpus,
-            max_concurrent=max_concurrent,
-            wait_for_resources=wait_for_resources,
-            stop_after=stop_after,
-            checkpoint_seconds=checkpoint_seconds,
-            retry=outcomes(retry_failed),
-            fail_fast=outcomes(fail_fast),
-            notify=notify,
-            on_end=on_end,
-            track=tuple(track or ()),
-            quiet=quiet,
-        )
+        options = flags.options(retry_failed=retry_failed, quiet=quiet)
     with collecting(errors):
         check_only(only)
     raise_all(errors)
