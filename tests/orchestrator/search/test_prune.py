@@ -358,8 +358,8 @@ def test_export_model_refuses_what_is_not_there(folder, undisturbed):
     for cell, message in {
         "technique=fine_tuning": "no cell matches `technique=fine_tuning`",
         "technik=dense": "unknown column: `technik`",
-        "0123abcd": "no cell of trial `0123abcd`",
-        "": "no cell of trial",
+        "0123abcd": "has no cell `0123abcd`",
+        "": "must pick one cell, but picks",
     }.items():
         with pytest.raises(InputError, match=message):
             export(folder, cell)
