@@ -8,7 +8,7 @@ import signal
 
 from tests.support import tiny
 from workers.machine.device import Device
-from workers.training.attempt import Bounds
+from workers.training.attempt import Attempt, Bounds
 from workers.trial import Job, Network, Recipe, Segment, Task, Trial
 
 ENDLESS = 1_000_000  # steps that no test waits for
@@ -25,6 +25,11 @@ def tiny_job():
 
 
 OFTEN = Device(chunk_seconds=0)
+
+
+def attempt(store):
+    """An attempt as a driver makes it in its own process."""
+    return Attempt(tiny_job(), store, OFTEN, Bounds(lease="token"))
 
 
 def actor(store, **settings):

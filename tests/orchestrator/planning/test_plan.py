@@ -12,33 +12,12 @@ from orchestrator.planning.expand import make_plan
 from orchestrator.planning.plan import steps_left
 from orchestrator.planning.select import selector
 from orchestrator.sweep.problems import SpecError
-from orchestrator.sweep.spec import parse_spec, spec_from_dict
+from orchestrator.sweep.spec import parse_spec
+from tests.support.paper_plans import ONE_SHOT, plan, sweep
 from tests.support.sweeps import answered
 from workers.errors import InputError
 from workers.store.layout import RecordKey
 from workers.trial import Stop
-
-ONE_SHOT = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]
-
-
-def sweep(grid, **settings):
-    recipe = {
-        "duration": "71108it",
-        "batch_size": 128,
-        "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 2e-4},
-        "schedule": {"name": "piecewise", "boundaries": ["91ep", "136ep"], "factor": 0.1},
-    }
-    base = {"version": 1, "name": "paper", "dataset": "cifar10", "network": "resnet20", "recipe": recipe, "grid": grid}
-    return spec_from_dict(base | settings)
-
-
-def plan(grid, **settings):
-    spec = sweep(grid, **settings)
-    known = {
-        "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
-        "network": {"prunable": [["a", 271_152]], "checkpoint_bytes": 2_500_000},
-    }
-    return make_plan(answered(spec, known))
 
 
 def everything(a_plan):
@@ -142,22 +121,6 @@ def test_a_total_budget_of_fewer_steps_than_rounds_is_refused():
         plan({"technique": "lr_rewinding", "iterative": iterative, "budget": "2it"})
 
 
-@pytest.mark.parametrize(
-    ("expression", "message", "hint"),
-    [
-        ("technique", "cannot read the term `technique`", "write terms such as"),
-        ("tecnique=dense", "unknown column: `tecnique`", "did you mean `technique`"),
-        ("technique>=dense", "cannot compare text with `>=`: `technique>=dense`", "use `=` or `!=` for `technique`"),
-        ("compression>=x", "cannot read a number in `compression>=x`: `x`", ""),
-    ],
-)
-def test_expressions_that_cannot_be_read(expression, message, hint):
-    with pytest.raises(InputError) as caught:
-        selector(expression)
-    assert caught.value.message == message
-    assert caught.value.hint.startswith(hint)
-
-
 def test_cells_in_words():
     chain = {"technique": "lr_rewinding", "iterative": {"rounds": 2, "rate": "20%"}, "budget": "90ep"}
     once = {"technique": "fine_tuning", "compression": 9.31, "budget": "10ep"}
@@ -180,69 +143,6 @@ def test_the_first_round_is_the_one_shot_cell_of_that_density():
     _, first, second, one_shot = both.cells
     assert (first.schedule, one_shot.schedule) == ("iterative", "one_shot")
     assert first.stop == one_shot.stop != second.stop
-
-
-def resnet56_shapes():
-    """Name and shape of every prunable weight of ResNet-56, in order."""
-    layers, inputs = [("stem.conv", [16, 3, 3, 3])], 16
-    for stage, width in enumerate((16, 32, 64)):
-        for block in range(9):
-            here = f"stages.{stage}.{block}"
-            layers += [(f"{here}.conv1", [width, inputs, 3, 3]), (f"{here}.conv2", [width, width, 3, 3])]
-            layers += [] if block else [(f"{here}.shortcut.conv", [width, inputs, 1, 1])]
-            inputs = width
-    return [{"name": f"{name}.weight", "shape": shape} for name, shape in [*layers, ("classifier", [10, 64])]]
-
-
-def structured(grid, layers="resnet56_b"):
-    spec = sweep(grid, network="resnet56", pruning={"structure": "filters", "layers": layers})
-    known = {
-        "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
-        "network": {"prunable": [["a", 851_760]], "layers": resnet56_shapes(), "checkpoint_bytes": 1},
-    }
-    return make_plan(answered(spec, known))
-
-
-def test_levels_of_structured_pruning_are_cells_at_the_papers_densities():
-    a_plan = structured({"technique": ONE_SHOT, "levels": [1, 2, 3, 4, 5], "budget": ["90ep", "100%"]})
-    assert len(a_plan.cells) == 1 + 5 * 5 * 2
-    densities = {cell.density: cell for cell in a_plan.cells if cell.technique == "lr_rewinding"}
-    assert [round(float(density), 4) for density in densities] == [0.8712, 0.7763, 0.6999, 0.6381, 0.5879]
-    _, cell = densities.popitem()
-    assert (cell.pruning, cell.schedule, cell.round) == (
-        "magnitude(structure=filters, layers=resnet56_b)",
-        "one_shot",
-        1,
-    )
-    rule = a_plan.trials[cell.stop.trial].trial.mask
-    assert rule.density == cell.density == F(500_752, 851_760)
-    assert rule.filters["stages.0.0.conv1.weight"] == 15
-    assert (rule.pruning.structure, rule.pruning.layers) == ("filters", "resnet56_b")
-
-
-def test_filters_are_not_pruned_by_the_rule_of_another_network():
-    with pytest.raises(InputError, match="needs a network with 109 convolutions"):
-        structured({"technique": "lr_rewinding", "levels": 1, "budget": "90ep"}, layers="resnet110_a")
-
-
-def test_uniform_plus_is_not_asked_for_less_than_it_protects():
-    grid = {"technique": "lr_rewinding", "budget": "90ep", "pruning": {"distribution": "uniform+"}}
-    known = {
-        "dataset": {"train_images": 50_000, "fingerprint": "sha256:0"},
-        "network": {
-            "prunable": [["a", 60], ["b", 1000], ["c", 200]],
-            "layers": [{"name": n, "shape": s} for n, s in (("a", [4, 3, 5, 1]), ("b", [10, 100]), ("c", [10, 20]))],
-            "checkpoint_bytes": 1,
-        },
-    }
-    for compression, refused in ((12.6, False), (12.8, True)):  # of 1,260 weights, 100 stay
-        spec = sweep(grid | {"compression": compression})
-        crossing = answered(spec, known)
-        if refused:
-            with pytest.raises(InputError, match=r"leaves 98 of the 1,260 .* never prunes 100 of them\n.* 12.6"):
-                make_plan(crossing)
-        else:
-            assert len(make_plan(crossing).cells) == 2
 
 
 def test_reinitialization_costs_the_whole_training_and_the_budget():

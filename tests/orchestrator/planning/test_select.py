@@ -67,3 +67,19 @@ def test_a_technique_alone_is_not_a_filter(word):
 def test_what_is_not_a_number_is_refused(expression):
     with pytest.raises(InputError):
         selector(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "hint"),
+    [
+        ("technique", "cannot read the term `technique`", "write terms such as"),
+        ("tecnique=dense", "unknown column: `tecnique`", "did you mean `technique`"),
+        ("technique>=dense", "cannot compare text with `>=`: `technique>=dense`", "use `=` or `!=` for `technique`"),
+        ("compression>=x", "cannot read a number in `compression>=x`: `x`", ""),
+    ],
+)
+def test_expressions_that_cannot_be_read(expression, message, hint):
+    with pytest.raises(InputError) as caught:
+        selector(expression)
+    assert caught.value.message == message
+    assert caught.value.hint.startswith(hint)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import pdb
 import subprocess
 import sys
 import threading
@@ -14,13 +11,12 @@ import warnings
 import pytest
 
 from orchestrator.upkeep.logs import read_log
-from tests.support.attempts import OFTEN, actor, tiny_job
+from tests.support.attempts import actor, attempt, tiny_job
 from tests.support.places import ROOT
 from tests.support.trainings import in_first_step
 from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.logs import AttemptLog, latest, latest_outcome
-from workers.training.attempt import Attempt, Bounds
 from workers.training.last_words import rescue
 from workers.trial import trial_id
 
@@ -56,10 +52,6 @@ def printed(store):
     """What the log of the only trial has of printed lines."""
     lines = [line.partition(" ")[2] for line in read_log(store, TRIAL).splitlines()]
     return [line.removeprefix("printed: ") for line in lines if line.startswith("printed: ")]
-
-
-def attempt(store):
-    return Attempt(tiny_job(), store, OFTEN, Bounds(lease="token"))
 
 
 def test_all_that_is_written_in_an_actor_is_in_the_log_of_its_trial(store, monkeypatch, capfd):
@@ -265,50 +257,3 @@ def test_a_finished_attempt_leaves_no_file(store, monkeypatch):
     assert trial._printed._path.exists()
     trial.close()
     assert not trial._printed._path.exists()
-
-
-QUESTIONS = {
-    "input": input,
-    "breakpoint": breakpoint,
-    "pdb": lambda: pdb.Pdb().set_trace(),
-    "readline": lambda: sys.stdin.readline(),
-    "lines": lambda: list(sys.stdin),
-}
-
-
-@pytest.mark.parametrize("code", QUESTIONS.values(), ids=list(QUESTIONS))
-def test_code_that_waits_for_a_person_fails_at_once(store, monkeypatch, code):
-    in_first_step(monkeypatch, code)
-    monkeypatch.setattr(sys, "breakpointhook", lambda: pytest.fail("Ray's waits for a debugger"))
-    stdin = sys.stdin
-    worker = actor(store, step_seconds=0)
-    result = worker.step()
-    worker.restore_handler()
-    worker.cleanup()
-    failure = json.loads(result["ending"])["failure"]
-    assert failure["outcome"] == "bad_input"
-    assert failure["reason"] == "the code of a trial cannot read from the standard input, or start a debugger"
-    assert "`--in-process` in a terminal" in failure["hint"]
-    assert sys.stdin is stdin
-
-
-def test_in_a_terminal_code_may_ask(store, monkeypatch):
-    answers = []
-    terminal = io.StringIO("yes\n")
-    terminal.isatty = lambda: True
-    shown = io.StringIO()
-    monkeypatch.setattr(sys, "stdin", terminal)
-    monkeypatch.setattr(sys, "__stdout__", shown)
-
-    def ask():
-        print("before")
-        answers.append(input("continue? "))
-        print("after")
-
-    in_first_step(monkeypatch, ask)
-    trial = attempt(store)
-    trial.advance(seconds=0)
-    trial.close()
-    assert answers == ["yes"]
-    assert shown.getvalue() == "\nbefore\ncontinue? after\n"
-    assert sys.stdin is terminal

@@ -19,35 +19,10 @@ from orchestrator.results.comparisons.report import compare
 from orchestrator.results.frame import join
 from orchestrator.results.reference import published
 from orchestrator.results.table import table
-from orchestrator.sweep.grid import PruningSpec
 from orchestrator.sweep.spec import parse_spec
-from tests.support.records import cell, dense_cell, make_store, record_of
+from tests.support.comparisons import RESNET20, store
+from tests.support.records import make_store
 from workers.errors import InputError
-
-RESNET20 = {"dataset": "cifar10(root=data)", "network": "resnet20", "recipe": "short", "dense_step": 1563}
-DENSE = (0.80, 0.81, 0.83)
-
-
-def store(path, groups, *, missing=(), place=None, dense=DENSE):
-    """`groups` maps (technique, compression, budget in epochs of 4) to the test accuracies of three replicates."""
-    place = RESNET20 if place is None else place
-    end = place.get("dense_step", 100)
-    cells = [dense_cell(replicate=replicate, step=end, **place) for replicate in range(len(dense))]
-    records = [record_of(one, test_accuracy=accuracy, epochs=4.0) for one, accuracy in zip(cells, dense, strict=True)]
-    for (technique, compression, budget), accuracies in groups.items():
-        for replicate, accuracy in enumerate(accuracies):
-            one = cell(
-                technique=technique,
-                compression=compression,
-                budget=f"{budget}ep",
-                budget_epochs=float(budget),
-                replicate=replicate,
-                **place,
-            )
-            cells.append(one)
-            if (technique, compression, replicate) not in missing:
-                records.append(record_of(one, test_accuracy=accuracy, validation_accuracy=accuracy))
-    return make_store(path, cells, records)
 
 
 def side(name, opened):
@@ -169,47 +144,6 @@ def test_nothing_in_common_says_what_each_side_has(tmp_path, study):
     assert "`mine` and `renda2020` have no cell in common" in text
     assert "  digits · resnet8(width=8) · default · magnitude · one_shot: lr_rewinding at 4×" in text
     assert "  cifar10 · resnet20 · renda2020 · magnitude · iterative: fine_tuning, weight_rewinding" in text
-
-
-def sections(path, *places):
-    found = []
-    for number, place in enumerate(places):
-        opened = store(path / str(number), {("lr_rewinding", 4.0, 4): (0.8,)}, place=place, dense=(0.8,))
-        found += table(join(opened).rows).sections
-    return found
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "match"),
-    [
-        ({"network": "cifar_resnet(depth=20)"}, {"network": "resnet20"}, True),
-        ({"network": "resnet20(width=8)"}, {"network": "resnet20"}, False),
-        ({"dataset": "cifar10(root=a)"}, {"dataset": "cifar10"}, True),
-        ({"dataset": "cifar100"}, {"dataset": "cifar10"}, False),
-        ({"dataset": "image_folder(path=a)"}, {"dataset": "imagenet"}, True),
-        ({"dataset": "mine.data:load"}, {"dataset": "imagenet"}, True),
-        ({"pruning": "magnitude(distribution=erk)"}, {"pruning": "magnitude"}, False),
-        ({"schedule": "iterative"}, {"schedule": "one_shot"}, False),
-        ({"recipe": "long"}, {"recipe": "short"}, True),
-    ],
-)
-def test_grids_match_by_network_pruning_schedule_and_data(tmp_path, ours, theirs, match):
-    [one] = sections(tmp_path / "ours", ours)
-    [other] = sections(tmp_path / "theirs", theirs)
-    assert bool(matching_sections([one], [other])) is match
-
-
-def test_grids_of_the_same_recipe_go_first(tmp_path):
-    one, other = sections(tmp_path, {"recipe": "short"}, {"recipe": "long"})
-    assert matching_sections([one, other], [one, other]) == [(one, one), (other, other)]
-    assert matching_sections([one], [other]) == [(one, other)]
-
-
-def test_structured_cells_are_named_as_in_our_sweeps():
-    pruned = {section.pruning for section in table(published()).sections} - {"none"}
-    rules = [f"{network}_{variant}" for network in ("resnet56", "resnet110", "resnet34") for variant in "ab"]
-    labels = {PruningSpec(structure="filters", layers=rule).label for rule in rules}
-    assert pruned == labels | {PruningSpec().label}
 
 
 @pytest.mark.parametrize("name", [name for name in presets() if name != "digits" and not name.startswith("vgg16")])
