@@ -12,7 +12,6 @@ import torch
 
 from workers.crashpoints import crash_point
 from workers.data.images import open_data
-from workers.data.source import Data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.machine.device import Device
 from workers.store import Store
@@ -30,13 +29,16 @@ _SCORES = ("train_loss", "validation_loss", "test_loss", "train_accuracy", "vali
 
 _REMEDY = f"{SET_ASIDE}; then `prunesweep resume --retry-failed` makes it again"
 
+Scores = dict[str, float]
+"""Losses and accuracies by the column of the record that has them."""
+
 
 class Reached(NamedTuple):
     """How far a trial is: a step, the training loss there, and the scores of the record just published (or None)."""
 
     step: int
     loss: float | None
-    scores: dict[str, float] | None = None
+    scores: Scores | None = None
 
 
 def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
@@ -46,52 +48,18 @@ def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
     publishes its record. When closed, the generator saves the state first, so that nothing is lost.
     Raises TrialError if the trial cannot give its result, OSError if the store cannot be used.
     """
-    trial = trial_id(job.trial)
-    missing = _missing(job, trial, store)
-    stops = missing.records | missing.checkpoints
-    if not stops:
+    missing = _missing(job, store)
+    if not missing.stops:
         return
-    recipe = job.trial.task.recipe
-    configure(recipe)
-    torch_device = torch.device(device.name)
-    data = open_data(job.trial.task.dataset, torch_device)
-    trainer = make_trainer(job.trial, data, torch_device)
-    crash_point("trial.before")
-    if not _resume(trainer, store, min(stops)):
-        trainer.begin(_load_parents(job, store))
-    crash_point("trial.ready")
-    trainer.history.attempts += 1
-    clock = _Clock(trainer)
-    progress = ProgressLog(trainer, max(stops))
-    saved = reported = time.monotonic()
+    execution = _Execution(job, store, device, missing)
     try:
-        while True:
-            if trainer.step in stops:
-                scores = _publish(job, trainer, data, store, missing, clock)
-                if trainer.step in missing.checkpoints:
-                    saved = time.monotonic()
-                if trainer.step == max(stops):
-                    break
-                yield Reached(trainer.step, trainer.history.last_loss, scores)
-                configure(recipe)
-            trainer.advance()
-            crash_point("trial.step")
-            now = time.monotonic()
-            if now - saved >= device.checkpoint_seconds:
-                _save(trainer, store, clock)
-                saved = time.monotonic()
-            if now - reported >= device.chunk_seconds and trainer.step not in stops:  # a stop is reached once published
-                trainer.settle()
-                progress.tick()
-                yield Reached(trainer.step, trainer.history.last_loss)
-                configure(recipe)
-                reported = time.monotonic()
+        scores = yield from execution.train()
     except GeneratorExit:
-        _save(trainer, store, clock)
+        execution.save()
         raise
     crash_point("trial.complete")
-    store.states.delete_partial(trial)
-    yield Reached(trainer.step, trainer.history.last_loss, scores)
+    store.states.delete_partial(trial_id(job.trial))
+    yield execution.reached(scores)
 
 
 class _Missing(NamedTuple):
@@ -100,13 +68,95 @@ class _Missing(NamedTuple):
     records: frozenset[int]
     checkpoints: frozenset[int]
 
+    @property
+    def stops(self) -> frozenset[int]:
+        return self.records | self.checkpoints
 
-def _missing(job: Job, trial: str, store: Store) -> _Missing:
-    key = job.evaluation.key
+
+def _missing(job: Job, store: Store) -> _Missing:
+    trial, key = trial_id(job.trial), job.evaluation.key
     return _Missing(
         records=frozenset(step for step in job.records if not store.records.has(RecordKey(trial, step, key))),
         checkpoints=frozenset(step for step in job.checkpoints if not store.states.has_checkpoint(Stop(trial, step))),
     )
+
+
+class _Execution:
+    """A trial that trains in this process, from its newest valid state to the last stop that the store lacks."""
+
+    def __init__(self, job: Job, store: Store, device: Device, missing: _Missing) -> None:
+        configure(job.trial.task.recipe)
+        torch_device = torch.device(device.name)
+        self._job = job
+        self._store = store
+        self._device = device
+        self._missing = missing
+        self._data = open_data(job.trial.task.dataset, torch_device)
+        self._trainer = make_trainer(job.trial, self._data, torch_device)
+        crash_point("trial.before")
+        if not _resume(self._trainer, store, min(missing.stops)):
+            self._trainer.begin(_load_parents(job, store))
+        crash_point("trial.ready")
+        self._trainer.history.attempts += 1
+        self._clock = _Clock(self._trainer)
+        self._progress = ProgressLog(self._trainer, max(missing.stops))
+        self._saved = self._reported = time.monotonic()
+
+    def train(self) -> Generator[Reached, None, Scores | None]:
+        """Train up to the last stop, yielding at each stop before it and after each chunk.
+
+        Returns the scores of the last stop's record. Other trials may train while this one waits at a `yield`, so the
+        process is configured again after it.
+        """
+        recipe, stops = self._job.trial.task.recipe, self._missing.stops
+        while True:
+            if self._trainer.step in stops:
+                scores = self._publish()
+                if self._trainer.step == max(stops):
+                    return scores
+                yield self.reached(scores)
+                configure(recipe)
+            self._trainer.advance()
+            crash_point("trial.step")
+            now = time.monotonic()
+            if now - self._saved >= self._device.checkpoint_seconds:
+                self.save()
+            is_chunk_over = now - self._reported >= self._device.chunk_seconds
+            if is_chunk_over and self._trainer.step not in stops:  # a stop is reached once published
+                self._trainer.settle()
+                self._progress.tick()
+                yield self.reached()
+                configure(recipe)
+                self._reported = time.monotonic()
+
+    def reached(self, scores: Scores | None = None) -> Reached:
+        """How far the trial is, with the scores of the record that was just published."""
+        return Reached(self._trainer.step, self._trainer.history.last_loss, scores)
+
+    def save(self) -> None:
+        """Save the partial state."""
+        self._clock.tick()
+        state, _ = dump_state(self._trainer.state())
+        self._store.states.write_partial(Stop(self._trainer.id, self._trainer.step), state)
+        self._saved = time.monotonic()
+
+    def _publish(self) -> Scores | None:
+        """Write what is missing at the stop that is reached: first the checkpoint, then the record.
+
+        Returns the scores of the record, None without one.
+        """
+        self._clock.tick()
+        step = self._trainer.step
+        state, digest = dump_state(self._trainer.state())
+        if step in self._missing.checkpoints:
+            self._store.states.write_checkpoint(Stop(self._trainer.id, step), state)
+            self._saved = time.monotonic()
+        if step not in self._missing.records:
+            return None
+        record, detail = make_record(self._job, self._trainer, self._data, digest)
+        self._clock.tick()
+        self._store.records.publish(record | self._clock.times(), detail)
+        return {name: record[name] for name in _SCORES if record[name] is not None}
 
 
 def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
@@ -135,32 +185,6 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
         log.info("continues from step %d", state.step)
         return True
     return False
-
-
-def _publish(
-    job: Job, trainer: Trainer, data: Data, store: Store, missing: _Missing, clock: _Clock
-) -> dict[str, float] | None:
-    """Write what is missing at the stop that the trainer has reached: first the checkpoint, then the record.
-
-    Returns the scores of the record, None without one.
-    """
-    clock.tick()
-    state, digest = dump_state(trainer.state())
-    if trainer.step in missing.checkpoints:
-        store.states.write_checkpoint(Stop(trainer.id, trainer.step), state)
-    if trainer.step not in missing.records:
-        return None
-    record, detail = make_record(job, trainer, data, digest)
-    clock.tick()
-    store.records.publish(record | clock.times(), detail)
-    return {name: record[name] for name in _SCORES if record[name] is not None}
-
-
-def _save(trainer: Trainer, store: Store, clock: _Clock) -> None:
-    """Save the partial state."""
-    clock.tick()
-    state, _ = dump_state(trainer.state())
-    store.states.write_partial(Stop(trainer.id, trainer.step), state)
 
 
 class _Clock:
