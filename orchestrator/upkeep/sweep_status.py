@@ -15,6 +15,9 @@ from workers.store.failures import Failure
 from workers.store.layout import RecordKey
 from workers.text import plural
 
+_WORDS = ("dataset", "network", "recipe", "technique", "compression", "budget", "schedule", "round", "replicate")
+_COLUMNS = ["trial", "step", "evaluation", "lineage", *_WORDS]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
@@ -83,41 +86,33 @@ class SweepStatus:
 
 def sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dict[str, Failure]) -> SweepStatus:
     """The cells of a sweep that are done and failed, given the sound records and the failures of its store."""
-    of_words = ["dataset", "network", "recipe", "technique", "compression", "budget", "schedule", "round", "replicate"]
-    columns = ["trial", "step", "evaluation", "lineage", *of_words]
-    done = failed = blocked = 0
-    held_up: Counter[str] = Counter()
-    example: dict[str, str] = {}
-    places: dict[str, dict[str, None]] = defaultdict(dict)
+    cells = kept.cells.select(_COLUMNS).to_pylist()
+    missing = [cell for cell in cells if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) not in records]
+    held_up: dict[str, list[dict[str, Any]]] = defaultdict(list)  # the missing cells of each failed trial
     pending: dict[str, str] = {}
-    cells = kept.cells.select(columns).to_pylist()
-    for cell in cells:
-        if RecordKey(cell["trial"], cell["step"], cell["evaluation"]) in records:
-            done += 1
+    for cell in missing:
+        trials = (*cell["lineage"], cell["trial"])
+        culprit = next((trial for trial in trials if trial in failures), None)
+        if culprit is not None:
+            held_up[culprit].append(cell)
             continue
-        culprit = next((trial for trial in (*cell["lineage"], cell["trial"]) if trial in failures), None)
-        if culprit is None:
-            for trial in (*cell["lineage"], cell["trial"]):
-                pending.setdefault(trial, f"{place_in_words(cell)} · {in_words(cell)}")
-            continue
-        held_up[culprit] += 1
-        example.setdefault(culprit, in_words(cell))
-        places[culprit][place_in_words(cell)] = None
-        if culprit == cell["trial"]:
-            failed += 1
-        else:
-            blocked += 1
+        for trial in trials:
+            pending.setdefault(trial, f"{place_in_words(cell)} · {in_words(cell)}")
+    failed = sum(cell["trial"] == culprit for culprit, blocked in held_up.items() for cell in blocked)
     return SweepStatus(
         sweep=folder,
         cells=len(cells),
-        done=done,
+        done=len(cells) - len(missing),
         failed=failed,
-        blocked=blocked,
-        failures={
-            trial: FailedTrial(failures[trial], count, example[trial], tuple(places[trial]))
-            for trial, count in held_up.items()
-        },
+        blocked=sum(map(len, held_up.values())) - failed,
+        failures={trial: _failed_trial(failures[trial], blocked) for trial, blocked in held_up.items()},
         pending=pending,
         search=SearchSettings.of(kept.sweep),
         stopped_by=kept.sweep.get("search", {}).get("stopped_by"),
     )
+
+
+def _failed_trial(failure: Failure, cells: list[dict[str, Any]]) -> FailedTrial:
+    """A failed trial that keeps some cells from being done."""
+    places = tuple(dict.fromkeys(map(place_in_words, cells)))
+    return FailedTrial(failure, len(cells), in_words(cells[0]), places)
