@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.planning import expand
-from orchestrator.planning.crossing import find_out, questions
+from orchestrator.planning.crossing import Crossing, find_out, questions
 from orchestrator.planning.data_facts import DataFacts, data_facts
-from orchestrator.planning.estimate import Estimate, rehearsed_seconds_per_step, seconds_left, seconds_per_step
+from orchestrator.planning.estimate import rehearsed_seconds_per_step, seconds_left, seconds_per_step
 from orchestrator.planning.facts import Facts
-from orchestrator.planning.plan import steps_left
+from orchestrator.planning.plan import Plan, steps_left
 from orchestrator.planning.probe import Probed, longest_chain, probe
 from orchestrator.planning.prunable_share import Share, shares
 from orchestrator.planning.select import check_picked, selector
 from orchestrator.sweep.spec import SweepSpec
+from workers.store import Store
 from workers.store.store import existing_store
 from workers.text import duration, plural, size
+from workers.trial import Job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,25 +128,15 @@ def preview(
     """
     existing = existing_store(store or spec.store)
     crossing = find_out(spec, existing, known_before)
-    plan = expand.make_plan(crossing)
-    if only is not None:
-        part = plan.only(selector(only))
-        check_picked(bool(part.cells), only, plan.rows())
-        plan = part
+    plan = _only(expand.make_plan(crossing), only)
     records, unsound = existing.records.sound() if existing else (set(), {})
     checkpoints = set(existing.states.checkpoint_sizes()) if existing else set()
     jobs = plan.missing(records, checkpoints)
-    states = checkpoints | set(existing.states.partial_sizes()) if existing else set()
-    left = steps_left(jobs, states)
+    left = steps_left(jobs, checkpoints | set(existing.states.partial_sizes()) if existing else set())
     whole = {name: job.last_step for name, job in plan.missing(set(), set()).items()}
     per_epoch = {name: float(planned.steps_per_epoch) for name, planned in plan.trials.items()}
     key = plan.evaluation.key
-    measured = probe(crossing) if probing else None
-    of_jobs = measured.seconds(jobs, left) if measured else {}
-    past = seconds_per_step(existing) if existing else {}
-    estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), crossing.facts))
-    if measured:
-        estimate = Estimate(sum(of_jobs.values()), False)
+    time = _measured(crossing, jobs, left) if probing else _estimated(spec, crossing, existing, jobs, left)
     rate = spec.resources.price_per_hour
     return Preview(
         sweep=spec.name,
@@ -159,16 +152,55 @@ def preview(
         steps_missing=sum(left.values()),
         epochs_missing=sum(steps / per_epoch[name] for name, steps in left.items()),
         checkpoint_bytes=plan.checkpoint_bytes(),
-        seconds=estimate.seconds if estimate else None,
-        seconds_rehearsed=estimate is not None and estimate.rehearsed,
-        seconds_on_this_machine=max(estimate.seconds / measured.slots, longest_chain(jobs, of_jobs))
-        if measured and estimate
-        else None,
-        slots=measured.slots if measured else None,
-        probed=list(measured.tasks.values()) if measured else [],
-        price=estimate.seconds / 3600 * rate if estimate and rate is not None else None,
+        seconds=time.seconds,
+        seconds_rehearsed=time.rehearsed,
+        seconds_on_this_machine=time.on_this_machine,
+        slots=time.slots,
+        probed=time.probed,
+        price=time.seconds / 3600 * rate if time.seconds is not None and rate is not None else None,
         price_per_hour=rate,
         data=data_facts(crossing),
         unreadable=crossing.facts.unreadable | unsound,
         prunable=shares(crossing),
     )
+
+
+def _only(plan: Plan, only: str | None) -> Plan:
+    """The part of a plan that a selection picks. Raises InputError if it picks nothing."""
+    if only is None:
+        return plan
+    part = plan.only(selector(only))
+    check_picked(bool(part.cells), only, plan.rows())
+    return part
+
+
+class _Time(NamedTuple):
+    """How long a sweep takes: the fields of a Preview."""
+
+    seconds: float | None
+    rehearsed: bool = False
+    on_this_machine: float | None = None
+    slots: int | None = None
+    probed: list[Probed] = []  # noqa: RUF012  (never changed)
+
+
+def _measured(crossing: Crossing, jobs: Mapping[str, Job], left: Mapping[str, int]) -> _Time:
+    """The time of the steps that are left, from a few steps of each task on this machine."""
+    measured = probe(crossing)
+    of_jobs = measured.seconds(jobs, left)
+    seconds = sum(of_jobs.values())
+    return _Time(
+        seconds,
+        on_this_machine=max(seconds / measured.slots, longest_chain(jobs, of_jobs)),
+        slots=measured.slots,
+        probed=list(measured.tasks.values()),
+    )
+
+
+def _estimated(
+    spec: SweepSpec, crossing: Crossing, store: Store | None, jobs: Mapping[str, Job], left: Mapping[str, int]
+) -> _Time:
+    """The time of the steps that are left, from past trials or a rehearsal."""
+    past = seconds_per_step(store) if store else {}
+    estimate = seconds_left(jobs, left, past, rehearsed_seconds_per_step(questions(spec), crossing.facts))
+    return _Time(estimate.seconds, estimate.rehearsed) if estimate else _Time(None)
