@@ -143,20 +143,33 @@ def _check_axes(path: KeyPath, grid: dict[str, Any], prunings: list[Any]) -> Ite
     techniques = items_at((*path, "technique"), grid)
     for place, item in techniques:
         yield from check_named(place, item, _TECHNIQUES, "technique")
-    yield from _check_repeated(techniques, str)
+    yield from _check_repeated_values(path, grid)
+    names = [item for _, item in techniques]
+    if names and all(item == DENSE for item in names):
+        yield from _check_dense_only(path, grid)
+    elif names:
+        yield from _check_pruned(path, grid, prunings, techniques)
+
+
+def _check_repeated_values(path: KeyPath, grid: dict[str, Any]) -> Iterator[Problem]:
+    yield from _check_repeated(items_at((*path, "technique"), grid), str)
     yield from _check_repeated(items_at((*path, "compression"), grid), parse_ratio)
     yield from _check_repeated(items_at((*path, "density"), grid), parse_ratio)
     yield from _check_repeated(items_at((*path, "levels"), grid), lambda item: item)
     yield from _check_repeated(items_at((*path, "budget"), grid), lambda item: str(Duration.parse(item)))
     if isinstance(grid.get("replicates"), list):
         yield from _check_repeated(items_at((*path, "replicates"), grid), lambda item: item)
-    if not techniques:
-        return
-    if all(item == DENSE for _, item in techniques):
-        for key in _PRUNED_ONLY:
-            if grid.get(key) is not None:
-                yield Problem((*path, key), "has no effect on dense networks", "remove it", at_key=True)
-        return
+
+
+def _check_dense_only(path: KeyPath, grid: dict[str, Any]) -> Iterator[Problem]:
+    for key in _PRUNED_ONLY:
+        if grid.get(key) is not None:
+            yield Problem((*path, key), "has no effect on dense networks", "remove it", at_key=True)
+
+
+def _check_pruned(
+    path: KeyPath, grid: dict[str, Any], prunings: list[Any], techniques: list[tuple[KeyPath, Any]]
+) -> Iterator[Problem]:
     for place, item in techniques:
         if item == DENSE:
             hint = "remove it: the dense network of every replicate is always part of a sweep"
