@@ -99,7 +99,7 @@ def finish(work: Callable[[], Any], store: str | None) -> None:
     elif summary.cells_done < summary.cells:
         say(f"\nContinue with:  prunesweep resume {place}")
     else:
-        say(f"\nNext:  prunesweep table {place}\n       prunesweep export {place}")
+        say(f"\nNext:  prunesweep table {place}\n       prunesweep report {place}\n       prunesweep export {place}")
     name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)
 

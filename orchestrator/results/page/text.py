@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup, escape
+
 from workers.text import printable
 
 _SHORT = 240
@@ -23,6 +27,11 @@ def long(text: object) -> str:
     """The same for a paragraph of our own, in which only names are from elsewhere."""
     shown = " ".join(safe(text).split())
     return shown if len(shown) <= _LONG else f"{shown[:_LONG]}… ({len(shown):,} characters)"
+
+
+def code(text: str) -> Markup:
+    """A sentence of our own as HTML, with what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def first_upper(text: str) -> str:

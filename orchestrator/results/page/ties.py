@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.results.intervals import Interval
@@ -65,8 +65,3 @@ def _mean(group: Group) -> float:
     mean = group.score.mean
     assert mean is not None  # the group is complete
     return mean
-
-
-def ties_of(grids: Sequence[Grid]) -> list[list[Column]]:
-    """The columns of each grid."""
-    return [columns(grid) for grid in grids]

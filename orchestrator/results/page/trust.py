@@ -17,15 +17,12 @@ from workers.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The state of a sweep in a sentence, warnings about what is mixed, and what trials ran on.
-
-    `sound` tells whether it is complete and without a warning.
-    """
+    """The state of a sweep in a sentence, warnings about what is mixed, and what trials ran on."""
 
     state: str
     warnings: Sequence[str]
     facts: Sequence[str]
-    sound: bool
+    complete: bool
 
 
 def trust(source: Source, rows: Sequence[Record]) -> Trust:
@@ -39,7 +36,7 @@ def trust(source: Source, rows: Sequence[Record]) -> Trust:
     parts += [f"{missing:,} missing"] if missing else []
     state += f", {', '.join(parts)}." if parts else ": the sweep is complete."
     warnings = [*mixtures(rows), *_damages(source, rows)]
-    return Trust(state, warnings, _facts(rows), done == len(rows) and not warnings)
+    return Trust(state, warnings, _facts(rows), done == len(rows))
 
 
 _MIXED = {
@@ -113,7 +110,11 @@ def _damages(source: Source, rows: Sequence[Record]) -> list[str]:
 def _facts(rows: Sequence[Record]) -> list[str]:
     """What all results have in common, and when they were made."""
     facts = []
-    for column, words in (("prunesweep_version", "prunesweep"), ("torch_version", "torch"), ("device", "device")):
+    for column, words in (
+        ("prunesweep_version", "made with prunesweep"),
+        ("torch_version", "torch"),
+        ("device", "device"),
+    ):
         values = {str(row[column]) for row in rows if row.get(column) is not None}
         if len(values) == 1:
             facts.append(f"{words} {values.pop()}")

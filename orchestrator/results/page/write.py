@@ -24,7 +24,7 @@ from orchestrator.results.page.failures import causes, failures_by_place
 from orchestrator.results.page.grids import Grid, Record, read_grids
 from orchestrator.results.page.legend import legend
 from orchestrator.results.page.source import Source, open_source
-from orchestrator.results.page.text import first_upper, long, safe, short
+from orchestrator.results.page.text import code, first_upper, long, safe, short
 from orchestrator.results.page.theme import style_sheet
 from orchestrator.results.page.ties import Column, columns
 from orchestrator.results.page.trust import environments, trust
@@ -228,7 +228,8 @@ def _render(context: dict[str, Any], ink: Ink) -> str:
         "short": short,
         "long": long,
         "first_upper": first_upper,
-        "markup": Markup,
+        "code": code,
+        "markup": Markup,  # of our own making: figures, the style sheet and the script
     }
     style = style_sheet(ink)
     script = (files("orchestrator.results.page") / "templates" / "page.js").read_text("utf-8")

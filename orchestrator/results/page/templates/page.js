@@ -1,9 +1,10 @@
 "use strict";
 // Sorts and filters tables, shows or hides replicates, and highlights a technique. The page is complete without it.
 
+// The number that a cell begins with, such as 16 in "≥ 16×"; text and names without one are sorted as text.
 function number(text) {
-  const match = text.replace(/,/g, "").match(/[-+]?\d*\.?\d+/);
-  return match ? parseFloat(match[0]) : NaN;
+  const match = text.replace(/,/g, "").match(/^\s*[≥<]?\s*([-+]?\d*\.?\d+)/);
+  return match ? parseFloat(match[1]) : NaN;
 }
 
 function compare(first, second) {

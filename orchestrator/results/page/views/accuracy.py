@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Values = Callable[[Group], tuple[float | None, ...]]
 _SIZE = (480, 330)
-_NAMES = 135
+_NAMES = 142
 
 
 def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], published: Section | None) -> View:
