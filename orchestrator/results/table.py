@@ -144,13 +144,14 @@ class Table(Report):
         if self.statistic != "ci" or self.layout.splits_budgets:
             return []
         grids = group_by(contrasts_by_cell(self.sections, self.baseline).items(), lambda item: item[0].grid)
+        several = len({section.title for section in self.sections}) > 1
         lines = []
         for title, members in grids.items():
             tests = [contrast for _, contrast in members]
             kind = "paired t tests" if all(contrast.paired for contrast in tests) else "Welch's t tests"
-            named = f"{title}: " if len(grids) > 1 else ""
+            beginning = f"{title}: significantly" if several else "Significantly"
             lines.append(
-                f"{named}significantly different from {self.baseline} (two-sided {kind}, Holm's correction, 5%): "
+                f"{beginning} different from {self.baseline} (two-sided {kind}, Holm's correction, 5%): "
                 f"{in_words(tests)}"
             )
         return lines

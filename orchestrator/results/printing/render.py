@@ -17,6 +17,7 @@ from workers.html import escaped
 
 _GAP = "   "
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*<>|]|(?<!\w)_|_(?!\w)|(?<=\])\()")
+_DECIMAL = re.compile(r"[-+]?\d+(\.\d+)?")
 
 Escape = Callable[[str], str]
 
@@ -119,12 +120,23 @@ def _text_column(name: str, cells: Sequence[Cell]) -> list[str]:
 def _aligned(numbers: Sequence[Number]) -> list[str]:
     """Numbers as text: values to the right, what follows them to the left."""
     values, *rests = zip(*map(_parts, numbers), strict=True)
+    values = _with_points_aligned(values)
     size = max(map(len, values))
     columns = [[value.rjust(size) for value in values]]
     for texts in rests:
         if size := max(map(len, texts)):
             columns.append([text.ljust(size) for text in texts])
     return [" ".join(line) for line in zip(*columns, strict=True)]
+
+
+def _with_points_aligned(values: Sequence[str]) -> tuple[str, ...]:
+    """Numbers with spaces for the decimals that others have; they differ where intervals differ in length."""
+    tails = [len(value) - value.find(".") if "." in value else 0 for value in values]
+    longest = max(tails)
+    return tuple(
+        value + " " * (longest - tail) if _DECIMAL.fullmatch(value) else value
+        for value, tail in zip(values, tails, strict=True)
+    )
 
 
 def _parts(number: Number) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def test_a_table_of_intervals_has_the_tests_in_its_data_and_says_which_are_signi
     )
     assert rows["lr_rewinding"]["p"] < rows["lr_rewinding"]["p_adjusted"] < 0.05
     assert rows["fine_tuning"]["p"] is rows["dense"]["p"] is None
-    [note] = [note for note in shown.printout.notes if note.startswith("significantly")]
+    [note] = [note for note in shown.printout.notes if note.startswith("Significantly")]
     assert note.endswith(
         "(two-sided Welch's t tests, Holm's correction, 5%): higher weight_rewinding 9.31×, lr_rewinding 9.31×"
     )
