@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.results.figures.cost import accuracy_vs_cost, budget_curves
     from orchestrator.results.figures.files import save as save_figure
     from orchestrator.results.figures.paper import paper_figures
+    from orchestrator.results.figures.pareto import pareto
     from orchestrator.results.figures.safe_zone import safe_zone
     from orchestrator.results.table import table
     from orchestrator.search.search import Pruned
@@ -84,6 +85,7 @@ _HOMES = {
     "budget_curves": "orchestrator.results.figures.cost",
     "safe_zone": "orchestrator.results.figures.safe_zone",
     "paper_figures": "orchestrator.results.figures.paper",
+    "pareto": "orchestrator.results.figures.pareto",
     "save_figure": "orchestrator.results.figures.files:save",
     "export": "orchestrator.results.exports.export",
     "Images": "workers.data.images",
@@ -126,6 +128,7 @@ __all__ = [
     "load",
     "merge",
     "paper_figures",
+    "pareto",
     "plan",
     "prune",
     "rename",

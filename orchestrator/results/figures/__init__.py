@@ -12,6 +12,8 @@ to draw.
         against the search cost, and against the budget with the safe zone; up to four compressions of each grid
     safe_zone.safe_zone(results, *, mode="safety", techniques=None, split, filters, columns, caption)
         budget × compression: how far each technique is ahead of the best fine-tuning, with the number in each cell
+    pareto.pareto(results, *, against="weights", split, filters, columns, caption)
+        every cell against the weights kept, the multiply-adds or the search cost, with the Pareto front
     paper.paper_figures(results, *, split, filters)
         the paper's figures of each grid, by name
 
