@@ -187,6 +187,8 @@ def test_class_names_of_the_file_count(tmp_path: Path) -> None:
         (pa.array([0, None], pa.int64()), "rows without a label: 1"),
         (pa.array(["a", None]), "rows without a label: 1"),
         (pa.array([1.0, float("nan")]), "rows without a label: 1"),
+        (pa.array(["a", ""]), "rows without a label: 1"),
+        (pa.array([" ", None]).dictionary_encode(), "rows without a label: 2"),
     ],
 )
 def test_every_row_must_have_a_label(tmp_path: Path, labels: pa.Array, message: str) -> None:
@@ -205,6 +207,9 @@ def test_every_row_must_have_a_label(tmp_path: Path, labels: pa.Array, message: 
         (pa.array(["dog", "ant", "dog", "cat"]).dictionary_encode(), pa.array(["cat", "dog"]), ("ant", "cat", "dog")),
         (pa.array([True, False, True, True]), pa.array([False, True]), ("False", "True")),
         (pa.array([3, 0, 3, 1], pa.uint8()), pa.array([1, 3], pa.int64()), ("0", "1", "3")),
+        (pa.array([1e300, float("inf"), 2.5, -1.0]), pa.array([2.5, 1e300]), ("-1", "2.5", "1e+300", "inf")),
+        (pa.array([2.0, 0.5, 2.0, 1.0], pa.float16()), pa.array([1.0, 2.0], pa.float32()), ("0.5", "1", "2")),
+        (pa.array(["b", "a", "b", "b"], pa.string_view()), pa.array(["a", "b"]), ("a", "b")),
         (pa.array(["b", "a", "b", "b"], pa.large_string()), pa.array(["a", "b"], pa.string()), ("a", "b")),
     ],
 )

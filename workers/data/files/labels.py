@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -39,15 +38,21 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Labels without their dictionary encoding."""
-    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+    """Labels without their dictionary encoding, in a type that Arrow can count and select."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    return values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
 
 
 def check_labels(values: pa.ChunkedArray, where: str) -> None:
-    """Raise InputError for rows without a label; `where` names their column and file."""
+    """Raise InputError for rows without a label (null, not a number, empty). `where` names the column and the file."""
     missing = values.null_count
     if pa.types.is_floating(values.type):
         missing += pc.sum(pc.is_nan(values)).as_py() or 0
+    if _kind(values.type) == "text":
+        missing += pc.sum(pc.equal(pc.utf8_trim_whitespace(values), "")).as_py() or 0
     if missing:
         raise InputError(
             f"{where} has rows without a label: {missing:,}", hint="remove these rows, or name another column"
@@ -72,9 +77,7 @@ def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) ->
 
 def class_names(values: Sequence[Any]) -> list[str]:
     """Distinct labels as text; whole numbers without a decimal point."""
-    return [
-        str(int(value)) if isinstance(value, float) and math.floor(value) == value else str(value) for value in values
-    ]
+    return [str(value).removesuffix(".0") if isinstance(value, float) else str(value) for value in values]
 
 
 def unknown_classes(names: Sequence[str], where: str) -> InputError:

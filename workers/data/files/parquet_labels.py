@@ -35,9 +35,9 @@ def read_classes(train_files: Sequence[Path], test_files: Sequence[Path], column
 def _column(files: Sequence[Path], column: str) -> pa.ChunkedArray:
     parts = []
     for file in files:
-        values = read_column(file, column)
+        values = plain(read_column(file, column))
         check_labels(values, f"column `{column}` of {file}")
-        parts.append(plain(values))
+        parts.append(values)
     kind = parts[0].type
     return pa.chunked_array([chunk for part in parts for chunk in part.cast(kind).chunks], kind)
 
