@@ -49,6 +49,8 @@ def check_one_way(arguments: Mapping[str, object]) -> None:
 
 
 def _parse(split: Mapping[str, Any]) -> tuple[Fraction, int]:
+    if not isinstance(split, Mapping):
+        raise InputError(f"`split` must be a mapping with `test` and `seed`: {split}", hint=_EXAMPLE)
     unknown = [str(key) for key in split if key not in ("test", "seed")]
     if unknown or "test" not in split:
         problem = f"does not take `{unknown[0]}`" if unknown else "needs `test`"

@@ -20,14 +20,18 @@ def found_depth(largest: int) -> int:
 
 def to_eight_bits(values: np.ndarray, bit_depth: int) -> Pixels:
     """Keep the upper 8 of `bit_depth` bits. Raises InputError for values that have more."""
-    largest = int(values.max())
+    check_fits(int(values.max()), bit_depth)
+    return (values >> (bit_depth - LEAST_DEPTH)).astype(np.uint8)
+
+
+def check_fits(largest: int, bit_depth: int) -> None:
+    """Raise InputError if the largest value of 16-bit images needs more than `bit_depth` bits."""
     if largest >= 2**bit_depth:
         raise InputError(
             f"a 16-bit image does not fit `bit_depth: {bit_depth}`, whose largest value is {2**bit_depth - 1:,}: "
             f"{largest:,}",
             hint=f"set `bit_depth: {found_depth(largest)}`",
         )
-    return (values >> (bit_depth - LEAST_DEPTH)).astype(np.uint8)
 
 
 def check_depth(bit_depth: int | None) -> None:

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from workers.data.files.damage import refuse_damaged
 from workers.data.files.decode import plain_values
-from workers.data.files.depth import depth_note, found_depth
+from workers.data.files.depth import check_fits, depth_note, found_depth
 from workers.data.files.orientation import is_rotated, rotation_note
 from workers.data.plausible import PixelRange, pixel_notes, pixel_range
 from workers.errors import BadInput
@@ -48,6 +48,8 @@ def survey(root: str, train_paths: Sequence[str], test_paths: Sequence[str], bit
     read = [[fact for fact in part if isinstance(fact, _FileFacts)] for part in facts]
     deepest = max((fact.pixels.high for part in read for fact in part if fact.is_deep), default=None)
     depth = None if deepest is None else bit_depth or found_depth(deepest)
+    if deepest is not None and depth is not None:
+        check_fits(deepest, depth)
     notes = [] if deepest is None or depth is None else [depth_note(deepest, depth)]
     for (part, _), part_facts in zip(parts, read, strict=True):
         notes += pixel_notes(part, [_reduced(fact, depth) for fact in part_facts])
@@ -77,6 +79,8 @@ def _facts(path: str) -> _FileFacts | BadInput:
             values, rotated = plain_values(image), is_rotated(image)
     except UnidentifiedImageError:
         return BadInput(f"{path}: not an image of a known format")
+    except FileNotFoundError as error:
+        return BadInput(f"{path}: {error.strerror}")
     except Exception as error:  # Pillow raises nearly anything for damaged files
         return BadInput(f"{path}: the image cannot be read: {error}")
     planes = values.reshape(-1, values.shape[2] if values.ndim == 3 else 1).T

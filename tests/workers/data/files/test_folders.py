@@ -92,6 +92,7 @@ def test_a_new_file_moves_no_other(tmp_path: Path) -> None:
     ("split", "message"),
     [
         ({}, "`split` needs `test`"),
+        ("20%", "`split` must be a mapping with `test` and `seed`: 20%"),
         ({"test": "20%", "sed": 1}, "`split` does not take `sed`"),
         ({"test": "many"}, "must be a share above 0% and below 100%: many"),
         ({"test": "100%"}, "must be a share above 0% and below 100%: 100%"),
@@ -99,7 +100,7 @@ def test_a_new_file_moves_no_other(tmp_path: Path) -> None:
         ({"test": "20%", "seed": "x"}, "`split.seed` must be a whole number: x"),
     ],
 )
-def test_impossible_splits_are_refused(split: dict[str, Any], message: str, tmp_path: Path) -> None:
+def test_impossible_splits_are_refused(split: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         image_folder(path=parts(tmp_path, ""), split=split)
 
@@ -174,6 +175,8 @@ def test_16_bit_files_keep_their_real_range(tmp_path: Path) -> None:
     assert files.fingerprint() == facts.fingerprint
     images, _ = next(iter(files.on(torch.device("cpu"), 0, facts).test.batches()))
     assert images.max() > 240
+    with pytest.raises(InputError, match=r"`bit_depth: 10`, whose largest value is 1,023: 4,095\n\nhint: .*12`"):
+        load_facts(Dataset(name="image_folder", arguments={"path": path, "bit_depth": 10}))
     assert image_folder(path=path, bit_depth=16).fingerprint() == image_folder(path=path).fingerprint()
 
 
