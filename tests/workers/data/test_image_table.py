@@ -94,6 +94,7 @@ def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
         ("path,label,split\n0.png,1,a\n", {}, r"does not say which images are for training: its parts are a"),
         ("path,label,split\n0.png,1,train\n1.png,2,x\n", {}, r"which images are for testing: its parts are train, x"),
         ("path,label,split\n0.png,1,train\n1.png,,test\n", {}, r"rows without a label: 1"),
+        ("path,label,split\n0.png,a,train\n1.png,,test\n", {}, r"rows without a label: 1"),
         ("path,label,split\n0.png,a,train\n,b,test\n", {}, r"rows without a path: 1"),
         ("path,label,split\n0.png,a,train\n1.png,b,test\n", {}, r"a label that no training image has:\n  b"),
         ("path,label\n0.png,a\n0.png,b\n", {"split": {"test": "50%"}}, r"several labels to one file:\n  0.png"),
@@ -116,6 +117,23 @@ def test_missing_tables_and_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "3.png").unlink()
     with pytest.raises(BadInput, match=r"2 images cannot be read:\n.*1\.png: No such file.*\n.*3\.png"):
         load_facts(Dataset(name="image_table", arguments={"path": path}))
+
+
+def test_spaces_around_the_name_of_a_part_are_left_out(tmp_path: Path) -> None:
+    files = image_table(path=table(tmp_path, "path,label, split\n0.png,a, train\n1.png,b,train \n2.png,a,\ttest\n"))
+    assert (files.train_paths, files.test_paths) == (["0.png", "1.png"], ["2.png"])
+
+
+def test_a_table_in_another_encoding_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "images.csv").write_bytes("path,label\n0.png,é\n".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"images\.csv cannot be read: 'utf-8'(.*\n)+hint: save the table as UTF-8"):
+        image_table(path=str(tmp_path / "images.csv"))
+
+
+def test_the_ending_of_a_parquet_table_may_be_in_capitals(tmp_path: Path) -> None:
+    table(tmp_path)
+    pq.write_table(pa.table({"path": NAMES, "label": LABELS, "split": PARTS}), tmp_path / "T.PARQUET")
+    assert image_table(path=str(tmp_path / "T.PARQUET")).class_names == ("cat", "dog")
 
 
 def test_images_in_both_parts_are_noted(tmp_path: Path) -> None:

@@ -61,8 +61,10 @@ def _read(file: str) -> pa.Table:
         what = "must be a file, not a folder" if os.path.isdir(file) else "not found"
         raise InputError(f"`path` {what}: `{file}`", hint="give a CSV or Parquet file with paths and labels of images")
     try:
-        table = pq.read_table(file, partitioning=None) if file.endswith(".parquet") else _read_csv(file)
-    except (pa.ArrowException, OSError, UnicodeError) as error:
+        table = pq.read_table(file, partitioning=None) if file.lower().endswith(".parquet") else _read_csv(file)
+    except UnicodeError as error:
+        raise BadInput(f"{file} cannot be read: {error}", hint="save the table as UTF-8") from error
+    except (pa.ArrowException, OSError) as error:
         raise BadInput(f"{file} cannot be read: {error}") from error
     if not table.num_rows:
         raise InputError(f"`{file}` has no rows", hint="each row must have the path and the label of an image")
@@ -96,7 +98,7 @@ def _parts(table: pa.Table, given: str | None, where: str) -> list[str] | None:
     if given is None and len(usual) != 1:
         return None
     name = _column(table, given, "split_column", SPLITS, where)
-    return [text or "" for text in _texts(table, name)]
+    return [(text or "").strip() for text in _texts(table, name)]
 
 
 def _texts(table: pa.Table, name: str) -> list[str | None]:
