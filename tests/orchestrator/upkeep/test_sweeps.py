@@ -84,7 +84,7 @@ def test_retired_sweeps_count_in_no_result_unless_they_are_asked_for(store, main
         rows, more = json.loads(without)["cells"], json.loads(with_retired)["cells"]
         assert {row["recipe"] for row in rows} == {"default"}
         assert {row["recipe"] for row in more} == {"default", "default (0001-big)"}
-    assert "has no cell of trial" in main("export-model", store.location, trial, "--to", tmp_path / "to")[2]
+    assert f"has no cell `{trial}`" in main("export-model", store.location, trial, "--to", tmp_path / "to")[2]
     assert "it failed: diverged" in main("export-model", store.location, trial, "--to", tmp_path / "to", "--all")[2]
     assert len(ps.headline(store.location, retired=True).rows()) > len(ps.headline(store.location).rows())
 
