@@ -6,7 +6,6 @@ this package.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
     upkeep,
 )
 from orchestrator.cli.app import app
+from orchestrator.cli.closed_output import quiet_end
 from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
@@ -34,16 +34,20 @@ _OLD_NAMES = {"--cpu": "--on-cpu"}
 def main() -> None:
     """The entry point: prints errors as messages and exits with the codes that the README lists."""
     spare_pandas()
+    with quiet_end():
+        _run(sys.argv[1:])
+
+
+def _run(words: Sequence[str]) -> None:
     try:
-        app(args=_spelled_out(sys.argv[1:]))
+        app(args=_spelled_out(words))
     except PrunesweepError as error:
         _fail(error, error.exit_code)
     except Interrupted:
         print("\nInterrupted", file=sys.stderr)
         leave(130)
-    except BrokenPipeError:  # `prunesweep table | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except BrokenPipeError:  # which is an OSError
+        raise
     except OSError as error:
         _fail(error, 4)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from orchestrator.cli.closed_output import quiet_end
 from workers.errors import InputError, raise_all
 from workers.registry import closest
 
@@ -33,6 +34,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """The application, which names the nearest command for one that it does not have."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with quiet_end():
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:

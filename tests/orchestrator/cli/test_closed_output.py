@@ -1,0 +1,47 @@
+"""`prunesweep table | head -1`: a reader that stops early ends a command without a word."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from orchestrator import cli
+from tests.support.records import cell, dense_cell, make_store, record_of
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    cells = [dense_cell(), cell(technique="lr_rewinding")]
+    folder = tmp_path_factory.mktemp("store")
+    make_store(folder, cells, [record_of(place) for place in cells])
+    return str(folder)
+
+
+def closed_pipe():
+    """A stream for text that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return open(writer, "w", encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [["list", "techniques"], ["--version"], ["table", "STORE"], ["status", "STORE"]])
+def test_a_closed_output_ends_without_a_word(words, store, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["prunesweep", *(store if word == "STORE" else word for word in words)])
+    monkeypatch.setattr(sys, "stdout", closed_pipe())
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    sys.stdout.close()  # as Python does at its end
+    assert (end.value.code, capsys.readouterr().err) == (141, "")
+
+
+def test_closed_messages_end_without_a_word(tmp_path, monkeypatch):
+    """As in `prunesweep table nowhere 2>&1 | head`."""
+    monkeypatch.setattr(sys, "argv", ["prunesweep", "table", str(tmp_path / "nowhere")])
+    with closed_pipe() as closed:
+        closed.reconfigure(line_buffering=True)
+        monkeypatch.setattr(sys, "stderr", closed)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+    assert end.value.code == 141
