@@ -36,3 +36,5 @@ def test_a_card_has_the_names_of_classes(
     names = {"class_names": ["ant", "bee", "cat"]} if named else {}  # class 0 is `ant`
     expected = {"shape": [1, 4, 4], "classes": 3, **names, "normalization": "per_image"}
     assert json.loads(Path(model.card_file).read_text())["input"] == expected
+    ps.report("store", "page.html")
+    assert (": ant, bee, cat.</p>" in Path("page.html").read_text()) == named
