@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,8 +9,6 @@ from typing import Any, NamedTuple
 
 from workers.store.failures import Failure
 from workers.text import plural, printable
-
-_VARYING = re.compile(r"\b(nan|inf|[0-9a-f]{16,}|\d[\d,]*(\.\d+)?(e[+-]?\d+)?)\b")
 
 
 class FailedTrial(NamedTuple):
@@ -56,8 +53,7 @@ def causes(failures: Mapping[str, FailedTrial]) -> list[Cause]:
     """Failed trials by cause, the one that holds up most cells first."""
     by_cause: dict[tuple[str, str], dict[str, FailedTrial]] = defaultdict(dict)
     for trial, failed in failures.items():
-        reason = _VARYING.sub("#", failed.failure.first_line)
-        by_cause[failed.failure.outcome, reason][trial] = failed
+        by_cause[failed.failure.cause][trial] = failed
     grouped = [Cause(trials) for trials in by_cause.values()]
     return sorted(grouped, key=lambda cause: -sum(failed.cells_held_up for failed in cause.trials.values()))
 

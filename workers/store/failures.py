@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from workers.store.checksummed import from_json, to_json
 from workers.store.filesystems.files import Files
 
 _HINT = "\n\nhint: "  # early versions wrote the hint at the end of the reason
+_VARYING = re.compile(r"\b(nan|inf|[0-9a-f]{16,}|\d[\d,]*(\.\d+)?(e[+-]?\d+)?)\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,11 @@ class Failure:
     def first_line(self) -> str:
         """The first line of the reason."""
         return next(iter(self.reason.splitlines()), "")
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """What failures with the same cause share: the outcome, and the first line with `#` in place of numbers."""
+        return self.outcome, _VARYING.sub("#", self.first_line)
 
     @property
     def explanation(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -11,8 +10,6 @@ from orchestrator.results.page.source import Source
 from orchestrator.results.page.tables import Cell, DataTable, Mark
 from orchestrator.results.wording import labels_of
 from workers.store.failures import Failure
-
-_VARYING = re.compile(r"\b(nan|inf|[0-9a-f]{16,}|\d[\d,]*(\.\d+)?(e[+-]?\d+)?)\b")
 
 
 def causes(source: Source, rows: Sequence[Record]) -> DataTable | None:
@@ -23,8 +20,7 @@ def causes(source: Source, rows: Sequence[Record]) -> DataTable | None:
             held_up[row["trial"]].append(row)
     by_cause: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial in held_up:
-        failure = source.failures[trial]
-        by_cause[failure.outcome, _VARYING.sub("#", failure.first_line)].append(trial)
+        by_cause[source.failures[trial].cause].append(trial)
     lines = [_line(source, trials, held_up) for trials in by_cause.values()]
     if not lines:
         return None
