@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import islice, product
 from typing import Any, NamedTuple
 
+from orchestrator.results.printing.names import TECHNIQUES
 from workers.techniques import in_order
 
 INK = "#333333"  # text
@@ -31,15 +32,17 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "fine_tuning": Look("fine-tuning", "#D55E00", "s", (0, (5, 2))),
-    "weight_rewinding": Look("weight rewinding", "#0072B2", "^", (0, (1.5, 1.5))),
-    "lr_rewinding": Look("LR rewinding", "#009E73", "o", "solid"),
-    "low_lr_weight_rewinding": Look("low-LR weight rewinding", "#56B4E9", "v", (0, (5, 2, 1, 2))),
-    "reinitialization": Look("reinitialization", "#CC79A7", "D", (0, (8, 2))),
-    "scaled_lr_restarting": Look("scaled LR restarting", "#E69F00", "P", (0, (3, 1))),
-    "cyclic_lr_restarting": Look("cyclic LR restarting", "#000000", "X", (0, (1, 1))),
-    "linear_lr_restarting": Look("linear LR restarting", "#8C510A", "h", (0, (6, 1, 1, 1))),
-    "adaptive_linear_lr_restarting": Look("adaptive linear LR restarting", "#5E3C99", "p", (0, (4, 1, 1, 1, 1, 1))),
+    "fine_tuning": Look(TECHNIQUES["fine_tuning"], "#D55E00", "s", (0, (5, 2))),
+    "weight_rewinding": Look(TECHNIQUES["weight_rewinding"], "#0072B2", "^", (0, (1.5, 1.5))),
+    "lr_rewinding": Look(TECHNIQUES["lr_rewinding"], "#009E73", "o", "solid"),
+    "low_lr_weight_rewinding": Look(TECHNIQUES["low_lr_weight_rewinding"], "#56B4E9", "v", (0, (5, 2, 1, 2))),
+    "reinitialization": Look(TECHNIQUES["reinitialization"], "#CC79A7", "D", (0, (8, 2))),
+    "scaled_lr_restarting": Look(TECHNIQUES["scaled_lr_restarting"], "#E69F00", "P", (0, (3, 1))),
+    "cyclic_lr_restarting": Look(TECHNIQUES["cyclic_lr_restarting"], "#000000", "X", (0, (1, 1))),
+    "linear_lr_restarting": Look(TECHNIQUES["linear_lr_restarting"], "#8C510A", "h", (0, (6, 1, 1, 1))),
+    "adaptive_linear_lr_restarting": Look(
+        TECHNIQUES["adaptive_linear_lr_restarting"], "#5E3C99", "p", (0, (4, 1, 1, 1, 1, 1))
+    ),
 }
 _COLORS = ("#666666", "#B15928", "#00695C", "#AD1457")
 _MARKERS = ("<", ">", "8", "d", "*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_TECHNIQUES = {
+TECHNIQUES = {
     "fine_tuning": "fine-tuning",
     "weight_rewinding": "weight rewinding",
     "lr_rewinding": "LR rewinding",
@@ -29,7 +29,7 @@ _OTHERS = {
     "renda2020": "Renda et al. (2020)",
 }
 _SERIES = {"resnet": "ResNet", "vgg": "VGG"}  # with a number: ResNet-20
-_NAME = re.compile(rf"(?<![\w.-])(?:({'|'.join(_TECHNIQUES | _OTHERS)})|({'|'.join(_SERIES)})(\d+))(?![\w.-])")
+_NAME = re.compile(rf"(?<![\w.-])(?:({'|'.join(TECHNIQUES | _OTHERS)})|({'|'.join(_SERIES)})(\d+))(?![\w.-])")
 _NO_INFORMATION = ("default",)  # the recipe of a sweep that has only one
 
 
@@ -42,7 +42,7 @@ def heading(text: str) -> str:
     """`written` for the name of a line or a column: that of a technique has a capital letter, that of a grid commas."""
     if " · " in text:
         return place(text)
-    begins_with_technique = text.split(" ")[0] in _TECHNIQUES
+    begins_with_technique = text.split(" ")[0] in TECHNIQUES
     shown = written(text)
     return shown[:1].upper() + shown[1:] if begins_with_technique else shown
 
@@ -54,4 +54,4 @@ def place(title: str) -> str:
 
 def _written(match: re.Match[str]) -> str:
     name, series, number = match.groups()
-    return (_TECHNIQUES | _OTHERS)[name] if name else f"{_SERIES[series]}-{number}"
+    return (TECHNIQUES | _OTHERS)[name] if name else f"{_SERIES[series]}-{number}"
