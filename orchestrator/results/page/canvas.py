@@ -53,7 +53,7 @@ class Ink:
 
 
 def canvas(width: int = 360, height: int = 270, *, left: int = _MARGINS[0], right: int = 0) -> tuple[Figure, Axes]:
-    """One panel in the page's style; `left` is room for what stands at the axis, `right` for names at line ends."""
+    """One panel in the page's style; `left` is room for the labels of the axis, `right` for names at line ends."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width / _POINT, height / _POINT), dpi=_POINT)

@@ -132,7 +132,7 @@ def _groups(rows: Iterable[Record], sections: Mapping[str, Section]) -> dict[str
         if section is not None and (row["technique"], row["compression"]) in section.cells:
             members[title][row["technique"], row["compression"], row["budget"]].append(row)
     return {
-        title: {place: _group(place, found, sections[title].metric) for place, found in places.items()}
+        title: {place: _group(place, group, sections[title].metric) for place, group in places.items()}
         for title, places in members.items()
     }
 

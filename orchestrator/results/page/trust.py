@@ -97,8 +97,8 @@ def _damages(source: Source, rows: Sequence[Record]) -> list[str]:
             f"{plural(mixed, 'cell')} used a parent that was trained twice with different results (marked !)."
         )
     if source.conflicts:
-        count = plural(source.conflicts, "record")
-        warnings.append(f"{count} in conflicts/ differ from what was published first; `prunesweep verify` lists them.")
+        records, verb = plural(source.conflicts, "record"), "differs" if source.conflicts == 1 else "differ"
+        warnings.append(f"{records} in conflicts/ {verb} from what was published first; see `prunesweep verify`.")
     if source.unreadable:
         count = plural(len(source.unreadable), "file")
         warnings.append(

@@ -28,7 +28,7 @@ def budget_view(grid: Grid, ink: Ink) -> View:
     title = "Accuracy against budget"
     reading = (
         "One panel for each technique; each line is one compression, and each point the median change from the dense "
-        "network at one budget. A line that is flat from some budget on means that retraining longer gains nothing."
+        "network at one budget. Where a line becomes flat, retraining longer gains nothing."
     )
     techniques = [technique for technique in grid.section.techniques if len(grid.budgets(technique)) > 1]
     if not techniques:
@@ -67,7 +67,9 @@ def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str
     name_panel(axes, look.name)
     name_axes(axes, "budget of one round, epochs", f"change, {grid.unit}")
     end_names(axes, names)
-    return ink.finish(figure, f"{technique}: accuracy against budget", f"{grid.section.title}, one line a compression")
+    return ink.finish(
+        figure, f"{technique}: accuracy against budget", f"{grid.section.title}, one line per compression"
+    )
 
 
 def _line(grid: Grid, technique: str, compression: float) -> list[tuple[float, float]]:

@@ -19,8 +19,8 @@ def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals)
     """The comparison table, and the table of tests where the baseline is in the grid."""
     reading = (
         f"Mean change from the dense network ± half the 95% interval, in {grid.unit}, over {_count(grid)}, at the "
-        "budget that validation chose, which is below it. Bold: the best of its column, or tied with it (the rule is "
-        "with the answers). A cell with missing replicates shows how many are done, and never a mean."
+        "budget that validation chose, shown under each number. Bold: the best of its column, or tied with it (the "
+        "rule is with the answers). A cell with missing replicates shows how many are done, and never a mean."
     )
     notes = sign_notes([cell for cell in grid.section.cells.values() if cell.summary.complete])
     comparison = _table(grid, {column.compression: column for column in columns}, intervals)

@@ -27,8 +27,9 @@ def search_cost_view(grid: Grid, ink: Ink) -> View:
     title, labels = "Accuracy against search cost", labels_of(grid.section)
     reading = (
         "Each point is the median of one technique at one budget; a line joins the budgets of a technique. The search "
-        "cost is all the retraining that leads to a cell: iterative pruning pays every round, and a fresh start pays "
-        "the dense training again. The stepped line is the Pareto front: the highest accuracy for that cost or less."
+        "cost is all the retraining that leads to a cell: iterative pruning pays for every round, and "
+        "reinitialization pays for the dense training again. The stepped line is the Pareto front: the highest "
+        "accuracy for that cost or less."
     )
     done = [group for group in grid.groups.values() if group.complete]
     if not done:
@@ -166,7 +167,7 @@ def _search_cost_figure(grid: Grid, ink: Ink, groups: Sequence[Group], front: Se
     name_panel(axes, label)
     fit_heights(axes, [_height(group) for group in groups])
     name_axes(axes, "search cost, epochs of retraining", f"change, {grid.unit}")
-    return ink.finish(figure, f"{label}: accuracy against search cost", f"{grid.section.title}, one line a technique")
+    return ink.finish(figure, f"{label}: accuracy against search cost", f"{grid.section.title}, one line per technique")
 
 
 def _pareto_figure(
@@ -196,7 +197,7 @@ def _pareto_figure(
     _draw_front(axes, [100 * share(group) for group in front], front)
     fit_heights(axes, [_height(group) for group in groups])
     name_axes(axes, words, f"change, {grid.unit}")
-    return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point a technique and ratio")
+    return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point per technique and ratio")
 
 
 def _draw_front(axes: Axes, costs: Sequence[float], front: Sequence[Group]) -> None:

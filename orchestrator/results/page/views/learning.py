@@ -124,4 +124,4 @@ def _table(curves: Sequence[_Curve]) -> DataTable:
         for x, point in curve.points
     ]
     header = ["training", "epoch", "step", "learning rate", "training loss", "training accuracy, percent"]
-    return DataTable("Learning curves, one point an epoch", header, rows)
+    return DataTable("Learning curves, one point per epoch", header, rows)

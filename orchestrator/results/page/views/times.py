@@ -50,7 +50,8 @@ def time_view(ran: Sequence[Ran], ink: Ink) -> View:
     title = "Time of a trial"
     reading = (
         "Each dot is one trial: the time of its training and evaluation, over all its attempts. The line marks the "
-        f"median of the technique. Of a technique with over {_MOST_DOTS} of them, evenly spaced ranks are drawn."
+        f"median of the technique. For a technique with more than "
+        f"{plural(_MOST_DOTS, 'trial')}, {_MOST_DOTS:,} evenly spaced ones are drawn."
     )
     if not ran:
         return View(title, reading, missing="The results do not say how long trials took.")
@@ -112,7 +113,16 @@ def _time_table(times: dict[str, list[float]]) -> DataTable:
         ]
         for technique, seconds in times.items()
     ]
-    header = ["technique", "trials", "least, s", "quarter, s", "median, s", "three quarters, s", "most, s", "in all"]
+    header = [
+        "technique",
+        "trials",
+        "minimum, s",
+        "lower quartile, s",
+        "median, s",
+        "upper quartile, s",
+        "maximum, s",
+        "total",
+    ]
     return DataTable("Seconds of a trial", header, rows)
 
 
@@ -128,7 +138,7 @@ def timeline_view(ran: Sequence[Ran], ink: Ink) -> View:
     title = "When trials ran"
     reading = (
         "Each bar is a trial, from the start of the attempt that finished it to its last evaluation. A lane is a place "
-        "on a host: trials that overlap are put into lanes of their own, because records name the host and not the "
+        "on a host: trials that overlap are in separate lanes, because records name the host and not the "
         "worker. White space is time in which nothing ran, between sweeps or at the end. Bars without a visible gap "
         "are drawn as one."
     )

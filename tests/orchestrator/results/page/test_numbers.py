@@ -10,7 +10,7 @@ import pytest
 from tests.support.html import rows, table
 
 T_OF_TWO = 4.302652729911275
-"""The 97.5 % quantile of Student's t with two degrees of freedom, from a printed table."""
+"""The 97.5% quantile of Student's t with two degrees of freedom, from a printed table."""
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def test_it_answers_in_order(tree):
     assert headings == [
         "Is the sweep complete, and can it be trusted?",
         "Which technique should be used?",
-        "How far can one compress?",
+        "How far can the network be compressed?",
         "At what cost?",
         "What went wrong?",
     ]
