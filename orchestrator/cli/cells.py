@@ -57,7 +57,7 @@ def _split(store: str | None, cell: str | None, sweep: str | None) -> tuple[str,
         store, cell = None, store
     if cell is None and sweep is None:
         raise InputError(
-            f"show needs a cell of store: {store_of(store)}",
+            f"no cell given for store: {store_of(store)}",
             hint="run `prunesweep show STORE CELL`, or `prunesweep show STORE --sweep NAME` for the file of a sweep",
         )
     return store_of(store), cell

@@ -111,7 +111,7 @@ def export_model(
     """Write the network of a cell: weights and masks as safetensors, and a JSON card that describes them."""
     if cell is None and _is_place(store):
         example = f"prunesweep export-model {shlex.quote(store)} technique=lr_rewinding,compression=16,replicate=0"
-        raise InputError(f"no cell given for store `{store}`", hint=f"for example `{example}`")
+        raise InputError(f"no cell given for store: {store}", hint=f"name one: `{example}`")
     location, wanted = (store_of(None), store) if cell is None else (store, cell)
     print_files(api.export_model(location, wanted, to, retired=with_retired), as_json)
 

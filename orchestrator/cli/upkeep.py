@@ -41,7 +41,7 @@ def logs(
     location, name = (None, store) if trial is None else (store, trial)
     if name is None or (trial is None and (is_uri(name) or os.path.isdir(expanded(name)))):
         raise InputError(
-            f"logs needs a trial of store: {store_of(name)}",
+            f"no trial given for store: {store_of(name)}",
             hint="run `prunesweep logs STORE TRIAL`; `prunesweep status STORE` lists failed trials",
         )
     print(read_log(Store(store_of(location)), name, attempt, tail))
@@ -97,7 +97,7 @@ def rename(
 
 @app.command()
 def merge(
-    stores: Annotated[list[str], typer.Argument(metavar="STORE...", help="The stores to read.")],
+    stores: Annotated[list[str], typer.Argument(metavar="STORE", help="The stores to read.")],
     into: Annotated[str, typer.Option("--into", metavar="STORE", help="The store to write; may be new.")],
     as_json: AsJson = False,
 ) -> None:

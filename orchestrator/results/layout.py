@@ -40,7 +40,7 @@ class Layout:
         names = names or (("compression",) if columns == "technique" else ("technique",))
         for name in (*names, columns):
             if name not in DIMENSIONS:
-                raise InputError(f"cannot make rows or columns of `{name}`", hint=closest(name, DIMENSIONS))
+                raise InputError(f"cannot be rows or columns of a table: {name}", hint=closest(name, DIMENSIONS))
         if len({*names, columns}) <= len(names):
             raise InputError(
                 f"`{columns}` cannot be both rows and columns"
@@ -59,7 +59,8 @@ class Layout:
         """Raise InputError for a budget that is to be chosen where all are shown."""
         if self.splits_budgets and budget is not None:
             raise InputError(
-                f"cannot show all budgets and only `{budget}`", hint="omit `budget`, or take it from rows and columns"
+                f"cannot show all budgets and only `{budget}`",
+                hint="omit `budget`, or remove it from `rows` and `columns`",
             )
 
     @property

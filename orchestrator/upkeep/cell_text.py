@@ -60,7 +60,7 @@ def result_lines(result: Mapping[str, Any]) -> Iterator[str]:
         if result.get(f"{split}_accuracy") is not None:
             yield _score(result, split)
     if result.get("train_accuracy") is not None:
-        yield f"training accuracy {100 * result['train_accuracy']:.2f}, loss {result['train_loss']:.4g}"
+        yield f"training accuracy {100 * result['train_accuracy']:.2f}%, loss {result['train_loss']:.4g}"
     if result.get("same_run_as"):
         yield f"the same run as {result['same_run_as']}: not independent evidence"
     if result.get("mixed_parents"):
@@ -68,11 +68,11 @@ def result_lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _score(result: Mapping[str, Any], split: str) -> str:
-    """`test accuracy 97.18 (dense 98.75, change -1.57 points), loss 0.09, 640 images`."""
-    text = f"{split} accuracy {100 * result[f'{split}_accuracy']:.2f}"
+    """`test accuracy 97.18% (dense 98.75%, change -1.57 points), loss 0.09, 640 images`."""
+    text = f"{split} accuracy {100 * result[f'{split}_accuracy']:.2f}%"
     dense, change = result[f"dense_{split}_accuracy"], result[f"delta_{split}_accuracy"]
     if dense is not None:
-        text += f" (dense {100 * dense:.2f}, change {change:+.2f} points)"
+        text += f" (dense {100 * dense:.2f}%, change {change:+.2f} points)"
     return f"{text}, loss {result[f'{split}_loss']:.4g}, {plural(result[f'{split}_images'], 'image')}"
 
 
@@ -100,7 +100,7 @@ def waits_for(chain: Iterable[Link]) -> Iterator[str]:
 def link_line(link: Link) -> str:
     """A trial of a chain, and its accuracy or how far it is."""
     if link.accuracy is not None:
-        how = f"{100 * link.accuracy:.2f}"
+        how = f"{100 * link.accuracy:.2f}%"
     else:
         how = "done" if link.done else link.failure or "not done"
     return f"{link.trial}  {link.cell}: {how}"
@@ -130,14 +130,18 @@ def layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def cost_lines(cost: Mapping[str, Any]) -> Iterator[str]:
     """What it took to get there, and what the network costs."""
-    yield f"search cost {cost['search_cost_epochs']:g} epochs of retraining"
+    yield f"search cost: {_epochs(cost['search_cost_epochs'])} of retraining"
     if cost["dense_epochs"] is not None:
-        yield f"after {cost['dense_epochs']:g} epochs of dense training"
+        yield f"after {_epochs(cost['dense_epochs'])} of dense training"
     if cost["kept_weights"] is not None:
         yield f"{cost['kept_weights']:,} of {plural(cost['prunable_weights'], 'prunable weight')} kept"
-    for column, name in (("multiply_adds", "multiply-adds"), ("paper_flops", "FLOPs as the paper counts")):
+    for column, name in (("multiply_adds", "multiply-adds"), ("paper_flops", "FLOPs as the paper counts them")):
         if cost[column] is not None:
             yield f"{name} for one image: {cost[column]:,.0f} dense, {cost[f'sparse_{column}']:,.0f} sparse"
+
+
+def _epochs(number: float) -> str:
+    return f"{number:g} epoch{'' if number == 1 else 's'}"
 
 
 def run_lines(run: Mapping[str, Any]) -> Iterator[str]:

@@ -83,12 +83,12 @@ class ImageFiles:
         notes = class_notes(self.train_labels, self.test_labels, self.classes)
         if both := len(set(self.train_paths) & set(self.test_paths)):
             notes.append(f"files that are both training and test images: {both:,}")
-        found = survey(self.root, self.train_paths, self.test_paths, self.bit_depth)
+        images = survey(self.root, self.train_paths, self.test_paths, self.bit_depth)
         settled = dict(self.settled)
-        if self.bit_depth is None and found.bit_depth not in (None, MOST_DEPTH):
-            settled["bit_depth"] = found.bit_depth
+        if self.bit_depth is None and images.bit_depth not in (None, MOST_DEPTH):
+            settled["bit_depth"] = images.bit_depth
         return dataclasses.replace(
-            self, bit_depth=found.bit_depth, settled=settled, notes=(*self.notes, *notes, *found.notes)
+            self, bit_depth=images.bit_depth, settled=settled, notes=(*self.notes, *notes, *images.notes)
         )
 
     def fingerprint(self) -> str:

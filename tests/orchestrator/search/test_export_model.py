@@ -37,7 +37,7 @@ def test_export_model_without_a_cell_asks_for_one(main, undisturbed):
     for store in (undisturbed[0] / "store", "s3://bucket/store"):
         code, stdout, stderr = main("export-model", store)
         assert (code, stdout) == (2, "")
-        assert f"error: no cell given for store `{store}`" in stderr
+        assert f"error: no cell given for store: {store}" in stderr
         assert f"hint: for example `prunesweep export-model {store} technique=" in stderr
 
 

@@ -159,7 +159,7 @@ def test_the_command_takes_a_store_and_a_trial_or_only_a_trial(store, monkeypatc
 
 def test_a_store_without_a_trial_is_refused(store):
     for arguments in ([store.location], []):
-        with pytest.raises(InputError, match="logs needs a trial of store: "):
+        with pytest.raises(InputError, match="no trial given for store: "):
             cli.app(["logs", *arguments], standalone_mode=False)
 
 

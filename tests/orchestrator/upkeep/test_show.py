@@ -120,12 +120,12 @@ def test_all_of_a_cell_that_is_done(store):
     for line in (
         "lr_rewinding 4× 10ep, round 2, replicate 0: done",
         "digits · resnet8 · default · magnitude · iterative",
-        "test accuracy 92.50 (dense 95.00, change -2.50 points), loss 0.31, 8,000 images",
+        "test accuracy 92.50% (dense 95.00%, change -2.50 points), loss 0.31, 8,000 images",
         "training loss      █▃▂▁  1 to 0.25",
         "on gpu-3 (cpu, avx2), 1 thread, 1 rank",
         "2025-01-01 12:00:07 UTC",
         "duration: 16ep",
-        "search cost 20 epochs of retraining",
+        "search cost: 20 epochs of retraining",
     ):
         assert line in text, line
     conv, fc = (line.split() for line in text.splitlines() if "weights" in line and "of" in line and "kept" not in line)
@@ -173,7 +173,7 @@ def test_the_command_prints_text_json_and_errors(store, main, monkeypatch):
     assert main("show", "aaab")[1] == stdout
     code, stdout, stderr = main("show", store)
     assert (code, stdout) == (2, "")
-    assert "show needs a cell" in stderr
+    assert "no cell given for store: " in stderr
 
 
 @pytest.mark.parametrize(
