@@ -34,8 +34,8 @@ class Share:
 
     @property
     def counts(self) -> str:
-        """`271,152 of 272,762 parameters, 99 %`."""
-        return f"{self.prunable:,} of {self.parameters:,} parameters, {self._percent()} %"
+        """`271,152 of 272,762 parameters, 99%`."""
+        return f"{self.prunable:,} of {self.parameters:,} parameters, {self._percent()}%"
 
     @property
     def warning(self) -> str:

@@ -28,7 +28,7 @@ _TITLES = {
 }
 _IMAGENET_NETWORKS = ("resnet34", "resnet50")
 _ROUNDS = {"resnet20": 10, "resnet56": 17, "resnet110": 10, "vgg16": 10, "resnet50": 10}
-"""The networks whose single weights were pruned, and the number of rounds of 20 %."""
+"""The networks whose single weights were pruned, and the number of rounds of 20%."""
 _STRUCTURED = ("resnet56", "resnet110", "resnet34")
 
 _RETRAINING = ("fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding")

@@ -2,7 +2,7 @@
 
 best      the highest median validation accuracy (`best_budget`): the paper's protocol
 longest   the longest that the cell has
-single    a fixed protocol: the longest; for weight rewinding at most 90 % of the dense training, because rewinding
+single    a fixed protocol: the longest; for weight rewinding at most 90% of the dense training, because rewinding
           to its very start fails (the paper's comparison at a fixed budget)
 50%, 90ep if no budget has this name, the nearest to that length, within one percent of the dense training
 """

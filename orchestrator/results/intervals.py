@@ -1,4 +1,4 @@
-"""Intervals that cover a mean with 95 % confidence, and the rules of all statistics over replicates.
+"""Intervals that cover a mean with 95% confidence, and the rules of all statistics over replicates.
 
 Student's t is that of scipy.special, because scipy.stats, which the bootstrap needs, takes a second to import.
 """
@@ -42,7 +42,7 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The mean of `n` values, and where the true one lies with 95 % confidence: null if `method` is `points`."""
+    """The mean of `n` values, and where the true one lies with 95% confidence: null if `method` is `points`."""
 
     low: float | None
     middle: float

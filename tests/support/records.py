@@ -19,7 +19,7 @@ EVALUATION = "e0e0e0e0"
 
 
 def record(**overrides: Any) -> dict[str, Any]:
-    """A record as a worker publishes it: a network at 4× that gets 90 % on both splits."""
+    """A record as a worker publishes it: a network at 4× that gets 90% on both splits."""
     values = {
         "trial": "trial",
         "step": 100,

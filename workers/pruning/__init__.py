@@ -41,7 +41,7 @@ DISTRIBUTIONS = {
     "uniform": Entry(factory="workers.pruning.distributions:uniform", summary="the same density in every layer"),
     "uniform+": Entry(
         factory="workers.pruning.distributions:uniform_plus",
-        summary="uniform, but the first convolution stays dense and the last linear layer at most 80 % sparse",
+        summary="uniform, but the first convolution stays dense and the last linear layer at most 80% sparse",
     ),
     "erk": Entry(
         factory="workers.pruning.distributions:erdos_renyi_kernel",

@@ -34,10 +34,10 @@ def uniform(scores: Tensors, k: int) -> Masks:
 
 
 def uniform_plus(scores: Tensors, k: int) -> Masks:
-    """Uniform, except that the first convolution stays dense and the last linear layer at most 80 % sparse.
+    """Uniform, except that the first convolution stays dense and the last linear layer at most 80% sparse.
 
     Gale, Elsen, Hooker 2019, *The state of sparsity in deep neural networks*, section 5.2. The other layers share one
-    density, and so does the last one while that is above 20 %. Raises BadInput for a k below the protected weights.
+    density, and so does the last one while that is above 20%. Raises BadInput for a k below the protected weights.
     """
     room = [int((score >= 0).sum()) for score in scores.values()]
     protected = protected_weights({name: tuple(score.shape) for name, score in scores.items()})

@@ -89,7 +89,7 @@ def structured_density(shapes: Shapes, layers: str, removed: Mapping[str, int]) 
 
     It excludes the weights of removed filters, the input channels of the convolution that follows each, and those of a
     projection in the next block. (The last is an error of the study, since a projection has other inputs; it is below
-    0.2 %. A record holds the density that the masks achieve, which is higher.)
+    0.2%. A record holds the density that the masks achieve, which is higher.)
     """
     rule = LAYERS[layers]
     total = sum(math.prod(shape) for shape in shapes.values())

@@ -28,7 +28,7 @@ def matching_sections(ours: Sequence[Section], theirs: Sequence[Section]) -> lis
 
 
 def matching_cell(cell: TableCell, section: Section) -> TableCell | None:
-    """The cell of another grid with the same technique and the same density, within 0.1 %."""
+    """The cell of another grid with the same technique and the same density, within 0.1%."""
     near = [
         candidate
         for candidate in section.cells.values()

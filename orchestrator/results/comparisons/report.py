@@ -133,7 +133,7 @@ def compare(
         raise InputError(
             f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"
             f"`{ours.name}` has\n{_contents(our_sections)}\n`{theirs.name}` has\n{_contents(their_sections)}",
-            hint="cells match by network, pruning, schedule, technique and compression (within 0.1 %), and by the name "
+            hint="cells match by network, pruning, schedule, technique and compression (within 0.1%), and by the name "
             "of their data",
         )
     return Comparison(
@@ -254,4 +254,4 @@ def _lower(text: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    return f"{100 * share:.2g}%"

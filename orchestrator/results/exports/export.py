@@ -55,7 +55,7 @@ def write_statistics(
 ) -> Path:
     """Write statistics over replicates as CSV, with a row for each technique, compression and budget; return the path.
 
-    Each has its median, minimum, maximum, mean, standard deviation and 95 % confidence interval. Arguments are those of
+    Each has its median, minimum, maximum, mean, standard deviation and 95% confidence interval. Arguments are those of
     `table`.
     """
     path = Path(expanded(path))

@@ -59,7 +59,7 @@ def budget_curves(
     columns: ColumnCount | None = None,
     caption: bool = True,
 ) -> Chart:
-    """Accuracy against the budget of one round, with the paper's safe zone for rewinding: 25 to 90 % of the training.
+    """Accuracy against the budget of one round, with the paper's safe zone for rewinding: 25 to 90% of the training.
 
     Grids with a single budget are left out. With `cut`, each panel ends a point (BLEU) below the lowest median of
     fine-tuning, and arrows mark the techniques that fall further. Other arguments and errors are those of

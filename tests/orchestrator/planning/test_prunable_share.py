@@ -16,7 +16,7 @@ from orchestrator.planning.prunable_share import Share, merged
 )
 def test_counts_and_percent(prunable, parameters, percent):
     share = Share("digits", "mlp", None, prunable, parameters)
-    assert share.counts == f"{prunable:,} of {parameters:,} parameters, {percent} %"
+    assert share.counts == f"{prunable:,} of {parameters:,} parameters, {percent}%"
 
 
 @pytest.mark.parametrize(("prunable", "low"), [(89, True), (90, False), (100, False)])

@@ -19,7 +19,7 @@ from tests.support.places import ROOT
 
 def test_a_t_interval_of_three_values():
     result = interval([1.0, 2.0, 3.0])
-    half = 4.302653 / math.sqrt(3)  # the 97.5 % point of t with 2 degrees of freedom, times sd = 1 over the root of n
+    half = 4.302653 / math.sqrt(3)  # the 97.5% point of t with 2 degrees of freedom, times sd = 1 over the root of n
     assert (result.n, result.method, result.middle) == (3, "t", 2.0)
     assert (result.low, result.high) == (pytest.approx(2 - half, abs=1e-6), pytest.approx(2 + half, abs=1e-6))
     assert result.half_width == pytest.approx(half, abs=1e-6)

@@ -155,7 +155,7 @@ def test_a_round_without_its_record_is_an_error_not_an_end(tmp_path):
 
 
 def test_the_chain_is_algorithm_1():
-    """Learning-rate rewinding for the whole training, 20 % a round, each from the end of the one before."""
+    """Learning-rate rewinding for the whole training, 20% a round, each from the end of the one before."""
     plan = whole_plan(3)
     assert [float(cell.density) for cell in plan.cells] == [1.0, 0.8, 0.64, 0.512]
     stops = [cell.stop for cell in plan.cells]

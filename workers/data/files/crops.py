@@ -51,7 +51,7 @@ def center_box(width: int, height: int) -> Box:
 
 
 def random_box(width: int, height: int, draws: Sequence[Sequence[float]]) -> Box:
-    """A box of 8 % to 100 % of the area and an aspect ratio of 3/4 to 4/3 (Szegedy et al. 2015, section 6).
+    """A box of 8% to 100% of the area and an aspect ratio of 3/4 to 4/3 (Szegedy et al. 2015, section 6).
 
     The first of the tries that fits, else the center.
     """

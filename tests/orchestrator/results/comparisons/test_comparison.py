@@ -113,7 +113,7 @@ def test_a_cell_is_not_compared_before_its_replicates_are_there(tmp_path, study)
 
 def test_a_short_training_is_said_plainly(tmp_path, study):
     ours = side("ours", store(tmp_path / "a", {("lr_rewinding", 1.25, 4): (0.80, 0.81, 0.82)}))
-    assert "Ours trains its dense network for 1,563 steps, theirs for 71,108 (2.2 %)." in compare(ours, study).to_text()
+    assert "Ours trains its dense network for 1,563 steps, theirs for 71,108 (2.2%)." in compare(ours, study).to_text()
     place = RESNET20 | {"dense_step": 71108}
     full = side("ours", store(tmp_path / "b", {("lr_rewinding", 1.25, 4): (0.80, 0.81, 0.82)}, place=place))
     assert "Ours trains" not in compare(full, study).to_text()
