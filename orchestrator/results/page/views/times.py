@@ -50,7 +50,7 @@ def time_view(ran: Sequence[Ran], ink: Ink) -> View:
     title = "Time of a trial"
     reading = (
         "Each dot is one trial: the time of its training and evaluation, over all its attempts. The line marks the "
-        f"median of the technique. For a technique with more than "
+        "median of the technique. For a technique with more than "
         f"{plural(_MOST_DOTS, 'trial')}, {_MOST_DOTS:,} evenly spaced ones are drawn."
     )
     if not ran:
