@@ -82,34 +82,8 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
     _current = _Run(dispatcher, store)
-    staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
-    most = slots + staged if cluster.address is None else _UNBOUNDED  # nodes may join a cluster
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
-    trainable = tune.with_parameters(
-        TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd()
-    )
-    shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-        tuner = tune.Tuner(
-            tune.with_resources(trainable, shape),
-            tune_config=tune.TuneConfig(
-                search_alg=DispatchingSearcher(),
-                num_samples=-1,
-                max_concurrent_trials=cluster.max_concurrent or most,
-                reuse_actors=True,
-                trial_name_creator=_tune_name,
-                trial_dirname_creator=_tune_name,
-            ),
-            run_config=tune.RunConfig(
-                name="sweep",
-                storage_path=scratch,
-                stop=StopOnRequest(),
-                callbacks=[Watch()],
-                failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),  # the dispatcher tries again
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                verbose=0,
-            ),
-        )
+        tuner = _tuner(scratch, store, device, bounds, cluster, slots)
         dispatcher.interrupt.install()
         gcs = ray.get_runtime_context().gcs_address
         try:
@@ -117,6 +91,37 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
                 tuner.fit()  # its result is not reliable; the store has the results
         finally:
             _current = None
+
+
+def _tuner(scratch: str, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> tune.Tuner:
+    """A Tune experiment that runs what the searcher hands out, and keeps its own files in the folder `scratch`."""
+    staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
+    most = slots + staged if cluster.address is None else _UNBOUNDED  # nodes may join a cluster
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
+    trainable = tune.with_parameters(
+        TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd()
+    )
+    shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
+    return tune.Tuner(
+        tune.with_resources(trainable, shape),
+        tune_config=tune.TuneConfig(
+            search_alg=DispatchingSearcher(),
+            num_samples=-1,
+            max_concurrent_trials=cluster.max_concurrent or most,
+            reuse_actors=True,
+            trial_name_creator=_tune_name,
+            trial_dirname_creator=_tune_name,
+        ),
+        run_config=tune.RunConfig(
+            name="sweep",
+            storage_path=scratch,
+            stop=StopOnRequest(),
+            callbacks=[Watch()],
+            failure_config=tune.FailureConfig(max_failures=0, fail_fast=False),  # the dispatcher tries again
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
 
 
 def _tune_name(trial: TuneTrial) -> str:
