@@ -15,6 +15,7 @@ CONFIDENCE = 0.95
 FEWEST_FOR_T = 3
 FEWEST_FOR_BOOTSTRAP = 8
 RESAMPLES = 9_999
+_ROUNDING = 1e-9
 _SEED = 0  # the same values give the same interval
 
 Method = Literal["points", "t", "bootstrap", "welch"]
@@ -57,7 +58,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+        return self.low is not None and self.high is not None and not self.low - _ROUNDING <= 0 <= self.high + _ROUNDING
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -191,4 +192,4 @@ def _variance(values: Sequence[float]) -> float:
 
 def _constant(values: Sequence[float]) -> bool:
     """Whether values do not differ, rounding aside: a t test has nothing to divide by."""
-    return math.isclose(min(values), max(values), rel_tol=1e-12, abs_tol=1e-9)
+    return math.isclose(min(values), max(values), rel_tol=1e-12, abs_tol=_ROUNDING)

@@ -167,12 +167,13 @@ def _sheet(pair: ComparedSection, means: Means | None, compact: bool) -> Sheet:
     labels = labels_of(pair.ours)
     same = "; cells: n = {} and {}".format(*next(iter(counts))) if len(counts) == 1 else ""
     ours, theirs = pair.ours, pair.theirs
+    statistic = means.statistic if means else "median"
+    our_dense, their_dense = (_lower(dense_accuracy(grid, statistic, compact=compact)) for grid in (ours, theirs))
     return Sheet(
         title=_grid_name(ours),
         captions=[
-            f"ours ({ours.dataset}, recipe {ours.recipe}): {_lower(dense_accuracy(ours, 'median'))}",
-            f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {_lower(dense_accuracy(theirs, 'median'))}"
-            f"{_deviation(theirs)}{same}",
+            f"ours ({ours.dataset}, recipe {ours.recipe}): {our_dense}",
+            f"theirs ({theirs.dataset}, recipe {theirs.recipe}): {their_dense}{_deviation(theirs)}{same}",
         ],
         header=_HEADER,
         lines=[

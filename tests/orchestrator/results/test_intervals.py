@@ -56,6 +56,11 @@ def test_equal_values_have_an_interval_without_width_and_nothing_to_test(n):
     assert independent_difference([0.3] * n, [0.1] * n).half_width == pytest.approx(0.0)
 
 
+def test_rounding_does_not_make_a_difference():
+    assert not paired_difference([0.1 + 0.2] * 3, [0.3] * 3).excludes_zero
+    assert paired_difference([0.4] * 3, [0.3] * 3).excludes_zero
+
+
 def test_nearly_equal_values_have_a_finite_bootstrap():
     result = interval([0.0] * 7 + [1.0])
     assert result.low is not None
