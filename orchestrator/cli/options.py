@@ -183,7 +183,7 @@ ResultsArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="STORE",
-        help="The store; default $PRUNESWEEP_STORE or this folder. `renda2020` is what the paper's study published.",
+        help="The store; default $PRUNESWEEP_STORE or this folder. `renda2020` is the published study.",
         show_default=False,
     ),
 ]

@@ -57,7 +57,7 @@ def status(
             "--watch",
             metavar="[SECONDS]",
             min=0.1,
-            help="Show it again every so many seconds (default 2) until nothing drives the store any longer.",
+            help="Refresh the status every so many seconds (default 2) until the driver of the store ends.",
         ),
     ] = None,
     as_json: AsJson = False,

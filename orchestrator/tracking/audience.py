@@ -1,4 +1,4 @@
-"""Everybody who hears of a run besides the people at the terminal."""
+"""The listeners of a run in addition to its display: notices, a command and trackers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing events to a receiver that may be slow, hang or fail: from a queue, in a thread that nobody waits for."""
+"""Handing events to a receiver that may be slow, hang or fail: from a queue, in a thread that is not waited for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NotDelivered(Exception):
 
 
 class Receiver(Protocol):
-    """Takes events one after the other, in a thread of its own. May take its time, and raise anything."""
+    """Takes events one after the other, in its own thread. May be slow, and raise anything."""
 
     def receive(self, event: Event) -> None: ...
 

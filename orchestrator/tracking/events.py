@@ -74,7 +74,7 @@ class TrialEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStalled:
-    """A sweep, or one of its trials, does not move.
+    """A sweep, or one of its trials, makes no progress.
 
     `kind` is the cause: `no_trial_runs`, `no_room` or `silent_trial`. A `fatal` stall ends the run.
     """

@@ -1,4 +1,4 @@
-"""A tracker in a process of its own, where it can hang, crash or hold Python's lock without an effect on the driver.
+"""A tracker in a separate process, where it can hang, crash or hold Python's lock without an effect on the driver.
 
 `python -m orchestrator.tracking.host FACTORY TARGET` reads events from stdin, one JSON object a line.
 """

@@ -23,7 +23,7 @@ def in_words(event: SweepEnded | SweepStalled | TrialEnded) -> str:
         subject = event.subject
         return f"Trial {subject.trial} failed ({event.outcome}): {subject.place} · {subject.cell}: {event.reason}"
     if isinstance(event, SweepStalled):
-        return f"The sweep does not move: {event.reason}"
+        return f"The sweep is stalled: {event.reason}"
     failed = sum(event.failed.values())
     parts = [f"{event.cells_done:,} of {plural(event.cells, 'cell')} done"]
     parts += [f"{plural(failed, 'trial')} failed"] if failed else []

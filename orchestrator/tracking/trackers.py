@@ -12,7 +12,7 @@ from workers.registry import closest
 
 
 class Tracker(Protocol):
-    """Writes events somewhere else, in a process of its own. Is built with the target that `--track` names."""
+    """Writes events somewhere else, in a separate process. Is built with the target that `--track` names."""
 
     def receive(self, event: Event) -> None: ...
 

@@ -37,7 +37,7 @@ def sections(parts: Mapping[str, Iterable[str]]) -> Iterator[str]:
 
 
 def what(cell: Mapping[str, Any], state: str) -> Iterator[str]:
-    """Which cell it is, and how far."""
+    """Which cell it is, and its state."""
     yield f"{in_words(cell)}: {state}"
     yield " · ".join(str(cell[name]) for name in ("dataset", "network", "recipe", "pruning", "schedule"))
     yield f"trial {cell['trial']} at step {cell['step']:,}, sweep {cell['sweep']}"

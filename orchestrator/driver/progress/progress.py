@@ -174,7 +174,7 @@ class Progress:
         self.tick()
 
     def stalled(self, kind: str, reason: str, *, fatal: bool = False) -> None:
-        """The sweep, or one of its trials, does not move: see `SweepStalled`."""
+        """The sweep, or one of its trials, makes no progress: see `SweepStalled`."""
         self._tell(SweepStalled(kind=kind, reason=reason, fatal=fatal))
 
     def tick(self) -> None:

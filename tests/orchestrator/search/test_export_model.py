@@ -38,7 +38,7 @@ def test_export_model_without_a_cell_asks_for_one(main, undisturbed):
         code, stdout, stderr = main("export-model", store)
         assert (code, stdout) == (2, "")
         assert f"error: no cell given for store: {store}" in stderr
-        assert f"hint: for example `prunesweep export-model {store} technique=" in stderr
+        assert f"hint: name one: `prunesweep export-model {store} technique=" in stderr
 
 
 def test_export_model_names_what_tells_cells_apart(main, undisturbed):

@@ -64,7 +64,7 @@ def test_a_notice_is_posted_at_the_end_at_the_first_failure_of_a_class_and_at_a_
         "Trial 0123456789abcdef0123 failed (diverged): mlp · default · lr_rewinding 16× 90%, replicate 0: "
         "loss is nan at step 7"
     )
-    assert posted[2]["text"] == "The sweep does not move: the disk is full"
+    assert posted[2]["text"] == "The sweep is stalled: the disk is full"
     assert posted[3]["text"] == "Sweep tiny: failed after 2 min: 1 of 3 cells done, 3 trials failed"
     assert posted[3] | {"version": 1, "exit_code": 3, "store": "/store"} == posted[3]
     assert capsys.readouterr().err == ""
