@@ -20,6 +20,7 @@ _OUT_OF_MEMORY = (
     "not enough memory",  # the same on Windows
     "unable to allocate",  # NumPy, where a library has turned its MemoryError into another error
     "could not allocate",  # oneDNN, SciPy
+    "allocation_failed",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, and of the device
     "status_alloc_failed",  # aten/src/ATen/cuda/Exceptions.cpp: cuBLAS, cuSPARSE, cuSOLVER, cuDNN and cuFFT
     "cufft_alloc_failed",  # aten/src/ATen/native/cuda/CuFFTUtils.h
     "std::bad_alloc",  # C++ libraries
