@@ -33,11 +33,16 @@ _EXAMPLES = {
 
 _MEANT = {
     "sparsity": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
+    "amount": {"density": "use `density`, the share of the weights that is kept: 1 − amount"},
+    "pruning_ratio": {"density": "use `density`, the share of the weights that is kept: 1 − pruning_ratio"},
     "ratio": {"compression": "use `compression`"},
+    "runs": {"replicates": "use `replicates`: every replicate has its own seeds"},
+    "repeats": {"replicates": "use `replicates`: every replicate has its own seeds"},
     "seed": {"replicates": "use `replicates`: every replicate has its own seeds"},
     "seeds": {"replicates": "use `replicates`: every replicate has its own seeds"},
     "epochs": {"duration": "use `duration`, such as `20ep`", "budget": "use `budget`, such as `20ep`"},
     "steps": {"duration": "use `duration`, such as `1000it`", "budget": "use `budget`, such as `1000it`"},
+    "bs": {"batch_size": "use `batch_size`"},
     "model": {"network": "use `network`"},
     "data": {"dataset": "use `dataset`"},
     "method": {"technique": "use `technique`"},

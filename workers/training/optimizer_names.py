@@ -20,3 +20,6 @@ OPTIMIZER_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "SGD": ("momentum", "dampening", "nesterov", *_OF_ALL),
 }
 """The optimizers that can be used, and their arguments besides `lr`."""
+
+REFUSED_OPTIMIZERS = ("LBFGS", "Rprop", "SparseAdam")
+"""Those that torch has but trials cannot use; `workers.training.optimizers` says why."""

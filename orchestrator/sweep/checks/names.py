@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.sweep.problems import KeyPath, Problem
 from workers.registry import Entry, closest, is_own, misspelled
-from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
+from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 
 _WORDS = {
     int: "a whole number",
@@ -43,8 +43,7 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
         return
     entry = entries.get(name)
     if entry is None:
-        hint = f"write `{own}` if it is your own function" if (own := _as_own(name)) else closest(name, entries)
-        yield Problem((*path, "name"), f"unknown {kind}", hint)
+        yield Problem((*path, "name"), f"unknown {kind}", _meant(name, entries))
         return
     arguments = {key: item for key, item in named.items() if key != "name"}
     yield from _check_arguments(path, name, entry, arguments)
@@ -74,6 +73,8 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
         return
     arguments = OPTIMIZER_ARGUMENTS.get(name)
     if arguments is None:
+        if name in REFUSED_OPTIMIZERS:
+            return  # `workers.describe` says why it cannot be used
         if near := misspelled(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
             yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Use one of {others}")
@@ -89,20 +90,33 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
 def check_own(path: KeyPath, name: str) -> Iterator[Problem]:
     """A name with a colon must be a valid function name; whether the function exists, `workers.describe` finds out."""
     file, _, function = name.rpartition(":")
-    if file.endswith(".py"):
-        module = file.removesuffix(".py").removeprefix("./").replace("/", ".")
-        yield Problem(path, "must name a module, not a file", f"write `{module}:{function}`")
+    if file.endswith(".py") or "/" in file:
+        yield Problem(path, "must name a module, not a file", f"write `{_module(file)}:{function}`")
     elif not is_own(name):
         yield Problem(
             path, "is not a valid function name", "write `module:function`, such as `my_package.models:build`"
         )
 
 
+def _meant(name: str, entries: Mapping[str, Entry]) -> str:
+    """The hint for an unknown name."""
+    if own := _as_own(name):
+        return f"write `{own}` if it is your own function"
+    if "/" in name and "image_folder" in entries:
+        return f"write `{{name: image_folder, path: {name}}}` for a folder of images"
+    return closest(name, entries)
+
+
 def _as_own(name: str) -> str | None:
-    """`module.function` as `module:function`, None for a name without a module."""
+    """`module.function`, or the file of a module, as `module:function`; None for a name without a module."""
     module, _, function = name.rpartition(".")
-    own = f"{module}:{function}"
-    return own if function != "py" and is_own(own) else None
+    own = f"{_module(name)}:function" if function == "py" else f"{module}:{function}"
+    return own if is_own(own) else None
+
+
+def _module(file: str) -> str:
+    """The name of the module in a file."""
+    return file.removesuffix(".py").removeprefix("./").replace("/", ".")
 
 
 def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import grid, problems_of, recipe, sweep
 
 
@@ -39,6 +40,10 @@ def test_a_number_that_is_not_whole():
     ("overrides", "field", "hint"),
     [
         ({"grid": grid(compression=None, sparsity=0.9)}, "grid.sparsity", "use `density`"),
+        ({"grid": grid(compression=None, amount=0.9)}, "grid.amount", "use `density`"),
+        ({"grid": grid(compression=None, pruning_ratio=0.9)}, "grid.pruning_ratio", "use `density`"),
+        ({"grid": grid(replicates=None, runs=3)}, "grid.runs", "use `replicates`"),
+        ({"recipe": recipe(bs=100)}, "recipe.bs", "use `batch_size`"),
         ({"grid": grid(compression=None, ratio=4)}, "grid.ratio", "use `compression`"),
         ({"grid": grid(seed=1)}, "grid.seed", "use `replicates`"),
         ({"grid": grid(replicates=None, seeds=[1, 2])}, "grid.seeds", "use `replicates`"),
@@ -83,8 +88,19 @@ def test_what_is_missing_is_said_if_no_key_is_misspelled():
         ("my_package.models.build", "write `my_package.models:build` if it is your own function"),
         ("my_network.py:build", "write `my_network:build`"),
         ("./models/net.py:build", "write `models.net:build`"),
+        ("./models/net.py", "write `models.net:function` if it is your own function"),
+        ("models/net:build", "write `models.net:build`"),
         ("resnet2O", "did you mean `resnet20`?"),
     ],
 )
 def test_a_network_of_ones_own_in_another_spelling(network, hint):
     assert only_problem(network=network).hint.startswith(hint)
+
+
+def test_a_folder_of_images_as_a_data_set():
+    assert only_problem(dataset="./images").hint.startswith("write `{name: image_folder, path: ./images}`")
+
+
+@pytest.mark.parametrize("name", ["LBFGS", "Rprop", "SparseAdam"])
+def test_an_optimizer_that_torch_has_is_not_unknown(name):
+    assert spec_from_dict(sweep(recipe=recipe(optimizer={"name": name, "lr": 0.1})))

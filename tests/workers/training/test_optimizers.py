@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from workers.errors import InputError
-from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
+from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 from workers.training.optimizers import OPTIMIZERS, make_optimizer
 from workers.trial import Recipe
 
@@ -109,7 +109,7 @@ def test_impossible_optimizers_are_refused(asked: Recipe, message: str) -> None:
 
 
 def test_the_names_that_are_known_without_torch_are_torchs() -> None:
-    usable = {name: kind for name, kind in OPTIMIZERS.items() if name not in ("LBFGS", "SparseAdam", "Rprop")}
+    usable = {name: kind for name, kind in OPTIMIZERS.items() if name not in REFUSED_OPTIMIZERS}
     assert set(OPTIMIZER_ARGUMENTS) == set(usable)
     for name, kind in usable.items():
         assert set(inspect.signature(kind).parameters) - {"params", "lr"} <= set(OPTIMIZER_ARGUMENTS[name])
