@@ -13,7 +13,7 @@ TRAIN = "train"
 TEST = ("test", "validation", "valid", "val")
 """The first of these that exists is the test set."""
 
-_SHARD = re.compile(r"(?P<index>\d+)-of-(?P<count>\d+)(?:-[0-9a-zA-Z]+)?\.parquet$")
+_SHARD = re.compile(r"(?P<index>\d+)[-_]of[-_](?P<count>\d+)(?:-[0-9a-zA-Z]+)?\.parquet$")
 _UNFINISHED = (".incomplete", ".part", ".crdownload", ".aria2", ".tmp")
 
 
@@ -98,9 +98,10 @@ def _check_shards(part: Sequence[Path]) -> None:
             f"`{folder}` has the files of several versions of a data set:\n{names}",
             hint="keep those of one version, or choose a part with `train_split` or `test_split`",
         )
-    if indices != list(range(count)):
+    first = 1 if count in indices else 0  # some programs count from 1
+    if indices != list(range(first, first + count)):
         names = ", ".join(file.name for file in part[:10])
-        missing = ", ".join(str(index) for index in sorted(set(range(count)) - set(indices))[:10])
+        missing = ", ".join(str(index) for index in sorted(set(range(first, first + count)) - set(indices))[:10])
         raise InputError(
             f"`{folder}` has only {len(part)} of {count} shards: {names}", hint=f"fetch the others: {missing}"
         )

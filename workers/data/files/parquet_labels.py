@@ -58,12 +58,22 @@ def _by_name(files: Sequence[Path], column: str, names: list[str]) -> Labels:
     """The labels of some files, renumbered where a file lists the same names in another order."""
     parts = [np.empty(0, np.int64)]
     for file in files:
-        labels = _column([file], column).to_numpy().astype(np.int64)
+        labels = _numbers(_column([file], column), names, f"column `{column}` of {file}")
         theirs = _names(file, column)
         if theirs and theirs != names:
             labels = _renumbered(labels, theirs, names, file)
         parts.append(labels)
     return np.concatenate(parts)
+
+
+def _numbers(labels: pa.ChunkedArray, names: list[str], where: str) -> Labels:
+    """Labels that are numbers of classes or their names, as numbers. Raises InputError for others."""
+    if pa.types.is_integer(labels.type):
+        return np.asarray(labels.to_numpy(), np.int64)
+    texts = labels.to_pylist()
+    if lacking := sorted({str(text) for text in texts} - set(names)):
+        raise unknown_classes(lacking, where)
+    return np.array([names.index(text) for text in texts], np.int64)
 
 
 def _renumbered(labels: Labels, theirs: list[str], names: list[str], file: Path) -> Labels:

@@ -50,6 +50,15 @@ def test_class_names_that_training_lacks_are_named(tmp_path: Path) -> None:
         image_parquet(path=str(tmp_path))
 
 
+def test_a_test_part_may_have_names_where_training_has_numbers(tmp_path: Path) -> None:
+    classified(tmp_path / "train.parquet", [0, 1], ["cat", "dog"])
+    write(tmp_path / "test.parquet", PAIR, ["dog", "cat"])
+    assert image_parquet(path=str(tmp_path)).test_labels.tolist() == [1, 0]
+    write(tmp_path / "test.parquet", PAIR, ["dog", "emu"])
+    with pytest.raises(InputError, match=r"test\.parquet .* a label that no training image has:\n  emu"):
+        image_parquet(path=str(tmp_path))
+
+
 def test_an_unlabeled_test_part_can_be_replaced(tmp_path: Path) -> None:
     classified(tmp_path / "train.parquet", [0, 1, 1], ["cat", "dog"])
     classified(tmp_path / "test.parquet", [-1, -1], ["cat", "dog"])
@@ -85,6 +94,15 @@ def test_missing_shards_are_refused(tmp_path: Path, suffix: str) -> None:
     write(tmp_path / "test.parquet", PAIR)
     with pytest.raises(InputError, match=r"has only 2 of 3 shards: train-00000-of.*\n\nhint: fetch the others: 1$"):
         image_parquet(path=str(tmp_path))
+
+
+def test_shards_may_be_counted_from_one(tmp_path: Path) -> None:
+    write(tmp_path / "test.parquet", PAIR)
+    write(tmp_path / "train_2_of_2.parquet", PAIR)
+    with pytest.raises(InputError, match=r"has only 1 of 2 shards: train_2_of_2.*\n\nhint: fetch the others: 1$"):
+        image_parquet(path=str(tmp_path))
+    write(tmp_path / "train_1_of_2.parquet", PAIR)
+    assert len(image_parquet(path=str(tmp_path)).train_images) == 4
 
 
 def test_shards_of_two_versions_are_refused(tmp_path: Path) -> None:
