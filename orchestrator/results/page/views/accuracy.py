@@ -78,7 +78,7 @@ def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, wor
         if line:
             names.append(Label(ink.looks[technique].name, ink.looks[technique].color, *line[-1]))
     fit_heights(axes, heights or [0.0])
-    name_axes(axes, "compression ratio, and weights kept", label)
+    name_axes(axes, "compression ratio, and weights kept", label, tick_lines=2)
     if (middle := _dense_height(grid, relative)) is not None:
         names.append(Label("dense", MUTED, grid.section.compressions[-1], middle))
     if names:
