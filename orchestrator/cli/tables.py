@@ -172,7 +172,7 @@ def export(
     try:
         for figure in drawn:
             if isinstance(figure, SkippedFigure):
-                say(f"warning: no figure `{figure.name}`: {figure.error}")
+                say(f"warning: no figure `{figure.name}`: {figure.error.message}")
             else:
                 print(*save(figure.chart, folder / figure.name), sep="\n")
     except InputError as error:

@@ -1,11 +1,13 @@
-"""Where the texts and lines of a drawn figure are, and which of them touch."""
+"""Where the texts and lines of a drawn figure are, which of them touch, and how light colors are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.text import Annotation, Text
@@ -92,3 +94,9 @@ def _crosses(path: Path, clip: Bbox, box: Bbox) -> bool:
     visible = Bbox.intersection(clip, box)
     ends = zip(path.vertices, path.vertices[1:], strict=False)
     return visible is not None and any(Path(segment).intersects_bbox(visible, filled=False) for segment in ends)
+
+
+def luminance(color: Any) -> float:
+    """Relative luminance by WCAG 2.2."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(color)]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))

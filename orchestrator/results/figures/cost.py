@@ -112,8 +112,8 @@ def _place(grid: BudgetGrid) -> tuple[str, ...]:
 
 _WORDS: dict[_Cost, str] = {"cost": "search cost", "epochs": "the budget of one round"}
 _X_LABELS: dict[_Cost, str] = {
-    "cost": "search cost, epochs of retraining",
-    "epochs": "budget, epochs of retraining in a round",
+    "cost": "search cost, epochs",
+    "epochs": "budget, epochs per round",
 }
 
 

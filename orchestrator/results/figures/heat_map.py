@@ -9,7 +9,7 @@ from functools import cache
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.patches import Rectangle
 
 from orchestrator.results.figures import chart as charts
@@ -23,7 +23,7 @@ _BESIDES = 0.55  # inches of a panel's width that are not cells
 _AROUND = 0.55  # inches of a panel's height that are not cells
 _MARGIN = 0.005  # inches in a cell that its number leaves free
 _MOST_PER_ROW = 3  # so that titles have room
-_DARK = 0.5  # luminance below which text is white
+_DARK = 0.179  # luminance below which white is easier to read than black
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _write_numbers(axes: Axes, panel: HeatPanel, limit: float) -> None:
                     horizontalalignment="center",
                     verticalalignment="center_baseline",
                     fontsize=TEXT,
-                    color="white" if _luminance(_color(value, limit)) < _DARK else INK,
+                    color="white" if _luminance(_color(value, limit)) < _DARK else "black",
                 )
 
 
@@ -139,7 +139,6 @@ def _map() -> Colormap:
 
 
 def _luminance(color: tuple[float, float, float, float] | str) -> float:
-    if isinstance(color, str):
-        return 1.0
-    red, green, blue, _ = color
-    return 0.299 * red + 0.587 * green + 0.114 * blue
+    """Relative luminance, as in WCAG 2.2."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(color)]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))

@@ -30,7 +30,7 @@ Against = Literal["weights", "multiply_adds", "epochs"]
 _X_LABELS: dict[Against, str] = {
     "weights": "weights kept, percent",
     "multiply_adds": "theoretical multiply-adds of one image",
-    "epochs": "search cost, epochs of retraining",
+    "epochs": "search cost, epochs",
 }
 
 

@@ -81,3 +81,10 @@ def test_what_falls_far_below_fine_tuning_is_marked_at_the_edge(reference):
     assert below == [170, 182]
     assert "Arrows at the lower edge" in figure.caption
     assert faults(figure) == []
+
+
+def test_the_last_of_three_panels_has_room_for_its_label(reference):
+    ratios = [1.25, 1.56, 1.95, 2.44, 3.05, 9.31]
+    assert (
+        faults(budget_curves(reference("resnet20"), filters="schedule=one_shot", compressions=ratios, cut=True)) == []
+    )

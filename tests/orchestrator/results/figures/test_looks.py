@@ -3,18 +3,12 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from matplotlib.colors import to_rgb
 
 from orchestrator.results.figures.looks import GRAY, INK, LOOKS, looks_of
+from tests.support.figure_geometry import luminance
 from workers.techniques import TECHNIQUES
 
 OWN = [f"my_technique_{number}" for number in range(60)]
-
-
-def luminance(color):
-    """Relative luminance by WCAG 2.2."""
-    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(color)]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def contrast(color):

@@ -6,8 +6,10 @@ from matplotlib.patches import Rectangle
 
 from orchestrator.results.figures.points import read_grids
 from orchestrator.results.figures.safe_zone import leads, safe_zone
-from tests.support.figure_geometry import faults, smallest_text
+from tests.support.figure_geometry import faults, luminance, smallest_text
 from workers.errors import InputError
+
+STRUCTURE_A = "magnitude(structure=filters, layers=resnet34_a)"
 
 
 def by_hand(rows, technique, *, dominance):
@@ -53,6 +55,19 @@ def test_what_is_drawn_is_what_was_computed(demo):
             value = lead.values[budget, ratio]
             assert numbers[x + 0.5, y + 0.5] == pytest.approx(value, abs=0.5 if abs(value) > 9.9 else 0.05)
     assert axes.get_title(loc="left").replace("\n", " ").endswith("LR rewinding: 8 of 8 cells")
+
+
+def test_numbers_are_readable_on_their_cells(reference):
+    figure = safe_zone(reference("resnet34"), filters={"pruning": STRUCTURE_A}, techniques=["weight_rewinding"])
+    [axes] = figure.axes
+    cells = {
+        (patch.get_x(), patch.get_y()): patch.get_facecolor() for patch in axes.findobj(Rectangle) if patch.get_gid()
+    }
+    assert len(axes.texts) == 50
+    for text in axes.texts:
+        x, y = text.get_position()
+        lighter, darker = sorted((luminance(text.get_color()), luminance(cells[x - 0.5, y - 0.5])), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5
 
 
 def test_missing_cells_are_hatched(demo):
