@@ -77,4 +77,4 @@ def _shown_parameters(command: Callable[..., None]) -> Iterator[inspect.Paramete
 
 def _outcomes(words: str | None) -> tuple[str, ...]:
     """The words of `--retry-failed` and `--fail-fast`."""
-    return tuple(words.split(",")) if words else ()
+    return () if words is None else tuple(words.split(","))

@@ -57,6 +57,8 @@ class RunOptions:
         if self.notify is not None:
             with collecting(errors):
                 check_url(self.notify)
+        if self.on_end is not None and not self.on_end.strip():
+            errors.append(InputError("`--on-end` must be a shell command, not empty"))
         for word in self.track:
             with collecting(errors):
                 Choice.parse(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ Place = tuple[str, float, str]
 class Group:
     """One technique at one compression and budget: its rows by replicate, scores in percent and changes in points.
 
-    Both are BLEU for a grid of that metric, and null for a replicate that is not done.
+    Both are BLEU for a grid of that metric, and null for a replicate that is not done or not a number; changes also
+    without its dense network.
     """
 
     technique: str
@@ -44,7 +46,8 @@ class Group:
 
     @property
     def complete(self) -> bool:
-        return None not in self.scores
+        """Whether every replicate and its dense network have a score."""
+        return None not in self.scores and None not in self.changes
 
     @property
     def search_cost(self) -> float:
@@ -143,9 +146,13 @@ def _group(place: Place, rows: Sequence[Record], metric: str) -> Group:
     return Group(
         *place,
         rows=ordered,
-        scores=tuple(None if row["test_accuracy"] is None else row["test_accuracy"] * scale for row in ordered),
-        changes=tuple(row["delta_test_accuracy"] for row in ordered),
+        scores=tuple(_scaled(row["test_accuracy"], scale) for row in ordered),
+        changes=tuple(_scaled(row["delta_test_accuracy"]) for row in ordered),
     )
+
+
+def _scaled(score: float | None, scale: float = 1.0) -> float | None:
+    return None if score is None or math.isnan(score) else score * scale
 
 
 def middle(values: Iterable[float | None]) -> float | None:

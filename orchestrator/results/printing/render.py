@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
 from workers.html import escaped
+from workers.text import printable
 
 _GAP = "   "
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*<>|]|(?<!\w)_|_(?!\w)|(?<=\])\()")
@@ -32,7 +33,7 @@ def to_text(printout: Printout, width: int | None = None) -> str:
     if not printout.sheets:
         blocks.append("No cells")
     blocks.append("\n".join(printout.notes))
-    return "\n\n".join(block for block in blocks if block)
+    return printable("\n\n".join(block for block in blocks if block), kept="\n")
 
 
 def to_markdown(printout: Printout) -> str:
@@ -179,4 +180,4 @@ def _html_cells(line: Sequence[str], keys: int) -> str:
 
 def _escape_markdown(text: str) -> str:
     """Text in which nothing has a meaning in GitHub's Markdown."""
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", text)
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", printable(text))

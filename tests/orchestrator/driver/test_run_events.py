@@ -132,6 +132,8 @@ def test_a_command_at_the_end_gets_the_outcome(store, tmp_path):
     [
         ({"fail_fast": ("bugs",)}, "not an outcome of a failed trial: `bugs`"),
         ({"notify": "example.org"}, "must be a URL"),
+        ({"on_end": " "}, "must be a shell command"),
+        ({"fail_fast": ("",)}, "not an outcome of a failed trial"),
         ({"track": ("tensorbord:x",)}, "unknown tracker"),
     ],
 )

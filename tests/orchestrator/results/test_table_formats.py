@@ -89,6 +89,16 @@ def test_markdown_escapes_and_marks_the_best(tmp_path):
     assert "| lr_rewinding | **-5.00** |" in text
 
 
+def test_text_and_markdown_write_out_what_a_terminal_would_obey(tmp_path):
+    names = {"network": "\x1b[31mred", "dataset": "\u202etxt.exe"}
+    cells = [dense_cell(**names), cell(**names)]
+    shown = table(join(make_store(tmp_path, cells, [record_of(values) for values in cells])).rows)
+    for text in (shown.to_text(80), shown.to_markdown()):
+        assert not {"\x1b", "\u202e"} & set(text)
+        assert "x1b" in text
+        assert "u202etxt.exe" in text
+
+
 def test_latex_escapes_and_marks_the_best(tmp_path):
     text = hostile(tmp_path).to_latex()
     assert r"50\%\_\textbackslash{}\{a\}\&\$\#\textasciicircum{}\textasciitilde{}" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ import prunesweep as ps
 from orchestrator.results.page.source import open_source
 from orchestrator.results.page.write import page
 from tests.support.html import assert_closed, coordinates, parse, rows, table
-from tests.support.records import dense_cell, make_store, record_of
+from tests.support.records import cell, dense_cell, make_store, record_of
 from tests.support.report_store import GOLDEN, anonymous
 from workers.errors import InputError
 from workers.store import Store
@@ -146,6 +147,15 @@ def test_a_store_without_pruned_networks_has_nothing_to_report(tmp_path):
     store = make_store(tmp_path / "store", [dense], [record_of(dense)])
     with pytest.raises(InputError, match="no pruned network to report"):
         ps.report(store.location, tmp_path / "page.html")
+
+
+def test_a_page_without_a_dense_network_or_with_scores_that_are_not_numbers(tmp_path):
+    dense, *pruned = dense_cell(), cell(), cell(technique="lr_rewinding")
+    records = [record_of(pruned[0], test_accuracy=math.nan), record_of(pruned[1])]
+    lost = make_store(tmp_path / "store", [dense, *pruned], records)
+    tree = parse(page(open_source(lost.location)))
+    assert "2 of 3 cells done, 1 missing." in tree.one("trust").text
+    assert "No technique can be named yet" in tree.one("verdict").text
 
 
 def test_a_sweep_in_which_nothing_is_done_has_a_page(tmp_path, store):
