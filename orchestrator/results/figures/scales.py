@@ -31,7 +31,7 @@ def x_axis(axes: Axes, kind: Kind, values: Iterable[float]) -> Ticks:
     if kind == "compression":
         axes.set_xscale("log", base=2)
         names = compression_labels(places)
-        labels = [f"{name}\n{100 / place:.3g} %" for name, place in zip(names, places, strict=True)]
+        labels = [f"{name}\n{100 / place:.3g}%" for name, place in zip(names, places, strict=True)]
     else:
         labels = [f"{place:,.0f}" if place >= 100 else f"{place:.3g}" for place in places]
     ticks = Ticks(places, labels)

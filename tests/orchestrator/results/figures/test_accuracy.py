@@ -100,10 +100,10 @@ def test_ticks_stand_at_the_compressions_that_occur(figure):
     axes = figure.axes[0]
     assert list(axes.get_xticks()) == [2.0, 4.0, 8.0, 16.0]
     assert [label.get_text() for label in axes.get_xticklabels()] == [
-        "2×\n50 %",
-        "4×\n25 %",
-        "8×\n12.5 %",
-        "16×\n6.25 %",
+        "2×\n50%",
+        "4×\n25%",
+        "8×\n12.5%",
+        "16×\n6.25%",
     ]
 
 
