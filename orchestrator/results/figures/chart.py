@@ -126,6 +126,7 @@ def legend(chart: Chart, handles: Sequence[Any]) -> None:
     for columns in range(len(handles), 0, -1):
         box = chart.legend(
             handles=list(handles),
+            labels=[printable(handle.get_label()) for handle in handles],
             loc="outside upper left",
             ncols=columns,
             fontsize=TEXT,
@@ -135,6 +136,8 @@ def legend(chart: Chart, handles: Sequence[Any]) -> None:
             columnspacing=1.2,
             borderpad=0.2,
         )
+        for text in box.get_texts():
+            text.set_parse_math(False)
         extent = box.get_window_extent(chart.renderer)
         if columns == 1 or extent.width <= chart.bbox.width * 0.98:
             chart.set_figheight(chart.get_figheight() + extent.height / chart.dpi)
