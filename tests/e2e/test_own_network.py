@@ -75,9 +75,14 @@ def test_the_page_works_when_pasted(prunesweep, pasted):
 
 def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, pasted):
     code = pasted / "shapes.py"
-    code.write_text(code.read_text().replace("self.classifier((", "((").replace("def focal", "def vocal"))
-    prunesweep.here("run", "shapes.yaml", code=2)
-    assert "network `shapes:Attentive` must map a batch of shape (2, 1, 12, 12)" in prunesweep.stderr
+    text = code.read_text()
+    for wrong, message in {
+        text.replace("self.classifier((", "(("): "network `shapes:Attentive` must map a batch of shape (2, 1, 12, 12)",
+        text.replace("def focal", "def vocal"): "`recipe`: cannot use `shapes:focal`: `focal` not found",
+    }.items():
+        code.write_text(wrong)
+        prunesweep.here("run", "shapes.yaml", code=2)
+        assert message in prunesweep.stderr
     assert not (pasted / "runs").exists()
 
 

@@ -77,6 +77,7 @@ def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
     assert [Path(path).name for path in paths] == [
         "results.parquet",
         "results.csv",
+        "statistics.csv",
         "accuracy_vs_compression.png",
         "accuracy_vs_compression.svg",
         "accuracy_vs_compression.pdf",

@@ -101,7 +101,7 @@ def test_data_have_every_budget_and_each_dense_network_once(rows):
 
 def test_mistakes_are_named(rows):
     for options, message in (
-        ({"rows": "techniqe"}, "cannot make rows or columns of `techniqe`"),
+        ({"rows": "techniqe"}, "cannot be rows or columns of a table: techniqe"),
         ({"rows": "compression", "columns": "compression"}, "cannot be both rows and columns"),
         ({"rows": "budget", "budget": "best"}, "cannot show all budgets and only `best`"),
         ({"statistic": "ci", "baseline": "lr_rewindin"}, "no cell has the baseline `lr_rewindin`"),
@@ -141,7 +141,7 @@ def test_the_command_writes_files_by_their_suffix(main, store, tmp_path):
         (["-o", "table.doc"], "cannot tell the format of `table.doc`"),
         (["--label", "tab:x"], "`--label` needs the format `latex`: text"),
         (["--json", "--compact"], "`--compact` does not change this format: json"),
-        (["--rows", "nothing"], "cannot make rows or columns of `nothing`"),
+        (["--rows", "nothing"], "cannot be rows or columns of a table: nothing"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_read(main, options, message):
