@@ -19,6 +19,14 @@ def store(tmp_path):
     return Store(tmp_path / "store", create=True)
 
 
+@pytest.fixture(autouse=True)
+def coverage_continues():
+    """A debugger takes the place of what measures coverage."""
+    trace = sys.gettrace()
+    yield
+    sys.settrace(trace)
+
+
 QUESTIONS = {
     "input": input,
     "breakpoint": breakpoint,
