@@ -31,7 +31,10 @@ StatisticName = Annotated[
     typer.Option("--statistic", help="Median (min, max), mean ± sd, or mean with its 95% confidence interval (`ci`)."),
 ]
 Baseline = Annotated[
-    str, typer.Option("--baseline", help="The technique that others are tested against, with `--statistic ci`.")
+    str | None,
+    typer.Option(
+        "--baseline", help="The technique that others are tested against, with `--statistic ci` (default: fine_tuning)."
+    ),
 ]
 SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")]
 
@@ -108,7 +111,14 @@ class Output:
     ) -> Output:
         """The output that the options ask for. Raises InputError for options that do not fit together."""
         path = None if file is None else Path(expanded(file))
+        if path is not None and path.is_dir():
+            raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it")
         chosen: Format = "json" if as_json else format_ or _by_suffix(path)
+        if path is not None and _SUFFIXES.get(path.suffix, chosen) != chosen:
+            raise InputError(
+                f"the name of file `{path}` does not fit its format: {chosen}",
+                hint="omit the format, or change the name",
+            )
         if chosen == "xlsx" and path is None:
             raise InputError("a workbook cannot be printed", hint="name its file: `-o table.xlsx`")
         if chosen != "latex" and (label or caption):

@@ -83,7 +83,7 @@ def table(
     value: ValueName = "accuracy",
     budget: Budget = None,
     statistic: StatisticName = "median",
-    baseline: Baseline = "fine_tuning",
+    baseline: Baseline = None,
     split: SplitName = "test",
     only: Only = None,
     network: NetworkName = None,
@@ -103,6 +103,8 @@ def table(
     from orchestrator.results.table import table as make_table
 
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
+    if baseline is not None and statistic != "ci":
+        raise InputError(f"`--baseline` does not change this statistic: {statistic}", hint="add `--statistic ci`")
     Layout.of(rows, columns)  # names its mistakes before anything is read
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
@@ -116,7 +118,7 @@ def table(
         filters=filters,
         rows=rows,
         columns=columns,
-        baseline=baseline,
+        baseline=baseline or "fine_tuning",
     )
     show(report, output)
     name_unreadable(joined.unreadable)

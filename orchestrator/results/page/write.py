@@ -83,10 +83,13 @@ def write_page(
 ) -> PageFile:
     """Write the page of a store or of the published study.
 
-    Equal results give equal bytes. Raises InputError if there is no pruned network, or for a filter that selects none.
+    Equal results give equal bytes. Raises InputError for a folder in place of the file, if there is no pruned network,
+    and for a filter that selects none.
     """
-    source = open_source(location, sweep, retired=retired)
     path = Path(expanded(to))
+    if path.is_dir():
+        raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it: `report.html`")
+    source = open_source(location, sweep, retired=retired)
     text = page(source, filters)
     LocalFiles(path.parent).write(path.name, text.encode())
     return PageFile(path, source.unreadable)

@@ -137,6 +137,12 @@ def test_the_command_writes_the_file(main, store, tmp_path):
     assert "8×" not in parse(written).one("g1").text
 
 
+def test_a_folder_in_place_of_the_file_is_refused(main, store, tmp_path):
+    code, stdout, stderr = main("report", store.location, "-o", tmp_path)
+    assert (code, stdout) == (2, "")
+    assert f"error: the file to write cannot be a folder: {tmp_path}\n" in stderr
+
+
 def test_a_filter_that_selects_nothing_is_refused(store, tmp_path):
     with pytest.raises(InputError, match="compression=3"):
         ps.report(store.location, tmp_path / "page.html", filters="compression=3")
