@@ -68,10 +68,13 @@ class Records:
         Raises CorruptFile, or FileNotFoundError, if the other store's cannot be read.
         """
         path = layout.record_path(key)
-        table, data = other.read(path), other._files.read(path)
+        data = other._data(path)
+        table = _record(path, data)
         if not self._files.exists(path):
-            other.detail(key)
-            self._files.write(layout.detail_path(key), other._files.read(layout.detail_path(key)))
+            detail = layout.detail_path(key)
+            details = other._detail_data(detail)
+            _detail(detail, details)
+            self._files.write(detail, details)
             if self._files.publish(path, data):
                 return "published"
         return self._repeated(key, table, data)
@@ -136,25 +139,10 @@ class Records:
 
     def read(self, path: str) -> pa.Table:
         """The one row of a record's file. Raises FileNotFoundError, and CorruptFile if it is not a record."""
-        try:
-            data = self._files.read(path)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise CorruptFile(path, str(error)) from error
-        table = from_parquet(path, data, SCHEMA, FORMER_NAMES)
-        if table.num_rows != 1:
-            raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
-        [row] = table.select([*_KEY, "schema_version"]).to_pylist()
-        version = row.pop("schema_version")
-        if version > SCHEMA_VERSION:
-            raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
-        if layout.parse_record_path(path) != RecordKey(**row):
-            raise CorruptFile(path, "its name and its content give different stops")
-        return table
+        return _record(path, self._data(path))
 
     def accuracy(self, key: RecordKey) -> float | None:
-        """The test accuracy of a record; None if there is no readable one."""
+        """The test accuracy of a record; None if it is missing or damaged."""
         try:
             [row] = self.read(layout.record_path(key)).to_pylist()
         except (CorruptFile, FileNotFoundError):
@@ -164,14 +152,7 @@ class Records:
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
         path = layout.detail_path(key)
-        try:
-            data = self._files.read(path)
-        except OSError as error:
-            raise CorruptFile(path, str(error)) from error
-        rows = from_parquet(path, data, DETAIL_SCHEMA).to_pylist()
-        if len(rows) != 1:
-            raise CorruptFile(path, f"has {len(rows)} rows instead of one")
-        return dict(rows[0])
+        return _detail(path, self._detail_data(path))
 
     def conflicts(self) -> list[str]:
         """The file names of records that differ from the one published for their stop."""
@@ -222,6 +203,22 @@ class Records:
         except OSError:
             return False
 
+    def _data(self, path: str) -> bytes:
+        """The bytes of a record's file. Raises FileNotFoundError and CorruptFile."""
+        try:
+            return self._files.read(path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise CorruptFile(path, str(error)) from error
+
+    def _detail_data(self, path: str) -> bytes:
+        """The bytes of a record's details, which are damaged if they are missing. Raises CorruptFile."""
+        try:
+            return self._files.read(path)
+        except OSError as error:
+            raise CorruptFile(path, str(error)) from error
+
     def _try_read(self, path: str) -> pa.Table | CorruptFile:
         try:
             return self.read(path)
@@ -229,6 +226,27 @@ class Records:
             return error
         except FileNotFoundError:
             return CorruptFile(path, "was deleted while records were read")
+
+
+def _record(path: str, data: bytes) -> pa.Table:
+    """The one row of a record's file, from its bytes. Raises CorruptFile."""
+    table = from_parquet(path, data, SCHEMA, FORMER_NAMES)
+    if table.num_rows != 1:
+        raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
+    [row] = table.select([*_KEY, "schema_version"]).to_pylist()
+    version = row.pop("schema_version")
+    if version > SCHEMA_VERSION:
+        raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
+    if layout.parse_record_path(path) != RecordKey(**row):
+        raise CorruptFile(path, "its name and its content give different stops")
+    return table
+
+
+def _detail(path: str, data: bytes) -> dict[str, Any]:
+    rows = from_parquet(path, data, DETAIL_SCHEMA).to_pylist()
+    if len(rows) != 1:
+        raise CorruptFile(path, f"has {len(rows)} rows instead of one")
+    return dict(rows[0])
 
 
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
