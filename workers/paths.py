@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from workers.errors import InputError
 
@@ -25,6 +26,14 @@ def expanded(location: str | os.PathLike[str]) -> str:
     if is_uri(path):
         return path
     return _with_variables(_with_home(path))
+
+
+def file_to_write(location: str | os.PathLike[str]) -> Path:
+    """The expanded path of a file to write. Raises InputError for a folder, and as `expanded` does."""
+    path = Path(expanded(location))
+    if path.is_dir():
+        raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it")
+    return path
 
 
 def _with_home(path: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.options import OUTPUT, Format
 from orchestrator.results.statistics import Split, Statistic, Value
 from workers.errors import InputError
-from workers.paths import expanded
+from workers.paths import file_to_write
 
 LAYOUT = "Layout"
 """A group of options in `--help`."""
@@ -110,9 +110,7 @@ class Output:
         caption: str | None = None,
     ) -> Output:
         """The output that the options ask for. Raises InputError for options that do not fit together."""
-        path = None if file is None else Path(expanded(file))
-        if path is not None and path.is_dir():
-            raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it")
+        path = None if file is None else file_to_write(file)
         chosen: Format = "json" if as_json else format_ or _by_suffix(path)
         if path is not None and _SUFFIXES.get(path.suffix, chosen) != chosen:
             raise InputError(

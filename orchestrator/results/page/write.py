@@ -43,7 +43,7 @@ from orchestrator.results.reference import citation, published
 from orchestrator.results.table import table
 from orchestrator.results.wording import dense_accuracy
 from workers.errors import InputError
-from workers.paths import expanded
+from workers.paths import file_to_write
 from workers.store.filesystems.local import LocalFiles
 
 if TYPE_CHECKING:
@@ -83,12 +83,10 @@ def write_page(
 ) -> PageFile:
     """Write the page of a store or of the published study.
 
-    Equal results give equal bytes. Raises InputError for a folder in place of the file, if there is no pruned network,
-    and for a filter that selects none.
+    Equal results give equal bytes. Raises InputError for a folder in place of the file, a store without pruned
+    networks, and a filter that selects none.
     """
-    path = Path(expanded(to))
-    if path.is_dir():
-        raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it: `report.html`")
+    path = file_to_write(to)
     source = open_source(location, sweep, retired=retired)
     text = page(source, filters)
     LocalFiles(path.parent).write(path.name, text.encode())
