@@ -62,8 +62,6 @@ def verdict(columns: Sequence[Column], name: Callable[[str], str]) -> Verdict:
             "No technique can be named yet: no compression has two techniques with all replicates done.", rule, ()
         )
     first, *others = tallies
-    if not others:
-        return Verdict("Only one technique was tried, so there is nothing to choose.", rule, tallies)
     if first.tied == 0:
         return Verdict("No technique can be named: none is the best of a comparison.", rule, tallies)
     equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
