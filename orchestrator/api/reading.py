@@ -94,7 +94,7 @@ def report(
     sweep: the name of a sweep; default all that are not retired, or with `retired` all.
     filters: which cells to show, such as `network=resnet20,compression>=8`; default all.
 
-    Raises InputError if there is no pruned network to report.
+    Raises InputError for a store without pruned networks.
     """
     from orchestrator.results.page.write import write_page
 

@@ -154,7 +154,7 @@ def statistic_in_words(
 
 
 def interval_in_words(interval: Interval, values: Sequence[float], *, signed: bool) -> tuple[str, str]:
-    """The mean and `[low, high]`, to two digits of half the interval; the values themselves if there is no interval."""
+    """The mean and `[low, high]`, to two digits of half the interval; without an interval, the values themselves."""
     sign = "+z" if signed else "z"
     if interval.low is None or interval.high is None:
         return ", ".join(f"{value:{sign}.2f}" for value in values), ""

@@ -39,7 +39,7 @@ def image_parquet(
     """Training and test images from the Parquet files under the folder `path`.
 
     The beginning of a file's name, or else of its folder's, says which part it belongs to: `train…`; `test…`, or
-    `validation…` and `val…` if there is no test set; `train_split` and `test_split` choose others. `split` sets aside a
+    `validation…` and `val…` without a test set; `train_split` and `test_split` choose others. `split` sets aside a
     share of the training images as the test set instead (see `workers.data.stratified`). Shards are read in the order
     of their names. The image column holds encoded images (binary, or a struct with binary `bytes`), the label column
     labels of any type (see `workers.data.files.parquet_labels`); both are found by type and usual name if that is

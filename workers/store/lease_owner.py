@@ -85,7 +85,7 @@ def read_owner(files: Files) -> Owner | None:
 def read_lease(files: Files) -> tuple[Owner | None, Version]:
     """The owner of the lease, and the version of its file; None as the owner if it was released (see `Files.remove`).
 
-    Raises FileNotFoundError if there is no file, and as `read_owner` does.
+    Raises FileNotFoundError if the file is missing, and as `read_owner` does.
     """
     data, version = files.read_version(LEASE)
     return (_owner(data) if data else None), version
