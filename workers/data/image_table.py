@@ -9,7 +9,7 @@ from typing import Any
 from workers.data.file_set import TEST_NAMES, TRAIN_NAMES, file_set
 from workers.data.files.class_folders import Sample
 from workers.data.files.labels import number_classes
-from workers.data.files.path_table import PathTable, read_path_table
+from workers.data.files.path_table import PathTable, check_spelling, read_path_table
 from workers.data.image_files import ImageFiles
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
@@ -49,7 +49,9 @@ def image_table(
     else:
         train = _named(table, path, train_split, "train_split", TRAIN_NAMES)
         test = _named(table, path, test_split, "test_split", TEST_NAMES)
-    labels = number_classes(train.labels, test.labels, f"the label column of `{path}`")
+    where = f"the label column of `{path}`"
+    check_spelling([table] if test_path is None else [train, test], where)
+    labels = number_classes(train.labels, test.labels, where)
     return file_set(
         root=os.path.dirname(path) or "." if root is None else root,
         train=[Sample(*pair) for pair in zip(train.paths, labels.train.tolist(), strict=True)],

@@ -111,7 +111,13 @@ def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:
             f"network `{name}` never uses a lazy layer, whose parameter has no shape: `{unused[0]}`",
             hint="call the layer in `forward`, or remove it",
         )
-    copied = copy.deepcopy(network)  # training changes buffers
+    try:
+        copied = copy.deepcopy(network)  # training changes buffers
+    except Exception as error:  # what the user's network holds may raise anything
+        raise BadInput(
+            f"network `{name}` cannot be copied: {error}",
+            hint="keep locks, open files and results of earlier steps out of its attributes",
+        ) from error
     with torch.no_grad():
         _check_logits(name, copied, facts, "in training mode")
 

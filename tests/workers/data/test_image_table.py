@@ -98,6 +98,8 @@ def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
         ("path,label,split\n0.png,a,train\n,b,test\n", {}, r"rows without a path: 1"),
         ("path,label,split\n0.png,a,train\n1.png,b,test\n", {}, r"a label that no training image has:\n  b"),
         ("path,label\n0.png,a\n0.png,b\n", {"split": {"test": "50%"}}, r"several labels to one file:\n  0.png"),
+        ("path,label,split\n0.png,01,train\n1.png,1,test\n", {}, r"one class or several:\n  `01`, `1`\n\nhint: write"),
+        ("path,label,split\n0.png,cat,train\n1.png,cat ,test\n", {}, r"one class or several:\n  `cat`, `cat `"),
         ("path,label\n", {}, "has no rows"),
         ("0.png,a\n1.png,b\n", {}, "`path_column` must be given .*columns are `0.png`, `a`"),
     ],
@@ -105,6 +107,23 @@ def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
 def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, arguments: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         image_table(path=table(tmp_path, text), **arguments)
+
+
+def test_labels_of_two_tables_are_compared_as_they_are_written(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label\n0.png,01\n1.png,02\n")
+    other = table(tmp_path, "path,label\n3.png,1\n", "test.csv")
+    with pytest.raises(InputError, match=r"one class or several:\n  `01`, `1`"):
+        image_table(path=path, test_path=other)
+    table(tmp_path, "path,label\n3.png,2.0\n4.png,1.0\n", "test.csv")
+    path = table(tmp_path, "path,label\n0.png,1\n1.png,2\n")
+    assert list(image_table(path=path, test_path=other).test_labels) == [1, 0]
+
+
+def test_names_of_files_that_look_like_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label,split\n01,a,train\n02,b,train\n03,a,test\n")
+    for number in range(1, 4):
+        (tmp_path / f"{number}.png").rename(tmp_path / f"0{number}")
+    assert image_table(path=path).train_paths == ["01", "02"]
 
 
 def test_missing_tables_and_images_are_named(tmp_path: Path) -> None:

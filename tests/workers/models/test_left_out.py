@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -79,4 +82,19 @@ class Unused(nn.Module):
 def test_a_lazy_layer_that_is_never_used_is_refused():
     task = tiny.task(network=Network(name=f"{__name__}:Unused", arguments={}))
     with pytest.raises(BadInput, match=r"never uses a lazy layer, whose parameter has no shape: `never\.weight`"):
+        build(task.network, load_facts(task.dataset), task.recipe, 0, "dense")
+
+
+class Locked(nn.Linear):
+    def __init__(self, input_shape, classes):
+        super().__init__(math.prod(input_shape), classes)
+        self.lock = threading.Lock()
+
+    def forward(self, inputs):
+        return super().forward(inputs.flatten(1))
+
+
+def test_a_network_that_cannot_be_copied_is_refused_with_the_remedy():
+    task = tiny.task(network=Network(name=f"{__name__}:Locked", arguments={}))
+    with pytest.raises(BadInput, match=r"cannot be copied: cannot pickle .*lock.*\n\nhint: keep locks"):
         build(task.network, load_facts(task.dataset), task.recipe, 0, "dense")

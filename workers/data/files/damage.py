@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from workers.errors import BadInput
 
 _MOST_NAMES = 10
+_RESTORE = "restore these files, or remove them from the data set"
 
 
 def refuse_damaged(errors: Sequence[BadInput]) -> None:
-    """Raise BadInput with the first ten of some errors and their number, if there are any."""
+    """Raise BadInput with the first ten of some errors and their number, if there are any; hints are those of all."""
     if len(errors) == 1:
         raise errors[0]
     if errors:
         raise BadInput(
             f"{len(errors):,} images cannot be read:\n{listed([error.message for error in errors])}",
-            hint="restore these files, or remove them from the data set",
+            hint="; ".join(dict.fromkeys(error.hint or _RESTORE for error in errors)),
         )
 
 

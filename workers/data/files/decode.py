@@ -9,14 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from workers.data.files.damage import refuse_damaged
+from workers.data.files.deep_color import deep_color, is_deep_color
 from workers.data.files.depth import Pixels, found_depth, to_eight_bits
 from workers.data.files.orientation import is_rotated
 from workers.errors import BadInput, InputError
 
 _GRAY = ("1", "L", "LA", "La")
 _CHUNK = 256
+_SCALE = (
+    "scale the values of all images in the same way, to 0 to 255 (8 bits) or 0 to 65,535 (16 bits), and save as PNG"
+)
 
 
 class Encoded(NamedTuple):
@@ -81,23 +86,26 @@ def stack(images: Sequence[Pixels], sources: Sequence[Encoded], color: bool) -> 
     return stacked
 
 
-def gray_or_color(image: Image.Image, bit_depth: int) -> Image.Image:
+def gray_or_color(image: ImageFile, bit_depth: int) -> Image.Image:
     """The image in mode L or RGB; values of more than 8 bits are read as `bit_depth` bits."""
     values = plain_values(image)
     return Image.fromarray(values if values.dtype == np.uint8 else to_eight_bits(values, bit_depth))
 
 
-def plain_values(image: Image.Image) -> np.ndarray:
-    """Gray or RGB values: uint8, or whole numbers of up to 16 bits, not yet reduced. Raises ValueError for others."""
+def plain_values(file: ImageFile) -> np.ndarray:
+    """Gray or RGB values: uint8, or whole numbers of up to 16 bits, not yet reduced. Raises BadInput for others."""
+    if is_deep_color(file):
+        return deep_color(file)
+    image: Image.Image = file
     if image.mode in _GRAY:
         return np.asarray(image.convert("L"))
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() >= 2**16:
-            raise ValueError("values do not fit 16 bits")
+            raise BadInput(f"values must be from 0 to 65,535, not {values.min():,} to {values.max():,}", hint=_SCALE)
         return values.astype(np.uint16)
     if image.mode == "F":
-        raise ValueError("floating-point values of unknown range")
+        raise BadInput("values must be whole numbers, not floating-point numbers of unknown range", hint=_SCALE)
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")  # converted directly to RGB, transparent colors of a palette raise a warning
     return np.asarray(image.convert("RGB"))
@@ -110,6 +118,8 @@ def _decode(encoded: Encoded, image_size: int | None) -> _Plain | BadInput:
     try:
         with Image.open(io.BytesIO(encoded.data)) as image:
             values, rotated = plain_values(image), is_rotated(image)
+    except BadInput as error:
+        return BadInput(f"{where}: {error.message}", hint=error.hint)
     except UnidentifiedImageError:
         return BadInput(f"{where}: not an image of a known format")
     except Exception as error:  # Pillow raises nearly anything for damaged files

@@ -77,6 +77,8 @@ def _facts(path: str) -> _FileFacts | BadInput:
     try:
         with Image.open(path) as image:
             values, rotated = plain_values(image), is_rotated(image)
+    except BadInput as error:
+        return BadInput(f"{path}: {error.message}", hint=error.hint)
     except UnidentifiedImageError:
         return BadInput(f"{path}: not an image of a known format")
     except FileNotFoundError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -21,16 +21,25 @@ SPLITS = ("split", "part", "subset", "fold")
 
 
 class PathTable(NamedTuple):
-    """Rows of a table: paths with forward slashes, labels of any type, and the part of each (None without a column)."""
+    """Rows of a table: paths with forward slashes, labels of any type, and the part of each (None without a column).
+
+    `written` are the labels as the file has them.
+    """
 
     paths: list[str]
     labels: pa.ChunkedArray
+    written: list[str]
     parts: list[str] | None
 
     def take(self, rows: Sequence[int]) -> PathTable:
         """Some rows, in that order."""
         parts = None if self.parts is None else [self.parts[row] for row in rows]
-        return PathTable([self.paths[row] for row in rows], self.labels.take(pa.array(rows, pa.int64())), parts)
+        return PathTable(
+            [self.paths[row] for row in rows],
+            self.labels.take(pa.array(rows, pa.int64())),
+            [self.written[row] for row in rows],
+            parts,
+        )
 
 
 def read_path_table(
@@ -49,11 +58,36 @@ def read_path_table(
         raise InputError(f"`label_column` of {where} must hold one label in each row, not {kind}: `{label_name}`")
     labels = plain(table.column(label_name))
     check_labels(labels, f"column `{label_name}` of {where}")
-    paths = [(text or "").replace("\\", "/") for text in _texts(table, path_name)]
+    texts = table if _is_parquet(file) else _read_csv(file, dict.fromkeys(table.column_names, pa.string()))
+    paths = [text.replace("\\", "/") for text in _texts(texts, path_name)]
     if "" in paths:
         raise InputError(f"column `{path_name}` of {where} has rows without a path: {paths.count(''):,}")
     _check_repeated(paths, labels.to_pylist(), where)
-    return PathTable(paths, labels, _parts(table, split_column, where))
+    return PathTable(paths, labels, _texts(texts, label_name), _parts(texts, split_column, where))
+
+
+def check_spelling(tables: Sequence[PathTable], where: str) -> None:
+    """Raise InputError for labels that are equal as values and differ as text: `1` and `01`, or `cat` and `cat `.
+
+    They may be one class or two. `where` names the labels.
+    """
+    spellings: dict[object, set[str]] = {}
+    for table in tables:
+        for label, text in zip(table.labels.to_pylist(), table.written, strict=True):
+            is_text = isinstance(label, str)
+            spelling = text if is_text else text.strip().lower().removesuffix(".0")
+            spellings.setdefault(label.strip() if is_text else label, set()).add(spelling)
+    several = [sorted(texts) for texts in spellings.values() if len(texts) > 1]
+    if several:
+        lines = [", ".join(f"`{text}`" for text in texts) for texts in several]
+        raise InputError(
+            f"{where} has labels that may be one class or several:\n{listed(lines)}",
+            hint="write each class in one way; put a letter before numbers that are different classes",
+        )
+
+
+def _is_parquet(file: str) -> bool:
+    return file.lower().endswith(".parquet")
 
 
 def _read(file: str) -> pa.Table:
@@ -61,7 +95,7 @@ def _read(file: str) -> pa.Table:
         what = "must be a file, not a folder" if os.path.isdir(file) else "not found"
         raise InputError(f"`path` {what}: `{file}`", hint="give a CSV or Parquet file with paths and labels of images")
     try:
-        table = pq.read_table(file, partitioning=None) if file.lower().endswith(".parquet") else _read_csv(file)
+        table = pq.read_table(file, partitioning=None) if _is_parquet(file) else _read_csv(file)
     except UnicodeError as error:
         raise BadInput(f"{file} cannot be read: {error}", hint="save the table as UTF-8") from error
     except (pa.ArrowException, OSError) as error:
@@ -71,11 +105,16 @@ def _read(file: str) -> pa.Table:
     return table
 
 
-def _read_csv(file: str) -> pa.Table:
+def _read_csv(file: str, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+    """A CSV file, with columns of the given types, else of those that the values suggest."""
     with open(file, encoding="utf-8-sig") as lines:
         header = lines.readline()
     delimiter = max(",;\t", key=header.count)
-    return pyarrow.csv.read_csv(file, parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter))
+    return pyarrow.csv.read_csv(
+        file,
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=types),
+    )
 
 
 def _column(table: pa.Table, given: str | None, argument: str, usual: Sequence[str], where: str) -> str:
@@ -98,12 +137,13 @@ def _parts(table: pa.Table, given: str | None, where: str) -> list[str] | None:
     if given is None and len(usual) != 1:
         return None
     name = _column(table, given, "split_column", SPLITS, where)
-    return [(text or "").strip() for text in _texts(table, name)]
+    return [text.strip() for text in _texts(table, name)]
 
 
-def _texts(table: pa.Table, name: str) -> list[str | None]:
+def _texts(table: pa.Table, name: str) -> list[str]:
+    """A column as text, empty where it has no value."""
     texts: list[str | None] = pc.cast(plain(table.column(name)), pa.string()).to_pylist()
-    return texts
+    return [text or "" for text in texts]
 
 
 def _check_repeated(paths: Sequence[str], labels: Sequence[object], where: str) -> None:
