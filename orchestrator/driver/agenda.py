@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from workers.trial import Job, Stop
@@ -70,14 +70,18 @@ class Agenda:
 
     def next(self) -> Job | None:
         """The next ready job, now running; None if none is ready."""
-        while self._held and self._held[0][0] <= self._clock():
-            self._make_ready(heapq.heappop(self._held)[1])
+        self._release_held()
         while self._ready:
             _, trial = heapq.heappop(self._ready)
             if trial not in self.failed:
                 self.running.add(trial)
                 return self.jobs[trial]
         return None
+
+    def ready(self) -> Iterator[str]:
+        """The trials that may start now, in no order but for the next one."""
+        self._release_held()
+        return (trial for _, trial in self._ready if trial not in self.failed)
 
     def reach(self, trial: str, step: int) -> None:
         """A trial has published its stops up to `step`."""
@@ -129,6 +133,10 @@ class Agenda:
             children=self._children,
             order=self._order,
         )
+
+    def _release_held(self) -> None:
+        while self._held and self._held[0][0] <= self._clock():
+            self._make_ready(heapq.heappop(self._held)[1])
 
     def _make_ready(self, trial: str) -> None:
         heapq.heappush(self._ready, (self._order[trial], trial))

@@ -33,6 +33,7 @@ def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file
     assert results(tmp_path / "store") == results(store)
     assert prunesweep.here("table", "store", "--value", "delta") == table
     before = attempts(tmp_path / "store")
+    assert all(path.name == "0001.log" for path in (tmp_path / "store" / "logs").glob("*/*"))
     prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
     assert attempts(tmp_path / "store") == before
 

@@ -17,7 +17,7 @@ from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.sweeps import tiny_sweep
 from tests.support.trainings import fail_in_step, in_first_step
 from workers.machine.device import Device
-from workers.store import Store, layout
+from workers.store import Store, layout, logs
 from workers.store.lease_owner import Owner
 from workers.training import attempt
 from workers.training.attempt import Attempt, Bounds
@@ -79,6 +79,14 @@ def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(
     finally:
         worker.restore_handler()
     assert saved_steps(store, tiny_job())[-1] == reached
+
+
+def test_a_worker_that_ends_before_its_first_step_has_made_no_attempt(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    worker = actor(store)
+    worker.cleanup()
+    worker.restore_handler()
+    assert list(logs.attempts(store.files, trial_id(tiny_job().trial))) == []
 
 
 def test_fault_10_a_second_interrupt_ends_at_once(tmp_path):

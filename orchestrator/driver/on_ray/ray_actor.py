@@ -47,41 +47,47 @@ class TrialActor(tune.Trainable):
         self._bounds = bounds
         self._step_seconds = step_seconds
         self._stepping = self._terminated = False
-        self._begin(config)
+        self._attempt: Attempt | None = None
+        self._config = config
         signal.signal(signal.SIGTERM, self._terminate)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._attempt.close()
-        self._begin(new_config)
+        self.cleanup()
+        self._config = new_config
         return True
 
-    def _begin(self, config: dict[str, Any]) -> None:
-        job = job_from_json(json.loads(config["job"]))
-        self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
+    def _begin(self) -> Attempt:
+        """The attempt of this trial, which begins with its first step: an actor may end before that."""
+        if self._attempt is None:
+            job = job_from_json(json.loads(self._config["job"]))
+            self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
+        return self._attempt
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: the node is drained, or the driver is gone."""
         self._terminated = True
-        self._attempt.interrupt("the worker was told to stop (SIGTERM)")
+        if self._attempt is not None:
+            self._attempt.interrupt("the worker was told to stop (SIGTERM)")
         if not self._stepping:
-            self._attempt.close()
+            self.cleanup()
             sys.exit(128 + number)
 
     def step(self) -> dict[str, Any]:
         self._stepping = True
         try:
-            with self._attempt.ended_if_hung():
-                ending = self._attempt.advance(self._step_seconds)
+            attempt = self._begin()
+            with attempt.ended_if_hung():
+                ending = attempt.advance(self._step_seconds)
         finally:
             self._stepping = False
-        reached = self._attempt.step
+        reached = attempt.step
         if self._terminated or (ending and self._is_spent(ending)):
-            self._attempt.close()
+            self.cleanup()
             raise Unfit(ending or Ending("interrupted", reached))
         result = {
             "done": ending is not None,
             "reached": reached,
-            "report": json.dumps(self._attempt.report().to_json()),
+            "report": json.dumps(attempt.report().to_json()),
         }
         return result if ending is None else result | {"ending": json.dumps(ending.to_json())}
 
@@ -95,7 +101,9 @@ class TrialActor(tune.Trainable):
         return ending.outcome == "out_of_memory"
 
     def cleanup(self) -> None:
-        self._attempt.close()  # saves the state of a trial that was stopped
+        if self._attempt is not None:
+            self._attempt.close()  # saves the state of a trial that was stopped
+            self._attempt = None
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Do nothing: trials keep their states in the store."""

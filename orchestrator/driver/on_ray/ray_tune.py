@@ -26,9 +26,11 @@ import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
+from orchestrator.driver.on_ray.actors import Actors
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
 from orchestrator.driver.on_ray.ray_watchdog import leave_if_gone
@@ -41,7 +43,8 @@ from workers.training.outcomes import failure_of, killed_worker, lost_worker
 from workers.trial import job_to_json, trial_id
 
 _STALL_SECONDS = 300.0
-_UNBOUNDED = 1_000_000
+_UNBOUNDED = 1_000_000  # nodes may join a cluster
+_STAGED = 16  # trials that show the autoscaler of a cluster what it lacks
 _SILENT_SECONDS = 600.0
 _HUNG = "the worker hung and was killed after the trial timeout"
 
@@ -50,14 +53,24 @@ _HUNG = "the worker hung and was killed after the trial timeout"
 class _Run:
     """What the searcher, the stopper and the callback share. Tune pickles them, so they cannot hold it themselves.
 
-    `trials` are the trial ids by Tune's own ids; `heard` says (by the monotonic clock) when each trial last reported
-    or started.
+    `most_idle` finished actors are kept. `trials` are the trial ids by Tune's own ids; `heard` says (by the monotonic
+    clock) when each trial last reported or started.
     """
 
     dispatcher: Dispatcher
     store: Store
+    most_idle: int
+    actors: Actors | None = None
     trials: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def wants_actor(self) -> bool:
+        """Whether the next trial gets an actor without delay, or sooner from a new one than from a running trial."""
+        if self.actors is None or self.actors.idle > 0:
+            return True
+        continuing = [self.trials[tune_id] for tune_id in self.actors.continuing if tune_id in self.trials]
+        return self.dispatcher.progress.time_left.waits_longer(self.actors.start_seconds, continuing)
 
     def reached(self, tune_id: str, result: dict[str, Any]) -> None:
         """An attempt has reached a step, as the result of its actor says."""
@@ -81,7 +94,7 @@ def _run() -> _Run:
 def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
-    _current = _Run(dispatcher, store)
+    _current = _Run(dispatcher, store, most_idle=slots if cluster.is_local else _UNBOUNDED)
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
         tuner = _tuner(scratch, store, device, bounds, cluster, slots)
         dispatcher.interrupt.install()
@@ -95,8 +108,8 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
 
 def _tuner(scratch: str, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> tune.Tuner:
     """A Tune experiment that runs what the searcher hands out, and keeps its own files in the folder `scratch`."""
-    staged = min(slots, 16) if cluster.address is None else 16  # actors being prepared while all slots are busy
-    most = slots + staged if cluster.address is None else _UNBOUNDED  # nodes may join a cluster
+    staged = slots if cluster.is_local else _STAGED  # trials that wait for an actor
+    most = slots if cluster.is_local else _UNBOUNDED
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
     trainable = tune.with_parameters(
         TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd()
@@ -106,6 +119,7 @@ def _tuner(scratch: str, store: Store, device: Device, bounds: Bounds, cluster: 
         tune.with_resources(trainable, shape),
         tune_config=tune.TuneConfig(
             search_alg=DispatchingSearcher(),
+            scheduler=ActorsFirst(),
             num_samples=-1,
             max_concurrent_trials=cluster.max_concurrent or most,
             reuse_actors=True,
@@ -136,9 +150,11 @@ class DispatchingSearcher(Searcher):
 
     def suggest(self, trial_id_of_tune: str) -> dict[str, Any] | str | None:
         run = _run()
-        job = run.dispatcher.next()
+        if run.dispatcher.finished:
+            return str(Searcher.FINISHED)
+        job = run.dispatcher.next() if run.wants_actor else None
         if job is None:
-            return str(Searcher.FINISHED) if run.dispatcher.finished else None
+            return None
         run.trials[trial_id_of_tune] = trial_id(job.trial)
         return {"job": json.dumps(job_to_json(job))}
 
@@ -161,6 +177,19 @@ class DispatchingSearcher(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """Do nothing: see `save`."""
+
+
+class ActorsFirst(FIFOScheduler):
+    """Has finished actors run the next trials: see `Actors`."""
+
+    def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
+        run = _run()
+        if run.actors is None:
+            run.actors = Actors(tune_controller._tune_controller, trial.placement_group_factory, run.most_idle)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
+        actors = _run().actors
+        return None if actors is None else actors.match()
 
 
 class StopOnRequest(tune.Stopper):

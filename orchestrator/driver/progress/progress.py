@@ -73,7 +73,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agenda = agenda
-        self._time_left = time_left
+        self.time_left = time_left
         self._display = display
         self._store = store
         self._listeners = (display, *listeners)
@@ -117,7 +117,7 @@ class Progress:
     def begun(self, trial: str) -> None:
         """A trial has begun in its process."""
         if trial not in self._running:
-            self._time_left.begun(trial)
+            self.time_left.begun(trial)
             self._running[trial] = _Running(self._subject(trial), self._clock())
             self._tell(TrialStarted(subject=self._running[trial].subject))
 
@@ -127,7 +127,7 @@ class Progress:
         running = self._running[trial]
         if running.step == step and not report.scores:
             return
-        self._time_left.reached(trial, step)
+        self.time_left.reached(trial, step)
         running.step = step
         running.loss = running.loss if report.loss is None else report.loss
         running.scores |= report.scores
@@ -144,7 +144,7 @@ class Progress:
 
     def interrupted(self, trial: str) -> None:
         """An attempt ended early, and a later one continues it."""
-        self._time_left.ended(trial, done=False)
+        self.time_left.ended(trial, done=False)
         self._running.pop(trial, None)
 
     def failed(self, trial: str, failure: Failure) -> None:
@@ -158,7 +158,7 @@ class Progress:
         self._tell(TrialRetried(subject=subject, outcome=failure.outcome, reason=failure.first_line, delay=delay))
 
     def _ended(self, trial: str, outcome: str, reason: str = "", hint: str = "") -> None:
-        self._time_left.ended(trial, done=outcome == "done")
+        self.time_left.ended(trial, done=outcome == "done")
         subject = self._subject(trial)
         running = self._running.pop(trial, None)
         self._tell(
@@ -194,12 +194,12 @@ class Progress:
             waiting=agenda.waiting + max(0, len(agenda.running) - running),
             failed=len(agenda.failed),
             blocked=len(agenda.blocked),
-            seconds_left=None if agenda.exhausted else self._time_left.seconds(),
+            seconds_left=None if agenda.exhausted else self.time_left.seconds(),
             trials=[self._running_trial(trial, running) for trial, running in self._running.items()],
         )
 
     def _running_trial(self, trial: str, running: _Running) -> RunningTrial:
-        return RunningTrial(running.subject, running.step, running.loss, self._time_left.of_trial(trial))
+        return RunningTrial(running.subject, running.step, running.loss, self.time_left.of_trial(trial))
 
     def _subject(self, trial: str) -> Subject:
         if trial in self._running:

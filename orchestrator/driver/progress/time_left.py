@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from orchestrator.driver.agenda import Agenda
@@ -103,6 +104,29 @@ class TimeLeft:
         if trial not in self._attempts or (pace := self._pace(trial)) is None:
             return None
         return pace.until(self._agenda.jobs[trial].last_step)
+
+    def waits_longer(self, seconds: float, beginning: Collection[str] = ()) -> bool:
+        """Whether a trial that is ready waits longer than this for a running one to end; True while that is unknown.
+
+        The trials in `beginning` run from now on.
+        """
+        left = [*map(self.of_trial, self._attempts), *map(self._of_waiting, beginning)]
+        ends = [end for end in left if end is not None and end <= seconds]
+        heapq.heapify(ends)
+        for trial in self._agenda.ready():
+            if not ends:
+                return True
+            duration = self._of_waiting(trial)
+            end = heapq.heappop(ends)
+            if duration is not None and end + duration <= seconds:
+                heapq.heappush(ends, end + duration)
+        return False
+
+    def _of_waiting(self, trial: str) -> float | None:
+        """Seconds that a waiting trial will take; None while that is unknown."""
+        if self._speeds.per_step(self._kind(trial)) is None:
+            return None
+        return self._pace_of_waiting(trial).until(self._agenda.jobs[trial].last_step)
 
     def seconds(self) -> float | None:
         """Seconds until the sweep ends; None while nothing says how long its trials take."""

@@ -1,0 +1,96 @@
+"""Which trial gets which of Tune's actors: a finished one never takes a trial from one that is starting.
+
+Left alone, Tune gives a finished actor to the trial that waits longest, even while an actor of its own starts for it,
+and removes that one. Starting takes seconds, so with short trials only one slot would ever work.
+
+No other module reads private parts of Tune's controller. `tests/orchestrator/driver/on_ray/test_actors.py` runs sweeps
+through the real one and fails if they change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
+
+IDLE_SECONDS = 60.0
+"""How long a finished actor waits for a trial before it gives back its resources."""
+
+_FIRST_GUESS = 5.0  # seconds that an actor takes to start, before any has
+
+
+class Actors:
+    """The actors of a controller, all of one shape. Up to `most` finished ones are kept for trials to come."""
+
+    def __init__(
+        self, controller: TuneController, shape: object, most: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.start_seconds = _FIRST_GUESS
+        self._controller = controller
+        self._shape = shape
+        self._clock = clock
+        self._starting: dict[Trial, float] = {}
+        self._least_idle = 0
+        self._counted_since = clock()
+        controller._actor_cache.increase_max(shape, most)
+
+    @property
+    def idle(self) -> int:
+        """How many finished actors no trial is waiting for."""
+        return self._finished - len(self._waiting())
+
+    @property
+    def continuing(self) -> list[str]:
+        """Tune's ids of the trials that finished actors are about to run."""
+        taking = self._waiting()[: self._finished]
+        return [trial.trial_id for trial in (*self._controller._resetting_trials, *taking)]
+
+    @property
+    def _finished(self) -> int:
+        return int(self._controller._actor_cache.num_cached_objects)
+
+    def match(self) -> Trial | None:
+        """The trial that gets a finished actor next, if there are both."""
+        controller = self._controller
+        self._time_starts()
+        self._release_idle()
+        for trials in controller._resources_to_pending_trials.values():
+            trials -= {trial for trial in trials if self._has_process(trial)}  # else Tune moves them to another actor
+        return next(iter(self._waiting()), None) if self._finished else None
+
+    def _waiting(self) -> list[Trial]:
+        """The trials that no process has been started for or is being reset for, the oldest first."""
+        controller = self._controller
+        requested = [trial for trial in controller._trial_to_actor if trial in controller._pending_trials]
+        new = [trial for trial in controller._pending_trials_list if trial in controller._pending_trials]
+        return [trial for trial in dict.fromkeys(requested + new) if not self._has_process(trial)]
+
+    def _has_process(self, trial: Trial) -> bool:
+        actor = self._controller._trial_to_actor.get(trial)
+        return actor is not None and self._controller._actor_manager.is_actor_started(actor)
+
+    def _time_starts(self) -> None:
+        """Learn how long an actor takes to start."""
+        controller, now = self._controller, self._clock()
+        for trial, since in list(self._starting.items()):
+            if trial.status != Trial.PENDING:
+                del self._starting[trial]
+                if trial.status == Trial.RUNNING:
+                    self.start_seconds = now - since
+        for trial in controller._pending_trials - controller._resetting_trials:
+            if self._has_process(trial):
+                self._starting.setdefault(trial, now)
+
+    def _release_idle(self) -> None:
+        """Remove the actors that were not needed for a while: as many as were idle all the time."""
+        self._least_idle = min(self._least_idle, self._finished)
+        if self._clock() - self._counted_since < IDLE_SECONDS:
+            return
+        for _ in range(self._least_idle):
+            actor = self._controller._actor_cache.pop_cached_object(self._shape)
+            actor.set_on_stop(None)
+            actor.set_on_error(None)
+            self._controller._remove_actor(actor)
+        self._least_idle, self._counted_since = self._finished, self._clock()

@@ -1,0 +1,80 @@
+"""Trials meet actors, by Tune's own controller: every slot works, and no actor is thrown away while it starts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import ray.train._internal.storage
+
+from orchestrator.driver.on_ray import ray_tune
+from tests.support.jobs import jobs
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """Runs jobs, each for so many seconds; an actor takes four seconds to start."""
+    from tests.support.simulated_tune import Sweep
+
+    monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "3600")
+    monkeypatch.setattr(ray.train._internal.storage, "_get_ray_train_session_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(ray_tune, "trial_id", lambda trial: trial.stage)
+
+    def run(family, seconds, slots):
+        monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", str(slots))
+        return Sweep(family, seconds if callable(seconds) else lambda trial: seconds, slots, 4.0, tmp_path)
+
+    return run
+
+
+def star(children):
+    """A dense training, and trials that all start from its end."""
+    return jobs(dense=((1,),), **{f"child{number}": ((1,), ("dense", 1)) for number in range(children)})
+
+
+def test_two_slots_share_trials_that_were_not_ready_at_first(sweep):
+    one, two = sweep(star(40), 2.0, slots=1), sweep(star(40), 2.0, slots=2)
+    assert (one.counts, two.counts) == ({"started": 1}, {"started": 2})
+    assert one.seconds / two.seconds > 1.7
+
+
+def test_a_chain_has_one_actor(sweep):
+    chain = jobs(round0=((1,),), **{f"round{number}": ((1,), (f"round{number - 1}", 1)) for number in range(1, 8)})
+    ran = sweep(chain, 2.0, slots=4)
+    assert ran.counts == {"started": 1}
+    assert ran.seconds == pytest.approx(4 + 8 * 2, abs=1)
+
+
+def test_no_actor_starts_where_a_running_one_ends_sooner(sweep):
+    assert sweep(star(3), 1.0, slots=4).counts == {"started": 1}
+    assert sweep(star(3), 10.0, slots=4).counts == {"started": 3}
+
+
+def test_finished_actors_are_kept_for_trials_to_come(sweep):
+    ran = sweep(waves(), 5.0, slots=4)
+    assert ran.counts == {"started": 4}
+
+
+def test_actors_without_a_trial_give_back_their_resources(sweep):
+    ran = sweep(waves(), lambda trial: 200.0 if trial == "narrow0" else 5.0, slots=4)
+    assert ran.counts == {"started": 7, "ended": 3}
+
+
+def waves():
+    """Twelve trials at once, then one alone, then twelve at once."""
+    wide = {f"first{number}": ((1,),) for number in range(12)}
+    between = {"narrow0": ((1,), ("first11", 1))}
+    return jobs(**wide, **between, **{f"last{number}": ((1,), ("narrow0", 1)) for number in range(12)})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_actor_is_thrown_away_in_any_sweep(sweep, seed):
+    luck = random.Random(seed)
+    described = {}
+    for number in range(60):
+        parents = [(luck.choice(list(described)), 1)] if described and luck.random() < 0.8 else []
+        described[f"trial{number}"] = ((1,), *parents)
+    seconds = {name: luck.choice([0.1, 1.0, 3.0, 15.0]) for name in described}
+    ran = sweep(jobs(**described), seconds.get, slots=4)
+    assert ran.counts["thrown away"] == 0
+    assert ran.counts["started"] <= 4 + ran.counts["ended"]
