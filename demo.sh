@@ -7,7 +7,7 @@ prunesweep run orchestrator/templates/digits.yaml
 echo
 prunesweep table runs/digits --value delta --budget 90%
 echo
-prunesweep export runs/digits --to runs/digits-export
+prunesweep export runs/digits --value delta --to runs/digits-export
 echo
 prunesweep report runs/digits --output runs/digits-report.html
 cat <<'NEXT'

@@ -6,7 +6,7 @@
     ps.run(sweep, "runs/mine")
     frame = ps.frame("runs/mine")
     print(ps.table(frame, value="delta"))
-    ps.save_figure(ps.figure(frame), "accuracy_vs_compression")
+    ps.save_figure(ps.figure(frame, value="delta"), "accuracy_vs_compression")
 
 Nothing is defined here: names are imported from `orchestrator` and `workers` when they are first used, so that
 importing this brings in neither torch nor ray nor pandas.
@@ -23,6 +23,7 @@ pin("orchestrator", "workers")
 if TYPE_CHECKING:
     from orchestrator.api import (
         compare,
+        export,
         export_model,
         frame,
         headline,
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
         show,
         status,
         sweep_file,
+        table,
     )
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
     from orchestrator.presets.choice import Choice as PresetChoice
-    from orchestrator.results.exports.export import export
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.figures.accuracy import accuracy_vs_compression as figure
     from orchestrator.results.figures.cost import accuracy_vs_cost, budget_curves
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from orchestrator.results.figures.paper import paper_figures
     from orchestrator.results.figures.pareto import pareto
     from orchestrator.results.figures.safe_zone import safe_zone
-    from orchestrator.results.table import table
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.problems import SpecError
     from orchestrator.sweep.spec import SweepSpec
@@ -79,7 +79,7 @@ _HOMES = {
     "compare": "orchestrator.api",
     "headline": "orchestrator.api",
     "report": "orchestrator.api",
-    "table": "orchestrator.results.table",
+    "table": "orchestrator.api",
     "figure": "orchestrator.results.figures.accuracy:accuracy_vs_compression",
     "accuracy_vs_cost": "orchestrator.results.figures.cost",
     "budget_curves": "orchestrator.results.figures.cost",
@@ -87,7 +87,7 @@ _HOMES = {
     "paper_figures": "orchestrator.results.figures.paper",
     "pareto": "orchestrator.results.figures.pareto",
     "save_figure": "orchestrator.results.figures.files:save",
-    "export": "orchestrator.results.exports.export",
+    "export": "orchestrator.api",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",
     "RunOptions": "orchestrator.driver.options",

@@ -23,7 +23,7 @@ images = ps.Images(train_images=1, train_labels=2, test_images=3, test_labels=4,
 reveal_type(images)
 reveal_type(images.classes)
 reveal_type(ps.__version__)
-ps.run("sweep.yaml")
+ps.run(3)
 ps.tabel
 """
 SETTINGS = """\
@@ -57,5 +57,5 @@ def test_a_users_mypy_sees_them(tmp_path):
         f'note: Revealed type is "{name}"' for name in REVEALED
     ]
     wrong, unknown = [line for line in lines if line.startswith("error")]
-    assert 'Argument 1 to "run" has incompatible type "str"' in wrong
+    assert 'Argument 1 to "run" has incompatible type "int"' in wrong
     assert 'Module has no attribute "tabel"' in unknown

@@ -20,8 +20,13 @@ def expanded(location: str | os.PathLike[str]) -> str:
     """A path with its home folder and environment variables in place; URIs stay as they are.
 
     A file whose name has a `$` and no variable of that name can be named as it is, if it exists.
-    Raises InputError for a variable that is not set, and for the home of an unknown user.
+    Raises InputError for a variable that is not set, for the home of an unknown user, and for what is not a path.
     """
+    if not isinstance(location, str | os.PathLike):
+        raise InputError(
+            f"a path or an address must be text or a `Path`: {type(location).__name__}",
+            hint="name a file, a folder or a bucket",
+        )
     path = os.fspath(location)
     if is_uri(path):
         return path

@@ -5,11 +5,12 @@ neither Ray, torch nor pandas at the top: a function imports what it needs, so t
 """
 
 from orchestrator.api.keeping import show, status, sweep_file
-from orchestrator.api.reading import compare, export_model, frame, headline, report
+from orchestrator.api.reading import compare, export, export_model, frame, headline, report, table
 from orchestrator.api.running import load, plan, prune, resume, run, search_to_resume
 
 __all__ = [
     "compare",
+    "export",
     "export_model",
     "frame",
     "headline",
@@ -23,4 +24,5 @@ __all__ = [
     "show",
     "status",
     "sweep_file",
+    "table",
 ]

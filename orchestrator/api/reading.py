@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,17 @@ from orchestrator.api.locations import Location, folder_for
 from workers.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from orchestrator.results.comparisons.report import Comparison
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.headline import Headline
+    from orchestrator.results.load import Results
     from orchestrator.results.page.write import PageFile
-    from orchestrator.results.statistics import Statistic
+    from orchestrator.results.statistics import Split, Statistic, Value
+    from orchestrator.results.table import Table
 
 
 def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
@@ -32,51 +36,130 @@ def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -
     return to_frame(read(store, None if sweep is None else [sweep], retired=retired))
 
 
-def compare(
-    ours: Location,
-    theirs: Location,
+def table(
+    results: Results,
     *,
-    budget: str = "best",
-    statistic: Statistic = "median",
-    filters: Mapping[str, Any] | str | None = None,
+    sweep: str | None = None,
     retired: bool = False,
+    filters: Mapping[str, Any] | str | None = None,
+    value: Value = "accuracy",
+    budget: str | None = None,
+    statistic: Statistic = "median",
+    split: Split = "test",
+    rows: str | Sequence[str] | None = None,
+    columns: str | None = None,
+    baseline: str = "fine_tuning",
+) -> Table:
+    """Techniques × compressions, for one budget of each cell.
+
+    results: a store, `renda2020` (the published study), or rows that `frame` returned.
+    sweep: the name of a sweep of the store; default all.
+    retired: whether retired sweeps count, too.
+    filters: which cells, as an expression (`technique=lr_rewinding,compression>=8`), or as a mapping of columns to a
+        value or a list of values, in which numbers match as tables show them, to half a percent.
+    value: `accuracy`, or `delta`: the difference from the dense network of the same replicate.
+    budget: one of the sweep, a length near one (`50%`), or `best` (chosen on validation), `longest` or `single`;
+        default `best`, unless there is only one.
+    statistic: `median` [min, max], `mean` ± sd, or `ci`: the mean and its 95% confidence interval.
+    split: score on `test` or `validation` images.
+    rows, columns: what a line (one name or several) and a column are; all budgets where `budget` is among them.
+    baseline: the technique that others are tested against, with `ci`.
+
+    Raises InputError for an unknown column, sweep, budget or choice.
+    """
+    from orchestrator.results.layout import Layout
+    from orchestrator.results.load import rows_of
+    from orchestrator.results.table import table
+
+    Layout.of(rows, columns)  # names its mistakes before anything is read
+    joined = rows_of(results, sweep, retired=retired)
+    shown = table(
+        joined.rows,
+        value=value,
+        budget=budget,
+        statistic=statistic,
+        split=split,
+        filters=filters,
+        rows=rows,
+        columns=columns,
+        baseline=baseline,
+    )
+    return replace(shown, unreadable=joined.unreadable)
+
+
+def compare(
+    ours: Results,
+    theirs: Results,
+    *,
+    sweep: str | None = None,
+    other_sweep: str | None = None,
+    retired: bool = False,
+    filters: Mapping[str, Any] | str | None = None,
+    budget: str | None = None,
+    statistic: Statistic = "median",
+    split: Split = "test",
 ) -> Comparison:
     """Compare two stores, or a store and the published study (`renda2020`), cell by cell.
 
-    ours, theirs: the stores.
-    budget, statistic, filters: as in `table`, for both.
-    retired: whether retired sweeps count, too.
+    ours, theirs: stores, or rows that `frame` returned.
+    sweep: the name of a sweep; default all. It is read from each store, or from `ours` if `other_sweep` names another.
+    other_sweep: the name of the sweep of `theirs`, for two sweeps of one store.
+    retired, filters, statistic, split: as in `table`, for both.
+    budget: as in `table`, for both; default `best`.
 
     Raises InputError if the two have no cell in common.
     """
     from orchestrator.results.comparisons.comparison import Side
     from orchestrator.results.comparisons.report import compare
 
-    sides = (Side.read(store, retired=retired) for store in (ours, theirs))
-    return compare(*sides, budget=budget, statistic=statistic, filters=filters)
+    our_side = Side.read(ours, "ours", sweep, retired=retired)
+    their_side = Side.read(theirs, "theirs", other_sweep or sweep, retired=retired)
+    return compare(our_side, their_side, budget=budget or "best", statistic=statistic, split=split, filters=filters)
 
 
 def headline(
-    store: Location,
+    results: Results,
     *,
     tolerance: float = 0.0,
-    filters: Mapping[str, Any] | str | None = None,
     sweep: str | None = None,
     retired: bool = False,
+    filters: Mapping[str, Any] | str | None = None,
+    split: Split = "test",
 ) -> Headline:
     """The largest compression at which each technique still matches the dense network.
 
-    store: the folder or bucket with the results, or `renda2020`, the published study.
     tolerance: points of accuracy that may be lost.
-    filters: as in `table`.
-    sweep: the name of a sweep; default all.
-    retired: whether retired sweeps count, too.
+    results, sweep, retired, filters, split: as in `table`.
     """
     from orchestrator.results.headline import headline
-    from orchestrator.results.load import read
+    from orchestrator.results.load import rows_of
 
-    joined = read(store, None if sweep is None else [sweep], retired=retired)
-    return replace(headline(joined.rows, tolerance=tolerance, filters=filters), unreadable=joined.unreadable)
+    joined = rows_of(results, sweep, retired=retired)
+    shown = headline(joined.rows, tolerance=tolerance, split=split, filters=filters)
+    return replace(shown, unreadable=joined.unreadable)
+
+
+def export(
+    results: Results,
+    path: Location,
+    *,
+    sweep: str | None = None,
+    retired: bool = False,
+    filters: Mapping[str, Any] | str | None = None,
+) -> Path:
+    """Write all cells as one tidy `.parquet`, `.csv` or `.xlsx`, a row for each, and return its path.
+
+    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text.
+
+    results, sweep, retired, filters: as in `table`.
+
+    Raises InputError for any other suffix, and as `table` does.
+    """
+    from orchestrator.results.exports.export import export, select
+    from orchestrator.results.load import rows_of
+
+    rows = rows_of(results, sweep, retired=retired).rows
+    return export(rows if filters is None else select(rows, filters), path)
 
 
 def report(
@@ -86,6 +169,7 @@ def report(
     sweep: str | None = None,
     retired: bool = False,
     filters: str | None = None,
+    baseline: str = "fine_tuning",
 ) -> PageFile:
     """Write the report page: one self-contained HTML file with answers, figures, tables and provenance.
 
@@ -93,12 +177,13 @@ def report(
     output: the file to write; equal results give equal bytes.
     sweep: the name of a sweep; default all that are not retired, or with `retired` all.
     filters: which cells to show, such as `network=resnet20,compression>=8`; default all.
+    baseline: the technique that others are tested against.
 
-    Raises InputError for a store without pruned networks.
+    Raises InputError for a store without pruned networks, and for a baseline that no grid has.
     """
     from orchestrator.results.page.write import write_page
 
-    return write_page(store, output, sweep, retired=retired, filters=filters)
+    return write_page(store, output, sweep, retired=retired, filters=filters, baseline=baseline)
 
 
 def export_model(store: Location, cell: str, to: Location | None = None, *, retired: bool = False) -> ExportedModel:

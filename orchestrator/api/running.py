@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.locations import Location, folder_for
@@ -31,11 +30,13 @@ def load(path: Location) -> SweepSpec:
     """Read a sweep file. Raises SpecError (an InputError) with every problem in it."""
     from orchestrator.sweep.spec import load_spec
 
-    return load_spec(Path(path))
+    return load_spec(path)
 
 
-def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
+def plan(sweep: SweepSpec | Location, store: Location | Store | None = None) -> Plan:
     """The cells, stops and trials of a sweep, from the facts that `store` has pinned, if there is one. Writes nothing.
+
+    sweep: a sweep, or its file.
 
     Raises SpecError (an InputError) for problems that show only with the data or the network at hand.
     """
@@ -43,11 +44,11 @@ def plan(sweep: SweepSpec, store: Location | Store | None = None) -> Plan:
     from orchestrator.planning.crossing import find_out
 
     existing = store if isinstance(store, Store) else existing_store(store)
-    return expand.make_plan(find_out(sweep, existing))
+    return expand.make_plan(find_out(_spec(sweep), existing))
 
 
 def run(
-    sweep: SweepSpec,
+    sweep: SweepSpec | Location,
     store: Location | None = None,
     *,
     only: str | None = None,
@@ -56,7 +57,7 @@ def run(
 ) -> Summary:
     """Run whatever is missing from a sweep. Can be repeated, interrupted and extended.
 
-    sweep: what to run, as `load` returns it.
+    sweep: what to run, as `load` returns it, or its file.
     store: the folder or bucket for the results; default the `store` of the sweep file.
     only: which cells to run, such as `technique=lr_rewinding,compression=8`; default all.
     accept_changes: retrain results made with different data, user code or numerics; otherwise such a store is refused.
@@ -72,7 +73,7 @@ def run(
     from orchestrator.planning.crossing import find_out
     from orchestrator.planning.select import check_picked, selector
 
-    options = (options or RunOptions()).checked()
+    sweep, options = _spec(sweep), (options or RunOptions()).checked()
     location = _store_location(sweep, store)
     picks = selector(only) if only is not None else None
     crossing = find_out(sweep, store_to_write(location))
@@ -88,6 +89,13 @@ def run(
         if sweep.keep == "results_only" and summary.trained and not summary.interrupted:
             _delete_unneeded_states(session.store, options.quiet)
         return summary
+
+
+def _spec(sweep: SweepSpec | Location) -> SweepSpec:
+    """A sweep, read from its file if that is what was given."""
+    from orchestrator.sweep.spec import SweepSpec
+
+    return sweep if isinstance(sweep, SweepSpec) else load(sweep)
 
 
 def _delete_unneeded_states(store: Store, quiet: bool) -> None:

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     FormatName,
     NetworkName,
     Only,
+    OtherSweepName,
     ResultsArgument,
     ScheduleName,
     SweepName,
@@ -21,19 +22,22 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published, show
-from orchestrator.cli.reading import Budget, Caption, Compact, Label, Output, OutputFile, StatisticName
+from orchestrator.cli.reading import Budget, Caption, Compact, Label, Output, OutputFile, SplitName, StatisticName
 
 
 @app.command()
 def compare(
     ours: Annotated[str, typer.Argument(metavar="STORE", help="A store.")],
     theirs: Annotated[str, typer.Argument(metavar="OTHER", help="Another store, or `renda2020`: the published study.")],
-    budget: Budget = None,
-    statistic: StatisticName = "median",
+    sweep: SweepName = None,
+    other_sweep: OtherSweepName = None,
     with_retired: WithRetired = False,
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    budget: Budget = None,
+    statistic: StatisticName = "median",
+    split: SplitName = "test",
     compact: Compact = False,
     format_: FormatName = None,
     as_json: AsJson = False,
@@ -41,12 +45,23 @@ def compare(
     label: Label = None,
     caption: Caption = None,
 ) -> None:
-    """Compare two stores, or a store and the published study, cell by cell."""
+    """Compare two stores, or a store and the published study, cell by cell.
+
+    `--sweep` is read from each store, unless `--other-sweep` names another of OTHER.
+    """
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     note_published([ours, theirs])
     filters = only_of(only, network, schedule)
     report = api.compare(
-        ours, theirs, budget=budget or "best", statistic=statistic, filters=filters, retired=with_retired
+        ours,
+        theirs,
+        sweep=sweep,
+        other_sweep=other_sweep,
+        retired=with_retired,
+        filters=filters,
+        budget=budget,
+        statistic=statistic,
+        split=split,
     )
     show(report, output)
     name_unreadable(report.unreadable)
@@ -61,6 +76,7 @@ def headline(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    split: SplitName = "test",
     compact: Compact = False,
     format_: FormatName = None,
     as_json: AsJson = False,
@@ -73,6 +89,8 @@ def headline(
     location = store_of(store)
     note_published([location])
     filters = only_of(only, network, schedule)
-    report = api.headline(location, tolerance=tolerance, filters=filters, sweep=sweep, retired=with_retired)
+    report = api.headline(
+        location, tolerance=tolerance, sweep=sweep, retired=with_retired, filters=filters, split=split
+    )
     show(report, output)
     name_unreadable(report.unreadable)

@@ -188,6 +188,9 @@ ResultsArgument = Annotated[
     ),
 ]
 SweepName = Annotated[str | None, typer.Option("--sweep", help="Only the sweep of this name.")]
+OtherSweepName = Annotated[
+    str | None, typer.Option("--other-sweep", help="The sweep of OTHER, if its name is not that of `--sweep`.")
+]
 WithRetired = Annotated[bool, typer.Option("--all", help="Include retired sweeps.")]
 Only = Annotated[str | None, typer.Option("--only", "--where", help=_CELLS)]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]

@@ -20,6 +20,7 @@ from orchestrator.cli.options import (
     store_of,
 )
 from orchestrator.cli.output import name_unreadable, note_published
+from orchestrator.cli.reading import Baseline
 
 
 @app.command()
@@ -31,11 +32,14 @@ def report(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    baseline: Baseline = None,
 ) -> None:
     """Write one HTML page with all answers, figures and tables; it opens offline in any browser."""
     location = store_of(store)
     note_published([location])
     filters = only_of(only, network, schedule)
-    written = api.report(location, output, sweep=sweep, retired=with_retired, filters=filters)
+    written = api.report(
+        location, output, sweep=sweep, retired=with_retired, filters=filters, baseline=baseline or "fine_tuning"
+    )
     print(written.path)
     name_unreadable(written.unreadable)

@@ -33,7 +33,7 @@ StatisticName = Annotated[
 Baseline = Annotated[
     str | None,
     typer.Option(
-        "--baseline", help="The technique that others are tested against, with `--statistic ci` (default: fine_tuning)."
+        "--baseline", help="The technique that others are tested against, where intervals are (default: fine_tuning)."
     ),
 ]
 SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -80,14 +80,14 @@ def table(
     store: ResultsArgument = None,
     sweep: SweepName = None,
     with_retired: WithRetired = False,
+    only: Only = None,
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
     value: ValueName = "accuracy",
     budget: Budget = None,
     statistic: StatisticName = "median",
     baseline: Baseline = None,
     split: SplitName = "test",
-    only: Only = None,
-    network: NetworkName = None,
-    schedule: ScheduleName = None,
     rows: Rows = None,
     columns: Columns = None,
     compact: Compact = False,
@@ -98,30 +98,26 @@ def table(
     caption: Caption = None,
 ) -> None:
     """Print accuracy by technique and compression, for a store or the published study (renda2020)."""
-    from orchestrator.results.layout import Layout
-    from orchestrator.results.load import read
-    from orchestrator.results.table import table as make_table
-
     output = Output.of(format_, as_json, file, compact=compact, label=label, caption=caption)
     if baseline is not None and statistic != "ci":
         raise InputError(f"`--baseline` does not change this statistic: {statistic}", hint="add `--statistic ci`")
-    Layout.of(rows, columns)  # names its mistakes before anything is read
-    location, filters = store_of(store), only_of(only, network, schedule)
+    location = store_of(store)
     note_published([location])
-    joined = read(location, None if sweep is None else [sweep], retired=with_retired)
-    report = make_table(
-        joined.rows,
+    report = api.table(
+        location,
+        sweep=sweep,
+        retired=with_retired,
+        filters=only_of(only, network, schedule),
         value=value,
         budget=budget,
         statistic=statistic,
         split=split,
-        filters=filters,
         rows=rows,
         columns=columns,
         baseline=baseline or "fine_tuning",
     )
     show(report, output)
-    name_unreadable(joined.unreadable)
+    name_unreadable(report.unreadable)
 
 
 @app.command()
@@ -141,13 +137,16 @@ def export(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
-    value: ValueName = "delta",
+    value: ValueName = "accuracy",
     budget: Budget = None,
+    statistic: StatisticName = "median",
+    baseline: Baseline = None,
     split: SplitName = "test",
 ) -> None:
     """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and figures (PNG, SVG, PDF).
 
-    `--value` and `--budget` are those of the figure of accuracy, `--split` of all; the statistics have every budget.
+    `--budget` and `--statistic` are those of the figure of accuracy; the file of statistics has all budgets and
+    statistics. The figures of the paper show medians of differences, and budgets chosen on validation.
     """
     from orchestrator.results.exports.export import export as write
     from orchestrator.results.exports.export import select, write_statistics
@@ -155,21 +154,25 @@ def export(
     from orchestrator.results.figures.accuracy import accuracy_vs_compression
     from orchestrator.results.figures.files import save
     from orchestrator.results.figures.paper import SkippedFigure, attempt, paper_figures
-    from orchestrator.results.load import read
+    from orchestrator.results.load import rows_of
 
+    for option, given in (("--budget", budget is not None), ("--statistic", statistic != "median")):
+        if figures == "paper" and given:
+            raise InputError(f"`{option}` does not change these figures: paper", hint=f"omit `{option}`")
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
-    joined = read(location, None if sweep is None else [sweep], retired=with_retired)
+    joined = rows_of(location, sweep, retired=with_retired)
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
     check_folder(str(folder))
     for suffix in ("parquet", "csv"):
         print(write(rows, folder / f"results.{suffix}"))
-    print(write_statistics(joined.rows, folder / "statistics.csv", value=value, split=split, filters=filters))
+    shown: dict[str, Any] = {"value": value, "split": split, "filters": filters}
+    print(write_statistics(joined.rows, folder / "statistics.csv", **shown, baseline=baseline or "fine_tuning"))
     if figures == "paper":
         drawn = paper_figures(joined.rows, split=split, filters=filters)
     else:
-        draw = partial(accuracy_vs_compression, joined.rows, value=value, budget=budget, split=split, filters=filters)
+        draw = partial(accuracy_vs_compression, joined.rows, budget=budget, statistic=statistic, **shown)
         drawn = iter([attempt("accuracy_vs_compression", draw)])
     try:
         for figure in drawn:

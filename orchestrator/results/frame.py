@@ -92,11 +92,6 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     return Joined(pa.table(columns), unreadable)
 
 
-def as_arrow(results: pa.Table | pd.DataFrame) -> pa.Table:
-    """Rows as an Arrow table, whether they are one already or a pandas frame."""
-    return results if isinstance(results, pa.Table) else pa.Table.from_pandas(results, preserve_index=False)
-
-
 def _folders(store: Store, sweeps: Iterable[str] | None, retired: bool) -> list[str]:
     """Folders of the sweeps to read, newest first."""
     if sweeps is None:

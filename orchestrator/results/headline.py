@@ -6,22 +6,19 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.results.grid import Section, TableCell, differing
+from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.report import Report
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import ACCURACY, summarize
+from orchestrator.results.statistics import ACCURACY, Split, summarize
 from orchestrator.results.table import table
-from orchestrator.results.wording import budget_rule, labels_of
+from orchestrator.results.wording import budget_rule, labels_of, optimism
 from workers.errors import InputError
 from workers.techniques import in_order
 from workers.text import plural
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 _ROUNDING = 1e-9
 _BUDGETS = ("best", "single")
@@ -68,16 +65,18 @@ class Headline(Report):
 
     tolerance: float
     limits: tuple[Limits, ...]
+    split: Split = "test"
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def printed(self, *, compact: bool = False) -> Printout:
-        within = f", within {self.tolerance:g} points" if self.tolerance else ""
+        unit = "point" if self.tolerance == 1 else "points"
+        within = f", within {self.tolerance:g} {unit}" if self.tolerance else ""
         rules = _BUDGETS[:1] if compact else _BUDGETS
         figures = "" if compact else "; two figures: best / single"
         return Printout(
             heading=f"Largest compression at which the median accuracy still matches the dense networks{within}",
             protocol=[
-                f"median test accuracy of replicates, compared with the median of the dense networks{figures}",
+                f"median {self.split} accuracy of replicates, compared with the median of the dense networks{figures}",
                 "; ".join(f"{rule}: {budget_rule(rule)}" for rule in rules),
             ],
             sheets=[self._sheet(rules)],
@@ -141,11 +140,11 @@ class Headline(Report):
             notes.append(
                 f"Left out because replicates are missing: {plural(unfinished, 'cell')}. Figures may still grow."
             )
-        return notes
+        return notes + optimism(self.split, "best")
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"tolerance": self.tolerance, "statistic": "median"}
+        return {"tolerance": self.tolerance, "statistic": "median", "split": self.split}
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each grid and technique; a compression is null if none is within the tolerance.
@@ -169,10 +168,12 @@ class Headline(Report):
         return row | {"unfinished_cells": limits.unfinished}
 
 
-def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filters: Filters | None = None) -> Headline:
+def headline(
+    results: Results, *, tolerance: float = 0.0, split: Split = "test", filters: Filters | None = None
+) -> Headline:
     """The largest compression at which each technique's median accuracy is at least the dense median − `tolerance`.
 
-    `tolerance` is in points (BLEU for gnmt); `results` and `filters` are those of `table`. Each figure is
+    `tolerance` is in points (BLEU for gnmt); `results`, `split` and `filters` are those of `table`. Each figure is
     given with the budget that validation chooses and with one fixed budget (`orchestrator.results.budgets`), as in the
     paper's comparison. Raises InputError as `table` does, for a negative tolerance, and if no network was pruned.
     """
@@ -180,7 +181,8 @@ def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filter
         raise InputError(
             f"`tolerance` must be 0 or more: {tolerance:g}", hint="it is the accuracy that may be lost, in points"
         )
-    best, single = (table(results, budget=rule, filters=filters).sections for rule in _BUDGETS)
+    rows = as_arrow(results)
+    best, single = (table(rows, budget=rule, split=split, filters=filters).sections for rule in _BUDGETS)
     limits = []
     for section in best:
         fixed = [candidate for candidate in single if candidate.title == section.title]
@@ -190,7 +192,7 @@ def headline(results: pa.Table | pd.DataFrame, *, tolerance: float = 0.0, filter
         raise InputError(
             "no pruned network to compare with the dense network", hint="`prunesweep status` shows how far sweeps are"
         )
-    return Headline(tolerance, tuple(limits))
+    return Headline(tolerance, tuple(limits), split)
 
 
 def _limits(section: Section, by_rule: Sequence[Section], tolerance: float) -> Limits:

@@ -1,19 +1,29 @@
-"""Results of a store, or of the published study by its name."""
+"""Results as rows: of a store, of the published study by its name, or rows that a caller already has."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
 
 from orchestrator.results.frame import Joined, join
 from orchestrator.results.reference import RENDA2020, published
 from workers.errors import InputError
 from workers.store import Store
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def is_published(location: str | os.PathLike[str]) -> bool:
+Results: TypeAlias = "str | os.PathLike[str] | Store | pa.Table | pd.DataFrame"
+"""What reading functions take: a store, the name of the published study, or rows of either as Arrow or pandas."""
+
+
+def is_published(location: object) -> bool:
     """Whether a location is the name of the published study; a store of that name is `./renda2020`."""
-    return location == RENDA2020
+    return isinstance(location, str) and location == RENDA2020
 
 
 def read(
@@ -35,3 +45,37 @@ def read(
             hint="select cells with `--network`, `--schedule` or `--only`",
         )
     return Joined(published(), {})
+
+
+def rows_of(results: Results, sweep: str | None = None, *, retired: bool = False) -> Joined:
+    """The rows of a store, of the published study, or those that are given.
+
+    Raises InputError for anything else, for `sweep` or `retired` with rows, and as `read` does.
+    """
+    if isinstance(results, str | os.PathLike | Store):
+        return read(results, None if sweep is None else [sweep], retired=retired)
+    rows = _given(results)
+    if sweep is not None or retired:
+        option = "sweep" if sweep is not None else "retired"
+        raise InputError(f"`{option}` selects from a store, but rows were given", hint="pass it to `frame`")
+    return Joined(rows, {})
+
+
+def as_arrow(results: Results) -> pa.Table:
+    """Results as an Arrow table. Raises as `rows_of` does."""
+    return rows_of(results).rows
+
+
+def _given(results: Any) -> pa.Table:
+    """The rows of an Arrow table, a pandas frame, or a frame of a library that speaks Arrow."""
+    if isinstance(results, pa.Table):
+        return results
+    pandas = sys.modules.get("pandas")  # whoever has a frame has imported it
+    if pandas is not None and isinstance(results, pandas.DataFrame):
+        return pa.Table.from_pandas(results, preserve_index=False)
+    if hasattr(results, "__arrow_c_stream__"):
+        return pa.table(results)
+    raise InputError(
+        f"results must be a store or its rows: {type(results).__name__}",
+        hint="pass the path of a store, or the frame that `prunesweep.frame` returns",
+    )

@@ -13,6 +13,7 @@ from orchestrator.results.statistics import ACCURACY, SECTION, Split, Value
 from workers.errors import InputError
 from workers.registry import closest
 from workers.techniques import DENSE
+from workers.text import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,8 @@ def read_rows(
     """
     score, dense = f"{split}_accuracy", f"dense_{split}_accuracy"
     shown = score if value == "accuracy" else f"delta_{score}"
-    keep = selector(filters) if isinstance(filters, str) else _matcher(filters, results.column_names)
+    _check_columns(results, (*_AS_THEY_ARE, score, dense, shown))
+    keep = picker(filters, results.column_names)
     needed = {*_AS_THEY_ARE, *_OPTIONAL, shown, score, dense}
     needed |= {*(CELLS.names if isinstance(filters, str) else filters)}
     records = results.select([name for name in results.column_names if name in needed]).to_pylist()
@@ -99,6 +101,16 @@ def read_rows(
         check_picked(bool(rows), filters, records)
     pruned = {row.task for row in rows if not row.is_dense}
     return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(records, score)
+
+
+def _check_columns(results: pa.Table, names: Sequence[str]) -> None:
+    """Raise InputError unless results have the columns that every table needs."""
+    missing = [name for name in names if name not in results.column_names]
+    if missing:
+        raise InputError(
+            f"the rows lack {plural(len(missing), 'column')} of results: {', '.join(missing)}",
+            hint="pass all columns of what `prunesweep.frame` returns",
+        )
 
 
 def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row:
@@ -135,7 +147,13 @@ def _scaled(value: float | None, scale: float) -> float | None:
     return None if value is None else value * scale
 
 
-def _matcher(filters: Mapping[str, Any], columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
+def picker(filters: Filters, columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a row passes filters: an expression, or a mapping of columns to a value or alternatives.
+
+    Raises InputError for what cannot be read, and for a column that the rows do not have.
+    """
+    if isinstance(filters, str):
+        return selector(filters)
     for name in filters:
         if name not in columns:
             raise InputError(f"unknown column: `{name}`", hint=closest(name, columns))

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_args
 
 from orchestrator.planning.prunable_share import Share, merged
 from orchestrator.results.baseline import BASELINE, Contrast, Place, contrasts_by_cell, in_words
 from orchestrator.results.budgets import RULES, pick
-from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.intervals import Interval
 from orchestrator.results.layout import PLAIN, Layout, arranged
+from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.report import Report
 from orchestrator.results.printing.sheets import Printout
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value, group_by
-from orchestrator.results.wording import dense_accuracy, measure, notes, number, protocol, replicates
+from orchestrator.results.wording import dense_accuracy, measure, notes, number, optimism, protocol, replicates
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest
 from workers.techniques import DENSE
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 _COLUMNS = (
     *SECTION,
@@ -39,7 +35,7 @@ _TESTED = ("baseline", "minus_baseline", "minus_baseline_low", "minus_baseline_h
 
 @dataclass(frozen=True, slots=True)
 class Table(Report):
-    """What `table` returns."""
+    """What `table` returns. `unreadable` are files of a store that were skipped (path: reason)."""
 
     value: Value
     statistic: Statistic
@@ -49,6 +45,7 @@ class Table(Report):
     prunable: tuple[Share, ...] = ()
     layout: Layout = PLAIN
     baseline: str = BASELINE
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -65,7 +62,12 @@ class Table(Report):
                 lambda cell, section: number(cell, section, self.value, self.statistic, compact=compact),
                 lambda section: self._caption(section, compact),
             ),
-            notes=[*notes(self.sections), *self._tests(), *self._choice(), *map(str, self.prunable)],
+            notes=[
+                *notes(self.sections),
+                *self._tests(),
+                *optimism(self.split, self.budget),
+                *map(str, self.prunable),
+            ],
         )
 
     @property
@@ -156,12 +158,6 @@ class Table(Report):
             )
         return lines
 
-    def _choice(self) -> list[str]:
-        """A warning where scores are of the images that chose the budget."""
-        if self.split == "validation" and self.budget == "best":
-            return ["Budgets were chosen on these same images, so that their scores are optimistic."]
-        return []
-
 
 def _tested(contrast: Contrast | None) -> dict[str, Any]:
     if contrast is None:
@@ -172,7 +168,7 @@ def _tested(contrast: Contrast | None) -> dict[str, Any]:
 
 
 def table(
-    results: pa.Table | pd.DataFrame,
+    results: Results,
     *,
     value: Value = "accuracy",
     budget: str | None = None,
@@ -185,7 +181,7 @@ def table(
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
-    `results` are the rows of `orchestrator.results.frame` or `.reference` (Arrow or pandas). `value` is the accuracy,
+    `results` are a store, `renda2020`, or rows of either (Arrow or pandas). `value` is the accuracy,
     or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
     of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
@@ -211,11 +207,11 @@ def table(
         picked, budget = (candidates, None) if layout.splits_budgets else pick(candidates, budget)
     raise_all(errors)
     grids = sections(picked, dense_scores, statistic, split_budgets=layout.splits_budgets)
-    _check_baseline(grids, baseline)
+    check_baseline(grids, baseline)
     return Table(value, statistic, split, budget, grids, _shares(picked), layout, baseline)
 
 
-def _check_baseline(grids: Iterable[Section], baseline: str) -> None:
+def check_baseline(grids: Iterable[Section], baseline: str) -> None:
     """Raise InputError for a baseline, other than the usual one, that no grid has."""
     techniques = {technique for grid in grids for technique in grid.techniques}
     if baseline != BASELINE and baseline not in techniques:

@@ -49,6 +49,13 @@ def budget_rule(budget: str) -> str:
     return _BUDGET_RULES.get(budget, f"budget {budget}")
 
 
+def optimism(split: Split, budget: str | None) -> list[str]:
+    """A warning where scores are of the images that chose the budget."""
+    if split == "validation" and budget == "best":
+        return ["Budgets were chosen on these same images, so that their scores are optimistic."]
+    return []
+
+
 def dense_accuracy(section: Section, statistic: Statistic, *, compact: bool = False) -> str:
     """`Dense network: 91.73 [91.50, 91.90] percent, n = 3`."""
     dense = section.dense

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from workers.errors import CorruptFile, InputError, StoreError
+from workers.paths import expanded
 from workers.store import Store, layout
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
@@ -64,7 +65,7 @@ class Merged:
         return "\n".join(lines)
 
 
-def merge(stores: Iterable[Location], into: Location) -> Merged:
+def merge(stores: Location | Iterable[Location], into: Location) -> Merged:
     """Put everything that some stores hold into one store, which may be new or have results already.
 
     stores: the stores to read; they do not change.
@@ -74,11 +75,11 @@ def merge(stores: Iterable[Location], into: Location) -> Merged:
     to `conflicts/`. A sweep that is there with the same cells is not added twice. Quarantined files stay behind. Raises
     InputError without a store or if one is merged into itself, and StoreError while a driver is at work on any of them.
     """
-    locations = [os.fspath(store) for store in stores]
+    locations = [expanded(store) for store in ([stores] if isinstance(stores, str | os.PathLike) else stores)]
     if not locations:
         raise InputError("merge needs the stores to read", hint="run `prunesweep merge STORE STORE --into STORE`")
     for location in locations:
-        if absolute(location) == absolute(os.fspath(into)):
+        if absolute(location) == absolute(expanded(into)):
             raise InputError(f"store cannot be merged into itself: {location}", hint="name another store with `--into`")
     sources = [Store(location) for location in locations]
     for source in sources:

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.results.comparisons.matching import matching_cell, matching_sections
-from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, TableCell
-from orchestrator.results.load import is_published, read
-from orchestrator.results.reference import citation
+from orchestrator.results.load import Results, is_published, rows_of
+from orchestrator.results.reference import RENDA2020, citation, published
 from orchestrator.results.rows import Filters, Task
-from orchestrator.results.statistics import ReplicateSummary, Value
+from orchestrator.results.statistics import ReplicateSummary, Split, Value
 from orchestrator.results.table import table
 from workers.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 _ROUNDING = 1e-9
@@ -32,31 +30,35 @@ class Side:
     """
 
     name: str
-    results: pa.Table | pd.DataFrame
+    results: pa.Table
     published: str | None = None
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, location: str | os.PathLike[str], *, retired: bool = False) -> Side:
-        """The results of a store, with those of `retired` sweeps or without, or of the published study."""
-        joined = read(location, retired=retired)
-        cited = str(citation()) if is_published(location) else None
-        return cls(os.fspath(location), joined.rows, cited, joined.unreadable)
+    def read(cls, results: Results, name: str, sweep: str | None = None, *, retired: bool = False) -> Side:
+        """The results of a store or of one of its sweeps, those of `retired` sweeps too or not; of the published study,
+        which has no sweeps; or rows, which are called `name`."""
+        if is_published(results):
+            return cls(RENDA2020, published(), str(citation()))
+        joined = rows_of(results, sweep, retired=retired)
+        named = os.fspath(results) if isinstance(results, str | os.PathLike) else name
+        return cls(named if sweep is None else f"{named}, sweep {sweep}", joined.rows, None, joined.unreadable)
 
-    def sections(self, budget: str, filters: Filters | None, value: Value = "accuracy") -> list[Section]:
+    def sections(
+        self, budget: str, filters: Filters | None, value: Value = "accuracy", split: Split = "test"
+    ) -> list[Section]:
         """The grids of this side that have pruned networks, as accuracies or differences from the dense networks.
 
         Raises InputError as `table` does, naming the side."""
         try:
-            shown = table(self.results, value=value, budget=budget, filters=filters)
+            shown = table(self.results, value=value, budget=budget, split=split, filters=filters)
         except InputError as error:
             raise InputError(f"`{self.name}`: {error.message}", hint=error.hint) from error
         return [section for section in shown.sections if section.cells]
 
     def dense_steps(self) -> dict[Task, int]:
         """Steps of the dense training of each task, without those of networks that were trained elsewhere."""
-        results = as_arrow(self.results)
-        columns = [results.column(name).to_pylist() for name in ("dataset", "network", "recipe", "dense_step")]
+        columns = [self.results.column(name).to_pylist() for name in ("dataset", "network", "recipe", "dense_step")]
         return {
             (dataset, network, recipe): steps for dataset, network, recipe, steps in zip(*columns, strict=True) if steps
         }

@@ -9,7 +9,7 @@ from orchestrator.results.comparisons.comparison import ComparedCell, Side
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.intervals import Interval, independent_difference
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import Statistic
+from orchestrator.results.statistics import Split, Statistic
 from orchestrator.results.wording import interval_in_words, statistic_in_words
 
 
@@ -21,9 +21,11 @@ class Means(NamedTuple):
     theirs: Mapping[str, Section]
 
     @classmethod
-    def read(cls, ours: Side, theirs: Side, budget: str, filters: Filters | None, statistic: Statistic) -> Means:
+    def read(
+        cls, ours: Side, theirs: Side, budget: str, filters: Filters | None, statistic: Statistic, split: Split
+    ) -> Means:
         """The changes of two sides. Raises InputError as `table` does."""
-        sides = (side.sections(budget, filters, "delta") for side in (ours, theirs))
+        sides = (side.sections(budget, filters, "delta", split) for side in (ours, theirs))
         our_grids, their_grids = ({section.title: section for section in sections} for sections in sides)
         return cls(statistic, our_grids, their_grids)
 

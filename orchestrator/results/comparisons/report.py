@@ -14,12 +14,13 @@ from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.printing.report import Report
 from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import ACCURACY, Statistic
+from orchestrator.results.statistics import ACCURACY, Split, Statistic
 from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
     dense_accuracy,
     labels_of,
+    optimism,
     sign_notes,
     signs,
     statistic_name,
@@ -42,6 +43,7 @@ class Comparison(Report):
     unmatched_ours: tuple[Section, ...]
     unmatched_theirs: tuple[Section, ...]
     means: Means | None = None
+    split: Split = "test"
 
     @property
     def statistic(self) -> Statistic:
@@ -57,9 +59,10 @@ class Comparison(Report):
 
     def printed(self, *, compact: bool = False) -> Printout:
         metrics = dict.fromkeys(section.ours.metric for section in self.sections)
+        what = f"{self.split} {' or '.join(metrics)}"
         unit = ", points" if ACCURACY in metrics else ""
         return Printout(
-            heading=f"Change in test {' or '.join(metrics)} relative to the dense networks{unit}: ours and theirs",
+            heading=f"Change in {what} relative to the dense networks{unit}: ours and theirs",
             protocol=self._protocol(compact),
             sheets=[_sheet(pair, self.means, compact) for pair in self.sections],
             notes=self._notes(),
@@ -67,7 +70,10 @@ class Comparison(Report):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": self.statistic, "budget": self.budget}
+        return {"ours": self.ours.name, "theirs": self.theirs.name, "statistic": self.statistic} | {
+            "split": self.split,
+            "budget": self.budget,
+        }
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each cell of each pair of grids, and of grids that only one side has.
@@ -108,7 +114,7 @@ class Comparison(Report):
                 count = sum(len(section.cells) for section in sections)
                 grids = "; ".join(f"{_grid_name(section)} ({len(section.cells)})" for section in sections)
                 notes.append(f"Grids only in {side}, {plural(count, 'cell')}: {grids}")
-        return notes
+        return notes + optimism(self.split, self.budget)
 
 
 def compare(
@@ -117,17 +123,18 @@ def compare(
     *,
     budget: str = "best",
     statistic: Statistic = "median",
+    split: Split = "test",
     filters: Filters | None = None,
 ) -> Comparison:
     """Match the cells of two results (see `matching`), each relative to the dense networks of its side.
 
-    The published study is always `theirs`, in whichever order the two are given. `budget`, `statistic` and
-    `filters` are those of `table` and apply to both sides. Raises InputError as `table` does, and if the two have no
-    cell in common.
+    The published study is always `theirs`, in whichever order the two are given. `budget`, `statistic`,
+    `split` and `filters` are those of `table` and apply to both sides. Raises InputError as `table` does, and if
+    the two have no cell in common.
     """
     if ours.published and not theirs.published:
         ours, theirs = theirs, ours
-    our_sections, their_sections = (side.sections(budget, filters) for side in (ours, theirs))
+    our_sections, their_sections = (side.sections(budget, filters, split=split) for side in (ours, theirs))
     pairs = compared_sections(ours, theirs, our_sections, their_sections)
     if not pairs:
         raise InputError(
@@ -143,7 +150,8 @@ def compare(
         sections=tuple(pairs),
         unmatched_ours=_without(our_sections, [pair.ours for pair in pairs]),
         unmatched_theirs=_without(their_sections, [pair.theirs for pair in pairs]),
-        means=None if statistic == "median" else Means.read(ours, theirs, budget, filters, statistic),
+        means=None if statistic == "median" else Means.read(ours, theirs, budget, filters, statistic, split),
+        split=split,
     )
 
 

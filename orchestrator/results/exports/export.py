@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestrator.planning.select import TRIAL_LETTER, check_picked, selector
-from orchestrator.results.frame import as_arrow
+from orchestrator.planning.select import TRIAL_LETTER, check_picked
+from orchestrator.results.baseline import BASELINE
+from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.workbook import rows_to_xlsx
+from orchestrator.results.rows import Filters, picker
 from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import table
 from workers.errors import InputError
@@ -18,19 +20,19 @@ from workers.paths import expanded
 from workers.store.filesystems.local import LocalFiles
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 
-def select(rows: pa.Table, expression: str) -> pa.Table:
-    """The rows that an expression picks (see `planning.select`). Raises InputError if it picks none."""
-    wanted = selector(expression)
+def select(rows: pa.Table, filters: Filters) -> pa.Table:
+    """The rows that pass filters (see `rows.picker`). Raises InputError if an expression picks none."""
+    wanted = picker(filters, rows.column_names)
     picked = rows.filter([wanted(row) for row in rows.to_pylist()])
-    check_picked(picked.num_rows > 0, expression, rows.to_pylist())
+    if isinstance(filters, str):
+        check_picked(picked.num_rows > 0, filters, rows.to_pylist())
     return picked
 
 
-def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Path:
+def export(results: Results, path: str | os.PathLike[str]) -> Path:
     """Write results as `.parquet`, `.csv` or `.xlsx`, replacing the file in one step, and return its path.
 
     Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text. Raises
@@ -46,12 +48,13 @@ def export(results: pd.DataFrame | pa.Table, path: str | os.PathLike[str]) -> Pa
 
 
 def write_statistics(
-    results: pd.DataFrame | pa.Table,
+    results: Results,
     path: str | os.PathLike[str],
     *,
-    value: Value = "delta",
+    value: Value = "accuracy",
     split: Split = "test",
-    filters: Mapping[str, Any] | str | None = None,
+    filters: Filters | None = None,
+    baseline: str = BASELINE,
 ) -> Path:
     """Write statistics over replicates as CSV, with a row for each technique, compression and budget; return the path.
 
@@ -59,7 +62,15 @@ def write_statistics(
     `table`.
     """
     path = Path(expanded(path))
-    shown = table(results, value=value, statistic="ci", split=split, filters=filters, rows="technique,budget")
+    shown = table(
+        results,
+        value=value,
+        statistic="ci",
+        split=split,
+        filters=filters,
+        rows="technique,budget",
+        baseline=baseline,
+    )
     LocalFiles(path.parent).write(path.name, shown.to_csv().encode())
     return path
 

@@ -1,14 +1,14 @@
 """Figures for print and for pages: functions from rows to a `chart.Chart`, a matplotlib Figure.
 
-Every function takes the rows of `frame.join` or `reference.published` (Arrow or pandas), and by keyword `split`,
+Every function takes a store, `renda2020`, or rows of either (Arrow or pandas), and by keyword `split`,
 `filters` (as in `table`), `columns` (of a page that the figure takes: 1 or 2; by default it depends on the panels) and
 `caption` (whether to draw the caption; a page shows `chart.caption` as text). All raise InputError if there is nothing
 to draw.
 
-    accuracy.accuracy_vs_compression(results, *, value="delta", budget=None, split, filters, columns, caption)
+    accuracy.accuracy_vs_compression(results, *, value, budget=None, statistic, split, filters, columns, caption)
         `value="delta"` shows the difference from the dense network, `value="accuracy"` the accuracy itself
-    cost.accuracy_vs_cost(results, *, compressions=None, value="delta", split, filters, columns, caption)
-    cost.budget_curves(results, *, compressions=None, value="delta", cut=False, split, filters, columns, caption)
+    cost.accuracy_vs_cost(results, *, compressions=None, value, statistic, split, filters, columns, caption)
+    cost.budget_curves(results, *, compressions=None, value, statistic, cut=False, split, filters, columns, caption)
         against the search cost, and against the budget with the safe zone; up to four compressions of each grid
     safe_zone.safe_zone(results, *, mode="safety", techniques=None, split, filters, columns, caption)
         budget × compression: how far each technique is ahead of the best fine-tuning, with the number in each cell

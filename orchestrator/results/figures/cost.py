@@ -6,22 +6,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orchestrator.results.baseline import BASELINE
-from orchestrator.results.figures.accuracy import axis_label, place_title, replicates_shown
+from orchestrator.results.figures.accuracy import axis_label, dense_shown, place_title, replicates_shown
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
 from orchestrator.results.figures.lines import Line, Point, level
 from orchestrator.results.figures.points import SAFE_ZONE, BudgetGrid, evenly, read_grids
-from orchestrator.results.statistics import Split, Value, group_by
+from orchestrator.results.load import Results
+from orchestrator.results.statistics import Split, Statistic, Value, group_by
 from orchestrator.results.wording import compression_labels, measure
 from workers.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
     from orchestrator.results.grid import Section
 
 _MOST_PANELS = 4  # of a grid
@@ -29,11 +27,21 @@ _ROUNDING = 1e-3  # the study rounds the densities of one-shot pruning to four d
 _Cost = Literal["cost", "epochs"]
 
 
+class _Shown(NamedTuple):
+    """What a chart shows against what."""
+
+    against: _Cost
+    value: Value
+    statistic: Statistic
+    split: Split
+
+
 def accuracy_vs_cost(
-    results: pa.Table | pd.DataFrame,
+    results: Results,
     *,
     compressions: Sequence[float] | None = None,
-    value: Value = "delta",
+    value: Value = "accuracy",
+    statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
     columns: ColumnCount | None = None,
@@ -45,14 +53,15 @@ def accuracy_vs_cost(
     `accuracy_vs_compression`. Raises InputError as `table` does, and if there is nothing to draw.
     """
     grids = read_grids(results, value, split, filters)
-    return _draw(grids, "cost", compressions, value, split, columns, caption)
+    return _draw(grids, _Shown("cost", value, statistic, split), compressions, columns, caption)
 
 
 def budget_curves(
-    results: pa.Table | pd.DataFrame,
+    results: Results,
     *,
     compressions: Sequence[float] | None = None,
-    value: Value = "delta",
+    value: Value = "accuracy",
+    statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
     cut: bool = False,
@@ -68,15 +77,13 @@ def budget_curves(
     grids = [grid for grid in read_grids(results, value, split, filters) if len(grid.budgets) > 1]
     if not grids:
         raise InputError("a curve over budgets needs at least two budgets", hint="add a `budget` to the grid")
-    return _draw(grids, "epochs", compressions, value, split, columns, caption, cut=cut)
+    return _draw(grids, _Shown("epochs", value, statistic, split), compressions, columns, caption, cut=cut)
 
 
 def _draw(
     grids: Sequence[BudgetGrid],
-    against: _Cost,
+    shown: _Shown,
     compressions: Sequence[float] | None,
-    value: Value,
-    split: Split,
     columns: ColumnCount | None,
     caption: bool,
     *,
@@ -87,15 +94,15 @@ def _draw(
     for alike in group_by(grids, _place).values():
         ratios = _distinct(sorted({ratio for grid in alike for ratio in grid.section.compressions}))
         for compression in _chosen(ratios, compressions):
-            panel = _panel(alike, compression, against, value, split, sections)
+            panel = _panel(alike, compression, shown, sections)
             panels.append(replace(panel, floor=_floor(panel)) if cut else panel)
     if not panels:
         raise InputError("no cell has these compressions", hint="`prunesweep table` lists those that occur")
     return draw(
         LineChart(
-            title=f"{measure(sections, value, split)}, against {_WORDS[against]}",
-            caption=_caption(grids, against, split, cut=cut),
-            x_label=_X_LABELS[against],
+            title=f"{measure(sections, shown.value, shown.split)}, against {_WORDS[shown.against]}",
+            caption=_caption(grids, shown, cut=cut),
+            x_label=_X_LABELS[shown.against],
             kind="epochs",
             panels=panels,
             same_y=not cut and len({(section.dataset, section.network) for section in sections}) == 1,
@@ -140,9 +147,7 @@ def _chosen(compressions: Sequence[float], wanted: Sequence[float] | None) -> li
 def _panel(
     grids: Sequence[BudgetGrid],
     compression: float,
-    against: _Cost,
-    value: Value,
-    split: Split,
+    shown: _Shown,
     sections: Sequence[Section],
 ) -> LinePanel:
     section = grids[0].section
@@ -151,14 +156,14 @@ def _panel(
     title = place_title(section, sections, schedule=not several)
     return LinePanel(
         title=f"{title} · {ratio}",
-        y_label=axis_label(section, value, split),
+        y_label=axis_label(section, shown.value, shown.split),
         lines=[
             line
             for grid in sorted(grids, key=attrgetter("is_iterative"))
-            for line in _lines(grid, compression, against, "iterative" if several and grid.is_iterative else "")
+            for line in _lines(grid, compression, shown, "iterative" if several and grid.is_iterative else "")
         ],
-        dense=level(section.dense, (section.dense.median or 0.0) if value == "delta" else 0.0),
-        zone=_safe_zone(grids[0].dense_epochs) if against == "epochs" else None,
+        dense=level(section, shown.value, shown.statistic),
+        zone=_safe_zone(grids[0].dense_epochs) if shown.against == "epochs" else None,
     )
 
 
@@ -170,26 +175,27 @@ def _safe_zone(dense_epochs: float | None) -> tuple[float, float] | None:
 def _floor(panel: LinePanel) -> float | None:
     """A point (BLEU) below the lowest median of fine-tuning; null where it is missing."""
     medians = [
-        point.summary.median
+        point.band.middle
         for line in panel.lines
         for point in line.points
-        if line.technique == BASELINE and point.summary.median is not None
+        if line.technique == BASELINE and point.band is not None
     ]
     return min(medians) - 1.0 if medians else None
 
 
-def _lines(grid: BudgetGrid, compression: float, against: _Cost, note: str) -> Iterator[Line]:
+def _lines(grid: BudgetGrid, compression: float, shown: _Shown, note: str) -> Iterator[Line]:
     for technique in grid.techniques:
         cells = [cell for cell in grid.cells if cell.technique == technique and _same(cell.compression, compression)]
-        points = [Point(getattr(cell, against), cell.summary, cell.values) for cell in cells]
+        points = [Point.of(getattr(cell, shown.against), cell.summary, cell.values, shown.statistic) for cell in cells]
         if points:
             yield Line(technique, sorted(points, key=lambda point: point.x), note)
 
 
-def _caption(grids: Sequence[BudgetGrid], against: _Cost, split: Split, *, cut: bool) -> str:
+def _caption(grids: Sequence[BudgetGrid], shown: _Shown, *, cut: bool) -> str:
     counts = [cell.summary.n_expected for grid in grids for cell in grid.cells]
-    sentences = [f"Lines: {replicates_shown(counts)}; {split} split; every budget.", "Gray line: the dense networks."]
-    if against == "epochs":
+    lines = replicates_shown(counts, shown.statistic)
+    sentences = [f"Lines: {lines}; {shown.split} split; every budget.", dense_shown(shown.statistic)]
+    if shown.against == "epochs":
         low, high = SAFE_ZONE
         sentences.append(f"Gray area: budgets of {low:.0%} to {high:.0%} of the dense training, the safe zone.")
     if cut:

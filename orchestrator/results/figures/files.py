@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from orchestrator.results.figures.svg import to_svg
+from workers.errors import InputError
 from workers.paths import expanded
 from workers.store.filesystems.local import LocalFiles
 
@@ -24,6 +25,10 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
     Equal figures give equal bytes. Text is shapes in SVG, so that it looks the same everywhere, and embedded TrueType
     in PDF, as publishers want it.
     """
+    if not isinstance(figure, Figure):
+        raise InputError(
+            f"only a figure can be saved: {type(figure).__name__}", hint="pass what `prunesweep.figure` returns"
+        )
     stem = Path(expanded(stem))
     files = {"png": _drawn(figure, "png"), "svg": to_svg(figure).encode(), "pdf": _drawn(figure, "pdf")}
     for suffix, data in files.items():

@@ -15,7 +15,7 @@ from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import line_names, scales
 from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart, ColumnCount
 from orchestrator.results.figures.line_names import LineName
-from orchestrator.results.figures.lines import Level, Line, draw_level, draw_line
+from orchestrator.results.figures.lines import Band, Line, draw_level, draw_line
 from orchestrator.results.figures.looks import GRAY, Look, looks_of
 from orchestrator.results.figures.scales import Kind
 from orchestrator.results.figures.tags import tag
@@ -25,12 +25,12 @@ _MOST_NAMED = 4  # panels whose lines are named at their ends
 
 @dataclass(frozen=True, slots=True)
 class LinePanel:
-    """What one panel shows: a `zone` is a range of x that is shaded, and medians below a `floor` are only marked."""
+    """What one panel shows: a `zone` is a range of x that is shaded, and middles below a `floor` are only marked."""
 
     title: str
     y_label: str
     lines: Sequence[Line]
-    dense: Level | None
+    dense: Band | None
     zone: tuple[float, float] | None = None
     floor: float | None = None
 
@@ -113,17 +113,16 @@ def _xs(panel: LinePanel) -> list[float]:
 
 
 def _ys(panel: LinePanel) -> list[float]:
-    """The values of all replicates, which lines and bands do not exceed, and of the dense networks; above the floor."""
-    values = [value for line in panel.lines for point in line.points for value in point.values] + [*(panel.dense or ())]
+    """The values of all replicates, lines and bands, and of the dense networks; above the floor."""
+    values = [value for line in panel.lines for point in line.points for value in point.extent] + [*(panel.dense or ())]
     return values if panel.floor is None else [max(value, panel.floor) for value in values]
 
 
 def _mark_lower(axes: Axes, panel: LinePanel, looks: dict[str, Look]) -> None:
-    """An arrow at the lower edge for each median that the axis leaves out."""
+    """An arrow at the lower edge for each middle that the axis leaves out."""
     lowest = axes.get_ylim()[0]
     for line in panel.lines:
-        medians = [(point.x, point.summary.median) for point in line.points]
-        lower = [x for x, median in medians if median is not None and median < lowest]
+        lower = [point.x for point in line.points if point.band is not None and point.band.middle < lowest]
         if lower:
             [arrows] = axes.plot(
                 lower,
@@ -159,5 +158,5 @@ def _names(panel: LinePanel, looks: dict[str, Look]) -> list[LineName]:
             look = looks[line.technique]
             names.append(LineName(line.technique, line.name(look), look.color, *line.end))
     if panel.dense is not None and names:
-        names.append(LineName("dense", "dense", GRAY, max(name.x for name in names), panel.dense.median))
+        names.append(LineName("dense", "dense", GRAY, max(name.x for name in names), panel.dense.middle))
     return names

@@ -1,4 +1,4 @@
-"""Lines of medians with bands and replicates, one for each technique, and the level of the dense networks."""
+"""Lines with bands and replicates, one for each technique, and the level of the dense networks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,54 @@ from matplotlib.axes import Axes
 
 from orchestrator.results.figures.looks import GRAY, Look
 from orchestrator.results.figures.tags import tag
-from orchestrator.results.statistics import ReplicateSummary
+from orchestrator.results.grid import Section
+from orchestrator.results.intervals import interval
+from orchestrator.results.statistics import ReplicateSummary, Statistic, Value
 from workers.techniques import DENSE
 
 
+class Band(NamedTuple):
+    """The middle of several values and how they spread; `low` and `high` are not numbers where there is no spread."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def band_of(summary: ReplicateSummary, values: Sequence[float], statistic: Statistic) -> Band | None:
+    """What a statistic makes of replicates: median and minimum to maximum, mean ± standard deviation, or mean and
+    interval. None while replicates are missing."""
+    if summary.median is None or summary.minimum is None or summary.maximum is None or summary.mean is None:
+        return None
+    if statistic == "ci":
+        covered = interval(values)
+        if covered.low is None or covered.high is None:
+            return Band(covered.middle, math.nan, math.nan)
+        return Band(covered.middle, covered.low, covered.high)
+    if summary.n < 2:
+        return Band(summary.median, math.nan, math.nan)
+    if statistic == "mean":
+        spread = summary.sd or 0.0
+        return Band(summary.mean, summary.mean - spread, summary.mean + spread)
+    return Band(summary.median, summary.minimum, summary.maximum)
+
+
 class Point(NamedTuple):
-    """What one technique got at `x`: the summary, and the values of its replicates."""
+    """What one technique got at `x`: the values of its replicates, and their band once all are done."""
 
     x: float
-    summary: ReplicateSummary
+    band: Band | None
     values: Sequence[float]
+
+    @classmethod
+    def of(cls, x: float, summary: ReplicateSummary, values: Sequence[float], statistic: Statistic) -> Point:
+        return cls(x, band_of(summary, values, statistic), values)
+
+    @property
+    def extent(self) -> list[float]:
+        """All values that are drawn."""
+        band = () if self.band is None else self.band
+        return [value for value in (*self.values, *band) if not math.isnan(value)]
 
 
 class Line(NamedTuple):
@@ -34,49 +72,52 @@ class Line(NamedTuple):
 
     @property
     def end(self) -> tuple[float, float] | None:
-        """The last point that has a median."""
-        ends = [(point.x, point.summary.median) for point in self.points if point.summary.median is not None]
+        """The last point that is complete."""
+        ends = [(point.x, point.band.middle) for point in self.points if point.band is not None]
         return max(ends, default=None)
 
 
-class Level(NamedTuple):
-    """The dense networks: median, minimum and maximum."""
+def level(section: Section, value: Value, statistic: Statistic) -> Band | None:
+    """The dense networks of a section, for differences relative to what these are from; None while some are missing.
 
-    median: float
-    minimum: float
-    maximum: float
-
-
-def level(dense: ReplicateSummary, origin: float = 0.0) -> Level | None:
-    """The level of dense networks, relative to an origin; None while some are missing."""
-    if dense.median is None or dense.minimum is None or dense.maximum is None:
+    The band of a single network has no width.
+    """
+    band = band_of(section.dense, section.dense_values, statistic)
+    if band is None:
         return None
-    return Level(dense.median - origin, dense.minimum - origin, dense.maximum - origin)
+    paired = all(cell.paired for cell in section.cells.values())
+    origin = 0.0 if value == "accuracy" else band.middle if paired else section.dense.median or 0.0
+    low, high = (band.middle if math.isnan(end) else end for end in (band.low, band.high))
+    return Band(band.middle - origin, low - origin, high - origin)
 
 
-def draw_level(axes: Axes, dense: Level) -> None:
+def draw_level(axes: Axes, dense: Band) -> None:
     """A gray line and a band across the panel."""
-    band = axes.axhspan(dense.minimum, dense.maximum, color=GRAY, alpha=0.15, linewidth=0, zorder=0)
+    band = axes.axhspan(dense.low, dense.high, color=GRAY, alpha=0.15, linewidth=0, zorder=0)
     tag(band, DENSE, "band")
-    tag(axes.axhline(dense.median, color=GRAY, linewidth=1.0, zorder=1), DENSE, "line")
+    tag(axes.axhline(dense.middle, color=GRAY, linewidth=1.0, zorder=1), DENSE, "line")
+
+
+_NOTHING = Band(math.nan, math.nan, math.nan)
 
 
 def draw_line(axes: Axes, drawn: Line, look: Look, order: int) -> None:
-    """The line of medians, the band from minimum to maximum, and a dot for each replicate.
+    """The line of middles, their band, and a dot for each replicate.
 
-    Incomplete points have hollow dots and no median; lines that coincide show between each other's dashes. A line with
+    Incomplete points have hollow dots and no middle; lines that coincide show between each other's dashes. A line with
     a note has white markers.
     """
     technique, points, note = drawn
     for complete in (True, False):
-        _draw_replicates(axes, technique, [point for point in points if point.summary.complete == complete], look)
+        _draw_replicates(axes, technique, [point for point in points if (point.band is not None) == complete], look)
     xs = [point.x for point in points]
-    lows, highs = zip(*(_band(point.summary) for point in points), strict=True)
-    band = axes.fill_between(xs, lows, highs, color=look.color, alpha=0.15, linewidth=0, zorder=2)
-    tag(band, technique, "band")
+    bands = [point.band or _NOTHING for point in points]
+    lows, highs = [band.low for band in bands], [band.high for band in bands]
+    area = axes.fill_between(xs, lows, highs, color=look.color, alpha=0.15, linewidth=0, zorder=2)
+    tag(area, technique, "band")
     [line] = axes.plot(
         xs,
-        [math.nan if point.summary.median is None else point.summary.median for point in points],
+        [band.middle for band in bands],
         color=look.color,
         linestyle=look.dash,
         marker=look.marker,
@@ -92,7 +133,7 @@ def draw_line(axes: Axes, drawn: Line, look: Look, order: int) -> None:
 
 
 def _draw_replicates(axes: Axes, technique: str, points: Sequence[Point], look: Look) -> None:
-    complete = all(point.summary.complete for point in points)
+    complete = all(point.band is not None for point in points)
     if points:
         dots = axes.scatter(
             [point.x for point in points for _ in point.values],
@@ -106,10 +147,3 @@ def _draw_replicates(axes: Axes, technique: str, points: Sequence[Point], look: 
             zorder=3,
         )
         tag(dots, technique, "replicate")
-
-
-def _band(summary: ReplicateSummary) -> tuple[float, float]:
-    """Minimum and maximum; not a number without several replicates."""
-    if summary.minimum is None or summary.maximum is None or summary.n < 2:
-        return math.nan, math.nan
-    return summary.minimum, summary.maximum

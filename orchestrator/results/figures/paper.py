@@ -16,13 +16,12 @@ from orchestrator.results.figures.chart import Chart
 from orchestrator.results.figures.cost import budget_curves
 from orchestrator.results.figures.points import evenly, read_grids
 from orchestrator.results.figures.safe_zone import safe_zone
-from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, differing
+from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.statistics import SECTION, Split
 from workers.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 _MOST_COMPRESSIONS = 12  # panels of accuracy against retraining time
@@ -44,25 +43,26 @@ class SkippedFigure(NamedTuple):
 
 
 def paper_figures(
-    results: pa.Table | pd.DataFrame, *, split: Split = "test", filters: Mapping[str, Any] | str | None = None
+    results: Results, *, split: Split = "test", filters: Mapping[str, Any] | str | None = None
 ) -> Iterator[NamedFigure | SkippedFigure]:
     """Draw the paper's figures of each grid, one after the other.
 
     Budgets of the accuracy curves are chosen on validation, as in the paper. Arguments and errors are those of `table`.
     """
     rows = as_arrow(results)
+    shown: dict[str, Any] = {"split": split, "filters": filters}
     grids = read_grids(rows, "delta", split, filters)
     names = _names([grid.section for grid in grids])
     for grid, name in zip(grids, names, strict=True):
         part = rows.filter(_is_in(rows, grid.section))
         compressions = evenly(grid.section.compressions, _MOST_COMPRESSIONS)
         kinds: dict[str, Callable[[], Chart]] = {
-            "accuracy": partial(accuracy_vs_compression, part, budget="best", split=split, filters=filters),
+            "accuracy": partial(accuracy_vs_compression, part, budget="best", value="delta", **shown),
             "retraining_time": partial(
-                budget_curves, part, compressions=compressions, split=split, filters=filters, cut=True
+                budget_curves, part, compressions=compressions, value="delta", cut=True, **shown
             ),
-            "safety": partial(safe_zone, part, mode="safety", split=split, filters=filters),
-            "dominance": partial(safe_zone, part, mode="dominance", split=split, filters=filters),
+            "safety": partial(safe_zone, part, mode="safety", **shown),
+            "dominance": partial(safe_zone, part, mode="dominance", **shown),
         }
         for kind, draw in kinds.items():
             yield attempt(f"{kind}_{name}", draw)

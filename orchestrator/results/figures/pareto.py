@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -17,13 +17,10 @@ from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart
 from orchestrator.results.figures.looks import INK, Look, looks_of
 from orchestrator.results.figures.points import BudgetCell, BudgetGrid, read_grids
 from orchestrator.results.figures.tags import tag
+from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split
 from orchestrator.results.wording import measure
 from workers.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 Against = Literal["weights", "multiply_adds", "epochs"]
 
@@ -43,7 +40,7 @@ class ParetoPoint(NamedTuple):
 
 
 def pareto(
-    results: pa.Table | pd.DataFrame,
+    results: Results,
     *,
     against: Against = "weights",
     split: Split = "test",

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.results.frame import as_arrow
 from orchestrator.results.grid import Section, sections
+from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.statistics import ReplicateSummary, Split, Value, group_by, summarize
 from workers.errors import InputError
 from workers.techniques import in_order
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 SAFE_ZONE = (0.25, 0.9)
 """The budgets, as shares of the dense training, in which rewinding is safe (Renda, Frankle, Carbin 2020, section 4)."""
@@ -63,7 +59,7 @@ class BudgetGrid:
 
 
 def read_grids(
-    results: pa.Table | pd.DataFrame, value: Value, split: Split, filters: Mapping[str, Any] | str | None
+    results: Results, value: Value, split: Split, filters: Mapping[str, Any] | str | None
 ) -> list[BudgetGrid]:
     """The grids that results have. Raises InputError as `table` does, and if no network is pruned."""
     rows, dense_scores = read_rows(as_arrow(results), value, split, filters or {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from orchestrator.results.baseline import BASELINE
 from orchestrator.results.figures.accuracy import place_title
@@ -16,13 +16,10 @@ from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.heat_map import HeatMap, HeatPanel, draw
 from orchestrator.results.figures.looks import looks_of
 from orchestrator.results.figures.points import SAFE_ZONE, BudgetGrid, read_grids
+from orchestrator.results.load import Results
 from orchestrator.results.statistics import ACCURACY, Split
 from orchestrator.results.wording import compression_labels
 from workers.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 Mode = Literal["safety", "dominance"]
 
@@ -80,7 +77,7 @@ def leads(grid: BudgetGrid, mode: Mode) -> list[Lead]:
 
 
 def safe_zone(
-    results: pa.Table | pd.DataFrame,
+    results: Results,
     *,
     mode: Mode = "safety",
     techniques: Sequence[str] | None = None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.planning.select import selector
+from orchestrator.results.baseline import BASELINE
 from orchestrator.results.comparisons.matching import matching_sections
 from orchestrator.results.figures.looks import looks_of
 from orchestrator.results.grid import Section, differing
@@ -40,7 +41,7 @@ from orchestrator.results.page.views.safe_zone import safe_zone_view
 from orchestrator.results.page.views.times import time_view, timeline_view, trials_of
 from orchestrator.results.page.views.view import View
 from orchestrator.results.reference import citation, published
-from orchestrator.results.table import table
+from orchestrator.results.table import check_baseline, table
 from orchestrator.results.wording import dense_accuracy
 from workers.errors import InputError
 from workers.paths import file_to_write
@@ -80,24 +81,26 @@ def write_page(
     *,
     retired: bool = False,
     filters: str | None = None,
+    baseline: str = BASELINE,
 ) -> PageFile:
     """Write the page of a store or of the published study.
 
     Equal results give equal bytes. Raises InputError for a folder in place of the file, a store without pruned
-    networks, and a filter that selects none.
+    networks, a filter that selects none, and a baseline that no grid has.
     """
     path = file_to_write(to)
     source = open_source(location, sweep, retired=retired)
-    text = page(source, filters)
+    text = page(source, filters, baseline)
     LocalFiles(path.parent).write(path.name, text.encode())
     return PageFile(path, source.unreadable)
 
 
-def page(source: Source, filters: str | None = None) -> str:
+def page(source: Source, filters: str | None = None, baseline: str = BASELINE) -> str:
     """The HTML of a page."""
     grids = read_grids(source.rows, filters)
     if not grids:
         raise InputError("no pruned network to report", hint="`prunesweep status` shows how far sweeps are")
+    check_baseline([grid.section for grid in grids], baseline)
     keep = selector(filters) if filters else lambda row: True
     rows = [row for row in source.rows.to_pylist() if keep(row)]
     ink = Ink(looks_of({technique for grid in grids for technique in grid.section.techniques}))
@@ -110,7 +113,7 @@ def page(source: Source, filters: str | None = None) -> str:
             name,
             grid.section.title,
             dense_accuracy(grid.section, "median"),
-            _views(source, grid, ink, contest, interval, study),
+            _views(source, grid, ink, contest, interval, study, baseline),
         )
         for name, grid, contest, interval, study in zip(names, grids, contests, known, studies, strict=True)
     ]
@@ -149,12 +152,18 @@ def _answers(
 
 
 def _views(
-    source: Source, grid: Grid, ink: Ink, contest: Sequence[Column], known: Intervals, study: Section | None
+    source: Source,
+    grid: Grid,
+    ink: Ink,
+    contest: Sequence[Column],
+    known: Intervals,
+    study: Section | None,
+    baseline: str,
 ) -> list[View]:
     ordered = [known[place] for place in grid.section.cells]
     return [
         accuracy_view(grid, ink, ordered, study),
-        comparison_view(grid, contest, known),
+        comparison_view(grid, contest, known, baseline),
         search_cost_view(grid, ink),
         pareto_view(grid, ink),
         safe_zone_view(grid),

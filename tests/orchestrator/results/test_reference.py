@@ -156,7 +156,7 @@ def test_the_python_api_takes_the_name_for_a_store(tmp_path):
 
 
 def test_the_study_is_drawn(rows):
-    figure = ps.figure(rows, filters="network=gnmt|resnet20,schedule=iterative")
+    figure = ps.figure(rows, value="delta", filters="network=gnmt|resnet20,schedule=iterative")
     axes = [one for one in figure.axes if one.get_visible()]
     assert [one.get_ylabel() for one in axes] == ["change in test accuracy,\npoints", "change in test BLEU"]
 

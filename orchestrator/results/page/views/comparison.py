@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.results.baseline import BASELINE, Contrast, contrasts
+from orchestrator.results.baseline import Contrast, contrasts
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid
 from orchestrator.results.page.reach import Intervals
@@ -15,7 +15,7 @@ from orchestrator.results.wording import labels_of, replicates, sign_notes
 from workers.text import plural
 
 
-def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals) -> View:
+def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals, baseline: str) -> View:
     """The comparison table, and the table of tests where the baseline is in the grid."""
     reading = (
         f"Mean change from the dense network ± half the 95% interval, in {grid.unit}, over {_count(grid)}, at the "
@@ -24,14 +24,14 @@ def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals)
     )
     notes = sign_notes([cell for cell in grid.section.cells.values() if cell.summary.complete])
     comparison = _table(grid, {column.compression: column for column in columns}, intervals)
-    tested = contrasts(grid.section)
+    tested = contrasts(grid.section, baseline)
     if tested:
         notes.append(
-            f"Tests: each technique minus {BASELINE} at the same compression, two-sided t tests, adjusted by Holm's "
+            f"Tests: each technique minus {baseline} at the same compression, two-sided t tests, adjusted by Holm's "
             "method over the grid. Three replicates give such a test little power."
         )
     text = " ".join([reading, *(f"{note.rstrip('.')}." for note in notes)])
-    return View("Comparison", text, shown=[comparison], tables=[_tests(grid, tested)] if tested else [])
+    return View("Comparison", text, shown=[comparison], tables=[_tests(grid, tested, baseline)] if tested else [])
 
 
 def _count(grid: Grid) -> str:
@@ -71,7 +71,7 @@ def _half_width(interval: Interval | None) -> str:
     return f" ±{interval.half_width:.2f}"
 
 
-def _tests(grid: Grid, tested: Sequence[Contrast]) -> DataTable:
+def _tests(grid: Grid, tested: Sequence[Contrast], baseline: str) -> DataTable:
     labels = labels_of(grid.section)
     rows: list[list[Cell]] = [
         [
@@ -84,8 +84,8 @@ def _tests(grid: Grid, tested: Sequence[Contrast]) -> DataTable:
         ]
         for contrast in tested
     ]
-    header = ["technique", "compression", f"minus {BASELINE}", "95% interval", "p", "p, adjusted"]
-    return DataTable(f"Tests against {BASELINE}", header, rows, keys=2)
+    header = ["technique", "compression", f"minus {baseline}", "95% interval", "p", "p, adjusted"]
+    return DataTable(f"Tests against {baseline}", header, rows, keys=2)
 
 
 def _p(value: float | None) -> str:

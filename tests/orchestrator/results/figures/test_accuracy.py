@@ -35,7 +35,7 @@ def rows(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def figure(rows):
-    return accuracy_vs_compression(rows)
+    return accuracy_vs_compression(rows, value="delta")
 
 
 def lines(figure):
@@ -52,7 +52,7 @@ def test_lines_are_medians_and_bands_reach_from_min_to_max(figure):
 
 
 def test_a_technique_looks_the_same_in_every_figure(rows, figure):
-    alone = lines(accuracy_vs_compression(rows, filters={"technique": "lr_rewinding"}))["LR rewinding"]
+    alone = lines(accuracy_vs_compression(rows, value="delta", filters={"technique": "lr_rewinding"}))["LR rewinding"]
     among = lines(figure)["LR rewinding"]
     for line in (alone, among):
         assert (line.get_color(), line.get_marker()) == (LOOKS["lr_rewinding"].color, LOOKS["lr_rewinding"].marker)
@@ -109,7 +109,7 @@ def test_ticks_stand_at_the_compressions_that_occur(figure):
 
 def test_names_of_users_are_not_formulas(tmp_path):
     rows = grid(tmp_path, replicates=1, network="$\\frac")
-    figure = accuracy_vs_compression(rows)
+    figure = accuracy_vs_compression(rows, value="delta")
     figure.draw_without_rendering()
     assert "$\\frac" in figure.axes[0].get_title(loc="left")
 
@@ -117,7 +117,7 @@ def test_names_of_users_are_not_formulas(tmp_path):
 def test_nothing_to_draw_is_refused(tmp_path):
     rows = join(make_store(tmp_path, [dense_cell()], [record_of(dense_cell())])).rows
     with pytest.raises(InputError, match="no pruned network to draw"):
-        accuracy_vs_compression(rows)
+        accuracy_vs_compression(rows, value="delta")
 
 
 def test_drawing_leaves_pyplot_alone():

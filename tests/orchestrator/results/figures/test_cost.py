@@ -14,7 +14,9 @@ def line(figure, name, axes=0):
 
 
 def test_the_budget_is_on_the_horizontal_axis(reference):
-    figure = budget_curves(reference("resnet56"), filters="schedule=one_shot,pruning=magnitude", compressions=[9.31])
+    figure = budget_curves(
+        reference("resnet56"), value="delta", filters="schedule=one_shot,pruning=magnitude", compressions=[9.31]
+    )
     fine_tuning = line(figure, "fine-tuning")
     assert list(fine_tuning) == [10, 30, 50, 70, 90, 110, 130, 150, 170, 182]
     assert fine_tuning[182] == pytest.approx(-1.51, abs=0.005)  # paper-spec: R56 one-shot 9.31×, longest t
@@ -23,7 +25,9 @@ def test_the_budget_is_on_the_horizontal_axis(reference):
 
 
 def test_the_safe_zone_is_marked(reference):
-    figure = budget_curves(reference("resnet56"), filters="schedule=one_shot,pruning=magnitude", compressions=[9.31])
+    figure = budget_curves(
+        reference("resnet56"), value="delta", filters="schedule=one_shot,pruning=magnitude", compressions=[9.31]
+    )
     [zone] = [patch for patch in figure.axes[0].patches if patch.get_width() == pytest.approx(0.65 * 182)]
     assert zone.get_x() == pytest.approx(0.25 * 182)
 

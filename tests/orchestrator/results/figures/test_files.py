@@ -14,7 +14,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def chart(demo):
-    return accuracy_vs_compression(demo, filters="schedule=one_shot")
+    return accuracy_vs_compression(demo, value="delta", filters="schedule=one_shot")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,9 @@ def inline(chart):
 
 
 def test_equal_figures_give_equal_bytes_and_no_date(demo, files, tmp_path):
-    again = save(accuracy_vs_compression(demo, filters="schedule=one_shot"), tmp_path / "other" / "figure")
+    again = save(
+        accuracy_vs_compression(demo, value="delta", filters="schedule=one_shot"), tmp_path / "other" / "figure"
+    )
     assert [path.name for path in files] == ["figure.png", "figure.svg", "figure.pdf"]
     for first, second in zip(files, again, strict=True):
         data = first.read_bytes()
