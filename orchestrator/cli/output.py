@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.cli.options import Format
 from orchestrator.cli.reading import Output
 from orchestrator.planning.cells import failures_in_words
-from workers.store.filesystems.local import LocalFiles
+from workers.store.filesystems.output import write_output
 from workers.store.layout import MARKER
 from workers.text import plural, printable
 from workers.waiting import is_anything_left
@@ -54,7 +54,7 @@ def _write(output: Output, content: str | bytes) -> None:
     if isinstance(content, str):
         page = f'<!doctype html>\n<meta charset="utf-8">\n{content}' if output.format == "html" else content
         content = f"{page.rstrip()}\n".encode()
-    LocalFiles(output.file.parent).write(output.file.name, content)
+    write_output(output.file, content)
 
 
 def note_published(locations: Sequence[str]) -> None:

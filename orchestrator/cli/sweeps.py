@@ -37,7 +37,8 @@ from orchestrator.cli.output import finish, name_unreadable, say
 from orchestrator.cli.run_flags import RunFlags, takes_run_flags
 from orchestrator.cli.search_output import finish_search, say_round
 from workers.errors import InputError, collecting, raise_all
-from workers.paths import expanded
+from workers.paths import file_to_write
+from workers.store.filesystems.output import write_output
 
 if TYPE_CHECKING:
     from orchestrator.presets import Choice
@@ -58,10 +59,10 @@ def init(
     """Write a commented sweep file to start from."""
     choice = preset_choice(preset or "digits", scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
     text = choice.text()
-    path = Path(expanded(file))
+    path = file_to_write(file)
     if path.exists() and not force:
         raise InputError(f"file already exists: {path}", hint="`--force` replaces it")
-    path.write_text(text, "utf-8")
+    write_output(path, text.encode())
     say(f"Wrote {path}. Next: prunesweep plan {shlex.quote(str(path))}")
 
 

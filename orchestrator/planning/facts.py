@@ -6,26 +6,18 @@ store, so that a plan made later, or on another machine, is the same plan.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
 from orchestrator.planning.request import Request
+from workers.describe.apart import describe_apart
 from workers.errors import CorruptFile, InputError
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, Task
-
-_NOTICE = "Inspecting data sets and networks (cached in the store)"
-_DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
-"""`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,27 +235,3 @@ def _pinned(keys: Iterable[str], store: Store) -> Facts:
             facts._answers[key] = answer
             facts.in_store.add(key)
     return facts
-
-
-def describe_apart(requests: list[dict[str, Any]], notice: str = _NOTICE) -> list[dict[str, Any]]:
-    """The answers of `workers.describe.answers`, from a separate process because describing imports torch.
-
-    `notice` tells people what they wait for.
-    """
-    if not requests:
-        return []
-    print(notice, file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, tempfile.TemporaryFile() as printed:
-        path = Path(folder, "answers.json")
-        asked = json.dumps({"requests": requests, "answers": str(path)}).encode()
-        command = [sys.executable, "-P", "-c", _DESCRIBE]
-        environment = os.environ | {"PYTHONBREAKPOINT": "0"}  # for trials in a terminal
-        process = subprocess.run(
-            command, input=asked, stdout=printed, stderr=subprocess.STDOUT, env=environment, check=False
-        )
-        if process.returncode != 0 or not path.exists():
-            printed.seek(0)
-            reason = printed.read().decode("utf-8", "replace").strip() or f"exit code {process.returncode}"
-            raise InputError(f"cannot inspect data sets and networks:\n{reason}")
-        answers: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
-    return answers

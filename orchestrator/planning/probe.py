@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from orchestrator.planning.cells import place_in_words
 from orchestrator.planning.crossing import Crossing, rehearsal_of
 from orchestrator.planning.estimate import task_digest
-from orchestrator.planning.facts import describe_apart, task_of
+from orchestrator.planning.facts import task_of
 from orchestrator.sweep.running import ResourcesSpec
+from workers.describe.apart import describe_apart
 from workers.errors import InputError
 from workers.trial import Job, canonical
 

@@ -10,9 +10,9 @@ import pytest
 import prunesweep as ps
 from orchestrator.driver.session import _driving
 from orchestrator.planning import facts
-from orchestrator.planning.facts import describe_apart
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import recipe, tiny_sweep
+from workers.describe.apart import describe_apart
 from workers.store import Store
 
 NET = """

@@ -149,7 +149,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         rehearsed = _rehearsed(request)
     except PrunesweepError as error:
         return _refusal(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the user's code may exit
         if not is_own(network.name):
             raise
         return _refusal(BadInput(f"cannot inspect network `{network.name}`: {described(error)}"))

@@ -17,6 +17,7 @@ from types import TracebackType
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
 from workers.store.filesystems.files import Files, NotAFile
+from workers.store.filesystems.opening import unwritable
 from workers.store.layout import LEASE
 from workers.store.lease_owner import Owner, read_lease, read_owner
 from workers.store.store import Store
@@ -67,7 +68,7 @@ class Lease:
                 hint=SET_ASIDE,
             ) from error
         except OSError as error:
-            raise StoreError(f"store `{self._store.location}`: cannot write: {error}") from error
+            raise unwritable(self._store.location, error) from error
         self._thread.start()
         crash_point("lease.taken")
         return self

@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.errors import MissingStore, StoreError
 from workers.store.filesystems.files import Files, NotAFile
-from workers.store.filesystems.opening import bucket_hint
+from workers.store.filesystems.opening import bucket_hint, unwritable
 from workers.store.layout import FOLDERS, MARKER
 
 FORMAT = 1
@@ -106,4 +106,4 @@ def _initialize(files: Files, location: str, problem: str, create: bool) -> None
     try:
         write_marker(files)
     except OSError as error:
-        raise StoreError(f"store `{location}`: cannot write: {error}") from error
+        raise unwritable(location, error) from error

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from workers.errors import CorruptFile, MissingStore, StoreError
+from workers.errors import CorruptFile, MissingStore
 from workers.paths import expanded
 from workers.store import layout, marker
 from workers.store.failures import Failures
 from workers.store.filesystems.files import Files
-from workers.store.filesystems.opening import bucket_hint, open_files
+from workers.store.filesystems.opening import open_files, unwritable
 from workers.store.records import Records
 from workers.store.states import States
 from workers.store.sweeps import Sweeps
@@ -51,9 +51,7 @@ class Store:
             self.files.write(probe, b"")
             self.files.delete(probe)
         except OSError as error:
-            raise StoreError(
-                f"store `{self.location}`: cannot write: {error}", hint=bucket_hint(self.location)
-            ) from error
+            raise unwritable(self.location, error) from error
 
     def _has_anything_readable(self) -> bool:
         records = [f"{layout.RESULTS}/{name}" for name in self.files.names(layout.RESULTS)]

@@ -17,7 +17,7 @@ from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import table
 from workers.errors import InputError
 from workers.paths import expanded
-from workers.store.filesystems.local import LocalFiles
+from workers.store.filesystems.output import write_output
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +43,7 @@ def export(results: Results, path: str | os.PathLike[str]) -> Path:
         raise InputError(f"cannot export to `{path}`", hint=f"the name must end in {', '.join(_WRITERS)}")
     data = io.BytesIO()
     _WRITERS[path.suffix](as_arrow(results), data)
-    LocalFiles(path.parent).write(path.name, data.getvalue())
+    write_output(path, data.getvalue())
     return path
 
 
@@ -71,7 +71,7 @@ def write_statistics(
         rows="technique,budget",
         baseline=baseline,
     )
-    LocalFiles(path.parent).write(path.name, shown.to_csv().encode())
+    write_output(path, shown.to_csv().encode())
     return path
 
 

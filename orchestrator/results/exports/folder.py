@@ -6,6 +6,7 @@ import secrets
 
 from workers.errors import InputError
 from workers.store.filesystems.opening import open_files
+from workers.store.filesystems.output import reason_of
 
 
 def check_folder(to: str) -> None:
@@ -16,5 +17,6 @@ def check_folder(to: str) -> None:
         files.write(probe, b"")
         files.delete(probe)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot write to folder `{to}`: {reason}", hint="choose another folder with `--to`") from None
+        raise InputError(
+            f"cannot write to folder `{to}`: {reason_of(error, to)}", hint="choose another folder with `--to`"
+        ) from None

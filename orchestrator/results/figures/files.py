@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from orchestrator.results.figures.svg import to_svg
 from workers.errors import InputError
 from workers.paths import expanded
-from workers.store.filesystems.local import LocalFiles
+from workers.store.filesystems.output import write_output
 
 _METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
 _DPI = 300
@@ -32,7 +32,7 @@ def save(figure: Figure, stem: str | os.PathLike[str]) -> list[Path]:
     stem = Path(expanded(stem))
     files = {"png": _drawn(figure, "png"), "svg": to_svg(figure).encode(), "pdf": _drawn(figure, "pdf")}
     for suffix, data in files.items():
-        LocalFiles(stem.parent).write(f"{stem.name}.{suffix}", data)
+        write_output(stem.parent / f"{stem.name}.{suffix}", data)
     return [stem.parent / f"{stem.name}.{suffix}" for suffix in files]
 
 

@@ -45,7 +45,7 @@ from orchestrator.results.table import check_baseline, table
 from orchestrator.results.wording import dense_accuracy
 from workers.errors import InputError
 from workers.paths import file_to_write
-from workers.store.filesystems.local import LocalFiles
+from workers.store.filesystems.output import write_output
 
 if TYPE_CHECKING:
     from orchestrator.results.page.reach import Intervals
@@ -91,7 +91,7 @@ def write_page(
     path = file_to_write(to)
     source = open_source(location, sweep, retired=retired)
     text = page(source, filters, baseline)
-    LocalFiles(path.parent).write(path.name, text.encode())
+    write_output(path, text.encode())
     return PageFile(path, source.unreadable)
 
 

@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
-from orchestrator.planning.facts import describe_apart
+from workers.describe import answers, apart
 from workers.describe.answers import answer, describe_dataset, describe_network
+from workers.describe.apart import describe_apart
 from workers.errors import InputError
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
 
@@ -132,8 +135,53 @@ def test_what_a_users_code_prints_is_not_read_as_an_answer(tmp_path: Path, monke
     assert described["facts"]["network"]["parameters"] == 3073 * 10
 
 
-def test_a_process_that_ends_without_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_ends_the_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "leaving.py").write_text("import os\nprint('bye', flush=True)\nos._exit(0)\n")
-    with pytest.raises(InputError, match="cannot inspect data sets and networks:\nbye"):
-        describe_apart([request(network=Network(name="leaving:build"))])
+    [refused] = describe_apart([request(network=Network(name="leaving:build"))])
+    assert refused["error"].endswith("inspects `leaving:build` ended with exit code 0, and its output is:\nbye")
+    assert (refused["about"], refused["hint"]) == ("network", "the code must not end its process")
+
+
+def test_a_death_is_put_down_to_one_of_several_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], input: bytes, **_: object) -> subprocess.CompletedProcess[bytes]:
+        asked = json.loads(input)
+        names = [request["network"]["name"] for request in asked["requests"]]
+        if "bad:build" in names:
+            return subprocess.CompletedProcess(command, -9)
+        Path(asked["answers"]).write_text(json.dumps([{"facts": name} for name in names]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    good, bad = describe_apart([request(network=Network(name=name)) for name in ("good:build", "bad:build")])
+    assert good == {"facts": "good:build"}
+    assert bad["error"] == "the process that inspects `bad:build` was killed by SIGKILL"
+    assert bad["hint"] == "memory may have run out"
+
+
+def test_a_person_is_reminded_of_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], input: bytes, **_: object) -> subprocess.CompletedProcess[bytes]:
+        while "Still inspecting `slow:build` after 0" not in printed_so_far():
+            time.sleep(0.001)
+        return subprocess.CompletedProcess(command, 3)
+
+    def printed_so_far() -> str:
+        text.append(capsys.readouterr().err)
+        return "".join(text)
+
+    text: list[str] = []
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(apart, "REMINDER_SECONDS", 0.001)
+    describe_apart([request(network=Network(name="slow:build"))])
+
+
+def test_a_network_that_exits_when_it_is_called_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exits(nn.Linear):
+        def forward(self, images):
+            raise SystemExit(3)
+
+    monkeypatch.setattr(answers, "describe_network", lambda *_: Exits(1, 1)(None))
+    refused = answer(request(network=Network(name="exits:build")))
+    assert refused["error"].startswith("cannot inspect network `exits:build`: SystemExit: 3")

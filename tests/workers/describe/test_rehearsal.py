@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from orchestrator.planning.facts import describe_apart
 from tests.support.own_modules import Write
 from tests.support.tiny import DATA, task
 from workers.describe import second_process
 from workers.describe.answers import answer
+from workers.describe.apart import describe_apart
 from workers.describe.rehearsal import Rehearsal, rehearse, straight
 from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere
 from workers.errors import BadInput

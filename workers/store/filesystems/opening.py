@@ -65,6 +65,12 @@ def open_files(location: str | os.PathLike[str], seconds: float = ANSWER_SECONDS
         raise InputError(f"store `{text}`: cannot open it: {error}", hint=bucket_hint(text)) from error
 
 
+def unwritable(location: str, error: OSError) -> StoreError:
+    """The error for a store in which no file can be written."""
+    hint = bucket_hint(location) or "choose a folder that you can write to, on a disk with room"
+    return StoreError(f"store `{location}`: cannot write: {error.strerror or error}", hint=hint)
+
+
 def bucket_hint(location: str) -> str:
     """What to check if a bucket does not answer; empty for a path."""
     if not is_uri(location):
