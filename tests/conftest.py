@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.command import Command
+from tests.support.command import OF_RAY, Command
 from tests.support.describing import described_here
 from tests.support.own_modules import Write
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core runs tests: before torch is imported, here or in a process
+os.environ.update(OF_RAY)
 
 # The same examples every time, and as much time for them as the machine needs.
 settings.register_profile(
