@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import textwrap
@@ -53,6 +54,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if any(item.path.is_relative_to(path) for path in unmeasured):
             item.add_marker("no_cover")
+
+
+def pytest_collection_finish():
+    """Keep the modules that all tests share out of garbage collection, which searches a million objects otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -59,12 +59,20 @@ def test_a_killed_driver_can_be_resumed_to_the_same_table(prunesweep, tmp_path, 
 
 @pytest.mark.timeout(1800)
 def test_a_killed_worker_costs_nothing_but_time(prunesweep, tmp_path, undisturbed):
-    whole, _ = undisturbed
+    """Ray and a single process give equal records and tables."""
+    whole, table = undisturbed
     with_facts(tmp_path / "store", whole)
     write_obedient_sweep(tmp_path, order=f"worker {signal.SIGKILL:d}")
     prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0)
     assert (tmp_path / "obeyed").exists()
+    assert "30 of 30 cells done" in prunesweep.stderr
     assert results(tmp_path / "store") == results(whole)
+    assert prunesweep.here("table", "store", "--value", "delta") == table
+    repeated = [path for path in (tmp_path / "store" / "logs").glob("*/*") if path.name != "0001.log"]
+    assert [path.name for path in repeated] == ["0002.log"]  # of the trial whose worker was killed
+    before = attempts(tmp_path / "store")
+    prunesweep.here("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
+    assert attempts(tmp_path / "store") == before
 
 
 def test_stop_after_ends_a_training_that_would_take_days(prunesweep, sweep_file, tmp_path, monkeypatch):

@@ -77,17 +77,23 @@ def test_every_command_works(prunesweep: Command, folder: Path) -> None:
     (folder / "my_network.py").rename(folder / "lib" / "my_network.py")
     prunesweep.environment["PYTHONPATH"] = str(folder / "lib")
     prunesweep.python = ["-P"]  # as the console script is started, which has no folder on its path either
-    prunesweep("init", "new.yaml")
     prunesweep("run", "s.yaml", "--cpus", 1)
     assert "2 of 2 cells done" in prunesweep.stderr
-    assert "0 trials to run" in prunesweep("plan", "s.yaml")
-    assert "2 of 2 cells done" in prunesweep("status", "runs/mine")
-    assert "lr_rewinding" in prunesweep("table", "runs/mine")
-    prunesweep("export", "runs/mine", "--to", "export")
-    assert (folder / "export" / "results.csv").exists()
-    prunesweep("verify", "runs/mine")
-    prunesweep("export-model", "runs/mine", "technique=lr_rewinding")
-    assert "torchvision" in prunesweep("doctor")
+    printed = prunesweep.one_after_the_other(
+        ["init", "new.yaml"],
+        ["plan", "s.yaml"],
+        ["status", "runs/mine"],
+        ["table", "runs/mine"],
+        ["export", "runs/mine", "--to", "export"],
+        ["report", "runs/mine", "-o", "report.html"],
+        ["verify", "runs/mine"],
+        ["export-model", "runs/mine", "technique=lr_rewinding"],
+        ["doctor"],
+    )
+    for text in ["0 trials to run", "2 of 2 cells done", "lr_rewinding", "torchvision"]:
+        assert text in printed
+    for path in ["new.yaml", "export/results.csv", "report.html"]:
+        assert (folder / path).exists()
 
 
 def test_what_pythonpath_puts_first_comes_last(prunesweep: Command, folder: Path) -> None:
@@ -112,10 +118,10 @@ def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> 
     for name in ["workers", "orchestrator"]:
         (tmp_path / f"{name}.py").write_text(BOOM)
     (tmp_path / "script.py").write_text(
-        "import prunesweep as ps\n\nprint(len(ps.plan(ps.load('sweep.yaml')).cells), ps.Images.__module__)\n"
+        "import prunesweep as ps\n\nprint(ps.load('sweep.yaml').name, ps.Images.__module__)\n"
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "30 workers.data.images\n"
+    assert done.stdout == "tiny workers.data.images\n"
 
 
 def test_a_module_that_was_imported_first_is_named(tmp_path: Path) -> None:

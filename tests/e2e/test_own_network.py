@@ -65,7 +65,7 @@ def test_the_page_works_when_pasted(prunesweep, pasted):
         ("attention.out_proj.weight", [16, 16], 256),
     ]
     assert listed["layers"][0]["multiply_adds"] == 16 * 144
-    prunesweep("run", "shapes.yaml", "--cpus", 2)
+    prunesweep.here("run", "shapes.yaml", "--in-process")
     assert "5 of 5 cells done" in prunesweep.stderr
     assert "lr_rewinding" in prunesweep.here("table", "runs/shapes", "--value", "accuracy")
     frame = ps.frame(pasted / "runs" / "shapes").set_index("technique")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.command import SWEEP, Command
-from tests.support.stores import attempts, results, with_facts
+from tests.support.command import SWEEP, Command, wait_for_workers_to_end
+from tests.support.stores import attempts, contents, results, with_facts
 
 CELLS = 2 + 2 * (3 * 2 * 2 + 2)
 
@@ -25,17 +26,22 @@ def undisturbed(tmp_path_factory):
     return folder / "store", prunesweep.here("table", "store", "--value", "delta")
 
 
-def test_ray_and_in_process_give_equal_records_and_tables(prunesweep, sweep_file, tmp_path, undisturbed):
-    store, table = undisturbed
-    with_facts(tmp_path / "store", store)
-    prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2)
-    assert f"{CELLS} of {CELLS} cells done" in prunesweep.stderr
-    assert results(tmp_path / "store") == results(store)
-    assert prunesweep.here("table", "store", "--value", "delta") == table
-    before = attempts(tmp_path / "store")
-    assert all(path.name == "0001.log" for path in (tmp_path / "store" / "logs").glob("*/*"))
-    prunesweep("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
-    assert attempts(tmp_path / "store") == before
+@pytest.mark.timeout(1800)
+def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
+    prunesweep, sweep_file, tmp_path, undisturbed
+):
+    """At one crash point. All of them: tests/faults."""
+    with_facts(tmp_path / "store", undisturbed[0])
+    prunesweep.environment["PRUNESWEEP_CRASH_AT"] = "dispatcher.ended:6:kill"
+    options = ("--cpus", 1, "--checkpoint-seconds", 0)
+    prunesweep("run", "sweep.yaml", "--store", "store", *options, code=-signal.SIGKILL)
+    wait_for_workers_to_end(tmp_path)
+    published = contents(tmp_path / "store")
+    assert 0 < len(published) < len(results(undisturbed[0]))
+    prunesweep.here("resume", "store", "--in-process")
+    after = contents(tmp_path / "store")
+    assert {name: after[name] for name in published} == published
+    assert results(tmp_path / "store") == results(undisturbed[0])
 
 
 def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_path, undisturbed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,20 @@ OF_RAY = {"RAY_worker_niceness": "0"}
 """Ray runs its workers at nice 15 by default, where four busy processes leave them 2% of a core."""
 
 
+_ONE_AFTER_THE_OTHER = """\
+import json, sys
+from prunesweep.__main__ import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["prunesweep", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{words}: {end.code}")
+"""
+
+
 class Command:
     """`prunesweep ...` in a process of its own. `python` are options of the interpreter."""
 
@@ -66,6 +81,18 @@ class Command:
         stdout, self.stderr = process.communicate()
         assert process.returncode == code, f"exit code {process.returncode}\n{stdout}\n{self.stderr}"
         return stdout
+
+    def one_after_the_other(self, *commands: list[str]) -> str:
+        """What several commands print that one process runs, which imports everything once."""
+        process = subprocess.run(
+            [sys.executable, *self.python, "-c", _ONE_AFTER_THE_OTHER, json.dumps(commands)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
 
     def here(self, *arguments: object, code: int = 0) -> str:
         """The same in this process, which has torch already: seconds less, where no signal and no Ray is meant."""
