@@ -149,7 +149,8 @@ def export(
 ) -> Path:
     """Write all cells as one tidy `.parquet`, `.csv` or `.xlsx`, a row for each, and return its path.
 
-    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text.
+    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text, and
+    texts that a spreadsheet would run as formulas have an apostrophe in front.
 
     results, sweep, retired, filters: as in `table`.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.planning.select import TRIAL_LETTER, check_picked
 from orchestrator.results.baseline import BASELINE
 from orchestrator.results.load import Results, as_arrow
+from orchestrator.results.printing.formulas import without_formulas
 from orchestrator.results.printing.workbook import rows_to_xlsx
 from orchestrator.results.rows import Filters, picker
 from orchestrator.results.statistics import Split, Value
@@ -35,7 +36,8 @@ def select(rows: pa.Table, filters: Filters) -> pa.Table:
 def export(results: Results, path: str | os.PathLike[str]) -> Path:
     """Write results as `.parquet`, `.csv` or `.xlsx`, replacing the file in one step, and return its path.
 
-    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text. Raises
+    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text, and
+    texts that a spreadsheet would run as formulas have an apostrophe in front. Raises
     InputError for any other suffix.
     """
     path = Path(expanded(path))
@@ -84,7 +86,8 @@ def _write_parquet(rows: pa.Table, sink: io.BytesIO) -> None:
 def _write_csv(rows: pa.Table, sink: io.BytesIO) -> None:
     import pyarrow.csv
 
-    whole = _with_letters(rows).combine_chunks()  # older Arrows repeat the header after an empty chunk (arrow#36889)
+    shown = without_formulas(_with_letters(rows))
+    whole = shown.combine_chunks()  # older Arrows repeat the header after an empty chunk (arrow#36889)
     pyarrow.csv.write_csv(whole, sink)
 
 

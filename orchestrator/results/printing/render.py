@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.results.printing.formulas import without_formula
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
 from workers.html import escaped
 from workers.text import printable
@@ -60,11 +61,11 @@ def to_html(printout: Printout) -> str:
 
 
 def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a header."""
+    """Rows as CSV with a header; texts that a spreadsheet would run as formulas have an apostrophe in front."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: without_formula(row[name]) for name in columns} for row in rows)
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ import pytest
 from orchestrator.planning.select import bare_id
 from orchestrator.results.exports.export import export
 from orchestrator.results.frame import join, to_frame
+from orchestrator.results.printing.formulas import without_formula
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
 
@@ -33,6 +34,16 @@ def test_csv_has_the_same_rows(tmp_path, store):
     assert list(read["done"]) == [True, True, False]
     assert read["density"].to_list() == frame["density"].to_list()
     assert read["test_accuracy"].isna().to_list() == [False, False, True]
+
+
+def test_texts_in_csv_are_not_formulas_to_a_spreadsheet(tmp_path):
+    texts = ["=A1", "@sum(1)", "+cmd|x", "-2+3", " =A1", "-0.5", "+1e5", "a=1", "–", None]
+    shown = ["'=A1", "'@sum(1)", "'+cmd|x", "'-2+3", "' =A1", "-0.5", "+1e5", "a=1", "–", None]
+    assert [without_formula(text) for text in texts] == shown
+    path = export(pa.table({"recipe": texts, "delta": [-1.0] * 10}), tmp_path / "cells.csv")
+    read = pd.read_csv(path, dtype={"recipe": str}, keep_default_na=False)
+    assert [text or None for text in read["recipe"]] == shown
+    assert set(read["delta"]) == {-1.0}
 
 
 def test_csv_has_one_header_whatever_the_chunks(tmp_path):
