@@ -45,6 +45,11 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * seconds[unit] for number, unit in parts)
 
 
+def cut(text: str, length: int) -> str:
+    """Text, or its beginning and how long it is: `loss is na… (10,000 characters)`."""
+    return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"
+
+
 def printable(text: str, kept: str = "") -> str:
     """Text with all control and formatting characters except those `kept` replaced by their codes."""
     return "".join(

@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from workers.text import printable
+from workers.text import cut, printable
 
 _SHORT = 240
 _LONG = 2_000
@@ -20,13 +20,13 @@ def safe(text: object) -> str:
 def short(text: object) -> str:
     """The same on one line, cut after some hundred characters with the length that it has."""
     shown = " ".join(safe(text).split()) or str(text)
-    return shown if len(shown) <= _SHORT else f"{shown[:_SHORT]}… ({len(shown):,} characters)"
+    return cut(shown, _SHORT)
 
 
 def long(text: object) -> str:
     """The same for a paragraph of our own, in which only names are from elsewhere."""
     shown = " ".join(safe(text).split())
-    return shown if len(shown) <= _LONG else f"{shown[:_LONG]}… ({len(shown):,} characters)"
+    return cut(shown, _LONG)
 
 
 def code(text: str) -> Markup:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group
-from orchestrator.results.page.views.safe_zone import differences
+from orchestrator.results.page.views.margin import differences
 
 RULE = (
     "In a comparison (one grid at one compression), the best technique is the one with the highest mean test accuracy "

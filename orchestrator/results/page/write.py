@@ -37,7 +37,7 @@ from orchestrator.results.page.views.comparison import comparison_view
 from orchestrator.results.page.views.fronts import pareto_view, search_cost_view
 from orchestrator.results.page.views.layers import layers_view
 from orchestrator.results.page.views.learning import learning_view
-from orchestrator.results.page.views.safe_zone import safe_zone_view
+from orchestrator.results.page.views.margin import margin_view
 from orchestrator.results.page.views.times import time_view, timeline_view, trials_of
 from orchestrator.results.page.views.view import View
 from orchestrator.results.reference import citation, published
@@ -166,7 +166,7 @@ def _views(
         comparison_view(grid, contest, known, baseline),
         search_cost_view(grid, ink),
         pareto_view(grid, ink),
-        safe_zone_view(grid),
+        margin_view(grid),
         budget_view(grid, ink),
         layers_view(grid, ink, source.store),
         learning_view(grid, ink, source.store),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from orchestrator.results.frame import join
@@ -10,11 +12,11 @@ from orchestrator.results.page.grids import read_grids
 from orchestrator.results.page.reach import reach
 from orchestrator.results.page.source import open_source
 from orchestrator.results.page.ties import columns
-from orchestrator.results.page.trust import mixtures
+from orchestrator.results.page.trust import mixtures, trust
 from orchestrator.results.page.verdict import verdict
 from orchestrator.results.page.views.batch import independent_intervals, intervals
 from orchestrator.results.page.views.fronts import few, pareto
-from orchestrator.results.page.views.safe_zone import color
+from orchestrator.results.page.views.margin import color
 from orchestrator.results.page.write import page
 from tests.support.html import parse, rows, table
 from tests.support.records import cell, dense_cell, make_store, record_of
@@ -145,6 +147,14 @@ def test_mixed_origins_are_warned_of(column, words):
     assert len(warnings) == 1
     assert f"2 {words}" in warnings[0]
     assert warnings[0].endswith(": a (2), b (1).")
+
+
+def test_cells_without_a_finite_accuracy_are_counted(tmp_path):
+    cells = [dense_cell(), cell()]
+    records = [record_of(cells[0]), record_of(cells[1], test_accuracy=math.nan)]
+    source = open_source(make_store(tmp_path, cells, records).location)
+    state = trust(source, source.rows.to_pylist()).state
+    assert state == "2 of 2 cells done: the sweep is complete. The accuracy of 1 cell that is done is not finite."
 
 
 def test_two_versions_of_a_data_set_are_warned_of():

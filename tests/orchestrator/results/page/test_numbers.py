@@ -82,7 +82,7 @@ def test_budgets_and_search_costs(tree, results):
         )
 
 
-def test_the_safe_zone_is_paired_by_replicate(tree, results):
+def test_differences_from_the_best_choice_are_paired_by_replicate(tree, results):
     done = results.groupby(["technique", "compression", "budget"]).filter(lambda group: group["change"].count() == 3)
     scores = done.pivot_table("test_accuracy", ["technique", "budget", "compression"], "replicate")
     validation = done.groupby(["compression", "technique", "budget"])["validation_accuracy"].median()

@@ -33,7 +33,7 @@ def test_it_answers_in_order(tree):
         "Comparison",
         "Accuracy against search cost",
         "Accuracy against size",
-        "Rewinding safe zone",
+        "Within the margin of the best choice",
         "Accuracy against budget",
         "Weights kept in each layer",
         "Learning curves",

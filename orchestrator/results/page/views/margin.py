@@ -1,4 +1,7 @@
-"""The rewinding safe zone: which budgets cost nothing at each compression, as a heat map of numbers."""
+"""Which budgets cost nothing at each compression, within a margin, as a heat map of numbers.
+
+The safe zone of the paper is something else: a range of budgets (`figures.points.SAFE_ZONE`).
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ STEPS = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Where the colors change, in points below or above the best."""
 
 
-def safe_zone_view(grid: Grid) -> View:
+def margin_view(grid: Grid) -> View:
     """One heat map for each technique: budgets × compressions."""
-    title = "Rewinding safe zone"
+    title = "Within the margin of the best choice"
     margin = grid.dense_sd
     best = {compression: best_choice(grid, compression) for compression in grid.section.compressions}
     compared = _compared(grid, best)
@@ -30,9 +33,9 @@ def safe_zone_view(grid: Grid) -> View:
         reading += "The margin is unknown, because there are fewer than two dense networks."
     else:
         reading += (
-            f"A solid outline means safe: the whole 95% interval lies above −ε. A dashed outline means that the mean "
-            f"does, but not the whole interval. ε = {margin:.2f} {grid.unit}, the standard deviation of the dense "
-            "networks."
+            f"A solid outline means within the margin: the whole 95% interval lies above −ε. A dashed outline means "
+            f"that the mean does, but not the whole interval. ε = {margin:.2f} {grid.unit}, the standard deviation of "
+            "the dense networks."
         )
     if not compared:
         return View(title, reading, missing="No compression has a technique with all replicates done.")
@@ -107,7 +110,7 @@ def _cell(group: Group | None, difference: Interval | None, is_best: bool, margi
         return Mark(f"{group.score.n}/{group.score.n_expected}", "gap")
     kind = color(difference.middle)
     if margin is not None and difference.low is not None and difference.low > -margin:
-        kind += " safe"
+        kind += " within"
     elif margin is not None and difference.middle > -margin:
         kind += " near"
     return Mark(f"{signed(difference.middle)}{'★' if is_best else ''}", kind)
