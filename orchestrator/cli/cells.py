@@ -55,6 +55,8 @@ def _split(store: str | None, cell: str | None, sweep: str | None) -> tuple[str,
     """The store, and the cell if one is given: a single argument that is not a store is a cell of the usual one."""
     if cell is None and store is not None and not (is_uri(store) or os.path.isdir(expanded(store))):
         store, cell = None, store
+    if cell is not None and not cell.strip():
+        cell = None
     if cell is None and sweep is None:
         raise InputError(
             f"no cell given for store: {store_of(store)}",

@@ -109,7 +109,7 @@ def export_model(
     as_json: AsJson = False,
 ) -> None:
     """Write the network of a cell: weights and masks as safetensors, and a JSON card that describes them."""
-    if cell is None and _is_place(store):
+    if (cell is not None and not cell.strip()) or (cell is None and _is_place(store)):
         example = f"prunesweep export-model {shlex.quote(store)} technique=lr_rewinding,compression=16,replicate=0"
         raise InputError(f"no cell given for store: {store}", hint=f"name one: `{example}`")
     location, wanted = (store_of(None), store) if cell is None else (store, cell)

@@ -48,10 +48,12 @@ class RunOptions:
     quiet: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [word for word in (*self.retry, *self.fail_fast) if word not in ("all", *FAILURES)]
+        outcomes = ("all", *FAILURES)
         errors = [
-            InputError(f"not an outcome of a failed trial: `{word}`", hint=closest(word, ("all", *FAILURES)))
-            for word in unknown
+            InputError(f"`{flag}`: not an outcome of a failed trial: `{word}`", hint=closest(word, outcomes))
+            for flag, words in (("--retry-failed", self.retry), ("--fail-fast", self.fail_fast))
+            for word in words
+            if word not in outcomes
         ]
         errors += self._combinations()
         if self.notify is not None:

@@ -46,12 +46,13 @@ class Choice(NamedTuple):
         """The tracker that a word of `--track` names. Raises InputError unless it can be used."""
         kind, _, target = word.partition(":")
         if kind not in TRACKERS:
-            raise InputError(f"unknown tracker: `{kind}`", hint=closest(kind, TRACKERS))
+            raise InputError(f"`--track` names an unknown tracker: `{kind}`", hint=closest(kind, TRACKERS))
         if not target:
             raise InputError(f"`--track {kind}` needs a target", hint=f"write `{kind}:{TRACKERS[kind].target}`")
         if importlib.util.find_spec(TRACKERS[kind].package) is None:
             hint = f"install it: pip install 'prunesweep[{kind}]'"
-            raise InputError(f"tracker `{kind}` needs a package that is not installed", hint=hint)
+            package = TRACKERS[kind].package
+            raise InputError(f"`--track {kind}` needs a package that is not installed: {package}", hint=hint)
         return cls(kind, target)
 
     def __str__(self) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from workers.store.failures import Failure
-from workers.text import plural, printable
+from workers.text import cut, plural, printable
+
+_LONGEST = 240  # characters of a reason
 
 
 class FailedTrial(NamedTuple):
@@ -30,17 +32,24 @@ class Cause(NamedTuple):
     trials: dict[str, FailedTrial]
 
     def lines(self, store: str) -> list[str]:
-        """The cause, how many trials and cells it concerns, and the command that prints the first log."""
+        """The cause, how many trials and cells it concerns, and the command that prints the first log.
+
+        Where there is none, the command prints the whole reason if it is cut.
+        """
         failures = [failed.failure for failed in self.trials.values()]
         first = failures[0]
         cells = sum(failed.cells_held_up for failed in self.trials.values())
         concerned = f"{plural(len(self.trials), 'trial')}, {plural(cells, 'cell')} of {self._places()}"
         lines = [
-            printable(f"  ✘ {first.outcome}{_steps(failures)}{_repeated(failures)}: {first.first_line}"),
+            printable(f"  ✘ {first.outcome}{_steps(failures)}{_repeated(failures)}: {cut(first.first_line, _LONGEST)}"),
             printable(f"    {concerned}"),
         ]
         logged = next((trial for trial, failed in self.trials.items() if failed.failure.log), None)
-        return [*lines, f"    prunesweep logs {shlex.quote(store)} {logged}"] if logged else lines
+        if logged:
+            return [*lines, f"    prunesweep logs {shlex.quote(store)} {logged}"]
+        if len(first.first_line) > _LONGEST:
+            return [*lines, f"    prunesweep show {shlex.quote(store)} {next(iter(self.trials))}"]
+        return lines
 
     def _places(self) -> str:
         places = list(dict.fromkeys(place for failed in self.trials.values() for place in failed.places))

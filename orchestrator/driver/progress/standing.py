@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.tracking.events import Subject, TrialEnded, TrialRetried
-from workers.text import duration, printable
+from workers.text import cut, duration, printable
 
 _LONGEST_BAR, _SHORTEST_BAR, _LEAST_BAR = 40, 12, 4
+_LONGEST_REASON = 240  # characters
+_SOON = 1.0  # seconds
 _MOST_TRIALS = 8  # running trials that are shown
 _FULL, _EMPTY = "━", "─"
 
@@ -38,7 +40,10 @@ class Standing:
     @property
     def _vital(self) -> list[str]:
         parts = [f"{self.failed:,} failed"] if self.failed else []
-        return parts if self.seconds_left is None else [*parts, f"about {duration(self.seconds_left)} left"]
+        if self.seconds_left is None:
+            return parts
+        soon = self.seconds_left < _SOON
+        return [*parts, "almost done" if soon else f"about {duration(self.seconds_left)} left"]
 
     @property
     def _optional(self) -> list[str]:
@@ -95,7 +100,7 @@ def how_far_in_words(trial: RunningTrial) -> str:
     parts = [f"epoch {_tenths(trial.step / per_epoch)} of {_tenths(trial.subject.steps / per_epoch)}"]
     if trial.loss is not None:
         parts.append(f"loss {trial.loss:.4g}")
-    if trial.seconds_left is not None:
+    if trial.seconds_left is not None and trial.seconds_left >= _SOON:
         parts.append(f"{duration(trial.seconds_left)} left")
     return " · ".join(parts)
 
@@ -106,7 +111,7 @@ def end_line(event: TrialEnded, *, with_place: bool) -> str:
     cell = printable(f"{subject.place} · {subject.cell}" if with_place or event.outcome != "done" else subject.cell)
     took = "" if event.seconds is None else f" in {_took(event.seconds)}"
     if event.outcome != "done":
-        return printable(f"✘ {subject.trial}  {cell}: {event.outcome}{took}: {event.reason}")
+        return printable(f"✘ {subject.trial}  {cell}: {event.outcome}{took}: {cut(event.reason, _LONGEST_REASON)}")
     scores = event.scores.get(max(event.scores, default=-1), {})
     accuracy = f": {scores['test_accuracy']:.2%}" if "test_accuracy" in scores else ": done"
     return f"✔ {subject.trial}  {cell}{accuracy}{took}"
@@ -118,7 +123,7 @@ def _took(seconds: float) -> str:
 
 def retry_line(event: TrialRetried) -> str:
     """Why a trial is tried again, and when."""
-    trial, reason = event.subject.trial, printable(event.reason)
+    trial, reason = event.subject.trial, printable(cut(event.reason, _LONGEST_REASON))
     return f"↻ {trial}  {event.outcome}: {reason}; trying again in {duration(event.delay)}"
 
 

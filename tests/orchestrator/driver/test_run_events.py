@@ -130,11 +130,11 @@ def test_a_command_at_the_end_gets_the_outcome(store, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fail_fast": ("bugs",)}, "not an outcome of a failed trial: `bugs`"),
+        ({"fail_fast": ("bugs",)}, "`--fail-fast`: not an outcome of a failed trial: `bugs`"),
         ({"notify": "example.org"}, "must be a URL"),
         ({"on_end": " "}, "must be a shell command"),
         ({"fail_fast": ("",)}, "not an outcome of a failed trial"),
-        ({"track": ("tensorbord:x",)}, "unknown tracker"),
+        ({"track": ("tensorbord:x",)}, "`--track` names an unknown tracker"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_anything_starts(options, message):

@@ -35,10 +35,11 @@ def test_export_model_writes_any_cell(undisturbed, by, tmp_path):
 
 def test_export_model_without_a_cell_asks_for_one(main, undisturbed):
     for store in (undisturbed[0] / "store", "s3://bucket/store"):
-        code, stdout, stderr = main("export-model", store)
-        assert (code, stdout) == (2, "")
-        assert f"error: no cell given for store: {store}" in stderr
-        assert f"hint: name one: `prunesweep export-model {store} technique=" in stderr
+        for words in ([store], [store, ""]):
+            code, stdout, stderr = main("export-model", *words)
+            assert (code, stdout) == (2, "")
+            assert f"error: no cell given for store: {store}" in stderr
+            assert f"hint: name one: `prunesweep export-model {store} technique=" in stderr
 
 
 def test_export_model_names_what_tells_cells_apart(main, undisturbed):

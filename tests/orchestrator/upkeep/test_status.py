@@ -51,6 +51,15 @@ def test_a_failed_trial_is_named_with_the_cells_that_it_holds_up(tmp_path):
     ]
 
 
+def test_a_long_reason_is_cut_with_the_command_that_prints_it(tmp_path):
+    failed = cell()
+    store = make_store(tmp_path / "store", [dense_cell(), failed], [])
+    store.failures.write(failed["trial"], Failure(outcome="bug", reason="x" * 10_000))
+    [cause, _, command, _] = str(read_status(store)).splitlines()[-4:]
+    assert cause == f"  ✘ bug: {'x' * 240}… (10,000 characters)"
+    assert command == f"    prunesweep show {store.location} {failed['trial']}"
+
+
 def test_failures_are_grouped_by_cause(tmp_path):
     """As in use: many cells, four causes; numbers in a reason do not make a cause of their own."""
     reasons = {

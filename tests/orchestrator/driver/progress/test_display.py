@@ -84,6 +84,12 @@ def test_the_bar_is_full_at_the_end_and_empty_at_the_beginning():
     assert "─" not in Standing(done=9, total=9).bar_line(80)
 
 
+def test_the_last_second_is_not_counted():
+    last = Standing(done=8, total=9, running=1, seconds_left=0.4, trials=[RunningTrial(SUBJECT, 1200, None, 0.4)])
+    assert last.line() == "8/9 cells done · almost done · 1 running · 0 waiting"
+    assert last.trial_lines(200)[0].endswith("  epoch 12 of 12")
+
+
 def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
     scores = {600: {"test_accuracy": 0.5}, 1200: {"test_accuracy": 0.9184}}
     ended = TrialEnded(subject=SUBJECT, outcome="done", seconds=662.0, scores=scores)
@@ -97,6 +103,9 @@ def test_a_failed_trial_is_a_line_with_network_recipe_and_class():
     line = end_line(failed, with_place=False)
     assert line.startswith("✘ 0123456789abcdef0123  resnet20 · default · low_lr_weight_rewinding")
     assert line.endswith(": diverged in 3.0 s: loss is nan \\x1b[31m")
+    endless = end_line(TrialEnded(subject=SUBJECT, outcome="bug", reason="x" * 10_000), with_place=False)
+    assert endless.endswith("x… (10,000 characters)")
+    assert len(endless) < 400
 
 
 def test_before_the_first_report_a_trial_is_starting():
