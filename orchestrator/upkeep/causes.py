@@ -34,7 +34,7 @@ class Cause(NamedTuple):
     def lines(self, store: str) -> list[str]:
         """The cause, how many trials and cells it concerns, and the command that prints the first log.
 
-        Where there is none, the command prints the whole reason if it is cut.
+        Without a log, the command prints a reason that is cut.
         """
         failures = [failed.failure for failed in self.trials.values()]
         first = failures[0]

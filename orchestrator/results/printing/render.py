@@ -65,7 +65,7 @@ def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: without_formula(row[name]) for name in columns} for row in rows)
+    writer.writerows({name: without_formula(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
