@@ -1,10 +1,16 @@
 """The command `prunesweep`, which is also `python -m prunesweep`."""
 
+import sys
+
 from prunesweep.import_order import put_current_folder_last
 
 
 def main() -> None:
     put_current_folder_last()
+    from orchestrator.driver.supervision import supervisor
+
+    if supervisor.is_wanted(sys.argv[1:]):
+        supervisor.fork_driver()  # before anything is imported that takes time
     from orchestrator import cli
     from orchestrator.cli import stuck
 

@@ -52,7 +52,7 @@ def _kill(name: str) -> None:
 
 
 def _exit(name: str) -> None:
-    os._exit(70)
+    os._exit(1)
 
 
 def _raise(name: str) -> None:

@@ -7,6 +7,7 @@ PrunesweepError
 │   ├── MissingStore    no store at a place
 │   └── CorruptFile     one file in it is damaged or foreign
 │       └── NewerFile   ... or made by a newer version
+├── ClusterLost         Ray or the driver has died; run the command again (exit code 75)
 └── TrialError          a trial ended without its result; `outcome` is its class
     ├── Diverged        a loss or a weight is not finite
     ├── OutOfMemory
@@ -48,7 +49,7 @@ class PrunesweepError(Exception):
     """
 
     about: str = ""
-    exit_code: int = 1
+    exit_code: int = 70  # EX_SOFTWARE of sysexits.h
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -125,6 +126,12 @@ class CorruptFile(StoreError):
 
 class NewerFile(CorruptFile):
     """One file of a store was written by a newer version of prunesweep: not damaged, and never touched."""
+
+
+class ClusterLost(PrunesweepError):
+    """Ray or the driver has died. What was finished is saved, so the command can be run again."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class TrialError(PrunesweepError):

@@ -7,6 +7,7 @@ this package.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 from orchestrator.cli import (  # isort: skip  (in the order in which `--help` lists the commands)
@@ -50,6 +51,12 @@ def _run(words: Sequence[str]) -> None:
         raise
     except OSError as error:
         _fail(error, 4)
+    except Exception:
+        traceback.print_exc()
+        _fail(
+            PrunesweepError("this is a bug in prunesweep", hint="report it with the lines above"),
+            PrunesweepError.exit_code,
+        )
 
 
 def _spelled_out(words: Sequence[str]) -> list[str]:

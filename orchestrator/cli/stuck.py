@@ -31,7 +31,8 @@ class Interrupted(BaseException):
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGINT: end the command."""
+    """Handle SIGINT: end the command. A terminal and a supervisor may both send it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise Interrupted
 
 
@@ -53,7 +54,7 @@ def _watch(receiver: socket.socket, sender: socket.socket, grace: float) -> None
     while True:
         arrived = _arrived(receiver)
         now = time.monotonic()
-        if signal.SIGINT in arrived and signal.getsignal(signal.SIGINT) is interrupt:
+        if signal.SIGINT in arrived and signal.getsignal(signal.SIGINT) in (interrupt, signal.SIG_IGN):
             ending.setdefault(signal.SIGINT, now)
         pending = {number: pending.get(number, now) for number in signal.sigpending() & _SIGNALS}
         for number, since in (pending | ending).items():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import sys
 import threading
 import time
 from contextlib import suppress
 from types import FrameType, TracebackType
 
+from orchestrator.driver.situation import is_supervised
 from workers.waiting import hurry, take_time
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
@@ -20,7 +22,7 @@ class Interrupt:
     """Set by SIGINT, SIGTERM or SIGHUP, or after `stop_after` seconds. The driver checks it and lets trials save.
 
     As a context manager it installs its signal handlers, in the main thread only, and restores the old ones. A second
-    signal ends the process immediately, with the exit code of the signal.
+    signal ends the process immediately, with the exit code of the signal: a supervisor sees to that, if there is one.
     """
 
     def __init__(self, stop_after: float | None = None) -> None:
@@ -64,7 +66,7 @@ class Interrupt:
             self.signal = number
             hurry()
             _notify()
-        elif number != signal.SIGHUP:  # a terminal that closes sends several
+        elif number != signal.SIGHUP and not is_supervised():  # a terminal that closes sends several
             os._exit(128 + number)
         if number == signal.SIGHUP:
             _leave_terminal()
@@ -72,13 +74,21 @@ class Interrupt:
 
 def _notify() -> None:
     with suppress(OSError):  # the terminal may be gone
-        os.write(_STDERR, _NOTICE)
+        os.write(_stderr(), _NOTICE)
+
+
+def _stderr() -> int:
+    """Where people read: another descriptor than 2 while native code must not write there."""
+    try:
+        return sys.stderr.fileno()
+    except (OSError, AttributeError):  # a notebook's, or none
+        return _STDERR
 
 
 def _leave_terminal() -> None:
     """Write to nowhere from now on, instead of to a terminal that is about to go, where each write would fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in (_STDOUT, _STDERR):
+    for descriptor in {_STDOUT, _STDERR, _stderr()}:
         if stat.S_ISCHR(os.fstat(descriptor).st_mode):
             os.dup2(nowhere, descriptor)
     os.close(nowhere)

@@ -12,6 +12,7 @@ from typing import Any
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
+from orchestrator.driver.situation import tell
 from orchestrator.driver.summary import Summary, ended, summarize
 from orchestrator.driver.work import Work
 from orchestrator.planning import changes
@@ -98,12 +99,23 @@ def driving(sweep: dict[str, Any], facts: Facts, location: str, *, accept_change
     """
     store = Store(absolute(location), create=True)
     store.check_writable()
-    with _alone(), Lease(store) as lease:
+    with _alone(), _told_lease(store) as lease:
         if not accept_changes:
             changes.check_unchanged(sweep, store)
         pin(facts, store)
         crash_point("session.pinned")
         yield Session(store, lease, facts)
+
+
+@contextmanager
+def _told_lease(store: Store) -> Iterator[Lease]:
+    """The lease of a store, of which the supervisor knows: it releases it if this process dies in the block."""
+    try:
+        with Lease(store) as lease:
+            tell(store=store.location, lease=lease.token)
+            yield lease
+    finally:
+        tell(lease="")
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -34,7 +33,10 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
     with_facts(tmp_path / "store", undisturbed[0])
     prunesweep.environment["PRUNESWEEP_CRASH_AT"] = "dispatcher.ended:6:kill"
     options = ("--cpus", 1, "--checkpoint-seconds", 0)
-    prunesweep("run", "sweep.yaml", "--store", "store", *options, code=-signal.SIGKILL)
+    prunesweep("run", "sweep.yaml", "--store", "store", *options, code=75)
+    assert "error: the driver was killed (SIGKILL)" in prunesweep.stderr
+    assert f"Continue with:  prunesweep resume {tmp_path / 'store'}\n" in prunesweep.stderr
+    assert not (tmp_path / "store/lease.json").exists()
     wait_for_workers_to_end(tmp_path)
     published = contents(tmp_path / "store")
     assert 0 < len(published) < len(results(undisturbed[0]))

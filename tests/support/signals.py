@@ -31,7 +31,7 @@ def obey(*_):
     receiver, number = Path("obeyed").read_text().split()
     driver = json.loads(Path("store/lease.json").read_text())["pid"]
     if receiver == "group":
-        os.killpg(driver, int(number))
+        os.killpg(os.getpgid(driver), int(number))
     else:
         os.kill(driver if receiver == "driver" else os.getpid(), int(number))
 '''

@@ -80,7 +80,7 @@ class Lease:
         self._released.set()
         self._thread.join()
         with contextlib.suppress(OSError):  # it expires
-            self._release()
+            release(self._files, self.token)
 
     def _acquire(self) -> None:
         since, first = time.monotonic(), None
@@ -127,11 +127,6 @@ class Lease:
             self._owner = renewal
         return written
 
-    def _release(self) -> None:
-        owner, version = read_lease(self._files)
-        if owner is not None and owner.token == self.token:
-            self._files.remove(LEASE, version)
-
     def _in_use_by(self, owner: Owner) -> str:
         if not owner.is_known:
             return f"store `{self._store.location}` has a damaged `{LEASE}`, which does not say who drives it"
@@ -146,6 +141,13 @@ class Lease:
         if not owner.is_known:
             stop = f"set `{LEASE}` aside with `prunesweep verify --repair`"
         return StoreError(self._in_use_by(owner), hint=f"wait until it is done, {stop}, or use another store")
+
+
+def release(files: Files, token: str) -> None:
+    """Give up the lease with this token, if it is still that one. Raises OSError."""
+    owner, version = read_lease(files)
+    if owner is not None and owner.token == token:
+        files.remove(LEASE, version)
 
 
 class LeaseWatch:

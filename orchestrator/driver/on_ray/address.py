@@ -12,6 +12,8 @@ _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # RFC 9
 _SETTINGS_TYPE = 4
 _HEADER_BYTES = 9  # of a frame: length (3), type, flags, stream (4)
 
+_LISTEN_SECONDS = 5.0
+
 _FORMS = "use `--address HOST:PORT`, or `--address auto` on a machine of the cluster"
 
 
@@ -45,6 +47,16 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
             hint="check the host and the port, and that `ray status` works there",
         ) from error
     return place
+
+
+def listens(place: str) -> bool:
+    """Whether a place accepts connections: the answer to them may take long on a busy machine."""
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTEN_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def answers(place: str, seconds: float) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 _ENVIRONMENT = {
@@ -32,14 +31,16 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
+from ray.exceptions import RayError  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from orchestrator.driver.on_ray.address import resolve  # noqa: E402
 from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
-from workers.errors import InputError  # noqa: E402
+from orchestrator.driver.on_ray.ray_output import ray_output_apart  # noqa: E402
+from orchestrator.driver.situation import tell  # noqa: E402
+from workers.errors import ClusterLost, InputError  # noqa: E402
 from workers.machine.device import HUGE_PAGES  # noqa: E402
-from workers.waiting import NoAnswer, begin  # noqa: E402
 
 LOCAL = (None, "local")
 """The addresses that stand for a Ray on this machine, which is started."""
@@ -48,9 +49,6 @@ _LOCAL_ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",  # a cluster of one process tree on one machine
     "GLIBC_TUNABLES": HUGE_PAGES,
 }
-
-CONNECT_SECONDS = 30.0
-"""How long connecting to a cluster may take that has answered."""
 
 RESOURCE_SECONDS = 10.0
 """How long nodes may take to show up before a run is refused."""
@@ -83,54 +81,53 @@ def check_address(address: str | None) -> None:
 def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     """Connect to Ray for the block; yields how many trials can run at once, 0 if interrupted before any could.
 
-    Raises InputError if the cluster cannot be reached or no node of it can hold a trial. In the block, what Ray
-    writes to stdout goes to stderr.
+    Raises InputError if the cluster cannot be reached or no node of it can hold a trial, and ClusterLost if Ray dies
+    without taking this process with it. In the block, stdout is stderr.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
-    options["job_config"] = _InstalledFirst()
     if ray.is_initialized():
         raise InputError("this process is connected to Ray already", hint="call `ray.shutdown()` first")
     check_address(cluster.address)
-    with _environment(_LOCAL_ENVIRONMENT if cluster.is_local else {}):
-        if not _connect(cluster, options, interrupt):
+    with _environment(_LOCAL_ENVIRONMENT if cluster.is_local else {}), ray_output_apart():
+        if not _connect(cluster, interrupt):
             yield 0
             return
-        interrupt.install()  # Ray replaced the handlers
+        tell(ray=ray.get_runtime_context().gcs_address)
         try:
-            with _stdout_on_stderr():
-                yield slots_of(cluster, interrupt)
+            yield slots_of(cluster, interrupt)
+        except RayError as error:
+            raise ClusterLost(f"Ray has died: {error}", hint="finished work is saved; run the command again") from error
         finally:
+            tell(ray="")
             ray.shutdown()
 
 
-def _connect(cluster: Cluster, options: dict[str, Any], interrupt: Interrupt) -> bool:
-    """Start a local Ray or connect to a cluster; False if interrupted before. Raises InputError."""
+def _connect(cluster: Cluster, interrupt: Interrupt) -> bool:
+    """Start a local Ray or connect to a cluster; False at SIGTERM. A supervisor ends this process if it takes too long.
+
+    Raises InputError.
+    """
+    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
+    options["job_config"] = _InstalledFirst()
+    if cluster.is_local:
+        options |= {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
+    tell(connecting=cluster.address or "local")
     try:
-        if not cluster.is_local:
-            return _reached(begin(partial(ray.init, address=cluster.address, **options)), interrupt)
-        local = {"num_cpus": cluster.local_cpus, "num_gpus": cluster.local_gpus, "include_dashboard": False}
         with _own_process_groups():
-            ray.init(address="local", **local, **options)  # in this thread: its processes end with it
+            ray.init(address="local" if cluster.is_local else cluster.address, **options)
         return True
+    except SystemExit:  # from Ray's own handler of SIGTERM
+        interrupt.signal = signal.SIGTERM
+        return False
     except Exception as error:  # Ray raises a plain one for a node that starts too slowly
         raise InputError(
             f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}",
             hint="check the memory, the disk and the load of the machine, and run the command again",
         ) from error
-
-
-def _reached(connecting: Future[Any], interrupt: Interrupt) -> bool:
-    """Wait until Ray has connected; False if interrupted before. Raises NoAnswer after a while, and Ray's errors."""
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while not wait([connecting], 0.2).done:
-        if interrupt.requested:
-            return False
-        if time.monotonic() >= deadline:
-            raise NoAnswer(CONNECT_SECONDS)
-    connecting.result()
-    return True
+    finally:
+        interrupt.install()  # Ray replaced the handlers
+        tell(connecting="")
 
 
 @contextmanager
@@ -174,19 +171,6 @@ def _own_process_groups() -> Iterator[None]:
         yield
     finally:
         subprocess.Popen.__init__ = start  # type: ignore[method-assign]
-
-
-@contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
-    sys.stdout.flush()
-    stdout = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(stdout, 1)
-        os.close(stdout)
 
 
 def slots_of(cluster: Cluster, interrupt: Interrupt, patience: float = RESOURCE_SECONDS) -> int:

@@ -22,7 +22,6 @@ from orchestrator.driver.on_ray.cluster import (  # before Ray: it sets the envi
 
 # isort: split
 
-import ray
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
@@ -33,7 +32,6 @@ from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
 from orchestrator.driver.on_ray.actors import Actors
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
-from orchestrator.driver.on_ray.ray_watchdog import leave_if_gone
 from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.store import Store
@@ -98,10 +96,8 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
         tuner = _tuner(scratch, store, device, bounds, cluster, slots)
         dispatcher.interrupt.install()
-        gcs = ray.get_runtime_context().gcs_address
         try:
-            with leave_if_gone(gcs, dispatcher.interrupt, store):
-                tuner.fit()  # its result is not reliable; the store has the results
+            tuner.fit()  # its result is not reliable; the store has the results
         finally:
             _current = None
 

@@ -14,7 +14,7 @@ from workers.store import Store
 from workers.store.layout import parse_state_path
 from workers.training.states.state import parse_state
 
-EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 70, "exception": 1}
+EXIT_CODES = {"kill": -signal.SIGKILL, "exit": 1, "exception": 1}
 
 
 @pytest.fixture(scope="module")

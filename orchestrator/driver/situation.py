@@ -1,0 +1,63 @@
+"""What the driver is doing: it tells its supervisor, which says how a run ended if the driver no longer can.
+
+This imports nothing that takes time: the supervisor is there before anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import threading
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What the driver has told so far; each part is empty where it does not apply.
+
+    store, lease: the store that it drives, and the token of its lease.
+    connecting: the address of the Ray that it is connecting to.
+    ray: the address at which Ray's control service (GCS) listens, while the driver is connected.
+    log: the file with what Ray and native code print.
+    """
+
+    store: str = ""
+    lease: str = ""
+    connecting: str = ""
+    ray: str = ""
+    log: str = ""
+
+    def after(self, line: bytes) -> Situation:
+        """The situation after one more line from the driver."""
+        return replace(self, **json.loads(line))
+
+
+_supervisor: socket.socket | None = None
+
+
+def is_supervised() -> bool:
+    """Whether another process waits for this one: it decides what a second signal means, and speaks last."""
+    return _supervisor is not None
+
+
+def tell(**changes: str) -> None:
+    """Tell the supervisor, if there is one, what has changed in the situation."""
+    if _supervisor is not None:
+        with contextlib.suppress(OSError):  # it is gone; `answer_to` notices
+            _supervisor.sendall(json.dumps(changes).encode() + b"\n")
+
+
+def answer_to(supervisor: socket.socket) -> None:
+    """Let this process be the driver of a supervisor, and stop as at SIGTERM once the supervisor is gone."""
+    global _supervisor
+    _supervisor = supervisor
+    threading.Thread(target=_stop_without, args=(supervisor,), name="supervisor", daemon=True).start()
+
+
+def _stop_without(supervisor: socket.socket) -> None:
+    while supervisor.recv(1):  # it never says anything, so this waits for its end
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,103 @@
+"""The process that waits for the driver: here for short programs in its place."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.driver.supervision.supervisor import is_wanted
+from workers.store import Store
+from workers.store.layout import LEASE
+from workers.store.lease import Lease
+
+START = """
+import os, signal, sys, time
+from orchestrator.driver.situation import is_supervised, tell
+from orchestrator.driver.supervision import patience, supervisor
+supervisor._POLL_SECONDS = 0.02
+supervisor._SECOND_SIGNAL_SECONDS = 0
+{before}
+supervisor.fork_driver()
+def ready():
+    print(os.getppid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def start(driver, before=""):
+    code = START.format(before=before) + driver
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    """(exit code, what was printed, what was said)."""
+    printed, said = process.communicate(timeout=600)
+    return process.returncode, printed, said
+
+
+def test_only_what_drives_through_ray_is_supervised():
+    assert is_wanted(["run", "sweep.yaml"])
+    assert is_wanted(["prune", "sweep.yaml"])
+    assert not is_wanted(["resume", "runs/mine", "--in-process"])
+    assert not is_wanted(["table", "runs/mine"])
+    assert not is_wanted([])
+
+
+def test_a_driver_ends_as_if_nobody_waited():
+    assert ended(start("print(is_supervised()); sys.exit(3)")) == (3, "True\n", "")
+
+
+def test_a_driver_that_dies_holds_nothing_and_somebody_speaks(tmp_path):
+    store = Store(tmp_path / "store", create=True)
+    log = tmp_path / "ray.log"
+    log.write_text("what Ray said")
+    with Lease(store) as lease:
+        tell = f"tell(store={store.location!r}, lease={lease.token!r}, ray='127.0.0.1:1', log={str(log)!r})"
+        code, _, said = ended(start(f"{tell}\nos._exit(1)"))
+        assert not (tmp_path / "store" / LEASE).exists()
+    assert code == 75
+    assert said == (
+        "\nerror: Ray has died, and the driver with it; saved work is kept\n\n"
+        f"Ray's messages:  {log}\nContinue with:  prunesweep resume {store.location}\n"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_driver_is_interrupted_from_its_first_moment_on(number):
+    process = start("ready()")
+    assert int(process.stdout.readline()) == process.pid
+    process.send_signal(number)
+    assert ended(process) == (128 + number, "", "\nInterrupted\n")
+
+
+def test_a_driver_may_take_its_time_until_the_second_signal():
+    process = start("signal.signal(signal.SIGTERM, lambda *_: print('heard', flush=True))\nready()\ntime.sleep(60)")
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == "heard\n"
+    process.send_signal(signal.SIGINT)
+    assert ended(process) == (130, "", "\nInterrupted\n")
+
+
+def test_nohup_is_respected():
+    process = start("ready()", before="signal.signal(signal.SIGHUP, signal.SIG_IGN)")
+    process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == 143
+
+
+def test_a_driver_stops_without_its_supervisor():
+    stop = "signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), os._exit(0)))\n"
+    process = start(f"{stop}ready()")
+    process.stdout.readline()
+    process.kill()
+    assert ended(process)[1] == "saved\n"
+
+
+def test_a_driver_that_cannot_connect_is_ended():
+    code, _, said = ended(start("tell(connecting='head:6379')\ntime.sleep(60)", before="patience.CONNECT_SECONDS = 0"))
+    assert (code, said) == (75, "\nerror: cannot connect to the Ray cluster at `head:6379` within 0 s\n")
