@@ -62,11 +62,11 @@ def write_sweep(path: Path, sweep: dict[str, Any]) -> Path:
     return path
 
 
-def prunesweep(*words: str | os.PathLike[str]) -> subprocess.Popen[bytes]:
-    """Start a command, with the memory settings that Ray's workers have. The caller waits for it with `wait`."""
+def prunesweep(*words: str | os.PathLike[str], folder: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a command in a folder, with the memory settings that Ray's workers have. The caller `wait`s for it."""
     command = [sys.executable, "-m", "prunesweep", *words]
     environment = os.environ | {"GLIBC_TUNABLES": HUGE_PAGES}
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, cwd=folder)
 
 
 def wait(processes: Iterable[subprocess.Popen[bytes]]) -> None:

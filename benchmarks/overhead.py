@@ -1,4 +1,4 @@
-"""Ray Tune with two slots, compared with two in-process runners: the same trials with a thread each, in turns."""
+"""Ray Tune with two slots, compared in turns with two in-process runners (a thread each) and with one slot."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
         short = compare(Path(folder), short_trials(quick), pairs=1 if quick else 3)
         long = compare(Path(folder), long_trials(quick), pairs=1 if quick else 2)
+        one, two = one_and_two_slots(Path(folder), trials=20 if quick else 40, turns=1 if quick else 2)
     finish(
         "overhead",
         quick,
         [
+            Figure("sleeping trials after a dense one, one slot over two", one / two, at_least=1.4 if quick else 1.7),
             Figure("short trials, Ray over in-process", ratio(short), at_most=1.25),
             Figure("long trials, Ray over in-process", ratio(long), at_most=1.05),
             Figure("short trials", short[0].ray.trials, "trials"),
@@ -94,6 +96,37 @@ def compare(folder: Path, sweep: dict[str, Any], pairs: int) -> list[Pair]:
         assert ray.trials == in_process.trials
         measured.append(Pair(ray, in_process, ray_start_up, in_process.begin - begin))
     return measured
+
+
+def one_and_two_slots(folder: Path, trials: int, turns: int) -> tuple[float, float]:
+    """Seconds that a sweep of one replicate takes with one slot and with two: all trials wait for the dense one."""
+    file = write_sweep(folder / "sleeping.yaml", sleeping_trials(trials))
+    seconds = {1: 0.0, 2: 0.0}
+    for turn in range(turns):
+        for slots in seconds:
+            store = folder / f"sleeping-{turn}-{slots}"
+            words = ["run", file, "--store", store, "--cpus", str(slots), "--quiet"]
+            wait([prunesweep(*words, folder=Path(__file__).parent)])
+            seconds[slots] += work_in(store).seconds
+            logs = [log.name for log in (store / "logs").glob("*/*.log")]
+            assert logs == ["0001.log"] * (trials + 1)  # one attempt each, no process started in vain
+    return seconds[1], seconds[2]
+
+
+def sleeping_trials(count: int) -> dict[str, Any]:
+    """Trials of three seconds that need no CPU, so that a busy machine does not disturb the ratio."""
+    return {
+        "dataset": {"name": "synthetic", "train_images": 20, "test_images": 10, "classes": 2, "channels": 1, "size": 4},
+        "network": {"name": "sleeping:sleeping", "seconds": 0.3},
+        "recipe": {"duration": "10it", "batch_size": 10, "optimizer": {"name": "SGD", "lr": 0.1}},
+        "grid": [
+            {
+                "technique": "weight_rewinding",
+                "compression": [1 + number / 40 for number in range(1, count + 1)],
+                "budget": "10it",
+            }
+        ],
+    }
 
 
 def ratio(pairs: list[Pair]) -> float:
