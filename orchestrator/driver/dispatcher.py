@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from orchestrator.driver.consolidation import Consolidation
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.progress.progress import Progress
@@ -16,6 +17,7 @@ from workers.crashpoints import crash_point
 from workers.errors import StoreError
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.store.layout import RecordKey
 from workers.store.lease import Lease
 from workers.store.logs import latest
 from workers.training.attempt import NOTHING, Ending, Report
@@ -52,6 +54,7 @@ class Dispatcher:
         self.interrupt = interrupt
         self.progress = progress
         self.stalled: StoreError | None = None
+        self.consolidation = Consolidation(store.records)
         self._work = work
         self._store = store
         self._room = room
@@ -112,6 +115,8 @@ class Dispatcher:
             self.agenda.finish(trial)
             if trial in self._with_failures:
                 self._store.failures.delete(trial)
+            job = self.agenda.jobs[trial]
+            self.consolidation.add(RecordKey(trial, step, job.evaluation.key) for step in job.records)
             self.progress.finished(trial)
             self._room.written()
             if self.agenda.exhausted and not self.stopping:

@@ -99,7 +99,7 @@ class Execution:
             say_elsewhere=lambda line: setattr(self.lease, "says", line),
         )
         with progress:
-            yield Dispatcher(
+            dispatcher = Dispatcher(
                 work,
                 self.store,
                 interrupt=self.interrupt,
@@ -109,6 +109,8 @@ class Execution:
                 retries=dict(work.plan.spec.failures.retries),
                 fail_fast=self.options.fail_fast,
             )
+            yield dispatcher
+            dispatcher.consolidation.settle()
 
     @property
     def _unseen_data(self) -> list[Dataset]:

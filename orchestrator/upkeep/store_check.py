@@ -146,7 +146,7 @@ class _StoreFiles:
     def cache(self, path: str) -> StoreProblem | None:
         if layout.is_probe(path):
             return None  # a running process is writing it
-        if path != layout.RECORD_CACHE:
+        if not layout.is_record_cache(path):
             return StoreProblem(path, "foreign", "not part of the cache")
         return _read_problem(path, lambda: from_parquet(path, self.store.files.read(path)))
 

@@ -15,6 +15,7 @@
     facts/<key>.json                             what plans need to know of a data set or a network
     logs/<trial>/<attempt>.log                   what an attempt at a trial logged
     cache/records.parquet                        all records in one file; can be deleted at any time
+    cache/records-HEX.parquet                    some records that are not in that one yet, likewise
     quarantine/<path>                            what `verify --repair` has set aside
 
 A stop is done if and only if its record (or its checkpoint) is there; there is no other bookkeeping.

@@ -35,6 +35,7 @@ _DATA_FOLDERS = (FAILURES, FAILED_ATTEMPTS, OLD_FAILED_ATTEMPTS, FACTS)
 FOLDERS = (*NESTED, *_DATA_FOLDERS, RESULTS, DETAILS, CONFLICTS, CACHE, QUARANTINE)
 
 RECORD_CACHE = f"{CACHE}/records.parquet"
+_RECORD_CACHE_PART = f"{CACHE}/records-"
 
 _TABLE = ".parquet"
 _STATE = ".safetensors"
@@ -195,6 +196,16 @@ def parse_log_path(path: str) -> tuple[str, int] | None:
     if attempt is None or log_path(trial, attempt) != path:
         return None
     return trial, attempt
+
+
+def record_cache_part() -> str:
+    """A new path for some consolidated records."""
+    return f"{_RECORD_CACHE_PART}{secrets.token_hex(8)}{_TABLE}"
+
+
+def is_record_cache(path: str) -> bool:
+    """Whether a path names consolidated records, all of them or a part."""
+    return path == RECORD_CACHE or (path.startswith(_RECORD_CACHE_PART) and path.endswith(_TABLE))
 
 
 def probe_path() -> str:

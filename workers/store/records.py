@@ -17,16 +17,15 @@ from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
 from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, same_result, table_of
+from workers.store.record_cache import RecordCache
 
 log = logging.getLogger(__name__)
 
 Publication = Literal["published", "duplicate", "conflict"]
 
 _KEY = ("trial", "step", "evaluation")
-_CACHE_FORMER_NAMES = {"bytes": "size"}
-"""Versions that know only schema 1 do not use cached records without `size`: so they never miss a renamed column."""
-
 _PARQUET_END = b"PAR1"
+_AT_ONCE = 256  # files that are read before their rows are put together, which takes a tenth of the memory
 _MANY = 32  # files from which on reading them in threads is quicker
 
 
@@ -42,6 +41,7 @@ class Records:
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self._cache = RecordCache(files)
 
     def publish(self, record: dict[str, Any], detail: dict[str, Any]) -> Publication:
         """Publish a record with its details. If an equal one was published before, nothing changes.
@@ -104,7 +104,7 @@ class Records:
         A record in the consolidated file must have the size that it had then; any other must end as a Parquet file
         does. `verify` reads every byte.
         """
-        cached_sizes = _sizes_in(self._cached())
+        cached_sizes = _sizes_in(self._cache.read())
         keys, unsound = set(), self._not_files()
         for path, size in self._files.sizes(layout.RESULTS).items():
             key = layout.parse_record_path(path)
@@ -120,22 +120,31 @@ class Records:
     def read_all(self) -> AllRecords:
         """Every record: the consolidated ones from one file, the others from their own."""
         sizes = self._sizes()
-        cached = self._cached()
+        cached = self._cache.read()
+        in_cache: set[str] = set()
         rows = zip(*(cached.column(name).to_pylist() for name in ("file", "bytes", "schema_version")), strict=True)
-        current = [
-            size is not None and sizes.get(file) == size and version <= SCHEMA_VERSION for file, size, version in rows
-        ]
+        current = []
+        for file, size, version in rows:
+            usable = size is not None and sizes.get(file) == size and version <= SCHEMA_VERSION
+            current.append(usable and file not in in_cache)
+            in_cache |= {file} if usable else set()
         cached = cached.filter(pa.array(current, pa.bool_()))
-        in_cache = set(cached.column("file").to_pylist())
         tables, unreadable = [cached.select(SCHEMA.names)], self._not_files()
         paths = [f"{layout.RESULTS}/{file}" for file in sorted(sizes) if file not in in_cache]
-        for path, record in zip(paths, _map(self._try_read, paths), strict=True):
-            if isinstance(record, CorruptFile):
-                unreadable[path] = str(record)
-            else:
-                tables.append(record)
+        for begin in range(0, len(paths), _AT_ONCE):
+            some, damaged = self._read_some(paths[begin : begin + _AT_ONCE])
+            tables.append(some)
+            unreadable |= damaged
         table = pa.concat_tables(tables).sort_by([("trial", "ascending"), ("step", "ascending")])
         return AllRecords(table, unreadable)
+
+    def _read_some(self, paths: list[str]) -> tuple[pa.Table, dict[str, str]]:
+        """The records in these files, and why others cannot be read (path: reason)."""
+        records = dict(zip(paths, _map(self._try_read, paths), strict=True))
+        damaged = {path: record for path, record in records.items() if isinstance(record, CorruptFile)}
+        readable = [record for path, record in records.items() if path not in damaged]
+        table = pa.concat_tables([SCHEMA.empty_table(), *readable]).combine_chunks()
+        return table, {path: str(record) for path, record in damaged.items()}
 
     def read(self, path: str) -> pa.Table:
         """The one row of a record's file. Raises FileNotFoundError, and CorruptFile if it is not a record."""
@@ -164,20 +173,14 @@ class Records:
         keys = zip(*(table.column(name).to_pylist() for name in _KEY), strict=True)
         files = [layout.record_file(RecordKey(*key)) for key in keys]
         sizes = self._sizes()
-        table = table.append_column("file", pa.array(files, pa.string()))
-        table = table.append_column("bytes", pa.array([sizes.get(file) for file in files], pa.int64()))
-        crash_point("cache.before")
-        self._files.write(layout.RECORD_CACHE, to_parquet(table))
-        crash_point("cache.after")
+        self._cache.replace(_cached(table, files, [sizes.get(file) for file in files]))
 
-    def _cached(self) -> pa.Table:
-        """The consolidated records, with the name and the size (bytes) that each record's own file had then."""
-        schema = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("bytes", pa.int64()))
-        try:
-            data = self._files.read(layout.RECORD_CACHE)
-            return from_parquet(layout.RECORD_CACHE, data, schema, FORMER_NAMES | _CACHE_FORMER_NAMES)
-        except (CorruptFile, OSError):
-            return schema.empty_table()  # missing or damaged: it is only a cache
+    def consolidate_some(self, keys: list[RecordKey]) -> None:
+        """Add records to the consolidated ones. Raises OSError and CorruptFile."""
+        paths = [layout.record_path(key) for key in keys]
+        data = _map(self._data, paths)
+        table = pa.concat_tables(map(_record, paths, data))
+        self._cache.extend(_cached(table, [layout.record_file(key) for key in keys], list(map(len, data))))
 
     def _sizes(self) -> dict[str, int]:
         """Bytes of each record's file, by file name."""
@@ -233,11 +236,10 @@ def _record(path: str, data: bytes) -> pa.Table:
     table = from_parquet(path, data, SCHEMA, FORMER_NAMES)
     if table.num_rows != 1:
         raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
-    [row] = table.select([*_KEY, "schema_version"]).to_pylist()
-    version = row.pop("schema_version")
+    version = table.column("schema_version")[0].as_py()
     if version > SCHEMA_VERSION:
         raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
-    if layout.parse_record_path(path) != RecordKey(**row):
+    if layout.parse_record_path(path) != RecordKey(*(table.column(name)[0].as_py() for name in _KEY)):
         raise CorruptFile(path, "its name and its content give different stops")
     return table
 
@@ -249,13 +251,19 @@ def _detail(path: str, data: bytes) -> dict[str, Any]:
     return dict(rows[0])
 
 
+def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:
+    """Records as the cache has them, with the names and sizes of their files."""
+    table = table.append_column("file", pa.array(files, pa.string()))
+    return table.append_column("bytes", pa.array(sizes, pa.int64()))
+
+
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
     return dict(zip(cache.column("file").to_pylist(), cache.column("bytes").to_pylist(), strict=True))
 
 
-def _map(function: Callable[[str], Any], paths: list[str]) -> Iterable[Any]:
+def _map(function: Callable[[str], Any], paths: list[str]) -> list[Any]:
     """Apply a function to paths; in threads if there are many."""
     if len(paths) < _MANY:
-        return map(function, paths)
+        return [function(path) for path in paths]
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(function, paths))

@@ -1,0 +1,44 @@
+"""Consolidates records while a sweep runs, so that its tables and its status are read as quickly as afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from functools import partial
+
+from workers.errors import CorruptFile
+from workers.store.layout import RecordKey
+from workers.store.records import Records
+from workers.waiting import begin
+
+MOST_APART = 16
+"""How many records may lie only in files of their own before they are consolidated."""
+
+_PATIENCE_SECONDS = 10.0
+
+
+class Consolidation:
+    """Consolidates the records of trials that have ended, some at a time, in a thread of its own."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._apart: list[RecordKey] = []
+        self._writing: Future[None] | None = None
+
+    def add(self, keys: Iterable[RecordKey]) -> None:
+        """Take note of records that have been published."""
+        self._apart += keys
+        if len(self._apart) >= MOST_APART and (self._writing is None or self._writing.done()):
+            self._writing = begin(partial(_consolidate, self._records, self._apart))
+            self._apart = []
+
+    def settle(self) -> None:
+        """Wait for what is being written, for a while."""
+        if self._writing is not None:
+            wait([self._writing], _PATIENCE_SECONDS)
+
+
+def _consolidate(records: Records, keys: list[RecordKey]) -> None:
+    with contextlib.suppress(OSError, CorruptFile):  # they are still in files of their own
+        records.consolidate_some(keys)

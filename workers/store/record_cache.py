@@ -1,0 +1,71 @@
+"""Consolidated records: a cache in few files, which grows as a sweep runs and can be rebuilt at any time.
+
+The records that were made since all of them were last in one file are in parts. A new part takes in those that are not
+larger than it, so that there are few, and a record is written again only when its part has at least doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from workers.crashpoints import crash_point
+from workers.errors import CorruptFile
+from workers.store import layout
+from workers.store.checksummed import from_parquet, to_parquet
+from workers.store.filesystems.files import Files
+from workers.store.record import FORMER_NAMES, SCHEMA
+
+_CACHE_FORMER_NAMES = {"bytes": "size"}
+"""Versions that know only schema 1 do not use cached records without `size`: so they never miss a renamed column."""
+
+
+def _schema() -> pa.Schema:
+    return SCHEMA.append(pa.field("file", pa.string())).append(pa.field("bytes", pa.int64()))
+
+
+class RecordCache:
+    """The consolidated records of a store. Rows also have the name (`file`) and the size (`bytes`) of its own file."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def read(self) -> pa.Table:
+        """Every consolidated record; one that is in two files is there twice."""
+        tables = [self._read(path) for path in self._sizes()]
+        return pa.concat_tables([_schema().empty_table(), *tables]).combine_chunks()
+
+    def extend(self, rows: pa.Table) -> None:
+        """Add records, and merge parts that have become small by comparison."""
+        data, merged = to_parquet(rows), []
+        for path, size in sorted(self._sizes().items(), key=lambda item: item[1]):
+            if path == layout.RECORD_CACHE or size > len(data):
+                continue
+            rows = pa.concat_tables([self._read(path), rows]).combine_chunks()
+            data = to_parquet(rows)
+            merged.append(path)
+        self._files.write(layout.record_cache_part(), data, durable=False)
+        self._delete(merged)
+
+    def replace(self, rows: pa.Table) -> None:
+        """Write all records into one file, in place of all others."""
+        parts = [path for path in self._sizes() if path != layout.RECORD_CACHE]
+        crash_point("cache.before")
+        self._files.write(layout.RECORD_CACHE, to_parquet(rows))
+        self._delete(parts)
+        crash_point("cache.after")
+
+    def _delete(self, paths: list[str]) -> None:
+        for path in paths:
+            self._files.delete(path)
+
+    def _sizes(self) -> Mapping[str, int]:
+        sizes = self._files.sizes(layout.CACHE)
+        return {path: size for path, size in sizes.items() if layout.is_record_cache(path)}
+
+    def _read(self, path: str) -> pa.Table:
+        try:
+            return from_parquet(path, self._files.read(path), _schema(), FORMER_NAMES | _CACHE_FORMER_NAMES)
+        except (CorruptFile, OSError):
+            return _schema().empty_table()  # missing or damaged: it is only a cache
