@@ -17,7 +17,7 @@ to draw.
     paper.paper_figures(results, *, split, filters)
         the paper's figures of each grid, by name
 
-A Chart has `title` and `caption`. `files.save` writes it as PNG, SVG and PDF; `svg.to_svg(chart, inline="f1-")` makes
+A Chart has `title` and `caption`. `files.save` writes it as PNG, SVG and PDF; `svg.to_svg(chart, inline=True)` makes
 an `<svg>` element for an HTML page, in which everything of a technique has the class `technique`, `data-technique` and
 `data-part`, and every color is a CSS variable. `looks.looks_of` gives each technique its color, marker and dash.
 

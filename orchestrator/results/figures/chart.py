@@ -31,6 +31,7 @@ TITLE = 8
 HEIGHT = 2.0  # inches of a panel
 _LABEL_LENGTH = 1.3  # inches of a vertical label
 _BESIDES = 0.65  # inches of a panel's width that its labels take
+_SAMPLE = 0.6  # inches of a legend's line that are not text
 _MOST_TITLE_LINES = 4
 _HINTING = 1.04
 LINE = 0.13  # inches of height for each further line of text
@@ -54,7 +55,7 @@ class Chart(Figure):
             super().draw(renderer)
 
     def _repr_svg_(self) -> str:
-        return to_svg(self)
+        return to_svg(self, inline=True)
 
     def lay_out(self) -> None:
         """Give the axes their places, without the cost of drawing."""
@@ -123,10 +124,12 @@ def write_caption(chart: Chart) -> None:
 
 def legend(chart: Chart, handles: Sequence[Any]) -> None:
     """A legend above the panels, in as many columns as fit the canvas, which becomes higher by it."""
+    width = chart.get_figwidth() - _SAMPLE
+    names = ["\n".join(wrap(handle.get_label(), width, TEXT, most=2)) for handle in handles]
     for columns in range(len(handles), 0, -1):
         box = chart.legend(
             handles=list(handles),
-            labels=[printable(handle.get_label()) for handle in handles],
+            labels=names,
             loc="outside upper left",
             ncols=columns,
             fontsize=TEXT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from xml.etree import ElementTree
@@ -18,21 +19,23 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _HEX_COLOR = re.compile(r"#([0-9a-f]{6})\b")
 
 
-def to_svg(figure: Figure, *, inline: str | None = None) -> str:
+def to_svg(figure: Figure, *, inline: bool = False) -> str:
     """A figure as SVG with a `<title>` and a `<desc>`, those of a `chart.Chart`.
 
-    `inline` makes an element for an HTML page, which may have several: it is put in front of every id. Its text is
-    text, it has no background, and each color is a CSS variable, `var(--c-d55e00, #d55e00)`, which a dark page can set.
-    In both, what belongs to a technique has the class `technique`, `data-technique` and `data-part` (`line`, `band`,
-    `replicate`, `name`).
+    `inline` makes an element for an HTML page or a notebook, which may have several: a prefix of its own is in front
+    of every id. Its text is text, it has no background, and each color is a CSS variable,
+    `var(--c-d55e00, #d55e00)`, which a dark page can set. In both, what belongs to a technique has the class
+    `technique`, `data-technique` and `data-part` (`line`, `band`, `replicate`, `name`).
     """
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
-    root = ElementTree.fromstring(_drawn(figure, "none" if inline else "path"))
+    drawn = _drawn(figure, "none" if inline else "path")
+    prefix = f"f{hashlib.sha256(drawn).hexdigest()[:8]}-" if inline else ""
+    root = ElementTree.fromstring(drawn)
     for metadata in root.findall(f"{{{_SVG}}}metadata"):
         root.remove(metadata)
-    _name_ids(root, inline or "")
-    _describe(root, figure, inline or "")
+    _name_ids(root, prefix)
+    _describe(root, figure, prefix)
     if inline:
         _theme(root)
         return ElementTree.tostring(root, encoding="unicode")

@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
 from orchestrator.results.figures.accuracy import accuracy_vs_compression
 from orchestrator.results.figures.files import save
@@ -24,7 +25,7 @@ def files(chart, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def inline(chart):
-    return to_svg(chart, inline="f1-")
+    return to_svg(chart, inline=True)
 
 
 def test_equal_figures_give_equal_bytes_and_no_date(demo, files, tmp_path):
@@ -67,7 +68,9 @@ def test_what_belongs_to_a_technique_is_marked(inline):
 
 
 def test_several_figures_fit_one_page(chart, inline):
-    other = to_svg(chart, inline="f2-")
+    figure = Figure(layout="none")
+    figure.add_axes((0, 0, 1, 1)).plot([1, 2])
+    other = to_svg(figure, inline=True)
     ids = [*re.findall(r'\bid="([^"]*)"', inline), *re.findall(r'\bid="([^"]*)"', other)]
     assert len(ids) == len(set(ids)) > 20
     referred = set(re.findall(r'(?:href="#|url\(#)([^")]*)', inline))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.lines import Line2D
 
 from orchestrator.results.figures.accuracy import accuracy_vs_compression
-from orchestrator.results.figures.chart import WIDTHS, Chart
+from orchestrator.results.figures.chart import WIDTHS, Chart, legend
+from orchestrator.results.figures.looks import looks_of
 from orchestrator.results.figures.scales import ROOM
 from orchestrator.results.figures.svg import to_svg
 from tests.support.figure_geometry import faults, smallest_text
@@ -17,6 +20,19 @@ def check(figure):
     assert faults(figure) == []
     assert smallest_text(figure) >= 7
     assert figure.get_figwidth() in WIDTHS.values()
+
+
+def test_hostile_names_in_a_legend_are_text_on_the_canvas():
+    names = ["<script>alert(1)</script>", "x" * 10_000, "\u202eevil\x1b[31m red", "a b " * 2_500, "$\\frac", "_private"]
+    chart = Chart(1, 2.0, title="legend")
+    chart.subplots()
+    legend(chart, [Line2D([], [], label=look.name) for look in looks_of(names).values()])
+    chart.lay_out()
+    texts = chart.legends[0].get_texts()
+    assert len(texts) == len(names)
+    assert not any(text.get_parse_math() for text in texts)
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e]", "".join(text.get_text() for text in texts))
+    check(chart)
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -80,5 +96,5 @@ def test_hostile_names_stay_on_the_canvas(demo, name):
     rows = rows.set_column(rows.column_names.index("technique"), "technique", [techniques])
     figure = accuracy_vs_compression(rows)
     check(figure)
-    root = ElementTree.fromstring(to_svg(figure, inline="f-"))
+    root = ElementTree.fromstring(to_svg(figure, inline=True))
     assert not [element for element in root.iter() if element.tag.endswith("script")]

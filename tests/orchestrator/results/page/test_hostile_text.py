@@ -62,6 +62,13 @@ def test_all_of_it_is_there_as_text(hostile):
     assert "{{ 7 * 7 }}" in words
 
 
+def test_the_legend_has_every_name_as_text(hostile):
+    [legend] = [element for element in parse(hostile).all("ul") if element.attributes.get("class") == "legend"]
+    assert "own:</script></style></title></svg><script>alert(1)</script>" in legend.text
+    assert "own:abc\\u202etxt.exe" in legend.text
+    assert len(legend.text) < 2_000
+
+
 def test_what_hides_or_reorders_text_is_written_out(hostile):
     for character in ("\u202e", "\u202c", "\x1b", "\x07", "\u2028"):
         assert character not in hostile
