@@ -14,12 +14,13 @@ from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import scales
 from orchestrator.results.figures.accuracy import axis_label, place_title
 from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart, ColumnCount
+from orchestrator.results.figures.knees import AIR, Knee, name_knees
 from orchestrator.results.figures.looks import INK, Look, looks_of
 from orchestrator.results.figures.points import BudgetCell, BudgetGrid, read_grids
 from orchestrator.results.figures.tags import tag
 from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split
-from orchestrator.results.wording import measure
+from orchestrator.results.wording import compression_labels, measure
 from workers.errors import InputError
 
 Against = Literal["weights", "multiply_adds", "epochs"]
@@ -37,6 +38,7 @@ class ParetoPoint(NamedTuple):
     technique: str
     x: float
     y: float
+    compression: float
 
 
 def pareto(
@@ -62,7 +64,7 @@ def pareto(
     rows = math.ceil(len(shown) / columns)
     titles = [charts.title_lines(place_title(section, sections), WIDTHS[columns] / columns) for section in sections]
     words = f"Points: medians of every technique, compression and budget; {split} split. Steps: the Pareto front, the "
-    words += "highest accuracy for that value or less."
+    words += "highest accuracy for that value or less, with the compressions of its knees."
     lines = rows * (max(map(len, titles)) - 1) + (len(charts.wrap(words, WIDTHS[columns], TEXT)) if caption else 0)
     title = f"{measure(sections, 'accuracy', split)}, against {_X_LABELS[against]}"
     chart = Chart(columns, rows * HEIGHT + lines * LINE, title=title, caption=words)
@@ -78,8 +80,10 @@ def pareto(
     charts.legend(chart, [*map(_handle, looks.values()), line])
     chart.lay_out()
     for axes, (_, points) in zip(grid_of_axes, shown, strict=True):
-        scales.hug(axes, [point.x for point in points], [point.y for point in points])
+        scales.hug(axes, [point.x for point in points], _with_air([point.y for point in points]))
     chart.freeze()
+    for axes, (_, points) in zip(grid_of_axes, shown, strict=True):
+        _name_knees(axes, points)
     return chart
 
 
@@ -89,7 +93,7 @@ def points_of(grid: BudgetGrid, against: Against) -> list[ParetoPoint]:
     for cell in grid.cells:
         x = _quantity(cell, against)
         if x and cell.summary.median is not None:
-            points.append(ParetoPoint(cell.technique, x, cell.summary.median))
+            points.append(ParetoPoint(cell.technique, x, cell.summary.median, cell.compression))
     return points
 
 
@@ -100,6 +104,18 @@ def front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
         if not best or point.y > best[-1].y:
             best.append(point)
     return best
+
+
+def _with_air(heights: Sequence[float]) -> list[float]:
+    """Heights, and how high the names of the knees reach."""
+    return [*heights, max(heights) + AIR * (max(heights) - min(heights))]
+
+
+def _name_knees(axes: Axes, points: Sequence[ParetoPoint]) -> None:
+    members = front(points)
+    labels = compression_labels([point.compression for point in members])
+    named = [Knee(point.x, point.y, label) for point, label in zip(members, labels, strict=True)]
+    name_knees(axes, named, TEXT)
 
 
 def _quantity(cell: BudgetCell, against: Against) -> float | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.results.page.canvas import INK, Ink, canvas, fit_heights, name_axes, name_panel, plain_log_scale
+from orchestrator.results.figures.knees import AIR, Knee, name_knees
+from orchestrator.results.page.canvas import INK, TEXT, Ink, canvas, fit_heights, name_axes, name_panel, plain_log_scale
 from orchestrator.results.page.canvas import line as draw_line
 from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import Cell, DataTable, Mark, epochs, percent, signed
@@ -58,7 +59,8 @@ def pareto_view(grid: Grid, ink: Ink) -> View:
     title = "Accuracy against size"
     reading = (
         "Each point is the median of one technique at one compression, at the budget that validation chose; smaller is "
-        "to the left. The stepped line is the Pareto front: the highest accuracy for that size or less. Multiply-adds "
+        "to the left. The stepped line is the Pareto front: the highest accuracy for that size or less, with the "
+        "compressions of its knees, below which accuracy falls faster. Multiply-adds "
         "are theoretical: those of each layer times its share of weights kept."
     )
     if not groups:
@@ -195,7 +197,11 @@ def _pareto_figure(
                 markeredgewidth=0.4,
             )
     _draw_front(axes, [100 * share(group) for group in front], front)
-    fit_heights(axes, [_height(group) for group in groups])
+    heights = [_height(group) for group in groups]
+    fit_heights(axes, [*heights, max(heights) + AIR * (max(heights) - min(heights))])
+    labels = labels_of(grid.section)
+    named = [Knee(100 * share(group), _height(group), labels[group.compression]) for group in front]
+    name_knees(axes, named, TEXT - 1)
     name_axes(axes, words, f"change, {grid.unit}")
     return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point per technique and ratio")
 

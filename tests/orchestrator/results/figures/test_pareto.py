@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.results.figures.knees import Knee, knees
 from orchestrator.results.figures.pareto import ParetoPoint, front, pareto, points_of
 from orchestrator.results.figures.points import read_grids
 from tests.support.figure_geometry import faults, smallest_text
@@ -9,12 +10,21 @@ from workers.errors import InputError
 
 
 def points(*pairs):
-    return [ParetoPoint("lr_rewinding", x, y) for x, y in pairs]
+    return [ParetoPoint("lr_rewinding", x, y, 100 / x) for x, y in pairs]
 
 
 def test_the_front_has_what_nothing_beats_with_as_little_or_less():
     assert front(points((3, 9), (1, 5), (2, 4), (2, 7), (1, 3), (4, 9))) == points((1, 5), (2, 7), (3, 9))
     assert front([]) == []
+
+
+def test_knees_are_where_the_next_bit_buys_less(demo):
+    members = [Knee(1, 0, "a"), Knee(2, 5, "b"), Knee(4, 6, "c"), Knee(8, 9, "d"), Knee(16, 9.5, "e")]
+    assert [knee.name for knee in knees(members)] == ["a", "b", "d", "e"]
+    assert knees([]) == []
+    written = [text.get_text() for text in pareto(demo, filters="schedule=iterative").axes[0].texts]
+    assert written
+    assert set(written) <= {"2×", "4×", "8×", "16×"}
 
 
 def test_points_are_cells_at_every_budget(demo):
