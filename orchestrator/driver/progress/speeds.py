@@ -11,7 +11,11 @@ from typing import NamedTuple
 from orchestrator.planning.estimate import Ground
 from workers.trial import Job
 
-_FADING = 0.95  # what an observation of a kind still counts once the next one is there: machines get busier or idler
+_FADING = 0.97
+"""What an observation of a kind still counts once the next one is there: machines get busier or idler for good.
+
+Half of it is gone after 23 trials. A spell in which a machine was busy would outweigh the others if it faded faster.
+"""
 
 
 class Kind(NamedTuple):

@@ -117,7 +117,7 @@ class Machine:
             heapq.heappush(self.moments, (begun + step / job.last_step * seconds, trial, step))
 
 
-@pytest.mark.parametrize("slots", [2, 8])
+@pytest.mark.parametrize("slots", [1, 2, 3, 4, 6, 8])
 @pytest.mark.parametrize("sweep", [demo, unequal])
 def test_the_time_left_can_be_believed(sweep, slots):
     printed = Machine(sweep(), slots).run([0.1, 0.3, 0.6])
