@@ -1,4 +1,4 @@
-"""Disk space of the store: trials start only if their states will fit, and a full disk pauses a sweep."""
+"""Disk space of the store: trials start only if their states will fit. A store that is full or fails pauses a sweep."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from workers.store.filesystems.files import Files
 from workers.text import duration, size
 
 PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)
-"""Seconds to wait after each discovery in a row that the disk is full; after the last one the sweep ends."""
+"""Seconds to wait after each discovery in a row that the store is full or fails; after the last the sweep ends."""
 
 _MARGIN = 64_000_000  # bytes that records, logs and other users of the disk may take meanwhile
 
 
 class Room:
-    """Whether the store has room. `needs` are the bytes that each trial may hold; `say` tells people about a pause."""
+    """Whether the store has room. `needs` are the bytes that each trial may hold; `say` tells what pauses, and why."""
 
     def __init__(
         self,
         files: Files,
         needs: Mapping[str, int],
-        say: Callable[[str], None],
+        say: Callable[[str, str], None],
         *,
         pauses: tuple[float, ...] = PAUSES,
         clock: Callable[[], float] = time.monotonic,
@@ -53,20 +53,27 @@ class Room:
             self.full(reason)
         elif not self._waiting:
             self._waiting = True
-            self._say(f"Little room in the store: {reason}; no trial starts until others have ended")
+            self._say("no_room", f"Little room in the store: {reason}; no trial starts until others have ended")
         return False
 
     def full(self, reason: str) -> None:
         """Something could not be written: pause, longer each time, and end the sweep after the last pause."""
+        self._pause("no_room", f"no room in the store: {reason}")
+
+    def failed(self, reason: str) -> None:
+        """The store cannot be read or written: pause as for `full`."""
+        self._pause("store_failed", f"the store cannot be used: {reason}")
+
+    def _pause(self, kind: str, problem: str) -> None:
         if self.paused:
             return
         if self._tries == len(self._pauses):
-            self.problem = f"no room in the store: {reason}"
+            self.problem = problem
             return
         pause = self._pauses[self._tries]
         self._tries += 1
         self._paused_until = self._clock() + pause
-        self._say(f"No room in the store: {reason}; trying again in {duration(pause)}")
+        self._say(kind, f"{problem[0].upper()}{problem[1:]}; trying again in {duration(pause)}")
 
     def written(self) -> None:
         """A trial has written its results: the next pause is a short one again."""

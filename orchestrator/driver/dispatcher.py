@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
-from workers.errors import StoreError
+from workers.errors import PrunesweepError, StoreError
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.layout import RecordKey
@@ -22,8 +23,6 @@ from workers.store.lease import Lease
 from workers.store.logs import latest
 from workers.training.attempt import NOTHING, Ending, Report
 from workers.trial import Job, trial_id
-
-CONTINUE = "finished work is saved; continue with `prunesweep resume`"
 
 _FIRST_DELAY = 2.0
 _LONGEST_DELAY = 300.0
@@ -53,7 +52,7 @@ class Dispatcher:
         self.agenda = work.agenda
         self.interrupt = interrupt
         self.progress = progress
-        self.stalled: StoreError | None = None
+        self.stalled: PrunesweepError | None = None
         self.consolidation = Consolidation(store.records)
         self._work = work
         self._store = store
@@ -67,10 +66,15 @@ class Dispatcher:
         self._with_failures = store.failures.trials_with_failed_attempts()
 
     @property
-    def problem(self) -> StoreError | None:
+    def remedy(self) -> str:
+        """What to do about a problem with which the sweep cannot continue."""
+        return f"finished work is saved; continue with `prunesweep resume {shlex.quote(self._store.location)}`"
+
+    @property
+    def problem(self) -> PrunesweepError | None:
         """Why the sweep cannot continue, if it cannot."""
         reason = self._lease.problem or self._room.problem
-        return StoreError(reason, hint=CONTINUE) if reason else self.stalled
+        return StoreError(reason, hint=self.remedy) if reason else self.stalled
 
     @property
     def stopping(self) -> bool:
@@ -124,10 +128,12 @@ class Dispatcher:
         elif ending.outcome == "interrupted":
             self.progress.interrupted(trial)
             self.agenda.give_back(trial)
-        elif ending.outcome == "disk_full":
+        elif ending.outcome in ("disk_full", "store_failed"):
+            assert ending.failure is not None
             self.progress.interrupted(trial)
             self.agenda.give_back(trial)
-            self._room.full(ending.failure.reason if ending.failure else "")
+            pause = self._room.full if ending.outcome == "disk_full" else self._room.failed
+            pause(ending.failure.reason)
         else:
             assert ending.failure is not None
             self._failed(trial, ending.failure)
@@ -139,7 +145,7 @@ class Dispatcher:
         except StoreError as error:  # Tune would treat it as a failure of the trial
             self.stalled = error
         except OSError as error:
-            self.stalled = StoreError(str(error), hint=CONTINUE)
+            self.stalled = StoreError(str(error), hint=self.remedy)
 
     def _failed(self, trial: str, failure: Failure) -> None:
         counts = self._counts.setdefault(trial, Counter(self._store.failures.failed_attempts(trial)))

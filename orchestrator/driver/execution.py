@@ -22,7 +22,7 @@ from orchestrator.driver.work import Work
 from orchestrator.planning.estimate import grounds
 from orchestrator.planning.facts import Facts
 from orchestrator.tracking.events import Listener
-from workers.errors import StoreError
+from workers.errors import PrunesweepError
 from workers.machine.device import Device
 from workers.store import Store
 from workers.store.lease import Lease
@@ -46,14 +46,14 @@ class Execution:
     facts: Facts
     listeners: Sequence[Listener] = ()
 
-    def run(self) -> StoreError | None:
+    def run(self) -> PrunesweepError | None:
         """Run the jobs of the agenda; returns why the sweep cannot continue, if it cannot.
 
         Raises InputError before any job starts, where a machine lacks what the jobs need.
         """
         return self._in_process() if self.options.in_process else self._on_ray()
 
-    def _in_process(self) -> StoreError | None:
+    def _in_process(self) -> PrunesweepError | None:
         from orchestrator.driver import in_process
 
         preflight.check_this_machine(self.work.plan, self._unseen_data, os.getcwd())
@@ -61,7 +61,7 @@ class Execution:
             in_process.drive(dispatcher, self.store, self._device, self._bounds)
         return dispatcher.problem
 
-    def _on_ray(self) -> StoreError | None:
+    def _on_ray(self) -> PrunesweepError | None:
         from orchestrator.driver.on_ray import ray_tune
         from orchestrator.driver.on_ray.cluster import connected, nodes_of
 
@@ -104,7 +104,7 @@ class Execution:
                 self.store,
                 interrupt=self.interrupt,
                 progress=progress,
-                room=Room(self.store.files, work.bytes_to_hold, lambda reason: progress.stalled("no_room", reason)),
+                room=Room(self.store.files, work.bytes_to_hold, progress.stalled),
                 lease=self.lease,
                 retries=dict(work.plan.spec.failures.retries),
                 fail_fast=self.options.fail_fast,

@@ -7,7 +7,8 @@ import time
 from orchestrator.driver.dispatcher import Dispatcher
 from workers.machine.device import Device
 from workers.store import Store
-from workers.training.attempt import Attempt, Bounds, Ending
+from workers.training.attempt import Attempt, Bounds, Ending, not_begun
+from workers.trial import trial_id
 
 _IDLE_SECONDS = 0.1
 
@@ -20,7 +21,11 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) 
             time.sleep(_IDLE_SECONDS)
             dispatcher.progress.tick()
             continue
-        attempt = Attempt(job, store, device, bounds)
+        try:
+            attempt = Attempt(job, store, device, bounds)
+        except OSError as error:
+            dispatcher.ended(trial_id(job.trial), not_begun(error))
+            continue
         dispatcher.begun(attempt.trial)
         dispatcher.ended(attempt.trial, _execute(attempt, dispatcher))
 

@@ -76,7 +76,8 @@ class TrialEnded:
 class SweepStalled:
     """A sweep, or one of its trials, makes no progress.
 
-    `kind` is the cause: `no_trial_runs`, `no_room` or `silent_trial`. A `fatal` stall ends the run.
+    `kind` is the cause: `no_trial_runs`, `no_room`, `store_failed`, `unfit_machine` or `silent_trial`. A `fatal` stall
+    ends the run.
     """
 
     kind: str

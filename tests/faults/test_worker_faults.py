@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.logs import read_log
@@ -67,6 +69,48 @@ def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_pat
     assert ended.value.ending.outcome == "interrupted"
     assert saved_steps(store, tiny_job())[-1] == ended.value.ending.step
     assert store.failures.read_all() == {}
+
+
+def test_fault_09_a_worker_on_a_machine_that_is_about_to_go_saves_its_state_and_begins_nothing(tmp_path, monkeypatch):
+    from orchestrator.driver.on_ray import ray_actor
+
+    store = Store(tmp_path / "store", create=True)
+    worker = actor(store, step_seconds=0)
+    assert not worker.step()["done"]
+    monkeypatch.setattr(ray_actor, "is_draining", lambda: True)
+    for logs_written in (1, 1):  # the second time the actor is given another trial
+        with pytest.raises(ray_actor.Unfit) as ended:
+            worker.step()
+        assert ended.value.ending.outcome == "interrupted"
+        assert len(logs.attempts(store.files, trial_id(tiny_job().trial))) == logs_written
+    assert saved_steps(store, tiny_job())
+    assert "ends: interrupted at step" in read_log(store, trial_id(tiny_job().trial))
+    assert "its machine is about to go" in read_log(store, trial_id(tiny_job().trial))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a GPU")
+def test_a_machine_whose_gpus_torch_does_not_see_fails_no_trial(tmp_path, monkeypatch):
+    from orchestrator.driver.on_ray import ray_actor
+
+    monkeypatch.setattr(ray_actor, "this_node", lambda: "n1")
+    worker = actor(Store(tmp_path / "store", create=True), device=Device(name="cuda"))
+    with pytest.raises(ray_actor.UnfitMachine) as ended:
+        worker.step()
+    assert ended.value.node == "n1"
+
+
+@pytest.mark.parametrize("call", ["names", "write"])
+def test_a_store_that_fails_fails_no_trial(tmp_path, monkeypatch, call):
+    store = Store(tmp_path / "store", create=True)
+    worker = actor(store, device=Device(checkpoint_seconds=0, chunk_seconds=0))
+
+    def fail(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(type(store.files), call, fail)
+    ending = json.loads(worker.step()["ending"])
+    worker.cleanup()
+    assert (ending["outcome"], ending["failure"]["outcome"]) == ("store_failed", "io")
 
 
 def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(tmp_path):

@@ -32,7 +32,7 @@ def attempt(store):
     return Attempt(tiny_job(), store, OFTEN, Bounds(lease="token"))
 
 
-def actor(store, **settings):
+def actor(store, device=OFTEN, **settings):
     """A worker's actor as Tune makes it, here in this process."""
     from orchestrator.driver.on_ray.ray_actor import TrialActor
     from workers.trial import job_to_json
@@ -40,6 +40,6 @@ def actor(store, **settings):
     made = object.__new__(TrialActor)
     config = {"job": json.dumps(job_to_json(tiny_job()))}
     before = signal.getsignal(signal.SIGTERM)
-    made.setup(config, store.location, OFTEN, Bounds(lease="token"), os.getcwd(), **settings)
+    made.setup(config, store.location, device, Bounds(lease="token"), os.getcwd(), **settings)
     made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
     return made

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from workers.errors import Outcome, TimedOut
+from workers.errors import Outcome, StoreError, TimedOut
 from workers.machine.device import Device
 from workers.machine.printed import Printed
 from workers.store import Store
@@ -43,11 +43,12 @@ class Bounds:
 class Ending:
     """How an attempt ended, and at which step.
 
-    `interrupted` and `disk_full` say nothing about the trial: its next attempt continues from the last saved state.
-    Every outcome but `done` and `interrupted` has a `failure`.
+    `interrupted`, `disk_full` and `store_failed` say nothing about the trial: its next attempt continues from the last
+    saved state. The store fails if nothing can be read from it or written to it. Every outcome but `done` and
+    `interrupted` has a `failure`.
     """
 
-    outcome: Literal["interrupted", "disk_full"] | Outcome
+    outcome: Literal["interrupted", "disk_full", "store_failed"] | Outcome
     step: int | None = None
     failure: Failure | None = None
 
@@ -58,6 +59,11 @@ class Ending:
     def of_json(cls, data: dict[str, Any]) -> Ending:
         failure = data["failure"]
         return cls(data["outcome"], data["step"], None if failure is None else Failure.of_json(failure))
+
+
+def not_begun(error: OSError | StoreError) -> Ending:
+    """How an attempt ended that cannot begin, because its store cannot be opened or read."""
+    return Ending("disk_full" if is_disk_full(error) else "store_failed", None, failure_of(error, None))
 
 
 class Report(NamedTuple):
@@ -80,7 +86,8 @@ NOTHING = Report()
 class Attempt:
     """An attempt at a trial: `step` is the last step reached. Nothing happens before the first `advance`.
 
-    What its code prints is in its log: see `workers.machine.printed.Printed` for what an `own_process` changes.
+    What its code prints is in its log: see `workers.machine.printed.Printed` for what an `own_process` changes. Raises
+    OSError if the store cannot be read.
     """
 
     def __init__(self, job: Job, store: Store, device: Device, bounds: Bounds, own_process: bool = False) -> None:
@@ -91,6 +98,7 @@ class Attempt:
         self._loss: float | None = None
         self._scores: dict[int, dict[str, float]] = {}
         self._job = job
+        self._store = store
         self._bounds = bounds
         self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
@@ -194,9 +202,23 @@ class Attempt:
                 if time.monotonic() >= deadline:
                     return None
         except (Exception, SystemExit) as error:  # the user's code may exit
-            failure = failure_of(error, self.step, self._log.path)
-            return Ending("disk_full" if is_disk_full(error) else failure.outcome, self.step, failure)
+            return self._ending_of(error)
         return Ending("done", self._job.last_step)
+
+    def _ending_of(self, error: BaseException) -> Ending:
+        failure = failure_of(error, self.step, self._log.path)
+        if is_disk_full(error):
+            return Ending("disk_full", self.step, failure)
+        if failure.outcome == "io" and not self._store_works():
+            return Ending("store_failed", self.step, failure)
+        return Ending(failure.outcome, self.step, failure)
+
+    def _store_works(self) -> bool:
+        try:
+            self._store.check_writable()
+        except StoreError:
+            return False
+        return True
 
     def _check(self) -> None:
         timeout = self._bounds.timeout

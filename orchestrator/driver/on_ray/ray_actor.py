@@ -11,10 +11,12 @@ from typing import Any
 
 from ray import tune
 
+from orchestrator.driver.on_ray.machines import UnfitMachine, is_draining, this_node
+from workers.errors import StoreError
 from workers.machine.device import Device
 from workers.registry.fresh_modules import add_import_folder
 from workers.store import Store
-from workers.training.attempt import Attempt, Bounds, Ending
+from workers.training.attempt import NOTHING, Attempt, Bounds, Ending, Report, not_begun
 from workers.trial import job_from_json
 
 _STEP_SECONDS = 2.0  # one report to the driver at most this often
@@ -42,7 +44,8 @@ class TrialActor(tune.Trainable):
     ) -> None:
         add_import_folder(folder)  # the user's code is in the folder where the driver was started
         os.environ["PYTHONSAFEPATH"] = "1"  # also in processes that decode images, installed packages come first
-        self._store = Store(location)
+        self._location = location
+        self._is_fit = _has(device)
         self._device = device
         self._bounds = bounds
         self._step_seconds = step_seconds
@@ -60,7 +63,7 @@ class TrialActor(tune.Trainable):
         """The attempt of this trial, which begins with its first step: an actor may end before that."""
         if self._attempt is None:
             job = job_from_json(json.loads(self._config["job"]))
-            self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
+            self._attempt = Attempt(job, Store(self._location), self._device, self._bounds, own_process=True)
         return self._attempt
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
@@ -73,23 +76,27 @@ class TrialActor(tune.Trainable):
             sys.exit(128 + number)
 
     def step(self) -> dict[str, Any]:
+        if not self._is_fit:
+            raise UnfitMachine(this_node())
+        if self._attempt is None and is_draining():
+            raise Unfit(Ending("interrupted"))
         self._stepping = True
         try:
             attempt = self._begin()
             with attempt.ended_if_hung():
                 ending = attempt.advance(self._step_seconds)
+        except (OSError, StoreError) as error:  # from the store, which cannot be read
+            return _result(not_begun(error), None, NOTHING)
         finally:
             self._stepping = False
-        reached = attempt.step
+        if ending is None and is_draining():
+            attempt.interrupt("its machine is about to go")
+            self._terminated = True
         if self._terminated or (ending and self._is_spent(ending)):
+            reached = attempt.step
             self.cleanup()
             raise Unfit(ending or Ending("interrupted", reached))
-        result = {
-            "done": ending is not None,
-            "reached": reached,
-            "report": json.dumps(attempt.report().to_json()),
-        }
-        return result if ending is None else result | {"ending": json.dumps(ending.to_json())}
+        return _result(ending, attempt.step, attempt.report())
 
     def _is_spent(self, ending: Ending) -> bool:
         """Whether a failure may have left this process unable to train: without memory, or with an error of CUDA.
@@ -110,3 +117,16 @@ class TrialActor(tune.Trainable):
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Do nothing: see `save_checkpoint`."""
+
+
+def _result(ending: Ending | None, reached: int | None, report: Report) -> dict[str, Any]:
+    """What Tune is told of a step, after which the trial is done if it has an ending."""
+    result = {"done": ending is not None, "reached": reached, "report": json.dumps(report.to_json())}
+    return result if ending is None else result | {"ending": json.dumps(ending.to_json())}
+
+
+def _has(device: Device) -> bool:
+    """Whether torch finds the kind of device here: Ray believes what a node is told to offer."""
+    import torch
+
+    return not device.name.startswith("cuda") or torch.cuda.is_available()

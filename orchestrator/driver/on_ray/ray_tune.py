@@ -28,11 +28,12 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from orchestrator.driver.dispatcher import CONTINUE, Dispatcher
+from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.on_ray.actors import Actors
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
+from orchestrator.driver.on_ray.machines import AvoidedMachines, UnfitMachine, is_gone_with_its_machine
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
-from workers.errors import StoreError
+from workers.errors import InputError, StoreError
 from workers.machine.device import Device
 from workers.store import Store
 from workers.store.logs import HUNG, latest_outcome
@@ -59,6 +60,7 @@ class _Run:
     store: Store
     most_idle: int
     actors: Actors | None = None
+    avoided: AvoidedMachines = field(default_factory=AvoidedMachines)
     trials: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
@@ -69,6 +71,16 @@ class _Run:
             return True
         continuing = [self.trials[tune_id] for tune_id in self.actors.continuing if tune_id in self.trials]
         return self.dispatcher.progress.time_left.waits_longer(self.actors.start_seconds, continuing)
+
+    def avoid(self, node: str) -> None:
+        """Place no trial on a node any more whose GPUs torch does not see; end the sweep if no other is left."""
+        dispatcher, name = self.dispatcher, self.avoided.add(node)
+        if name is not None:
+            reason = f"node {name} is avoided: it offers GPUs, but torch sees none there"
+            dispatcher.progress.stalled("unfit_machine", reason)
+        if nodes := self.avoided.all:
+            problem = f"trials need GPUs, but torch sees none on any node: {', '.join(nodes)}"
+            dispatcher.stalled = InputError(problem, hint="run `prunesweep doctor` there")
 
     def reached(self, tune_id: str, result: dict[str, Any]) -> None:
         """An attempt has reached a step, as the result of its actor says."""
@@ -230,7 +242,7 @@ class Watch(tune.Callback):
             self._moved = now
         elif now - self._moved > _STALL_SECONDS:
             reason = f"no trial has run for {_STALL_SECONDS:.0f} s; available nodes: {available_nodes()}"
-            dispatcher.stalled = StoreError(reason, hint=CONTINUE)
+            dispatcher.stalled = StoreError(reason, hint=dispatcher.remedy)
             dispatcher.progress.stalled("no_trial_runs", reason, fatal=True)
 
     def _name_silent(self, now: float) -> None:
@@ -261,9 +273,14 @@ def _ending_of(trial: TuneTrial) -> Ending:
     cause = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(cause, Unfit):
         return cause.ending
+    if isinstance(cause, UnfitMachine):
+        _run().avoid(cause.node)
+        return Ending("interrupted", step)
     if isinstance(cause, RayActorError):
         if killed_for_memory(cause):
             return _without_memory(step)
-        return Ending("interrupted", step) if cause.preempted else Ending("lost_worker", step, lost_worker(step))
+        if cause.preempted or is_gone_with_its_machine(cause):
+            return Ending("interrupted", step)
+        return Ending("lost_worker", step, lost_worker(step))
     failure = failure_of(cause, step)
     return Ending(failure.outcome, step, failure)

@@ -52,7 +52,9 @@ def sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "trial_id", lambda trial: trial.stage)
     monkeypatch.setattr(parts.store.files, "free_bytes", lambda: parts.free, raising=False)
     needs = dict.fromkeys(family, 100 * MEGABYTE)
-    parts.room = Room(parts.store.files, needs, parts.said.say, pauses=(5, 10), clock=parts.clock)
+    parts.room = Room(
+        parts.store.files, needs, lambda _, reason: parts.said.say(reason), pauses=(5, 10), clock=parts.clock
+    )
 
     def again():
         """A new driver."""
@@ -177,6 +179,18 @@ def test_a_full_disk_pauses_the_sweep_and_fails_no_trial(sweep):
     sweep.clock.now = 5.1
     assert take(sweep.dispatcher) is not None
     assert sweep.store.failures.read_all() == {}
+
+
+def test_a_store_that_fails_pauses_the_sweep_and_fails_no_trial(sweep):
+    for name in take_all(sweep.dispatcher):
+        sweep.dispatcher.ended(name, failed("store_failed"))
+    [message] = [entry[1] for entry in sweep.said if entry[0] == "say"]
+    assert message.startswith("The store cannot be used: ")
+    assert message.endswith("; trying again in 5 s")
+    assert take(sweep.dispatcher) is None
+    sweep.clock.now = 5.1
+    assert take(sweep.dispatcher) is not None
+    assert sweep.store.failures.trials_with_failed_attempts() == set()
 
 
 def test_a_disk_that_stays_full_ends_the_sweep(sweep):
