@@ -12,6 +12,7 @@ from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.progress.display import Display
@@ -19,6 +20,7 @@ from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.driver.rehearsals import check_rehearsed
 from orchestrator.driver.work import Work
+from orchestrator.planning.crossing import rehearsal_of
 from orchestrator.planning.estimate import grounds
 from orchestrator.planning.facts import Facts
 from orchestrator.tracking.events import Listener
@@ -70,19 +72,20 @@ class Execution:
             if slots == 0:  # interrupted
                 return None
             try:
-                self._check(nodes_of(cluster, self.interrupt))
+                newcomers = self._check(nodes_of(cluster, self.interrupt))
             except AskingInterrupted:
                 return None
             with self._dispatching(slots) as dispatcher:
-                ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots)
+                ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots, newcomers)
         return dispatcher.problem
 
-    def _check(self, nodes: Nodes) -> None:
-        """Raise InputError unless the trials can run on every node."""
+    def _check(self, nodes: Nodes) -> Newcomers | None:
+        """What nodes that join later must rehearse. Raises InputError unless the trials can run on every node."""
         plan, folder = self.work.plan, os.getcwd()
         preflight.check_cluster(plan, self._unseen_data, folder, self.store, nodes)
         tasks = {id(job.trial.task): job.trial.task for job in self.work.agenda.jobs.values()}
-        check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
+        kinds = check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
+        return None if kinds is None else Newcomers(rehearsal_of(plan.spec), kinds)
 
     @contextmanager
     def _dispatching(self, slots: int) -> Iterator[Dispatcher]:

@@ -7,16 +7,14 @@ kind and task: what was found is pinned in the store.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
 
 from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
+from orchestrator.driver.rehearsable import Rehearsable
 from orchestrator.planning.crossing import Crossing, rehearsal_of
 from orchestrator.planning.facts import task_of
-from orchestrator.sweep.problems import KeyPath, Problem
+from orchestrator.sweep.problems import Problem
 from orchestrator.sweep.spec import SweepSpec
-from workers.errors import CorruptFile
 from workers.store import Store
 from workers.text import duration, plural
 from workers.trial import Task, canonical, digest
@@ -30,49 +28,26 @@ REHEARSAL_SECONDS = 300.0
 _CRASH_HINT = "the code must not end its process: run the sweep with `--in-process` on that node to see where it does"
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsable:
-    """A task that has to be rehearsed, how, and where its network is in the sweep file.
-
-    `pinned` is what the store has of its rehearsals, by kind.
-    """
-
-    task: Task
-    how: Mapping[str, Any]
-    place: KeyPath
-    pinned: dict[str, dict[str, Any]]
-
-    @property
-    def key(self) -> str:
-        """The key of the facts that keep its rehearsals."""
-        return digest({"rehearsals": canonical(self.task)})[:16]
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """What `workers.describe.second_process` is asked."""
-        task = canonical(self.task)
-        return {name: task[name] for name in ("dataset", "network", "recipe")} | {"rehearsal": dict(self.how)}
-
-    def is_rehearsed_on(self, kind: str) -> bool:
-        """Whether the store has a rehearsal on a kind, done as it is now asked for."""
-        return _is_done(self.pinned.get(kind, {}), self.how)
-
-
-def check_rehearsed(spec: SweepSpec, tasks: Collection[Task], store: Store, folder: str, nodes: Nodes) -> None:
+def check_rehearsed(
+    spec: SweepSpec, tasks: Collection[Task], store: Store, folder: str, nodes: Nodes
+) -> frozenset[str] | None:
     """Rehearse some tasks of a sweep on every kind of node where that has not been done; `folder` has the user's code.
 
-    Says which nodes do not answer in time. Raises SpecError (an InputError) where trials would fail.
+    Returns the kinds on which all of them are rehearsed, or None if none needs that. Says which nodes do not answer in
+    time. Raises SpecError (an InputError) where trials would fail.
     """
     waiting = rehearsable(spec, tasks, store)
     if not waiting:
-        return
+        return None
     problems: list[Problem] = []
-    for kind, node in _kinds(nodes, rehearsal_of(spec)["device"]).items():
+    kinds = _kinds(nodes, rehearsal_of(spec)["device"])
+    for kind, node in kinds.items():
         missing = [item for item in waiting if not item.is_rehearsed_on(kind)]
         if missing:
             problems += _rehearse(missing, kind, node, store, folder, nodes)
     if problems:
         raise spec.refusal(problems)
+    return frozenset(kind for kind in kinds if all(item.is_rehearsed_on(kind) for item in waiting))
 
 
 def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[Rehearsable]:
@@ -83,8 +58,7 @@ def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[
         task, here = task_of(setting.question, answer), answer.facts.get("rehearsal")
         if here is None or _key(task) not in wanted or _key(task) in rows:
             continue
-        item = Rehearsable(task, rehearsal_of(spec), setting.places["network"], {})
-        item.pinned.update(_pinned(item.key, store))
+        item = Rehearsable.pinned_in(store, task, rehearsal_of(spec), setting.places["network"])
         if "kind" in here:
             item.pinned[here["kind"]] = here
         rows[_key(task)] = item
@@ -93,17 +67,6 @@ def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[
 
 def _key(task: Task) -> str:
     return digest(canonical(task))
-
-
-def _pinned(key: str, store: Store) -> dict[str, dict[str, Any]]:
-    try:
-        return dict((store.sweeps.facts(key) or {}).get("rehearsals", {}))
-    except CorruptFile:
-        return {}  # it is done again and written again
-
-
-def _is_done(done: Mapping[str, Any], how: Mapping[str, Any]) -> bool:
-    return all(done.get(name) == value for name, value in how.items())
 
 
 def _kinds(nodes: Nodes, device: str) -> dict[str, Node]:
@@ -153,5 +116,4 @@ def _rehearse(
         if "error" in row:
             yield Problem(item.place, f"{name}: {row['error']}", row["hint"], show=False)
         else:
-            item.pinned[kind] = {**item.how, **row["found"]}
-            store.sweeps.pin_facts(item.key, {"rehearsals": item.pinned})
+            item.pin(store, kind, row["found"])

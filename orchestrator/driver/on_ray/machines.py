@@ -17,11 +17,12 @@ _LABEL = "ray.io/node-id"  # which Ray gives to each node
 
 
 class UnfitMachine(Exception):
-    """Raised in a worker: the `node` of this id has GPUs that torch does not see."""
+    """Raised in a worker: trials cannot run on the `node` of this id, for a `reason`."""
 
-    def __init__(self, node: str) -> None:
-        super().__init__(node)
+    def __init__(self, node: str, reason: str) -> None:
+        super().__init__(node, reason)
         self.node = node
+        self.reason = reason
 
 
 def this_node() -> str:
@@ -52,9 +53,10 @@ def is_gone_with_its_machine(error: RayActorError) -> bool:
 
 
 class AvoidedMachines:
-    """The nodes that no trial is placed on any more: this run itself holds their GPUs."""
+    """The nodes that no trial is placed on any more: this run itself holds their GPUs or CPUs (`resource`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, resource: str = "GPU") -> None:
+        self._resource = resource
         self._names: dict[str, str] = {}
 
     def add(self, identity: str) -> str | None:
@@ -63,14 +65,14 @@ class AvoidedMachines:
         if node is None or identity in self._names:
             return None
         self._names[identity] = name_of(node)
-        for _ in range(int(node["Resources"].get("GPU", 0))):
-            placement_group([{"GPU": 1}], bundle_label_selector=[{_LABEL: identity}])
+        for _ in range(int(node["Resources"].get(self._resource, 0))):
+            placement_group([{self._resource: 1}], bundle_label_selector=[{_LABEL: identity}])
         return self._names[identity]
 
     @property
     def all(self) -> list[str]:
-        """The names of all nodes with GPUs if each of them is avoided, else nothing."""
-        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+        """The names of all nodes with the resource if each of them is avoided, else nothing."""
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get(self._resource)]
         return sorted(map(name_of, nodes)) if all(node["NodeID"] in self._names for node in nodes) else []
 
 

@@ -12,12 +12,13 @@ from typing import Any
 from ray import tune
 
 from orchestrator.driver.on_ray.machines import UnfitMachine, is_draining, this_node
-from workers.errors import StoreError
+from orchestrator.driver.on_ray.newcomers import Newcomers
+from workers.errors import BadInput, StoreError
 from workers.machine.device import Device
 from workers.registry.fresh_modules import add_import_folder
 from workers.store import Store
 from workers.training.attempt import NOTHING, Attempt, Bounds, Ending, Report, not_begun
-from workers.trial import job_from_json
+from workers.trial import Task, job_from_json
 
 _STEP_SECONDS = 2.0  # one report to the driver at most this often
 
@@ -40,6 +41,7 @@ class TrialActor(tune.Trainable):
         device: Device,
         bounds: Bounds,
         folder: str,
+        newcomers: Newcomers | None = None,
         step_seconds: float = _STEP_SECONDS,
     ) -> None:
         add_import_folder(folder)  # the user's code is in the folder where the driver was started
@@ -48,6 +50,8 @@ class TrialActor(tune.Trainable):
         self._is_fit = _has(device)
         self._device = device
         self._bounds = bounds
+        self._folder = folder
+        self._newcomers = newcomers
         self._step_seconds = step_seconds
         self._stepping = self._terminated = False
         self._attempt: Attempt | None = None
@@ -63,8 +67,19 @@ class TrialActor(tune.Trainable):
         """The attempt of this trial, which begins with its first step: an actor may end before that."""
         if self._attempt is None:
             job = job_from_json(json.loads(self._config["job"]))
-            self._attempt = Attempt(job, Store(self._location), self._device, self._bounds, own_process=True)
+            store = Store(self._location)
+            self._rehearse(job.trial.task, store)
+            self._attempt = Attempt(job, store, self._device, self._bounds, own_process=True)
         return self._attempt
+
+    def _rehearse(self, task: Task, store: Store) -> None:
+        """Rehearse a task if this node is of a kind that has joined the cluster. Raises UnfitMachine if that fails."""
+        if self._newcomers is None:
+            return
+        try:
+            self._newcomers.check(task, store, self._folder)
+        except BadInput as error:
+            raise UnfitMachine(this_node(), error.message) from None
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: the node is drained, or the driver is gone."""
@@ -77,7 +92,7 @@ class TrialActor(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         if not self._is_fit:
-            raise UnfitMachine(this_node())
+            raise UnfitMachine(this_node(), "it offers GPUs, but torch sees none there")
         if self._attempt is None and is_draining():
             raise Unfit(Ending("interrupted"))
         self._stepping = True

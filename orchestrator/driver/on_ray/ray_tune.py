@@ -32,6 +32,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.on_ray.actors import Actors
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.machines import AvoidedMachines, UnfitMachine, is_gone_with_its_machine
+from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
 from workers.errors import InputError, StoreError
 from workers.machine.device import Device
@@ -72,14 +73,13 @@ class _Run:
         continuing = [self.trials[tune_id] for tune_id in self.actors.continuing if tune_id in self.trials]
         return self.dispatcher.progress.time_left.waits_longer(self.actors.start_seconds, continuing)
 
-    def avoid(self, node: str) -> None:
-        """Place no trial on a node any more whose GPUs torch does not see; end the sweep if no other is left."""
-        dispatcher, name = self.dispatcher, self.avoided.add(node)
+    def avoid(self, machine: UnfitMachine) -> None:
+        """Place no trial on a node any more that cannot run them; end the sweep if no other is left."""
+        dispatcher, name = self.dispatcher, self.avoided.add(machine.node)
         if name is not None:
-            reason = f"node {name} is avoided: it offers GPUs, but torch sees none there"
-            dispatcher.progress.stalled("unfit_machine", reason)
+            dispatcher.progress.stalled("unfit_machine", f"node {name} is avoided: {machine.reason}")
         if nodes := self.avoided.all:
-            problem = f"trials need GPUs, but torch sees none on any node: {', '.join(nodes)}"
+            problem = f"no node can run trials: {', '.join(nodes)}: {machine.reason}"
             dispatcher.stalled = InputError(problem, hint="run `prunesweep doctor` there")
 
     def reached(self, tune_id: str, result: dict[str, Any]) -> None:
@@ -101,12 +101,21 @@ def _run() -> _Run:
     return _current
 
 
-def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> None:
+def drive(
+    dispatcher: Dispatcher,
+    store: Store,
+    device: Device,
+    bounds: Bounds,
+    cluster: Cluster,
+    slots: int,
+    newcomers: Newcomers | None,
+) -> None:
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
-    _current = _Run(dispatcher, store, most_idle=slots if cluster.is_local else _UNBOUNDED)
+    most_idle = slots if cluster.is_local else _UNBOUNDED
+    _current = _Run(dispatcher, store, most_idle, avoided=AvoidedMachines("GPU" if cluster.gpus else "CPU"))
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-        tuner = _tuner(scratch, store, device, bounds, cluster, slots)
+        tuner = _tuner(scratch, cluster, slots, _actor(store, device, bounds, newcomers))
         dispatcher.interrupt.install()
         try:
             tuner.fit()  # its result is not reliable; the store has the results
@@ -114,17 +123,21 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds, 
             _current = None
 
 
-def _tuner(scratch: str, store: Store, device: Device, bounds: Bounds, cluster: Cluster, slots: int) -> tune.Tuner:
+def _actor(store: Store, device: Device, bounds: Bounds, newcomers: Newcomers | None) -> Any:
+    """The class of the workers, with what their constructor takes."""
+    return tune.with_parameters(
+        TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd(), newcomers=newcomers
+    )
+
+
+def _tuner(scratch: str, cluster: Cluster, slots: int, actor: Any) -> tune.Tuner:
     """A Tune experiment that runs what the searcher hands out, and keeps its own files in the folder `scratch`."""
     staged = slots if cluster.is_local else _STAGED  # trials that wait for an actor
     most = slots if cluster.is_local else _UNBOUNDED
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
-    trainable = tune.with_parameters(
-        TrialActor, location=store.location, device=device, bounds=bounds, folder=os.getcwd()
-    )
     shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
     return tune.Tuner(
-        tune.with_resources(trainable, shape),
+        tune.with_resources(actor, shape),
         tune_config=tune.TuneConfig(
             search_alg=DispatchingSearcher(),
             scheduler=ActorsFirst(),
@@ -274,7 +287,7 @@ def _ending_of(trial: TuneTrial) -> Ending:
     if isinstance(cause, Unfit):
         return cause.ending
     if isinstance(cause, UnfitMachine):
-        _run().avoid(cause.node)
+        _run().avoid(cause)
         return Ending("interrupted", step)
     if isinstance(cause, RayActorError):
         if killed_for_memory(cause):

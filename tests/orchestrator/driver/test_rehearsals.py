@@ -7,13 +7,17 @@ import os
 
 import pytest
 
+from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.nodes import Lost
 from orchestrator.driver.rehearsals import check_rehearsed, rehearsable
-from orchestrator.planning.crossing import Crossing, find_out
+from orchestrator.planning.crossing import Crossing, find_out, rehearsal_of
 from orchestrator.planning.facts import pin, task_of
 from orchestrator.sweep.problems import SpecError
 from orchestrator.sweep.spec import load_spec
 from tests.support.sweeps import recipe, tiny_sweep
+from workers.describe import second_process
+from workers.errors import BadInput
+from workers.machine import kind
 from workers.machine.kind import kind_of_machine
 from workers.store import Store
 
@@ -58,8 +62,10 @@ def check(module, tmp_path):
     tasks = [task_of(setting.question, answer) for setting, answer in Crossing.pinned(spec, store)]
 
     def call(nodes, only=slice(None)):
-        check_rehearsed(spec, tasks[only], store, os.getcwd(), nodes)
+        call.kinds = check_rehearsed(spec, tasks[only], store, os.getcwd(), nodes)
         return nodes.rehearsals
+
+    call.join = lambda kinds: Newcomers(rehearsal_of(spec), kinds).check(tasks[0], store, os.getcwd())
 
     call.state = lambda: [set(item.pinned) for item in rehearsable(spec, tasks, store)]
     return call
@@ -127,6 +133,7 @@ def test_a_node_that_is_silent_or_gone_does_not_hold_up_the_start(check, capsys)
     assert "warning: not rehearsed on node b-host (arm): not done within 5 min\n" in said
     assert "warning: not rehearsed on node c-host (old): the node is gone\n" in said
     assert check.state()[0] == {kind_of_machine("cpu"), "new"}
+    assert check.kinds == {"new"}
 
 
 def test_a_damaged_note_of_rehearsals_is_written_again(check, tmp_path):
@@ -138,3 +145,19 @@ def test_a_damaged_note_of_rehearsals_is_written_again(check, tmp_path):
     nodes.rehearsals.clear()
     assert check(nodes) == [("a", 2)]
     assert "arm" in check.state()[1]
+
+
+def test_a_node_that_joins_rehearses_with_its_first_trial(check, monkeypatch):
+    here = kind_of_machine("cpu")
+    asked, answers = [], [{"error": "needs AVX", "hint": "add it"}, FOUND]
+    monkeypatch.setattr(
+        second_process, "rehearse_twice", lambda requests, folder: asked.append(folder) or [answers.pop(0)]
+    )
+    check.join({here, "arm"})
+    monkeypatch.setattr(kind, "kind_of_machine", lambda device: f"new, {device}")
+    with pytest.raises(BadInput, match=r"fails on this kind of node \(new, cpu\): needs AVX\n\nhint: add it"):
+        check.join({here, "arm"})
+    check.join({here, "arm"})
+    check.join({here, "arm"})  # that is in the store now
+    assert asked == [os.getcwd()] * 2
+    assert check.state()[0] == {here, "new, cpu"}
