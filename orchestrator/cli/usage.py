@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections import Counter
 from collections.abc import Sequence
@@ -106,8 +107,18 @@ def _option_mistake(command: Command, ctx: Any, name: str) -> InputError:
     }
     if name not in parameters:
         options = [option for option in parameters if option.startswith("--")]
-        return InputError(f"unknown option: `{name}`", hint=closest(name, options))
+        return InputError(f"unknown option: `{name}`", hint=_nearest_option(name, options))
     return InputError(f"`{name}` {'does not take' if parameters[name].is_flag else 'needs'} a value")
+
+
+def _nearest_option(name: str, options: Sequence[str]) -> str:
+    """A hint: the option that was probably meant, of which the name is the beginning or a misspelling; else all."""
+    word = name.removeprefix("--")
+    longer = [option for option in options if len(word) > 2 and option.startswith(f"--{word}")]
+    near = difflib.get_close_matches(word, [option.removeprefix("--") for option in options], n=1, cutoff=0.75)
+    if longer or near:
+        return f"did you mean `{longer[0] if longer else f'--{near[0]}'}`?"
+    return f"use one of {', '.join(options)}"
 
 
 def _value_mistake(command: Command, ctx: Any, parameter: Any, value: object) -> InputError:

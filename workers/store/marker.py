@@ -37,7 +37,8 @@ def check(
             f"store `{location}` is not a directory", hint="choose another path: a store is a directory"
         ) from error
     except OSError as error:
-        raise StoreError(f"store `{location}`: cannot read it: {error}", hint=bucket_hint(location)) from error
+        reason = error.strerror or error
+        raise StoreError(f"store `{location}`: cannot read it: {reason}", hint=bucket_hint(location)) from error
     if problem is not None and not unmarked:
         raise StoreError(
             f"store `{location}`: its `{MARKER}` {problem}", hint="`prunesweep verify --repair` restores it"

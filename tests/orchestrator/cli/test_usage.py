@@ -60,6 +60,8 @@ from orchestrator.cli import _spelled_out
         (["table", "--only", "a", "--only=b"], ["`--only` cannot be given more than once"]),
         (["run", "missing.yaml", "--track", "x:y", "--track=z:y"], ["tracker: `x`", "tracker: `z`", "`missing.yaml`"]),
         (["table", "--budget"], ["`--budget` needs a value"]),
+        (["headline", "--tol", "1"], ["unknown option: `--tol`\n\nhint: did you mean `--tolerance`?"]),
+        (["headline", "--verbose"], ["unknown option: `--verbose`\n\nhint: use one of --"]),
         (["table", "--json=3"], ["`--json` does not take a value"]),
         (["status", "a", "b", "c"], ["too many arguments: b c"]),
         (["tabel"], ["unknown command: `tabel`\n\nhint: did you mean `table`?"]),
