@@ -43,7 +43,11 @@ class Room:
 
     def fits(self, trial: str, running: Collection[str]) -> bool:
         """Whether a trial may start next to the running ones. If it may not and none runs, the sweep pauses."""
-        free = self._files.free_bytes()
+        try:
+            free = self._files.free_bytes()
+        except OSError as error:
+            self.failed(str(error))
+            return False
         need = sum(self._needs[holder] for holder in {trial, *running}) + _MARGIN
         if free is None or free >= need:
             self._waiting = False

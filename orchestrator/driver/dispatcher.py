@@ -159,9 +159,9 @@ class Dispatcher:
             self.agenda.give_back(trial, delay)
             self.progress.retried(trial, failure, delay)
             return
-        failure = replace(failure, log=failure.log or latest(self._store.files, trial))
         crash_point("dispatcher.failed")
         try:
+            failure = replace(failure, log=failure.log or latest(self._store.files, trial))
             self._store.failures.write(trial, failure)
         except OSError as error:  # the next run tries the trial again
             self.progress.interrupted(trial)

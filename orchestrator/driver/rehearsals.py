@@ -76,8 +76,10 @@ def _kinds(nodes: Nodes, device: str) -> dict[str, Node]:
     kinds: dict[str, Node] = {}
     silent = {node["NodeID"]: node for node in nodes.for_trials}
     for node, kind in nodes.ask(nodes.for_trials, kind_of_machine, device, gpus=nodes.gpus, seconds=KIND_SECONDS):
-        if not isinstance(kind, Lost):
-            del silent[node["NodeID"]]
+        if isinstance(kind, Lost):
+            continue
+        del silent[node["NodeID"]]
+        if kind:  # else it is avoided once a trial is placed there
             kinds.setdefault(kind, node)
     for node in silent.values():
         why = f"no answer within {duration(KIND_SECONDS)}; it may be busy"

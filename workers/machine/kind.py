@@ -8,7 +8,12 @@ import torch
 
 
 def kind_of_machine(device: str) -> str:
-    """Processor, instruction set and device, such as `x86_64, AVX512, NVIDIA H100 80GB HBM3`."""
+    """Processor, instruction set and device, such as `x86_64, AVX512, NVIDIA H100 80GB HBM3`.
+
+    Empty if torch does not see the device here.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        return ""
     return ", ".join((platform.machine(), instruction_set(), device_name(torch.device(device))))
 
 

@@ -180,11 +180,9 @@ def host_of(files: Files, path: str) -> str | None:
 
 def latest_outcome(files: Files, trial: str) -> str | None:
     """The outcome in the log of the latest attempt at a trial; None while it has not ended, or without a log."""
-    path = latest(files, trial)
-    if path is None:
-        return None
     try:
-        log = files.read(path).decode("utf-8", "replace")
+        path = latest(files, trial)
+        log = "" if path is None else files.read(path).decode("utf-8", "replace")
     except OSError:
         return None
     outcomes = _ENDING.findall(log)

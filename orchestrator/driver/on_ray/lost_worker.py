@@ -22,7 +22,10 @@ def rescue_printed(store: Store, trial: str, interrupt: Interrupt) -> bool:
 
     Returns whether a process of that machine was killed for want of memory during the attempt.
     """
-    log = latest(store.files, trial)
+    try:
+        log = latest(store.files, trial)
+    except OSError:
+        return False
     host = None if log is None else host_of(store.files, log)
     if log is None or host is None:
         return False

@@ -278,8 +278,9 @@ def _ending_of(trial: TuneTrial) -> Ending:
     """How an attempt ended whose step raised an error, or whose process is gone."""
     step = (trial.last_result or {}).get("reached")
     try:
-        error = trial.get_pickled_error()  # from Tune's scratch folder, not from the store
-    except (OSError, EOFError, AttributeError, TypeError, pickle.UnpicklingError):
+        with open(trial.pickled_error_file, "rb") as file:  # `get_pickled_error` looks where Tune copies it much later
+            error = pickle.load(file)  # from Tune's scratch folder, not from the store
+    except (OSError, EOFError, AttributeError, TypeError, ImportError, pickle.UnpicklingError):
         error = None
     if error is None:
         return Ending("lost_worker", step, lost_worker(step))

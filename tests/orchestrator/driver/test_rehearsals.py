@@ -77,7 +77,7 @@ def answer_all(requests):
 
 def test_each_kind_but_that_of_the_driver_rehearses_once(check, capsys):
     here = kind_of_machine("cpu")
-    nodes = FakeNodes(a=(here, None), b=("arm", answer_all), c=("arm", answer_all), d=("old", answer_all))
+    nodes = FakeNodes(a=(here, None), b=("arm", answer_all), c=("arm", answer_all), d=("old", answer_all), e=("", None))
     assert check(nodes) == [("b", 2), ("d", 2)]
     assert capsys.readouterr().err.splitlines() == [
         "Rehearsing 2 tasks on node b-host (arm)",
