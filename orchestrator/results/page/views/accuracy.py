@@ -40,6 +40,10 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
         "from the lowest to the highest replicate (it is not a confidence interval), and every dot is one replicate. "
         "The gray line and band are the dense networks. A cell with a missing replicate has dots but no line."
     )
+    title = "Accuracy against compression"
+    groups = [grid.chosen(cell) for cell in grid.section.cells.values()]
+    if not any(score is not None for group in groups for score in group.scores):
+        return View(title, reading, missing="No cell is done.")
     if published is not None:
         reading += " Thin dotted lines are the published medians of the paper's study for the same network."
     name = grid.section.network
@@ -59,7 +63,7 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
             (f"change from the dense network, {grid.unit}", f"Change in test accuracy of {name}"),
         ),
     ]
-    return View("Accuracy against compression", reading, figures, tables=[_table(grid, intervals)])
+    return View(title, reading, figures, tables=[_table(grid, intervals)])
 
 
 def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, words: tuple[str, str]) -> str:

@@ -170,4 +170,6 @@ def test_a_sweep_in_which_nothing_is_done_has_a_page(tmp_path, store):
     bare.sweeps.add("digits", store.sweeps.read(folder), store.sweeps.read_cells(folder))
     tree = parse(page(open_source(bare.location)))
     assert "0 of 57 cells done, 57 missing." in tree.one("trust").text
+    assert "Left out: No cell is done." in tree.text
+    assert not tree.all("figure")
     assert "No technique can be named yet" in tree.one("verdict").text
