@@ -207,12 +207,16 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A trial and its requested stops: `records` are the steps to evaluate, `checkpoints` those to keep."""
+    """A trial and its requested stops: `records` are the steps to evaluate, `checkpoints` those to keep.
+
+    `is_new` says that the store has nothing of it, neither stops nor states nor logs, so that no worker need look.
+    """
 
     trial: Trial
     records: tuple[int, ...]
     checkpoints: tuple[int, ...]
     evaluation: Evaluation = field(default_factory=Evaluation)
+    is_new: bool = False
 
     @property
     def last_step(self) -> int:
@@ -268,6 +272,7 @@ def job_from_json(data: dict[str, Any]) -> Job:
         records=tuple(data["records"]),
         checkpoints=tuple(data["checkpoints"]),
         evaluation=evaluation_from_json(data.get("evaluation", {})),
+        is_new=data.get("is_new", False),
     )
 
 

@@ -12,7 +12,7 @@ from workers.store.layout import RecordKey
 from workers.store.records import Records
 from workers.waiting import begin
 
-MOST_APART = 16
+MOST_APART = 8
 """How many records may lie only in files of their own before they are consolidated."""
 
 _PATIENCE_SECONDS = 10.0

@@ -99,6 +99,7 @@ class Dispatcher:
         if not self._room.fits(trial, running):
             self.agenda.give_back(trial)
             return None
+        self.agenda.jobs[trial] = replace(job, is_new=False)  # for the next attempt
         return job
 
     def begun(self, trial: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.planning.plan import Plan, first_steps
 from workers.crashpoints import crash_point
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.store.layout import LOGS
 from workers.trial import Job
 
 
@@ -48,6 +50,8 @@ class Work:
         self.bytes_to_hold |= {trial: _bytes_to_hold(plan, trial, job) for trial, job in jobs.items()}
         states = checkpoints | set(self._store.states.partial_sizes())
         self.from_steps |= first_steps(jobs, states)
+        touched = {stop.trial for stop in states} | set(self._store.files.names(LOGS))
+        jobs = {trial: job if trial in touched else replace(job, is_new=True) for trial, job in jobs.items()}
         self.agenda.extend(jobs, checkpoints, failures)
 
     def _failures(self, jobs: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers import html
 from workers.errors import SET_ASIDE
 from workers.store import Store, logs
-from workers.store.layout import LEASE, LOGS
+from workers.store.layout import LEASE, parse_log_path
 from workers.store.lease_owner import read_owner
 from workers.text import plural, printable, size
 
@@ -96,9 +96,9 @@ class Status:
         return "\n".join(lines)
 
 
-def _running(store: Store, sweeps: Iterable[SweepStatus], since: str) -> dict[str, RunningTrial]:
+def _running(store: Store, sweeps: Iterable[SweepStatus], since: str, files: Iterable[str]) -> dict[str, RunningTrial]:
     """The trials of these sweeps that a driver has been running since it began, as far as their logs tell."""
-    logged = set(store.files.names(LOGS))
+    logged = {log[0] for log in map(parse_log_path, files) if log is not None}
     pending = {trial: what for sweep in sweeps for trial, what in sweep.pending.items() if trial in logged}
     progress = {trial: logs.running(store.files, trial, since) for trial in pending}
     return {trial: RunningTrial(pending[trial], text) for trial, text in progress.items() if text is not None}
@@ -110,8 +110,9 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
     if sweep is not None and not folders:
         raise missing_sweep(store, sweep)
     sweeps, unreadable = read_kept(store, folders)
-    records, unsound = store.records.sound()
-    failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes()
+    files = store.files.sizes("")  # one listing of a bucket for all that follows
+    records, unsound = store.records.sound(files)
+    failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes(files)
     driver, unreadable_lease = _driver(store)
     statuses = [
         replace(
@@ -129,10 +130,10 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         checkpoints=len(sizes),
         checkpoint_bytes=sum(sizes.values()),
         conflicts=store.records.conflicts(),
-        bytes=sum(store.files.sizes("").values()),
+        bytes=sum(files.values()),
         unreadable=unreadable | unsound | unreadable_lease,
         driver=driver,
-        running=_running(store, statuses, driver["begun"]) if driver else {},
+        running=_running(store, statuses, driver["begun"], files) if driver else {},
     )
 
 

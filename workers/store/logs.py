@@ -37,12 +37,12 @@ _PRINTED_SECONDS = 15.0  # between two writes of a log for the sake of printed l
 class AttemptLog(logging.Handler):
     """Writes what the process logs while it is `recording`. If the log cannot be written, the attempt continues.
 
-    `before` is the log of the attempt before, if there was one.
+    `before` is the log of the attempt before, if there was one; with `is_first`, none is searched for.
     """
 
-    def __init__(self, files: Files, trial: str) -> None:
+    def __init__(self, files: Files, trial: str, is_first: bool = False) -> None:
         super().__init__()
-        number = max(attempts(files, trial), default=0) + 1
+        number = 1 if is_first else max(attempts(files, trial), default=0) + 1
         self.path = layout.log_path(trial, number)
         self.before = layout.log_path(trial, number - 1) if number > 1 else None
         self._files = files

@@ -1,7 +1,8 @@
 """Consolidated records: a cache in few files, which grows as a sweep runs and can be rebuilt at any time.
 
-The records that were made since all of them were last in one file are in parts. A new part takes in those that are not
-larger than it, so that there are few, and a record is written again only when its part has at least doubled.
+The records that were made since all of them were last in one file are in parts. A new part takes in those that are at
+most three times as large, so that there are few: a bucket is read by few requests, and each record is written again a
+few times.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from workers.store.record import FORMER_NAMES, SCHEMA
 
 _CACHE_FORMER_NAMES = {"bytes": "size"}
 """Versions that know only schema 1 do not use cached records without `size`: so they never miss a renamed column."""
+
+
+_GROWTH = 3
 
 
 def _schema() -> pa.Schema:
@@ -40,7 +44,7 @@ class RecordCache:
         """Add records, and merge parts that have become small by comparison."""
         data, merged = to_parquet(rows), []
         for path, size in sorted(self._sizes().items(), key=lambda item: item[1]):
-            if path == layout.RECORD_CACHE or size > len(data):
+            if path == layout.RECORD_CACHE or size > _GROWTH * len(data):
                 continue
             rows = pa.concat_tables([self._read(path), rows]).combine_chunks()
             data = to_parquet(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
@@ -53,13 +53,15 @@ class Records:
         table = table_of([record | {"schema_version": SCHEMA_VERSION}])
         data = to_parquet(table)
         crash_point("record.before")
-        if not self._files.exists(path):
-            details = pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA)
-            self._files.write(layout.detail_path(key), to_parquet(details))
-            crash_point("record.details")
-            if self._files.publish(path, data):
-                crash_point("record.after")
-                return "published"
+        details = to_parquet(pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA))
+        if not self._files.publish(layout.detail_path(key), details):
+            if self._files.exists(path):
+                return self._repeated(key, table, data)
+            self._files.write(layout.detail_path(key), details)  # an attempt ended between the two
+        crash_point("record.details")
+        if self._files.publish(path, data):
+            crash_point("record.after")
+            return "published"
         return self._repeated(key, table, data)
 
     def copy(self, key: RecordKey, other: Records) -> Publication:
@@ -98,17 +100,17 @@ class Records:
         parsed = (layout.parse_record_path(path) for path, kind in self._entries() if kind == "file")
         return {key for key in parsed if key is not None}
 
-    def sound(self) -> tuple[set[RecordKey], dict[str, str]]:
+    def sound(self, sizes: Mapping[str, int] | None = None) -> tuple[set[RecordKey], dict[str, str]]:
         """The keys of all records that seem whole, and the other files (path: reason), without reading their content.
 
         A record in the consolidated file must have the size that it had then; any other must end as a Parquet file
-        does. `verify` reads every byte.
+        does. `verify` reads every byte. `sizes` are those of all files of the store, if they have been listed.
         """
         cached_sizes = _sizes_in(self._cache.read())
         keys, unsound = set(), self._not_files()
-        for path, size in self._files.sizes(layout.RESULTS).items():
+        for path, size in (self._files.sizes(layout.RESULTS) if sizes is None else sizes).items():
             key = layout.parse_record_path(path)
-            if key is None:
+            if key is None or path != layout.record_path(key):
                 continue
             cached_size = cached_sizes.get(layout.record_file(key))  # None: not cached, or by an early version
             if cached_size == size or (cached_size is None and self._ends_well(path)):

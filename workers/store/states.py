@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from workers.crashpoints import crash_point
 from workers.store import layout
@@ -29,13 +29,13 @@ class States:
         """The checkpoint of a stop. Raises FileNotFoundError."""
         return self._files.read(layout.checkpoint_path(stop))
 
-    def checkpoint_sizes(self) -> dict[Stop, int]:
-        """Bytes of every checkpoint."""
-        return self._sizes(layout.CHECKPOINTS)
+    def checkpoint_sizes(self, sizes: Mapping[str, int] | None = None) -> dict[Stop, int]:
+        """Bytes of every checkpoint; `sizes` are those of all files of the store, if they have been listed."""
+        return _of_states(layout.CHECKPOINTS, self._files.sizes(layout.CHECKPOINTS) if sizes is None else sizes)
 
     def partial_sizes(self) -> dict[Stop, int]:
         """Bytes of every partial state."""
-        return self._sizes(layout.PARTIAL_STATES)
+        return _of_states(layout.PARTIAL_STATES, self._files.sizes(layout.PARTIAL_STATES))
 
     def write_partial(self, stop: Stop, data: bytes) -> None:
         """Write a partial state, then delete all but the two newest ones up to its step.
@@ -73,9 +73,10 @@ class States:
         stops = (layout.parse_state_path(f"{folder}/{trial}/{name}") for name, kind in kinds.items() if kind == "file")
         return sorted(stop.step for stop in stops if stop is not None)
 
-    def _sizes(self, folder: str) -> dict[Stop, int]:
-        sizes = {layout.parse_state_path(path): size for path, size in self._files.sizes(folder).items()}
-        return {stop: size for stop, size in sizes.items() if stop is not None}
+
+def _of_states(folder: str, sizes: Mapping[str, int]) -> dict[Stop, int]:
+    stops = {layout.parse_state_path(path): size for path, size in sizes.items() if layout.folder_of(path) == folder}
+    return {stop: size for stop, size in stops.items() if stop is not None}
 
 
 _FOLDERS: dict[str, Callable[[Stop], str]] = {

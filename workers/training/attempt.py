@@ -102,7 +102,7 @@ class Attempt:
         self._bounds = bounds
         self._chunks = run(job, store, device)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
-        self._log = AttemptLog(store.files, self.trial)
+        self._log = AttemptLog(store.files, self.trial, is_first=job.is_new)
         if self._log.before is not None:
             rescue(store.location, self._log.before, certainly=False)
         self._printed = Printed(own_process, printed_path(store.location, self._log.path))

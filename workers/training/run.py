@@ -58,7 +58,7 @@ def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
         execution.save()
         raise
     crash_point("trial.complete")
-    store.states.delete_partial(trial_id(job.trial))
+    execution.forget()
     yield execution.reached(scores)
 
 
@@ -74,6 +74,8 @@ class _Missing(NamedTuple):
 
 
 def _missing(job: Job, store: Store) -> _Missing:
+    if job.is_new:
+        return _Missing(frozenset(job.records), frozenset(job.checkpoints))
     trial, key = trial_id(job.trial), job.evaluation.key
     return _Missing(
         records=frozenset(step for step in job.records if not store.records.has(RecordKey(trial, step, key))),
@@ -94,7 +96,8 @@ class _Execution:
         self._data = open_data(job.trial.task.dataset, torch_device)
         self._trainer = make_trainer(job.trial, self._data, torch_device)
         crash_point("trial.before")
-        if not _resume(self._trainer, store, min(missing.stops)):
+        self._may_have_partial = not job.is_new
+        if job.is_new or not _resume(self._trainer, store, min(missing.stops)):
             self._trainer.begin(_load_parents(job, store))
         crash_point("trial.ready")
         self._trainer.history.attempts += 1
@@ -137,8 +140,14 @@ class _Execution:
         """Save the partial state."""
         self._clock.tick()
         state, _ = dump_state(self._trainer.state())
+        self._may_have_partial = True
         self._store.states.write_partial(Stop(self._trainer.id, self._trainer.step), state)
         self._saved = time.monotonic()
+
+    def forget(self) -> None:
+        """Delete the partial states, which a finished trial does not need."""
+        if self._may_have_partial:
+            self._store.states.delete_partial(self._trainer.id)
 
     def _publish(self) -> Scores | None:
         """Write what is missing at the stop that is reached: first the checkpoint, then the record.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -91,6 +92,14 @@ def test_lost_workers_are_counted_over_drivers(sweep):
 
 def failed(outcome):
     return Ending(outcome, 3, Failure(outcome=outcome, reason="because", step=3))
+
+
+def test_a_trial_that_is_tried_again_is_not_new(sweep):
+    agenda = sweep.dispatcher.agenda
+    agenda.jobs["a"] = replace(agenda.jobs["a"], is_new=True)
+    assert sweep.dispatcher.next().is_new
+    sweep.dispatcher.ended("a", Ending("interrupted"))
+    assert [sweep.dispatcher.next().is_new for _ in range(3)] == [False] * 3
 
 
 def take(dispatcher):

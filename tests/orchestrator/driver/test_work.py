@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from orchestrator.driver.work import Work
 from tests.support.jobs import jobs
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.trial import Stop
 
 
 class Part:
@@ -50,7 +52,7 @@ def test_a_plan_is_pulled_once_all_of_the_one_before_is_done(store):
     plans = Plans(first, nothing_missing, last)
     work = Work(plans, store)
     assert (plans.pulled, work.plan) == (1, first)
-    assert work.agenda.next() is first.jobs["a"]
+    assert work.agenda.next() == replace(first.jobs["a"], is_new=True)
     assert not work.extend()
     work.agenda.finish("a")
     assert work.extend()
@@ -60,6 +62,13 @@ def test_a_plan_is_pulled_once_all_of_the_one_before_is_done(store):
     work.agenda.finish("b")
     assert not work.extend()
     assert work.plan is last
+
+
+def test_a_trial_is_new_unless_the_store_has_a_state_or_a_log_of_it(store):
+    store.states.write_partial(Stop("b", 2), b"")
+    store.files.write("logs/c/0001.log", b"")
+    agenda = Work(Plans(Part(a=((5,),), b=((5,),), c=((5,),))), store).agenda
+    assert [job.is_new for job in agenda.jobs.values()] == [True, False, False]
 
 
 def test_plans_of_which_nothing_is_missing_are_passed_over(store):

@@ -12,10 +12,12 @@ from workers.errors import BadInput
 from workers.machine.device import Device
 from workers.store import Store
 from workers.store.layout import RecordKey
+from workers.training.attempt import Attempt, Bounds
 from workers.training.run import run
 from workers.trial import Evaluation, Job, Pruning, Stop, job_from_json, job_to_json, trial_id
 
 EVALUATION = Evaluation().key
+REQUESTS = ("read", "tail", "write", "publish", "exists", "names", "kinds", "sizes", "delete")
 OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
 
 
@@ -32,6 +34,14 @@ def train_dense(store, replicate=0):
     trial = tiny.dense(replicate=replicate)
     execute(Job(trial=trial, records=(tiny.TOTAL,), checkpoints=(0, 8, tiny.TOTAL)), store)
     return trial
+
+
+def noting(requests, name, ask):
+    def note(path, *words):
+        requests.append(f"{name} {path}")
+        return ask(path, *words)
+
+    return note
 
 
 def by_stop(store):
@@ -55,6 +65,26 @@ def test_a_record_says_what_was_trained_and_where(store):
     assert detail["parameters"] == 816 + 2 * (16 + 12) + 4  # batch normalization, and the biases of the last layer
     assert [layer["weights"] for layer in detail["layers"]] == [576, 192, 48]
     assert [point["step"] for point in detail["curve"]] == [5, 10, 15, 20]
+
+
+def test_a_new_trial_makes_few_requests(store, monkeypatch):
+    """Beyond those for its parents, its record and its checkpoint three: the details, and the log at both ends."""
+    parent = train_dense(store)
+    job = Job(trial=tiny.retraining("fine_tuning", parent), records=(3,), checkpoints=(3,), is_new=True)
+    requests = []
+    for name in REQUESTS:
+        monkeypatch.setattr(store.files, name, noting(requests, name, getattr(store.files, name)))
+    attempt = Attempt(job_from_json(job_to_json(job)), store, Device(), Bounds(lease="token"))
+    assert attempt.advance(seconds=60).outcome == "done"
+    child, dense = trial_id(job.trial), trial_id(parent)
+    assert requests == [
+        f"write logs/{child}/0001.log",
+        f"read checkpoints/{dense}/00000024.safetensors",
+        f"write checkpoints/{child}/00000003.safetensors",
+        f"publish details/{child}-00000003-{EVALUATION}.parquet",
+        f"publish results/{child}-00000003-{EVALUATION}.parquet",
+        f"write logs/{child}/0001.log",
+    ]
 
 
 def test_a_pruned_record_counts_what_is_left(store):
