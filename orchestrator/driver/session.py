@@ -21,10 +21,11 @@ from orchestrator.planning.plan import Plan
 from orchestrator.tracking.audience import audience
 from orchestrator.tracking.events import Listener
 from workers.crashpoints import crash_point
-from workers.errors import InputError, PrunesweepError
+from workers.errors import InputError, PrunesweepError, StoreError
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
+from workers.waiting import NoAnswer
 
 _driving = threading.Lock()
 
@@ -60,9 +61,14 @@ class Session:
 
     def _drive(self, work: Work, options: RunOptions, listeners: Sequence[Listener]) -> Summary:
         interrupt = Interrupt(options.stop_after)
-        if not work.agenda.exhausted:
-            self._execute(work, interrupt, options, listeners)
-        return summarize(work, self.store, interrupt)
+        try:
+            if not work.agenda.exhausted:
+                self._execute(work, interrupt, options, listeners)
+            return summarize(work, self.store, interrupt)
+        except NoAnswer as error:
+            if interrupt.signal is None:
+                raise
+            raise _interrupted(self.store.location, interrupt.signal) from error
 
     def _execute(self, work: Work, interrupt: Interrupt, options: RunOptions, listeners: Sequence[Listener]) -> None:
         with interrupt:
@@ -80,6 +86,16 @@ class Session:
         crash_point("session.driven")
         self.store.records.consolidate()
         crash_point("session.consolidated")
+
+
+def _interrupted(location: str, number: int) -> StoreError:
+    """The error of a run that a signal has ended while its store did not answer."""
+    error = StoreError(
+        f"interrupted, and store `{location}` does not answer",
+        hint="finished work is saved; continue with `prunesweep resume` once it does",
+    )
+    error.exit_code = 128 + number
+    return error
 
 
 def _as_far_as_known(work: Work, store: Store) -> Summary:

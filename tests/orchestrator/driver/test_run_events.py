@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from contextlib import contextmanager
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.sweeps import grid, tiny_sweep
 from tests.support.trainings import fail_in_step
 from workers.describe.answers import answer
 from workers.errors import InputError, StoreError
+from workers.waiting import NoAnswer
 
 SPEC = spec_from_dict(tiny_sweep(grid=grid(technique="lr_rewinding", compression=4, budget="50%", replicates=2)))
 
@@ -103,6 +105,19 @@ def test_a_run_that_an_error_ends_tells_why(store, heard, monkeypatch):
     with pytest.raises(StoreError):
         run(store)
     assert (heard[-1].exit_code, heard[-1].reason, heard[-1].cells) == (4, "the lease is lost", 4)
+
+
+def test_an_interrupted_run_whose_store_does_not_answer_says_so(store, heard, monkeypatch):
+    def interrupted(execution):
+        execution.interrupt.signal = signal.SIGINT
+        raise NoAnswer(1)
+
+    monkeypatch.setattr(session.Execution, "run", interrupted)
+    with pytest.raises(
+        StoreError, match=r"interrupted, and store `.*` does not answer\n\nhint: finished work is saved"
+    ):
+        run(store)
+    assert heard[-1].exit_code == 130
 
 
 @pytest.mark.parametrize(("words", "failed"), [((), 2), (("diverged",), 2), (("bug",), 1), (("all",), 1)])

@@ -62,7 +62,8 @@ def open_files(location: str | os.PathLike[str], seconds: float = ANSWER_SECONDS
     except NoAnswer as error:
         raise StoreError(f"store `{text}`: cannot open it: {error}", hint=bucket_hint(text)) from error
     except obstore.exceptions.BaseError as error:
-        raise InputError(f"store `{text}`: cannot open it: {error}", hint=bucket_hint(text)) from error
+        reason = str(error).splitlines()[0]  # Rust's own words follow
+        raise InputError(f"store `{text}`: cannot open it: {reason}", hint=bucket_hint(text)) from error
 
 
 def unwritable(location: str, error: OSError) -> StoreError:
