@@ -207,16 +207,13 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A trial and its requested stops: `records` are the steps to evaluate, `checkpoints` those to keep.
-
-    `is_new` says that the store has nothing of it, neither stops nor states nor logs, so that no worker need look.
-    """
+    """A trial and its requested stops: `records` are the steps to evaluate, `checkpoints` those to keep."""
 
     trial: Trial
     records: tuple[int, ...]
     checkpoints: tuple[int, ...]
     evaluation: Evaluation = field(default_factory=Evaluation)
-    is_new: bool = False
+    is_new: bool = False  # the store has no stops, states or logs of the trial, so that no worker need look
 
     @property
     def last_step(self) -> int:
@@ -261,8 +258,7 @@ def digest(data: Any) -> str:
 
 def job_to_json(job: Job) -> dict[str, Any]:
     """The inverse of `job_from_json`."""
-    data: dict[str, Any] = canonical(job)
-    return data
+    return dict(canonical(job))
 
 
 def job_from_json(data: dict[str, Any]) -> Job:
@@ -285,8 +281,7 @@ def evaluation_from_json(data: dict[str, Any]) -> Evaluation:
 
 def trial_from_json(data: dict[str, Any]) -> Trial:
     """A trial from its canonical form."""
-    task = data["task"]
-    mask = data.get("mask")
+    task, mask = data["task"], data.get("mask")
     return Trial(
         task=Task(
             dataset=Dataset(**task["dataset"]),
