@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from orchestrator.results.efficient import efficient
 from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import scales
 from orchestrator.results.figures.accuracy import axis_label, place_title
@@ -99,11 +101,7 @@ def points_of(grid: BudgetGrid, against: Against) -> list[ParetoPoint]:
 
 def front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
     """The points that no other one beats with as little or less, in order of x."""
-    best: list[ParetoPoint] = []
-    for point in sorted(points, key=lambda point: (point.x, -point.y)):
-        if not best or point.y > best[-1].y:
-            best.append(point)
-    return best
+    return efficient(points, attrgetter("x"), attrgetter("y"))
 
 
 def _with_air(heights: Sequence[float]) -> list[float]:

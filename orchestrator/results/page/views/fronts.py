@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.results.efficient import efficient
 from orchestrator.results.figures.knees import AIR, Knee, name_knees
 from orchestrator.results.page.canvas import INK, TEXT, Ink, canvas, fit_heights, name_axes, name_panel, plain_log_scale
 from orchestrator.results.page.canvas import line as draw_line
@@ -135,11 +136,7 @@ def few(compressions: Sequence[float], most: int = _PANELS) -> list[float]:
 
 def pareto(groups: Sequence[Group], cost: Callable[[Group], float]) -> list[Group]:
     """The groups whose median change no other reaches at the same cost or less, by cost."""
-    front: list[Group] = []
-    for group in sorted(groups, key=lambda group: (cost(group), -(_height(group)))):
-        if not front or _height(group) > _height(front[-1]):
-            front.append(group)
-    return front
+    return efficient(groups, cost, _height)
 
 
 def _height(group: Group) -> float:
