@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -92,7 +93,7 @@ def _interrupted(location: str, number: int) -> StoreError:
     """The error of a run that a signal has ended while its store did not answer."""
     error = StoreError(
         f"interrupted, and store `{location}` does not answer",
-        hint="finished work is saved; continue with `prunesweep resume` once it does",
+        hint=f"finished work is saved; continue with `prunesweep resume {shlex.quote(location)}`",
     )
     error.exit_code = 128 + number
     return error

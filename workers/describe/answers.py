@@ -31,6 +31,7 @@ from workers.describe.rehearsal import Rehearsal, rehearse
 from workers.describe.second_process import check_other_process, rehearsing_elsewhere
 from workers.errors import BadInput, InputError, PrunesweepError
 from workers.machine.kind import kind_of_machine
+from workers.machine.parent import end_with_parent
 from workers.models import NETWORKS
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out
@@ -191,6 +192,7 @@ def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 
 def main() -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     asked = json.load(sys.stdin)
     requests = asked["requests"]

@@ -23,6 +23,7 @@ import torch
 from workers.data.images import forget_loaded
 from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight
 from workers.errors import BadInput, PrunesweepError
+from workers.machine.parent import end_with_parent
 from workers.registry.fresh_modules import add_import_folder
 
 Request = dict[str, Any]
@@ -132,6 +133,7 @@ def _free_memory() -> None:
 
 def main() -> None:
     """Answer the rehearsals of the standard input."""
+    end_with_parent()
     wanted = json.load(sys.stdin)
     add_import_folder(wanted["folder"])
     answers = [_answer(request, lambda rehearsal: {"digest": straight(rehearsal)}) for request in wanted["rehearsals"]]
