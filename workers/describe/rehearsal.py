@@ -192,6 +192,6 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
 def not_repeatable(name: str, symptom: str) -> BadInput:
     return BadInput(
         f"network `{name}` is not repeatable: {symptom}",
-        hint="keep what changes between steps in persistent buffers, and draw random numbers from the generators of torch, NumPy "
-        "or Python, which are seeded at every step; or write `deterministic: false` in the recipe",
+        hint="keep what changes between steps in persistent buffers, and draw random numbers from the generators of "
+        "torch, NumPy or Python, which are seeded at every step; or write `deterministic: false` in the recipe",
     )
