@@ -1,10 +1,11 @@
-"""Kill random workers and the driver of a sweep at random times, and check that its table comes out the same.
+"""Kill random processes of a sweep at random times, and check that its table comes out the same.
 
     python benchmarks/chaos.py [--kills 50] [--minutes 10] [--seed 0]
 
-Each round is a whole sweep through local Ray in a new store. Its processes are killed (SIGKILL, SIGSEGV, SIGTERM), and
-it is run again until it is done. Its tidy table (cells and result columns) must equal that of the undisturbed sweep
-byte for byte, and no record that existed at a kill may be missing or different at the end. Linux only.
+Each round is a whole sweep through local Ray in a new store. Its processes (workers, the driver, its supervisor, and
+Ray's own: raylet, GCS, agents) are killed, and it is run again until it is done. Its tidy table (cells and result
+columns) must equal that of the undisturbed sweep byte for byte, no record that existed at a kill may be missing or
+different at the end, and every ending must have a documented exit code and say how to continue. Linux only.
 """
 
 from __future__ import annotations
@@ -45,13 +46,20 @@ grid:
   - {technique: lr_rewinding, iterative: {rounds: 3, rate: 50%}, budget: 50%, replicates: 2}
 failures: {retries: {lost_worker: 1000}}
 """
-WORKER_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)
-DRIVER_SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)
-DRIVER_SHARE = 0.2  # of the kills
+TERM, KILL, SEGV = signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV
+VICTIMS = {  # of each kind: its share of the kills, the signals, and what its command line has
+    "worker": (0.6, (KILL, SEGV, TERM), (b"ray::TrialActor", b"ray::ResourceTrainable")),  # waiting, and training
+    "driver": (0.12, (KILL, SEGV, TERM), (b"prunesweep\0run",)),
+    "supervisor": (0.08, (KILL, TERM), ()),
+    "raylet": (0.08, (KILL,), (b"raylet/raylet",)),
+    "GCS": (0.06, (KILL,), (b"gcs/gcs_server",)),
+    "agent": (0.06, (KILL,), (b"ray::DashboardAgent", b"ray::RuntimeEnvAgent")),
+}
 GAP_SECONDS = (0.5, 6.0)  # between two kills, once there are workers
 KILLS_A_ROUND = 18  # then it may finish: with workers that start slowly, it would never make progress
 ROUND_SECONDS = 900.0
-EXPECTED = (0, -signal.SIGKILL, 128 + signal.SIGTERM)
+ENDING_SECONDS = 120.0  # more is a hang
+EXPECTED = (75, 128 + TERM)  # endings that must say how to continue
 
 
 def main() -> None:
@@ -112,8 +120,12 @@ def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str
             driver.wait(max(0.0, deadline - time.monotonic()))
         finally:
             driver.kill()
-        if driver.returncode not in EXPECTED:
-            raise RuntimeError(f"the driver ended with {driver.returncode}:\n{(folder / 'log').read_text()[-3000:]}")
+        wait_for_release(store, deadline)
+        said = (folder / "log").read_text()[-3000:]
+        if driver.returncode not in (0, -KILL) and (
+            driver.returncode not in EXPECTED or "Continue with:" not in said.rstrip().rpartition("\n")[2]
+        ):
+            raise RuntimeError(f"the driver ended with {driver.returncode}:\n{said}")
         if driver.returncode == 0:
             now = records(store)
             return kills, sum(now.get(name) != content for name, content in seen.items())
@@ -122,27 +134,34 @@ def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str
 def wait_for_victim(driver: subprocess.Popen[bytes], seconds: float, deadline: float) -> bool:
     """Wait for some seconds, and until there are workers. Returns False once the driver has ended."""
     until = time.monotonic() + seconds
-    while driver.poll() is None and (time.monotonic() < until or not workers_of(driver.pid)):
+    while driver.poll() is None and (time.monotonic() < until or not processes_of(driver.pid, "worker")):
         time.sleep(0.05)
         if time.monotonic() > deadline:
             raise TimeoutError(f"the sweep is not done after {ROUND_SECONDS:.0f} s")
     return driver.poll() is None
 
 
-def kill_one(driver: subprocess.Popen[bytes], dice: random.Random) -> str | None:
-    """Send a signal to a worker or to the driver. Returns what was done, None if it was too late."""
-    workers = workers_of(driver.pid)
-    if not workers or dice.random() < DRIVER_SHARE:
-        number = dice.choice(DRIVER_SIGNALS)
-        driver.send_signal(number)
-        driver.wait()
-        return f"driver {number.name}"
-    number = dice.choice(WORKER_SIGNALS)
+def wait_for_release(store: Path, deadline: float) -> None:
+    """A driver whose supervisor was killed stops by itself, and takes a moment to save."""
+    while (store / "lease.json").exists():
+        time.sleep(0.05)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the lease is not released")
+
+
+def kill_one(supervisor: subprocess.Popen[bytes], dice: random.Random) -> str | None:
+    """Send a signal to a process of a sweep. Returns what was done, None if it was too late."""
+    shares = [share for share, _, _ in VICTIMS.values()]
+    [kind] = dice.choices(list(VICTIMS), shares)
+    number = dice.choice(VICTIMS[kind][1])
+    victims = [supervisor.pid] if kind == "supervisor" else processes_of(supervisor.pid, kind)
     try:
-        os.kill(dice.choice(workers), number)
-    except ProcessLookupError:  # it has just ended
+        os.kill(dice.choice(victims), number)
+    except (IndexError, ProcessLookupError):  # it has not begun, or just ended
         return None
-    return f"worker {number.name}"
+    if kind != "worker":
+        supervisor.wait(ENDING_SECONDS)
+    return f"{kind} {number.name}"
 
 
 def start(folder: Path, store: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -157,8 +176,8 @@ def start(folder: Path, store: Path, *options: str) -> subprocess.Popen[bytes]:
         )
 
 
-def workers_of(driver: int) -> list[int]:
-    """The processes of trials among the descendants of a driver, in the order of their ids."""
+def processes_of(supervisor: int, kind: str) -> list[int]:
+    """The processes of one kind among the descendants of a supervisor, in the order of their ids."""
     parents, names = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -167,11 +186,11 @@ def workers_of(driver: int) -> list[int]:
                 names[int(entry.name)] = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-    family = [driver]
+    family = [supervisor]
     for parent in family:
         family += [pid for pid, above in parents.items() if above == parent]
-    actors = (b"ray::TrialActor", b"ray::ResourceTrainable")  # Ray's names while waiting and while training
-    return sorted(pid for pid in family if any(name in names.get(pid, b"") for name in actors))
+    marks = VICTIMS[kind][2]
+    return sorted(pid for pid in family[1:] if any(mark in names.get(pid, b"") for mark in marks))
 
 
 def records(store: Path) -> dict[str, str]:
