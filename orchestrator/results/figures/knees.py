@@ -9,7 +9,6 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from orchestrator.results.figures.chart import text_width
-from orchestrator.results.figures.looks import INK
 
 AIR = 0.08
 """Of the height of the data, that names need above the highest point."""
@@ -47,10 +46,10 @@ def knees(front: Sequence[Knee]) -> list[Knee]:
     return hull
 
 
-def name_knees(axes: Axes, front: Sequence[Knee], size: float) -> None:
+def name_knees(axes: Axes, front: Sequence[Knee], size: float, color: str) -> None:
     """Write the names of the knees above the front, where it has no points; those without room are left out.
 
-    `size` is that of the text in points. The axes' position and limits must be final.
+    `size` (in points) and `color` are those of the text. The axes' position and limits must be final.
     """
     written: list[_Box] = []
     for knee in knees(front):
@@ -60,7 +59,7 @@ def name_knees(axes: Axes, front: Sequence[Knee], size: float) -> None:
             fits = axes.bbox.x0 <= box.left and box.right <= following and box.top <= axes.bbox.y1
             if fits and not any(box.meets(other) for other in written):
                 written.append(box)
-                _write(axes, knee, size, side)
+                _write(axes, knee, size, side, color)
                 break
 
 
@@ -77,7 +76,7 @@ def _box(axes: Axes, knee: Knee, size: float, side: str) -> _Box:
     return _Box(left, left + width, y + gap, y + gap + size * scale)
 
 
-def _write(axes: Axes, knee: Knee, size: float, side: str) -> None:
+def _write(axes: Axes, knee: Knee, size: float, side: str, color: str) -> None:
     axes.annotate(
         knee.name,
         (knee.x, knee.y),
@@ -86,7 +85,7 @@ def _write(axes: Axes, knee: Knee, size: float, side: str) -> None:
         horizontalalignment=side,
         verticalalignment="bottom",
         fontsize=size,
-        color=INK,
+        color=color,
         parse_math=False,
     )
 

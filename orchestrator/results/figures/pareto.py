@@ -113,7 +113,7 @@ def _name_knees(axes: Axes, points: Sequence[ParetoPoint]) -> None:
     members = front(points)
     labels = compression_labels([point.compression for point in members])
     named = [Knee(point.x, point.y, label) for point, label in zip(members, labels, strict=True)]
-    name_knees(axes, named, TEXT)
+    name_knees(axes, named, TEXT, INK)
 
 
 def _quantity(cell: BudgetCell, against: Against) -> float | None:

@@ -198,7 +198,7 @@ def _pareto_figure(
     fit_heights(axes, [*heights, max(heights) + AIR * (max(heights) - min(heights))])
     labels = labels_of(grid.section)
     named = [Knee(100 * share(group), _height(group), labels[group.compression]) for group in front]
-    name_knees(axes, named, TEXT - 1)
+    name_knees(axes, named, TEXT - 1, INK)
     name_axes(axes, words, f"change, {grid.unit}")
     return ink.finish(figure, f"Accuracy against {words}", f"{grid.section.title}, one point per technique and ratio")
 
