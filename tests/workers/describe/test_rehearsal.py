@@ -44,7 +44,11 @@ FINE = "return self.linear(self.norm(x))"
 ITS_OWN_GENERATOR = "return self.linear(x) * torch.rand((), generator=GENERATOR)"
 REFUSED = {
     "its own generator": (ITS_OWN_GENERATOR, "not repeatable: a trial that is continued", "every step"),
-    "a counter": ("COUNT.append(1); return self.linear(x) * len(COUNT)", "not repeatable: a trial", "in buffers"),
+    "a counter": (
+        "COUNT.append(1); return self.linear(x) * len(COUNT)",
+        "not repeatable: a trial",
+        "in persistent buffers",
+    ),
     "a buffer in evaluation": (
         "self.norm.running_mean += 0 if self.training else 1; return self.linear(self.norm(x))",
         "changes its weights or buffers in evaluation mode",
