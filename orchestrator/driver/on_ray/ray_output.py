@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from orchestrator.driver.situation import tell
@@ -24,7 +25,7 @@ def ray_output_apart() -> Iterator[None]:
             with _python_elsewhere(), _redirected(file.fileno()), _messages_of_ray():
                 yield
         finally:
-            os.unlink(path)
+            Path(path).unlink(missing_ok=True)
             tell(log="")
 
 

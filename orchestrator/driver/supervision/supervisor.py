@@ -10,6 +10,8 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -87,6 +89,7 @@ class _Supervisor:
             if watched:
                 self._kill_if(patience.exhausted(self._situation, self._heard) or self._overdue())
         self._read()
+        self._forget_empty_log()
         ending = ending_of(code, self._situation, self._heard, self._killed)
         self._tidy(ending)
         return ending
@@ -137,13 +140,24 @@ class _Supervisor:
         for line in lines:
             self._situation = self._situation.after(line)
 
+    def _forget_empty_log(self) -> None:
+        log = Path(self._situation.log or os.devnull)
+        if not log.is_file() or log.stat().st_size == 0:
+            _delete(self._situation.log)
+            self._situation = replace(self._situation, log="")
+
     def _tidy(self, ending: Ending) -> None:
         """Release the lease that the driver, which is surely dead, still holds, and delete a log that is not named."""
         situation = self._situation
-        if situation.log and situation.log not in ending.words:
-            os.unlink(situation.log)
+        if situation.log not in ending.words:
+            _delete(situation.log)
         if situation.lease:
             _release(situation)
+
+
+def _delete(log: str) -> None:
+    if log:
+        Path(log).unlink(missing_ok=True)  # whoever cleans folders for temporary files may have been faster
 
 
 def _drain(awake: socket.socket) -> None:

@@ -98,6 +98,10 @@ def test_a_driver_stops_without_its_supervisor():
     assert ended(process)[1] == "saved\n"
 
 
-def test_a_driver_that_cannot_connect_is_ended():
-    code, _, said = ended(start("tell(connecting='head:6379')\ntime.sleep(60)", before="patience.CONNECT_SECONDS = 0"))
+def test_a_driver_that_cannot_connect_is_ended(tmp_path):
+    log = tmp_path / "ray.log"
+    log.touch()
+    tell = f"tell(connecting='head:6379', log={str(log)!r})"
+    code, _, said = ended(start(f"{tell}\ntime.sleep(60)", before="patience.CONNECT_SECONDS = 0"))
     assert (code, said) == (75, "\nerror: cannot connect to the Ray cluster at `head:6379` within 0 s\n")
+    assert not log.exists()
