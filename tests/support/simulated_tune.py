@@ -154,7 +154,7 @@ class Starts(ray_tune.Watch):
 
 
 class Sweep:
-    """A sweep that has run to its end: its `seconds`, and what became of its actors, as `counts`."""
+    """A sweep that has run to its end: its `seconds`, what became of its actors, and how many trials Tune kept."""
 
     def __init__(
         self, jobs: dict[str, Job], seconds: Callable[[str], float], slots: int, start_seconds: float, folder: Path
@@ -179,4 +179,4 @@ class Sweep:
         while not controller.is_finished():
             controller.step()
         ray_tune._current = None
-        self.seconds, self.counts = machine.now, machine.counts
+        self.seconds, self.counts, self.kept = machine.now, machine.counts, len(controller.get_trials())

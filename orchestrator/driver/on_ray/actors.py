@@ -18,6 +18,7 @@ from ray.tune.experiment import Trial
 IDLE_SECONDS = 60.0
 """How long a finished actor waits for a trial before it gives back its resources."""
 
+_MOST_TRIALS = 100  # that have ended or run, before those that have ended are dropped
 _FIRST_GUESS = 5.0  # seconds that an actor takes to start, before any has
 
 
@@ -56,6 +57,7 @@ class Actors:
         controller = self._controller
         self._time_starts()
         self._release_idle()
+        self._forget_ended()
         for trials in controller._resources_to_pending_trials.values():
             trials -= {trial for trial in trials if self._has_process(trial)}  # else Tune moves them to another actor
         return next(iter(self._waiting()), None) if self._finished else None
@@ -94,3 +96,22 @@ class Actors:
             actor.set_on_error(None)
             self._controller._remove_actor(actor)
         self._least_idle, self._counted_since = self._finished, self._clock()
+
+    def _forget_ended(self) -> None:
+        """Drop trials that have ended: Tune would keep them all in memory, and write them to a file at the end."""
+        controller = self._controller
+        if len(controller._trials) < _MOST_TRIALS:
+            return
+        # The newest one stays: without any, Tune would read them from its file.
+        ended = {trial for trial in controller._trials[:-1] if trial.is_finished()} - controller._trial_to_actor.keys()
+        controller._trials = [trial for trial in controller._trials if trial not in ended]
+        for trials in (
+            controller._stopped_trials,
+            controller._failed_trials,
+            controller._live_trials,
+            controller._resetting_trials,
+            controller._trials_to_cache,
+        ):
+            trials -= ended
+        for trial in ended:
+            controller._trial_metadata.pop(trial.trial_id, None)

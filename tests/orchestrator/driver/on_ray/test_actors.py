@@ -38,6 +38,12 @@ def test_two_slots_share_trials_that_were_not_ready_at_first(sweep):
     assert one.seconds / two.seconds > 1.7
 
 
+def test_trials_that_have_ended_are_dropped(sweep):
+    ran = sweep(star(150), 0.1, slots=2)
+    assert ran.counts["thrown away"] == 0
+    assert 0 < ran.kept < 100
+
+
 def test_a_chain_has_one_actor(sweep):
     chain = jobs(round0=((1,),), **{f"round{number}": ((1,), (f"round{number - 1}", 1)) for number in range(1, 8)})
     ran = sweep(chain, 2.0, slots=4)
