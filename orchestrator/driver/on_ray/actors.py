@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
+from ray.tune.progress_reporter import TrialProgressCallback
 
 IDLE_SECONDS = 60.0
 """How long a finished actor waits for a trial before it gives back its resources."""
@@ -115,3 +117,19 @@ class Actors:
             trials -= ended
         for trial in ended:
             controller._trial_metadata.pop(trial.trial_id, None)
+
+
+class Silent(TrialProgressCallback):
+    """Takes the place of Tune's own callback, which keeps every trial in memory, with what it would print of it."""
+
+    def __init__(self) -> None:
+        """Keep nothing."""
+
+    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: Any, **info: Any) -> None:
+        """Print nothing."""
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Print nothing."""
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Print nothing."""

@@ -29,7 +29,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import Dispatcher
-from orchestrator.driver.on_ray.actors import Actors
+from orchestrator.driver.on_ray.actors import Actors, Silent
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.machines import AvoidedMachines, UnfitMachine, is_gone_with_its_machine
 from orchestrator.driver.on_ray.newcomers import Newcomers
@@ -223,7 +223,7 @@ class StopOnRequest(tune.Stopper):
         return _run().dispatcher.stopping
 
 
-class Watch(tune.Callback):
+class Watch(Silent):
     """Redraws the progress, reports lost workers, and notices when no trial can run any longer."""
 
     def __init__(self) -> None:

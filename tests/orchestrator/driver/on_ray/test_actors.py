@@ -44,6 +44,15 @@ def test_trials_that_have_ended_are_dropped(sweep):
     assert 0 < ran.kept < 100
 
 
+def test_tune_adds_no_callback_of_its_own(monkeypatch):
+    """Its own would keep every trial in memory."""
+    from ray.tune.utils.callback import _create_default_callbacks
+
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    watch = ray_tune.Watch()
+    assert _create_default_callbacks([watch], air_verbosity=None) == [watch]
+
+
 def test_a_chain_has_one_actor(sweep):
     chain = jobs(round0=((1,),), **{f"round{number}": ((1,), (f"round{number - 1}", 1)) for number in range(1, 8)})
     ran = sweep(chain, 2.0, slots=4)
