@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.summary import Summary
     from orchestrator.planning.plan import Plan
-    from orchestrator.presets.choice import Choice as PresetChoice
+    from orchestrator.presets.choice import PresetChoice
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.figures.accuracy import accuracy_vs_compression as figure
     from orchestrator.results.figures.cost import accuracy_vs_cost, budget_curves
@@ -95,7 +95,7 @@ _HOMES = {
     "Pruned": "orchestrator.search.search",
     "Summary": "orchestrator.driver.summary",
     "Plan": "orchestrator.planning.plan",
-    "PresetChoice": "orchestrator.presets.choice:Choice",
+    "PresetChoice": "orchestrator.presets.choice",
     "SweepSpec": "orchestrator.sweep.spec",
     "SpecError": "orchestrator.sweep.problems",
     "InputError": "workers.errors",

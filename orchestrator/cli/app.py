@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from orchestrator.cli.usage import Command, Group
+from orchestrator.cli.usage import Command, CommandGroup
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ class _Application(typer.Typer):
 
 
 app = _Application(
-    cls=Group,
+    cls=CommandGroup,
     help="Sweeps of neural network pruning and retraining: which technique, how far, at what cost.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

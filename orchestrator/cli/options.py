@@ -13,7 +13,7 @@ from workers.paths import expanded
 from workers.text import parse_duration
 
 if TYPE_CHECKING:
-    from orchestrator.presets import Choice
+    from orchestrator.presets import PresetChoice
 
 WHAT = "What to run"
 WHERE = "Where"
@@ -220,7 +220,7 @@ ModelFolder = Annotated[
 
 def choice_of(
     sweep: Path | None, *, preset: str | None, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool
-) -> Choice | None:
+) -> PresetChoice | None:
     """The chosen preset, or None for a sweep file. Raises InputError unless exactly one of the two is given."""
     if preset is None:
         for_presets = {"scale": scale, "data": data, "dataset": dataset, "on-cpu": on_cpu}
@@ -239,11 +239,13 @@ def choice_of(
     return choice
 
 
-def preset_choice(preset: str, *, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool) -> Choice:
+def preset_choice(
+    preset: str, *, scale: str | None, data: str | None, dataset: str | None, on_cpu: bool
+) -> PresetChoice:
     """A preset with its options."""
-    from orchestrator.presets import Choice
+    from orchestrator.presets import PresetChoice
 
-    return Choice(name=preset, scale=scale, data=data, stand_in=dataset, cpu=on_cpu)
+    return PresetChoice(name=preset, scale=scale, data=data, stand_in=dataset, cpu=on_cpu)
 
 
 def check_only(only: str | None) -> None:

@@ -20,7 +20,7 @@ from workers.waiting import is_anything_left
 
 if TYPE_CHECKING:
     from orchestrator.driver.summary import Summary
-    from orchestrator.results.printing.report import Report
+    from orchestrator.results.printing.printable import Printable
 
 
 def terminal_width() -> int | None:
@@ -28,7 +28,7 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def show(report: Report, output: Output) -> None:
+def show(report: Printable, output: Output) -> None:
     """Print a report, or write it to a file and print its path."""
     compact = output.compact
     writers: dict[Format, Callable[[], str | bytes]] = {

@@ -41,7 +41,7 @@ from workers.paths import file_to_write
 from workers.store.filesystems.output import write_output
 
 if TYPE_CHECKING:
-    from orchestrator.presets import Choice
+    from orchestrator.presets import PresetChoice
     from orchestrator.search.search import Pruned
     from orchestrator.sweep.spec import SweepSpec
 
@@ -149,7 +149,7 @@ def run(
     finish(lambda: api.run(spec, store, only=only, accept_changes=accept_changes, options=options), store or spec.store)
 
 
-def _read(sweep: Path | None, choice: Choice | None) -> SweepSpec:
+def _read(sweep: Path | None, choice: PresetChoice | None) -> SweepSpec:
     """A sweep file, or a preset, with a note of what is scaled down in it."""
     if choice is None:
         assert sweep is not None

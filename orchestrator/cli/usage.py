@@ -33,7 +33,7 @@ class Command(TyperCommand):
         return rest
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """The application, which names the nearest command for one that it does not have."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.tracking.notices import check_url
-from orchestrator.tracking.trackers import Choice
+from orchestrator.tracking.trackers import TrackerChoice
 from workers.errors import FAILURES, InputError, collecting, raise_all
 from workers.registry import closest
 
@@ -63,7 +63,7 @@ class RunOptions:
             errors.append(InputError("`--on-end` must be a shell command, not empty"))
         for word in self.track:
             with collecting(errors):
-                Choice.parse(word)
+                TrackerChoice.parse(word)
         raise_all(errors)
 
     def checked(self) -> RunOptions:

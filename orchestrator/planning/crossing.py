@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
 from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather, pinned
-from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
+from orchestrator.planning.own_techniques import RetrainingChoice, TechniqueQuestion
 from orchestrator.planning.retraining import Training, dense_training, retraining_chains
 from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
 from orchestrator.sweep.problems import KeyPath, Problem, noting, problem_of
@@ -185,9 +185,9 @@ def _ask_techniques(crossing: Crossing) -> list[Problem]:
     for setting, answer in crossing:
         place = (*setting.places["grid"], "technique")
 
-        def note(question: TechniqueQuestion, place: KeyPath = place) -> Choice:
+        def note(question: TechniqueQuestion, place: KeyPath = place) -> RetrainingChoice:
             asked.setdefault(question.key, (question, place))
-            return Choice("final", (), 0)
+            return RetrainingChoice("final", (), 0)
 
         training = setting.training(answer)
         retraining_chains(setting.grid, setting.places["grid"], training, [], note)

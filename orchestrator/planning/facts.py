@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from orchestrator.planning.own_techniques import Choice, TechniqueQuestion
+from orchestrator.planning.own_techniques import RetrainingChoice, TechniqueQuestion
 from orchestrator.planning.request import Request
 from workers.describe.apart import describe_apart
 from workers.errors import CorruptFile, InputError
@@ -120,12 +120,12 @@ class Facts:
             facts=facts,
         )
 
-    def choice(self, question: TechniqueQuestion) -> Choice:
+    def choice(self, question: TechniqueQuestion) -> RetrainingChoice:
         """What a technique of the user's own chooses. Raises CorruptFile if that is missing or damaged in the store."""
         self._read(question)
         if question.key not in self._answers:
             raise CorruptFile(layout.facts_path(question.key), "not found")
-        return Choice.of_json(self._answers[question.key])
+        return RetrainingChoice.of_json(self._answers[question.key])
 
     def ask(self, questions: Sequence[TechniqueQuestion]) -> list[tuple[TechniqueQuestion, InputError]]:
         """Have the questions answered that are not. Returns the errors."""

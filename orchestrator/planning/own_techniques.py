@@ -29,7 +29,7 @@ class TechniqueQuestion(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RetrainingChoice:
     """Where the weights start, and the learning rates of `steps` steps."""
 
     start: Start
@@ -37,8 +37,8 @@ class Choice:
     steps: int
 
     @classmethod
-    def of_json(cls, data: dict[str, Any]) -> Choice:
+    def of_json(cls, data: dict[str, Any]) -> RetrainingChoice:
         return cls(data["start"], tuple(segment_from_json(segment) for segment in data["rates"]), data["steps"])
 
 
-Choose = Callable[[TechniqueQuestion], Choice]
+Choose = Callable[[TechniqueQuestion], RetrainingChoice]

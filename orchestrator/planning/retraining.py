@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
 
-from orchestrator.planning.own_techniques import Choice, Choose, TechniqueQuestion
+from orchestrator.planning.own_techniques import Choose, RetrainingChoice, TechniqueQuestion
 from orchestrator.sweep.grid import GridSpec
 from orchestrator.sweep.mappings import Function, arguments_of, label_of, name_of
 from orchestrator.sweep.problems import KeyPath, Problem, noting
@@ -147,7 +147,7 @@ def _retraining(technique: Function, length: Length, training: Training, grid: G
         choice = choose(training.question(technique, rewind_step))
         _check(technique, choice, training, grid)
     else:
-        choice = Choice(rule.start, rule.rates(dense, rewind_step), rule.steps(dense, rewind_step))
+        choice = RetrainingChoice(rule.start, rule.rates(dense, rewind_step), rule.steps(dense, rewind_step))
     return Retraining(
         technique=label_of(technique),
         budget=length.budget,
@@ -160,7 +160,7 @@ def _retraining(technique: Function, length: Length, training: Training, grid: G
     )
 
 
-def _check(technique: Function, choice: Choice, training: Training, grid: GridSpec) -> None:
+def _check(technique: Function, choice: RetrainingChoice, training: Training, grid: GridSpec) -> None:
     """Raise InputError for a start that this sweep does not have."""
     if choice.start == "rewind" and training.pretrained:
         raise InputError(

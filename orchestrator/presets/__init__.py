@@ -4,6 +4,6 @@ Imports planning and sweep; no driver, no results, neither torch nor Ray.
 """
 
 from orchestrator.presets.catalog import Preset, preset, presets
-from orchestrator.presets.choice import Choice
+from orchestrator.presets.choice import PresetChoice
 
-__all__ = ["Choice", "Preset", "preset", "presets"]
+__all__ = ["Preset", "PresetChoice", "preset", "presets"]

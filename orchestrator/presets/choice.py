@@ -15,7 +15,7 @@ from workers.errors import InputError, collecting, raise_all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class PresetChoice:
     """A preset by name. `data` is the folder of its data, `stand_in` a data set to rehearse on instead.
 
     `scale` is text as on the command line. With `cpu`, each trial gets one CPU and no GPU.
@@ -62,11 +62,11 @@ class Choice:
         lines = self.text().splitlines() if self.scale is not None else []
         return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
-    def with_data(self) -> Choice:
+    def with_data(self) -> PresetChoice:
         """The same preset with its data in the folder that it names. Raises InputError if they are not there."""
         if self.data is not None or self.stand_in is not None or self.preset.folder is None:
             return self
-        return Choice(name=self.name, scale=self.scale, data=self.preset.folder, cpu=self.cpu)
+        return PresetChoice(name=self.name, scale=self.scale, data=self.preset.folder, cpu=self.cpu)
 
     def known_facts(self) -> Facts | None:
         """The facts that planning takes, if they are known without inspecting the data; None with chosen data."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.results.grid import Section, TableCell, differing
 from orchestrator.results.load import Results, as_arrow
-from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.rows import Filters
 from orchestrator.results.statistics import ACCURACY, Split, summarize
@@ -60,7 +60,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Headline(Report):
+class Headline(Printable):
     """What `headline` returns. `unreadable` are files of a store that were skipped (path: reason)."""
 
     tolerance: float

@@ -13,7 +13,7 @@ from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.intervals import Interval
 from orchestrator.results.layout import PLAIN, Layout, arranged
 from orchestrator.results.load import Results, as_arrow
-from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Printout
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value, group_by
@@ -34,7 +34,7 @@ _TESTED = ("baseline", "minus_baseline", "minus_baseline_low", "minus_baseline_h
 
 
 @dataclass(frozen=True, slots=True)
-class Table(Report):
+class Table(Printable):
     """What `table` returns. `unreadable` are files of a store that were skipped (path: reason)."""
 
     value: Value

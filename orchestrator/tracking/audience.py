@@ -9,7 +9,7 @@ from orchestrator.tracking.delivery import Delivery
 from orchestrator.tracking.events import Listener
 from orchestrator.tracking.host import TrackerProcess
 from orchestrator.tracking.notices import EndCommand, WebHook
-from orchestrator.tracking.trackers import Choice
+from orchestrator.tracking.trackers import TrackerChoice
 
 _NOTICE_SECONDS = 5.0
 _TRACKER_SECONDS = 10.0  # they write much more
@@ -24,7 +24,8 @@ def audience(
     notify: a URL to post notices to. on_end: a shell command. track: trackers such as `tensorboard:FOLDER`.
     """
     deliveries = [
-        Delivery(str(choice), TrackerProcess(choice), seconds=_TRACKER_SECONDS) for choice in map(Choice.parse, track)
+        Delivery(str(choice), TrackerProcess(choice), seconds=_TRACKER_SECONDS)
+        for choice in map(TrackerChoice.parse, track)
     ]
     if notify is not None:
         deliveries.append(Delivery("notify", WebHook(notify), seconds=_NOTICE_SECONDS))

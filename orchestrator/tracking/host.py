@@ -14,7 +14,7 @@ from typing import IO
 
 from orchestrator.tracking.delivery import NotDelivered
 from orchestrator.tracking.events import Event, from_json, to_json
-from orchestrator.tracking.trackers import TRACKERS, Choice, Tracker
+from orchestrator.tracking.trackers import TRACKERS, Tracker, TrackerChoice
 from workers.registry import load
 from workers.text import plural
 
@@ -24,7 +24,7 @@ _MAIN = "import prunesweep; from orchestrator.tracking.host import main; main()"
 class TrackerProcess:
     """The driver's side: a receiver that passes events on to the process, which the first event starts."""
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: TrackerChoice) -> None:
         self._choice = choice
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None

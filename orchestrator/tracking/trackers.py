@@ -20,7 +20,7 @@ class Tracker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TrackerKind:
     """A kind of tracker: `module:class`, the package that it needs, and what its target is."""
 
     factory: str
@@ -29,20 +29,20 @@ class Kind:
 
 
 TRACKERS = {
-    "tensorboard": Kind("orchestrator.tracking.to_tensorboard:ToTensorBoard", "tensorboard", "FOLDER"),
-    "mlflow": Kind("orchestrator.tracking.to_mlflow:ToMlflow", "mlflow", "URI"),
-    "wandb": Kind("orchestrator.tracking.to_wandb:ToWandb", "wandb", "PROJECT"),
+    "tensorboard": TrackerKind("orchestrator.tracking.to_tensorboard:ToTensorBoard", "tensorboard", "FOLDER"),
+    "mlflow": TrackerKind("orchestrator.tracking.to_mlflow:ToMlflow", "mlflow", "URI"),
+    "wandb": TrackerKind("orchestrator.tracking.to_wandb:ToWandb", "wandb", "PROJECT"),
 }
 
 
-class Choice(NamedTuple):
+class TrackerChoice(NamedTuple):
     """A tracker that a run was asked for: its kind and its target."""
 
     kind: str
     target: str
 
     @classmethod
-    def parse(cls, word: str) -> Choice:
+    def parse(cls, word: str) -> TrackerChoice:
         """The tracker that a word of `--track` names. Raises InputError unless it can be used."""
         kind, _, target = word.partition(":")
         if kind not in TRACKERS:

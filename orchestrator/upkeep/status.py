@@ -21,7 +21,7 @@ from workers.store.lease_owner import read_owner
 from workers.text import plural, printable, size
 
 
-class RunningTrial(NamedTuple):
+class TrialProgress(NamedTuple):
     """A trial that runs now: a cell that waits for it, in words, and how far it is (empty if not known yet)."""
 
     cell: str
@@ -45,7 +45,7 @@ class Status:
     bytes: int
     unreadable: dict[str, str]
     driver: dict[str, Any] | None
-    running: dict[str, RunningTrial]
+    running: dict[str, TrialProgress]
 
     def to_json(self) -> dict[str, Any]:
         counts = ("records", "checkpoints", "checkpoint_bytes", "bytes")
@@ -96,12 +96,12 @@ class Status:
         return "\n".join(lines)
 
 
-def _running(store: Store, sweeps: Iterable[SweepStatus], since: str, files: Iterable[str]) -> dict[str, RunningTrial]:
+def _running(store: Store, sweeps: Iterable[SweepStatus], since: str, files: Iterable[str]) -> dict[str, TrialProgress]:
     """The trials of these sweeps that a driver has been running since it began, as far as their logs tell."""
     logged = {log[0] for log in map(parse_log_path, files) if log is not None}
     pending = {trial: what for sweep in sweeps for trial, what in sweep.pending.items() if trial in logged}
     progress = {trial: logs.running(store.files, trial, since) for trial in pending}
-    return {trial: RunningTrial(pending[trial], text) for trial, text in progress.items() if text is not None}
+    return {trial: TrialProgress(pending[trial], text) for trial, text in progress.items() if text is not None}
 
 
 def read_status(store: Store, sweep: str | None = None, *, retired: bool = False) -> Status:

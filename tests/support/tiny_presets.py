@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.presets import Choice
+from orchestrator.presets import PresetChoice
 from orchestrator.sweep.spec import SweepSpec, spec_from_dict
 from orchestrator.sweep.yaml_source import read_yaml
 
@@ -12,7 +12,7 @@ BATCH = 8
 def tiny(name: str, folder: str | None = None) -> SweepSpec:
     """A preset with trainings of about ten steps, on made-up images or, one of ImageNet, on those in a folder."""
     scale = "0.1" if name == "digits" else "0.0001"
-    choice = Choice(name=name, scale=scale, data=folder, stand_in=None if folder else "synthetic", cpu=True)
+    choice = PresetChoice(name=name, scale=scale, data=folder, stand_in=None if folder else "synthetic", cpu=True)
     sweep = read_yaml(choice.text().encode(), name).data
     recipe, images = sweep["recipe"], sweep["dataset"]
     fewer = recipe["batch_size"] // BATCH  # images in a batch and in all, so that an epoch has as many steps

@@ -18,7 +18,7 @@ Half of it is gone after 23 trials. A spell in which a machine was busy would ou
 """
 
 
-class Kind(NamedTuple):
+class TrialKind(NamedTuple):
     """Trials that take the same time for a step: those of a task, dense or pruned in the same way."""
 
     task: str
@@ -50,18 +50,18 @@ class Speeds:
 
     def __init__(self, grounds: Mapping[str, Ground]) -> None:
         self._grounds = grounds
-        self._ended: dict[Kind, _Sums] = defaultdict(_Sums)
-        self._running: dict[str, tuple[Kind, int, float]] = {}
-        self._fitted: dict[Kind, float] | None = None
+        self._ended: dict[TrialKind, _Sums] = defaultdict(_Sums)
+        self._running: dict[str, tuple[TrialKind, int, float]] = {}
+        self._fitted: dict[TrialKind, float] | None = None
         self._overhead = 0.0
 
-    def whole(self, kind: Kind, steps: int, seconds: float) -> None:
+    def whole(self, kind: TrialKind, steps: int, seconds: float) -> None:
         """A trial took so many seconds from its beginning to its end."""
         if steps > 0:
             self._ended[kind].add(True, steps, seconds)
             self._fitted = None
 
-    def stretch(self, trial: str, kind: Kind, steps: int, seconds: float) -> None:
+    def stretch(self, trial: str, kind: TrialKind, steps: int, seconds: float) -> None:
         """A running trial has so far taken so many seconds, not counting its beginning."""
         if steps > 0:
             self._running[trial] = (kind, steps, seconds)
@@ -80,7 +80,7 @@ class Speeds:
         self._fit()
         return self._overhead
 
-    def per_step(self, kind: Kind) -> float | None:
+    def per_step(self, kind: TrialKind) -> float | None:
         """Seconds per step; None while nothing says how long the kind takes.
 
         Of a kind that has not run: as long as others of its task, else as measured before, corrected by how the
@@ -97,11 +97,11 @@ class Speeds:
             return ground.seconds * self._correction(fitted)
         return self._by_work(ground.multiply_adds, fitted)
 
-    def _correction(self, fitted: Mapping[Kind, float]) -> float:
+    def _correction(self, fitted: Mapping[TrialKind, float]) -> float:
         measured = ((self._grounds.get(kind.task, Ground()).seconds, seconds) for kind, seconds in fitted.items())
         return median([seconds / before for before, seconds in measured if before] or [1.0])
 
-    def _by_work(self, work: float | None, fitted: Mapping[Kind, float]) -> float | None:
+    def _by_work(self, work: float | None, fitted: Mapping[TrialKind, float]) -> float | None:
         """Seconds per step by comparison with the kind that has the most similar work."""
         works = {kind: self._grounds.get(kind.task, Ground()).multiply_adds for kind in fitted}
         ratios = [(work / other, fitted[kind]) for kind, other in works.items() if work and other]
@@ -110,7 +110,7 @@ class Speeds:
         ratio, seconds = min(ratios, key=lambda pair: max(pair[0], 1 / pair[0]))
         return ratio * seconds
 
-    def _fit(self) -> dict[Kind, float]:
+    def _fit(self) -> dict[TrialKind, float]:
         if self._fitted is None:
             sums_of = self._sums()
             self._overhead = _overhead(sums_of.values())
@@ -120,7 +120,7 @@ class Speeds:
             }
         return self._fitted
 
-    def _sums(self) -> dict[Kind, _Sums]:
+    def _sums(self) -> dict[TrialKind, _Sums]:
         sums = {kind: replace(of_kind) for kind, of_kind in self._ended.items()}
         for kind, steps, seconds in self._running.values():
             sums.setdefault(kind, _Sums()).add(False, steps, seconds)
@@ -140,7 +140,7 @@ def _overhead(of_kinds: Collection[_Sums]) -> float:
     return min(max(0.0, seconds / spread), shortest)
 
 
-def kind_of(job: Job, task: str) -> Kind:
+def kind_of(job: Job, task: str) -> TrialKind:
     """The kind of a job whose task has the digest `task`."""
     mask = job.trial.mask
-    return Kind(task, "dense" if mask is None else mask.pruning.structure)
+    return TrialKind(task, "dense" if mask is None else mask.pruning.structure)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.progress.forecast import Pace, seconds_to_end
-from orchestrator.driver.progress.speeds import Kind, Speeds, kind_of
+from orchestrator.driver.progress.speeds import Speeds, TrialKind, kind_of
 from orchestrator.planning.estimate import Ground, task_digest
 
 _PERIOD = 1.0  # seconds between two forecasts
@@ -55,7 +55,7 @@ class TimeLeft:
         self._processes = 0
         self._freed: deque[float] = deque()
         self._tasks: dict[int, str] = {}
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[str, TrialKind] = {}
         self._due = 0.0
         self._end: float | None = None
 
@@ -167,7 +167,7 @@ class TimeLeft:
         since = 0.0 if attempt.cold else now - attempt.begun
         return Pace(attempt.from_step or 0, self._speeds.overhead - since, per_step)
 
-    def _kind(self, trial: str) -> Kind:
+    def _kind(self, trial: str) -> TrialKind:
         if trial not in self._kinds:
             job = self._agenda.jobs[trial]
             task = job.trial.task

@@ -11,7 +11,7 @@ from orchestrator.results.comparisons.matching import same_named_data
 from orchestrator.results.comparisons.means import Means, column_names
 from orchestrator.results.comparisons.rows import cell_row, pair_rows
 from orchestrator.results.grid import Section, TableCell
-from orchestrator.results.printing.report import Report
+from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.rows import Filters
 from orchestrator.results.statistics import ACCURACY, Split, Statistic
@@ -33,7 +33,7 @@ _MUCH_SHORTER = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Report):
+class Comparison(Printable):
     """What `compare` returns. Prints as text; `unmatched_*` are grids that only one side has."""
 
     ours: Side

@@ -11,7 +11,7 @@ from workers.store import Store
 from workers.store.layout import RecordKey
 
 
-class Layer(NamedTuple):
+class LayerDensity(NamedTuple):
     """A prunable layer, and the share of its weights that is kept: the median over replicates."""
 
     name: str
@@ -24,7 +24,7 @@ def curve_of(store: Store, row: Record, *, dense: bool = False) -> list[dict[str
     return list(_detail(store, key).get("curve") or [])
 
 
-def layers_of(store: Store, rows: Sequence[Record]) -> list[Layer]:
+def layers_of(store: Store, rows: Sequence[Record]) -> list[LayerDensity]:
     """The layers of some replicates in network order; empty if none has them."""
     from statistics import median
 
@@ -33,7 +33,7 @@ def layers_of(store: Store, rows: Sequence[Record]) -> list[Layer]:
         for layer in _detail(store, _key(row)).get("layers") or []:
             if layer["weights"]:
                 shares.setdefault(layer["layer"], []).append(layer["kept"] / layer["weights"])
-    return [Layer(name, median(values)) for name, values in shares.items()]
+    return [LayerDensity(name, median(values)) for name, values in shares.items()]
 
 
 def _detail(store: Store, key: RecordKey) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from orchestrator.results.page.grids import Grid, Record
-from orchestrator.results.page.source import Source
-from orchestrator.results.page.tables import Cell, DataTable, Mark
+from orchestrator.results.page.source import PageSource
+from orchestrator.results.page.tables import Cell, DataTable, MarkedCell
 from orchestrator.results.wording import labels_of
 from workers.store.failures import Failure
 
 
-def causes(source: Source, rows: Sequence[Record]) -> DataTable | None:
+def causes(source: PageSource, rows: Sequence[Record]) -> DataTable | None:
     """Failed trials of these rows by outcome and reason, numbers aside; null without any."""
     held_up: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
@@ -28,7 +28,7 @@ def causes(source: Source, rows: Sequence[Record]) -> DataTable | None:
     return DataTable("Failed trials by cause", header, lines, texts=(3, 4, 5, 6, 7))
 
 
-def _line(source: Source, trials: Sequence[str], held_up: dict[str, list[Record]]) -> list[Cell]:
+def _line(source: PageSource, trials: Sequence[str], held_up: dict[str, list[Record]]) -> list[Cell]:
     failures = [source.failures[trial] for trial in trials]
     rows = [row for trial in trials for row in held_up[trial]]
     first = failures[0]
@@ -71,4 +71,4 @@ def failures_by_place(grid: Grid) -> DataTable | None:
 def _share(failed: int, planned: int) -> Cell:
     if not planned:
         return ""
-    return Mark(f"{failed}/{planned}", "alarm") if failed else f"0/{planned}"
+    return MarkedCell(f"{failed}/{planned}", "alarm") if failed else f"0/{planned}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from orchestrator.planning.crossing import cross
-from orchestrator.results.page.source import Source
+from orchestrator.results.page.source import PageSource
 from orchestrator.results.reference import citation
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import PrunesweepError
@@ -29,7 +29,7 @@ class SweepText(NamedTuple):
     yaml: str
 
 
-def sweep_texts(source: Source) -> list[SweepText]:
+def sweep_texts(source: PageSource) -> list[SweepText]:
     """The resolved sweeps of a store."""
     return [_sweep_text(source.store, folder, sweep) for folder, sweep in source.sweeps.items()]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group, middle
-from orchestrator.results.page.tables import NOTHING, Cell, DataTable, Mark, bounds, epochs, percent, signed
+from orchestrator.results.page.tables import NOTHING, Cell, DataTable, MarkedCell, bounds, epochs, percent, signed
 from orchestrator.results.wording import labels_of
 from workers.text import duration
 
@@ -57,7 +57,7 @@ def _reach_cell(grid: Grid, known: Intervals, technique: str, drop: float) -> Ce
     if interval is not None and interval.low is not None:
         note += f" {bounds(interval)}"
     bound = "≥ " if group.compression == grid.section.compressions[-1] else ""
-    return Mark(f"{bound}{labels_of(grid.section)[group.compression]}", "strong", note)
+    return MarkedCell(f"{bound}{labels_of(grid.section)[group.compression]}", "strong", note)
 
 
 def cost_table(grids: Sequence[Grid], names: Sequence[str]) -> DataTable:

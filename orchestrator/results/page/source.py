@@ -17,7 +17,7 @@ Location = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PageSource:
     """Rows as `frame.join` gives them, and for a store the store itself, its sweeps and its failures by trial."""
 
     name: str
@@ -33,7 +33,7 @@ class Source:
         return self.store is None
 
 
-def open_source(location: Location, sweep: str | None = None, *, retired: bool = False) -> Source:
+def open_source(location: Location, sweep: str | None = None, *, retired: bool = False) -> PageSource:
     """Read a store, or the published study. Raises what `load.read` raises."""
     if is_published(location):
         return _source(os.fspath(location), None, read(location, _named(sweep)))
@@ -41,9 +41,9 @@ def open_source(location: Location, sweep: str | None = None, *, retired: bool =
     return _source(os.fspath(location), store, read(store, _named(sweep), retired=retired))
 
 
-def _source(name: str, store: Store | None, joined: Any) -> Source:
+def _source(name: str, store: Store | None, joined: Any) -> PageSource:
     folders = dict.fromkeys(joined.rows.column("sweep").to_pylist())
-    return Source(
+    return PageSource(
         name=name,
         rows=joined.rows,
         unreadable=joined.unreadable,

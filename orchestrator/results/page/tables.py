@@ -12,7 +12,7 @@ NOTHING = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class MarkedCell:
     """A table cell that is more than text: `kind` is a class of the style sheet, and `note` a second, smaller line."""
 
     text: str
@@ -20,7 +20,7 @@ class Mark:
     note: str = ""
 
 
-Cell = str | Mark
+Cell = str | MarkedCell
 
 
 @dataclass(frozen=True, slots=True)

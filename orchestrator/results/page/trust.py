@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from orchestrator.results.page.grids import Record
-from orchestrator.results.page.source import Source
+from orchestrator.results.page.source import PageSource
 from orchestrator.results.page.tables import DataTable
 from workers.techniques import DENSE
 from workers.text import plural
@@ -26,7 +26,7 @@ class Trust:
     complete: bool
 
 
-def trust(source: Source, rows: Sequence[Record]) -> Trust:
+def trust(source: PageSource, rows: Sequence[Record]) -> Trust:
     """The trust in the rows of a page."""
     done = sum(bool(row["done"]) for row in rows)
     failed = sum(row["failure"] not in (None, "blocked") for row in rows)
@@ -93,7 +93,7 @@ def _dataset(settings: str | None) -> dict[str, Any]:
     return dict(dataset) if isinstance(dataset, dict) else {}
 
 
-def _damages(source: Source, rows: Sequence[Record]) -> list[str]:
+def _damages(source: PageSource, rows: Sequence[Record]) -> list[str]:
     warnings = []
     mixed = sum(bool(row["mixed_parents"]) for row in rows)
     if mixed:

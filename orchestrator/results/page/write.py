@@ -24,7 +24,7 @@ from orchestrator.results.page.cells import cells_table
 from orchestrator.results.page.failures import causes, failures_by_place
 from orchestrator.results.page.grids import Grid, Record, read_grids
 from orchestrator.results.page.legend import legend
-from orchestrator.results.page.source import Source, open_source
+from orchestrator.results.page.source import PageSource, open_source
 from orchestrator.results.page.text import code, first_upper, long, safe, short
 from orchestrator.results.page.theme import style_sheet
 from orchestrator.results.page.ties import Column, columns
@@ -95,7 +95,7 @@ def write_page(
     return PageFile(path, source.unreadable)
 
 
-def page(source: Source, filters: str | None = None, baseline: str = BASELINE) -> str:
+def page(source: PageSource, filters: str | None = None, baseline: str = BASELINE) -> str:
     """The HTML of a page."""
     grids = read_grids(source.rows, filters)
     if not grids:
@@ -127,7 +127,7 @@ def page(source: Source, filters: str | None = None, baseline: str = BASELINE) -
 
 
 def _answers(
-    source: Source,
+    source: PageSource,
     rows: Sequence[Record],
     grids: Sequence[Grid],
     names: Sequence[str],
@@ -152,7 +152,7 @@ def _answers(
 
 
 def _views(
-    source: Source,
+    source: PageSource,
     grid: Grid,
     ink: Ink,
     contest: Sequence[Column],
@@ -188,7 +188,7 @@ def _names(grids: Sequence[Grid]) -> list[str]:
     return [" · ".join(text for key, text in grid.section.place.items() if key in shown) for grid in grids]
 
 
-def _studies(source: Source, grids: Sequence[Grid]) -> list[Section | None]:
+def _studies(source: PageSource, grids: Sequence[Grid]) -> list[Section | None]:
     """For each grid of a store, the published grid of the same network and pruning, if there is one."""
     if source.published:
         return [None] * len(grids)
@@ -199,14 +199,14 @@ def _studies(source: Source, grids: Sequence[Grid]) -> list[Section | None]:
     return [matches.get(grid.section.title) for grid in grids]
 
 
-def _descriptions(source: Source) -> list[str]:
+def _descriptions(source: PageSource) -> list[str]:
     if source.published:
         return [str(citation())]
     texts = [sweep.get("spec", {}).get("description") for sweep in source.sweeps.values()]
     return list(dict.fromkeys(text for text in texts if text))
 
 
-def _provenance(source: Source, rows: Sequence[Record], filters: str | None) -> dict[str, Any]:
+def _provenance(source: PageSource, rows: Sequence[Record], filters: str | None) -> dict[str, Any]:
     return {
         "filters": filters,
         "sweeps": provenance.sweep_texts(source),

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.planning.crossing import Crossing
 from orchestrator.planning.expand import make_plan
-from orchestrator.presets import Choice, preset, presets
+from orchestrator.presets import PresetChoice, preset, presets
 from orchestrator.presets.catalog import shipped_facts
 from orchestrator.presets.cost import cost, known_facts
 from orchestrator.sweep.spec import parse_spec
@@ -47,7 +47,7 @@ NAMES = list(presets())
 
 
 def plan_of(name, **choice):
-    chosen = Choice(name=name, **choice)
+    chosen = PresetChoice(name=name, **choice)
     spec = chosen.spec()
     return make_plan(Crossing.of(spec, known_facts(preset(name), spec)))
 
@@ -178,7 +178,7 @@ def test_every_scaled_preset_plans_with_all_in_proportion(plans, name, scale):
 
 
 def test_a_scaled_preset_says_what_was_scaled_and_keeps_to_it():
-    choice = Choice(name="resnet20-one-shot", scale="0.05")
+    choice = PresetChoice(name="resnet20-one-shot", scale="0.05")
     spec = choice.spec()
     assert (spec.name, spec.store) == ("resnet20-one-shot-scale-0.05", "runs/resnet20-one-shot-scale-0.05")
     assert spec.datasets[0].arguments == {"root": "data", "train_images": 2500, "test_images": 500}
@@ -207,7 +207,7 @@ def test_where_there_are_more_images_than_in_proportion_there_are_fewer_epochs()
 
 
 def test_imagenet_keeps_its_batch_norm_momentum_and_scales_its_warm_up():
-    spec = Choice(name="resnet50-iterative", scale="0.0001").spec()  # 500 images for 128.1: epochs × 0.2562
+    spec = PresetChoice(name="resnet50-iterative", scale="0.0001").spec()  # 500 images for 128.1: epochs × 0.2562
     assert spec.recipes[0].batch_norm_momentum is None
     assert str(spec.recipes[0].schedule.warmup) == "1.281167ep"
     assert spec.grids[0].iterative.rounds == 3
@@ -215,12 +215,12 @@ def test_imagenet_keeps_its_batch_norm_momentum_and_scales_its_warm_up():
 
 
 def test_rehearsals_without_the_data():
-    spec = Choice(name="resnet34-structured-a", scale="0.01", stand_in="digits").spec()
+    spec = PresetChoice(name="resnet34-structured-a", scale="0.01", stand_in="digits").spec()
     assert spec.datasets[0].label == "digits"
     assert (spec.recipes[0].random_resized_crop, spec.recipes[0].crop_padding) == (False, 1)
     assert spec.recipes[0].normalization == "per_image"
     assert spec.name == "resnet34-structured-a-scale-0.01-digits"
-    made_up = Choice(name="resnet20-iterative", scale="0.01", stand_in="synthetic", cpu=True).spec()
+    made_up = PresetChoice(name="resnet20-iterative", scale="0.01", stand_in="synthetic", cpu=True).spec()
     assert made_up.datasets[0].arguments["train_images"] == 500
     assert (made_up.resources.cpus, made_up.resources.gpus) == (1, 0)
 
@@ -246,7 +246,7 @@ def test_rehearsals_without_the_data():
 )
 def test_what_does_not_fit_together_is_refused(choice, message):
     with pytest.raises(InputError, match=message):
-        Choice(**choice).text()
+        PresetChoice(**choice).text()
 
 
 def test_data_are_found_in_each_of_their_forms(tmp_path):
@@ -257,7 +257,7 @@ def test_data_are_found_in_each_of_their_forms(tmp_path):
         (tmp_path / "d" / part).mkdir(parents=True)
 
     def dataset(name, folder):
-        [found] = Choice(name=name, data=str(tmp_path / folder)).spec().datasets
+        [found] = PresetChoice(name=name, data=str(tmp_path / folder)).spec().datasets
         return found.name, found.arguments
 
     assert dataset("resnet20-one-shot", "a") == ("cifar10", {"root": str(tmp_path / "a")})
@@ -266,16 +266,16 @@ def test_data_are_found_in_each_of_their_forms(tmp_path):
         "image_folder",
         {"path": str(tmp_path / "d"), "image_size": 224, "workers": 8},
     )
-    text = Choice(name="resnet20-one-shot", data=str(tmp_path / "a")).text()
+    text = PresetChoice(name="resnet20-one-shot", data=str(tmp_path / "a")).text()
     assert text.count("  # ") == preset("resnet20-one-shot").text.count("  # ") - 1
 
 
 def test_a_run_wants_the_data_before_anything_starts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="CIFAR-10 not found in `data`"):
-        Choice(name="resnet20-one-shot").with_data().text()
+        PresetChoice(name="resnet20-one-shot").with_data().text()
     (tmp_path / "data" / "cifar-10-batches-py").mkdir(parents=True)
-    assert Choice(name="resnet20-one-shot").with_data().spec().datasets[0].arguments == {"root": "data"}
+    assert PresetChoice(name="resnet20-one-shot").with_data().spec().datasets[0].arguments == {"root": "data"}
 
 
 def test_listing_and_planning_presets_needs_neither_torch_nor_data(tmp_path):

@@ -13,7 +13,7 @@ from orchestrator.tracking import audience as audience_module
 from orchestrator.tracking import trackers
 from orchestrator.tracking.delivery import Delivery
 from orchestrator.tracking.events import TrialReached, from_json, to_json
-from orchestrator.tracking.trackers import Choice, Kind
+from orchestrator.tracking.trackers import TrackerChoice, TrackerKind
 from tests.support.places import ROOT
 from tests.support.trackers import EVENTS, FAILED, STALLED, SUBJECT, end
 from workers.errors import InputError
@@ -99,7 +99,7 @@ def bad(monkeypatch):
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     monkeypatch.setenv("PYTHONPATH", path)
     for name in ("Hanging", "Raising", "Dying"):
-        monkeypatch.setitem(trackers.TRACKERS, name, Kind(f"tests.support.trackers:{name}", "json", "X"))
+        monkeypatch.setitem(trackers.TRACKERS, name, TrackerKind(f"tests.support.trackers:{name}", "json", "X"))
 
 
 @pytest.mark.parametrize(
@@ -172,11 +172,11 @@ def test_a_slow_receiver_misses_reports_first_and_other_events_only_when_its_que
 )
 def test_trackers_that_cannot_be_are_refused(word, message):
     with pytest.raises(InputError, match=message):
-        Choice.parse(word)
+        TrackerChoice.parse(word)
 
 
 def test_a_tracker_whose_package_is_missing_is_refused_with_the_remedy(monkeypatch):
-    monkeypatch.setitem(trackers.TRACKERS, "odd", Kind("x:y", "no_package_of_this_name", "X"))
+    monkeypatch.setitem(trackers.TRACKERS, "odd", TrackerKind("x:y", "no_package_of_this_name", "X"))
     with pytest.raises(InputError, match="not installed") as refused:
-        Choice.parse("odd:x")
+        TrackerChoice.parse("odd:x")
     assert refused.value.hint == "install it: pip install 'prunesweep[odd]'"

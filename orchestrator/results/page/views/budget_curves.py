@@ -15,7 +15,7 @@ from orchestrator.results.page.canvas import (
     plain_log_scale,
 )
 from orchestrator.results.page.grids import Grid, Group
-from orchestrator.results.page.tables import Cell, DataTable, Mark, signed
+from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, signed
 from orchestrator.results.page.views.fronts import few
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of
@@ -94,4 +94,4 @@ def _table(grid: Grid, technique: str, shown: Sequence[float]) -> DataTable:
 
 def _median(group: Group) -> Cell:
     change = group.change
-    return signed(change.median) if change.complete else Mark(f"{change.n}/{change.n_expected}", "gap")
+    return signed(change.median) if change.complete else MarkedCell(f"{change.n}/{change.n_expected}", "gap")

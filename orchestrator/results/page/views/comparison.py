@@ -8,7 +8,7 @@ from orchestrator.results.baseline import Contrast, contrasts
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid
 from orchestrator.results.page.reach import Intervals
-from orchestrator.results.page.tables import Cell, DataTable, Mark, bounds, signed
+from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, bounds, signed
 from orchestrator.results.page.ties import Column
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of, replicates, sign_notes
@@ -56,13 +56,13 @@ def _cell(grid: Grid, technique: str, compression: float, column: Column | None,
     if cell is None:
         return ""
     if not cell.summary.complete:
-        return Mark(f"{cell.summary.n}/{cell.summary.n_expected}", "gap")
+        return MarkedCell(f"{cell.summary.n}/{cell.summary.n_expected}", "gap")
     text = f"{signed(cell.summary.mean)}{_half_width(intervals.get((technique, compression)))}"
     several = len(grid.section.budgets) > 1
     notes = [str(cell.budget)] if several else []
     notes += [] if replicates(grid.section) else [f"n={cell.summary.n}"]
     kind = "best" if column is not None and column.tied(technique) else ""
-    return Mark(f"{text}{cell.sign}", kind, ", ".join(notes))
+    return MarkedCell(f"{text}{cell.sign}", kind, ", ".join(notes))
 
 
 def _half_width(interval: Interval | None) -> str:
@@ -80,7 +80,7 @@ def _tests(grid: Grid, tested: Sequence[Contrast], baseline: str) -> DataTable:
             signed(contrast.difference.middle),
             bounds(contrast.difference),
             _p(contrast.p),
-            Mark(_p(contrast.adjusted), "best" if contrast.significant() else ""),
+            MarkedCell(_p(contrast.adjusted), "best" if contrast.significant() else ""),
         ]
         for contrast in tested
     ]

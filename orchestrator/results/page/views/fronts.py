@@ -10,7 +10,7 @@ from orchestrator.results.figures.knees import AIR, Knee, name_knees
 from orchestrator.results.page.canvas import INK, TEXT, Ink, canvas, fit_heights, name_axes, name_panel, plain_log_scale
 from orchestrator.results.page.canvas import line as draw_line
 from orchestrator.results.page.grids import Grid, Group
-from orchestrator.results.page.tables import Cell, DataTable, Mark, epochs, percent, signed
+from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, epochs, percent, signed
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of
 
@@ -92,7 +92,7 @@ def _size_table(
             [
                 *(group.technique, labels[group.compression], group.budget, percent(group.weights_kept)),
                 *(*operations, epochs(group.search_cost)),
-                Mark(signed(group.change.median), "best" if group in by_weights else ""),
+                MarkedCell(signed(group.change.median), "best" if group in by_weights else ""),
                 _fronts(group, by_weights, by_operations),
             ]
         )
@@ -123,7 +123,7 @@ def _cost_cell(group: Group | None, front: Sequence[Group], with_cost: bool) -> 
     if not group.complete:
         return f"{group.score.n}/{group.score.n_expected}"
     note = f"{epochs(group.search_cost)} ep" if with_cost else ""
-    return Mark(signed(group.change.median), "best" if group in front else "", note)
+    return MarkedCell(signed(group.change.median), "best" if group in front else "", note)
 
 
 def few(compressions: Sequence[float], most: int = _PANELS) -> list[float]:

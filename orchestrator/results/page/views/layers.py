@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.results.page.canvas import ALARM, INK, Ink, Label, canvas, end_names, name_axes
-from orchestrator.results.page.details import Layer, layers_of
+from orchestrator.results.page.details import LayerDensity, layers_of
 from orchestrator.results.page.grids import Grid, Group
-from orchestrator.results.page.tables import DataTable, Mark, percent
+from orchestrator.results.page.tables import DataTable, MarkedCell, percent
 from orchestrator.results.page.views.fronts import few
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of
@@ -47,7 +47,7 @@ def _technique(grid: Grid) -> str:
     return max(complete, key=lambda technique: complete[technique])
 
 
-def _kept(grid: Grid, technique: str, store: Store) -> dict[float, list[Layer]]:
+def _kept(grid: Grid, technique: str, store: Store) -> dict[float, list[LayerDensity]]:
     groups: dict[float, Group | None] = {c: grid.at(technique, c) for c in grid.section.compressions}
     return {
         compression: layers_of(store, [row for row in group.rows if row["done"]]) if group else []
@@ -55,7 +55,7 @@ def _kept(grid: Grid, technique: str, store: Store) -> dict[float, list[Layer]]:
     }
 
 
-def _figure(grid: Grid, ink: Ink, kept: Mapping[float, Sequence[Layer]]) -> str:
+def _figure(grid: Grid, ink: Ink, kept: Mapping[float, Sequence[LayerDensity]]) -> str:
     labels = labels_of(grid.section)
     shown = few([compression for compression, layers in kept.items() if layers], _LINES)
     names = [layer.name for layer in kept[shown[0]]]
@@ -90,13 +90,13 @@ def _name_layers(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xticks(shown, [str(index + 1) for index in shown])
 
 
-def _floor(kept: Mapping[float, Sequence[Layer]]) -> float:
+def _floor(kept: Mapping[float, Sequence[LayerDensity]]) -> float:
     """The lowest height of the figure, in percent: below every layer that has weights."""
     densities = [layer.density for layers in kept.values() for layer in layers if layer.density > 0]
     return 100 * min(densities, default=0.1) * 0.6
 
 
-def _table(grid: Grid, kept: Mapping[float, Sequence[Layer]]) -> DataTable:
+def _table(grid: Grid, kept: Mapping[float, Sequence[LayerDensity]]) -> DataTable:
     labels = labels_of(grid.section)
     columns = {compression: {layer.name: layer.density for layer in layers} for compression, layers in kept.items()}
     names = list(dict.fromkeys(name for densities in columns.values() for name in densities))
@@ -107,5 +107,5 @@ def _table(grid: Grid, kept: Mapping[float, Sequence[Layer]]) -> DataTable:
     return DataTable("Share of each layer's weights that is kept", ["", "layer", *labels.values()], rows, keys=2)
 
 
-def _cell(density: float | None) -> str | Mark:
-    return Mark("collapsed", "alarm") if density == 0 else percent(density)
+def _cell(density: float | None) -> str | MarkedCell:
+    return MarkedCell("collapsed", "alarm") if density == 0 else percent(density)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group, Place
-from orchestrator.results.page.tables import DataTable, Mark, signed
+from orchestrator.results.page.tables import DataTable, MarkedCell, signed
 from orchestrator.results.page.views.batch import independent_intervals, intervals
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of
@@ -95,7 +95,7 @@ def _table(
     grid: Grid, technique: str, compared: Mapping[Place, Interval], stars: Collection[Place], margin: float | None
 ) -> DataTable:
     labels = labels_of(grid.section)
-    rows: list[list[str | Mark]] = []
+    rows: list[list[str | MarkedCell]] = []
     for budget in reversed(grid.budgets(technique)):
         places = [(technique, compression, budget) for compression in grid.section.compressions]
         cells = [_cell(grid.groups.get(place), compared.get(place), place in stars, margin) for place in places]
@@ -103,17 +103,17 @@ def _table(
     return DataTable(f"{technique}: budget × compression", ["budget", *labels.values()], rows)
 
 
-def _cell(group: Group | None, difference: Interval | None, is_best: bool, margin: float | None) -> Mark:
+def _cell(group: Group | None, difference: Interval | None, is_best: bool, margin: float | None) -> MarkedCell:
     if group is None:
-        return Mark("", "")
+        return MarkedCell("", "")
     if difference is None:
-        return Mark(f"{group.score.n}/{group.score.n_expected}", "gap")
+        return MarkedCell(f"{group.score.n}/{group.score.n_expected}", "gap")
     kind = color(difference.middle)
     if margin is not None and difference.low is not None and difference.low > -margin:
         kind += " within"
     elif margin is not None and difference.middle > -margin:
         kind += " near"
-    return Mark(f"{signed(difference.middle)}{'★' if is_best else ''}", kind)
+    return MarkedCell(f"{signed(difference.middle)}{'★' if is_best else ''}", kind)
 
 
 def color(difference: float) -> str:

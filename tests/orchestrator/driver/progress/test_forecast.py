@@ -6,13 +6,13 @@ import pytest
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.progress.forecast import Pace, seconds_to_end
-from orchestrator.driver.progress.speeds import Kind, Speeds
+from orchestrator.driver.progress.speeds import Speeds, TrialKind
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.estimate import Ground, task_digest
 from tests.support.jobs import TASK, jobs
 
-DENSE, PRUNED = Kind("task", "dense"), Kind("task", "unstructured")
-OTHER = Kind("other", "dense")
+DENSE, PRUNED = TrialKind("task", "dense"), TrialKind("task", "unstructured")
+OTHER = TrialKind("other", "dense")
 
 
 def test_seconds_per_step_and_overhead_are_fitted_from_trials_of_several_lengths():
@@ -61,7 +61,7 @@ def test_a_task_without_measurements_is_compared_by_its_work():
     grounds = {"task": Ground(multiply_adds=100), "other": Ground(multiply_adds=300)}
     speeds = Speeds(grounds | {"large": Ground(multiply_adds=30_000)})
     speeds.whole(DENSE, 10, 5)
-    speeds.whole(Kind("large", "dense"), 10, 1000)
+    speeds.whole(TrialKind("large", "dense"), 10, 1000)
     assert speeds.per_step(OTHER) == pytest.approx(1.5)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Report(ABC):
+class Printable(ABC):
     """Rows of data and a printout of them. Prints as text, and as HTML in a notebook."""
 
     @abstractmethod
