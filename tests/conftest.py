@@ -56,6 +56,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("no_cover")
 
 
+def pytest_xdist_auto_num_workers():
+    """One more worker than cores: some of them wait for Ray or another process."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_finish():
     """Keep the modules that all tests share out of garbage collection, which searches a million objects otherwise."""
     gc.collect()
