@@ -42,8 +42,9 @@ class Standing:
         parts = [f"{self.failed:,} failed"] if self.failed else []
         if self.seconds_left is None:
             return parts
-        soon = self.seconds_left < _SOON
-        return [*parts, "almost done" if soon else f"about {duration(self.seconds_left)} left"]
+        if self.seconds_left >= _SOON:
+            return [*parts, f"about {duration(self.seconds_left)} left"]
+        return parts if self.waiting else [*parts, "almost done"]
 
     @property
     def _optional(self) -> list[str]:

@@ -88,6 +88,8 @@ def test_the_last_second_is_not_counted():
     last = Standing(done=8, total=9, running=1, seconds_left=0.4, trials=[RunningTrial(SUBJECT, 1200, None, 0.4)])
     assert last.line() == "8/9 cells done · almost done · 1 running · 0 waiting"
     assert last.trial_lines(200)[0].endswith("  epoch 12 of 12")
+    begun = Standing(done=0, total=2, waiting=2, seconds_left=0.4)  # the processes have yet to start
+    assert begun.line() == "0/2 cells done · 0 running · 2 waiting"
 
 
 def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
