@@ -23,7 +23,7 @@ COMMANDS = ("run", "resume", "prune")
 """The commands that drive."""
 
 _POLL_SECONDS = 0.5
-_RELEASE_SECONDS = 10.0
+_RELEASE_SECONDS = 5.0  # a store that has just not answered would take as long to say nothing
 _SECOND_SIGNAL_SECONDS = 1.0  # `timeout` and a closing terminal send the same signal several times at once
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
