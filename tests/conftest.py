@@ -92,7 +92,7 @@ def prunesweep(tmp_path):
 
 @pytest.fixture(autouse=True, scope="session")
 def describe_here():
-    """Runs in this process inspect in it; those of `prunesweep ...` in a process of its own have another one for it."""
+    """Runs in this process inspect in it; those of `prunesweep ...` in its own process have another one for it."""
     with described_here():
         yield
 

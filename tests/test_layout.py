@@ -90,6 +90,16 @@ def test_no_room_is_too_full():
     assert [name for name in GRAPH.loose if name.startswith("orchestrator.")] == []
 
 
+def test_no_two_classes_have_the_same_name():
+    """Not even private ones: a reader who searches for a name finds one thing."""
+    places: dict[str, list[str]] = {}
+    for module, path in GRAPH.modules.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
 def test_tests_import_neither_tests_nor_benchmarks():
     """What two of them need is in `tests/support`."""
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}

@@ -10,7 +10,6 @@ PrunesweepError
 ├── ClusterLost         Ray or the driver has died; run the command again (exit code 75)
 └── TrialError          a trial ended without its result; `outcome` is its class
     ├── Diverged        a loss or a weight is not finite
-    ├── OutOfMemory
     ├── TimedOut        it took longer than the sweep allows
     ├── DataStalled     the processes that decode images do not deliver them
     └── BadInput        the data, network or parent state is not what the trial was planned with
@@ -33,7 +32,7 @@ SET_ASIDE = "`prunesweep verify --repair` sets it aside"
 
 
 def with_hint(message: str, hint: str) -> str:
-    """A message as people read it: with its hint, if there is one, in a paragraph of its own."""
+    """A message as people read it: with its hint, if there is one, in a separate paragraph."""
     return f"{message}\n\n{hint_line(hint)}" if hint else message
 
 
@@ -149,12 +148,6 @@ class Diverged(TrialError):
     def __init__(self, message: str, step: int | None = None, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.step = step
-
-
-class OutOfMemory(TrialError):
-    """The device or the host ran out of memory."""
-
-    outcome = "out_of_memory"
 
 
 class TimedOut(TrialError):

@@ -67,7 +67,7 @@ def table(
 
     Raises InputError for an unknown column, sweep, budget or choice.
     """
-    from orchestrator.results.layout import Layout
+    from orchestrator.results.arrangement import Layout
     from orchestrator.results.load import rows_of
     from orchestrator.results.table import table
 

@@ -1,4 +1,4 @@
-"""Ending without a word when nobody reads what a command prints, as in `prunesweep table | head -1`."""
+"""Ending silently when nobody reads what a command prints, as in `prunesweep table | head -1`."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ Data = Annotated[str | None, typer.Option("--data", help="The folder with the pr
 StandIn = Annotated[
     str | None,
     typer.Option(
-        "--dataset", help="Rehearse without the data: on `digits` or `synthetic` images.", rich_help_panel=PRESETS
+        "--dataset", help="Train without the data, on `digits` or `synthetic` images.", rich_help_panel=PRESETS
     ),
 ]
 OnCpu = Annotated[

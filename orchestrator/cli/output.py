@@ -49,7 +49,7 @@ def show(report: Printable, output: Output) -> None:
 
 
 def _write(output: Output, content: str | bytes) -> None:
-    """Replace the file in one step; HTML becomes a page of its own."""
+    """Replace the file in one step; HTML becomes a complete page."""
     assert output.file is not None
     if isinstance(content, str):
         page = f'<!doctype html>\n<meta charset="utf-8">\n{content}' if output.format == "html" else content

@@ -33,7 +33,8 @@ StatisticName = Annotated[
 Baseline = Annotated[
     str | None,
     typer.Option(
-        "--baseline", help="The technique that others are tested against, where intervals are (default: fine_tuning)."
+        "--baseline",
+        help="Baseline technique for significance tests, where intervals are shown (default: fine_tuning).",
     ),
 ]
 SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")]
@@ -57,7 +58,7 @@ Compact = Annotated[
     bool,
     typer.Option(
         "--compact",
-        help="Only the numbers, without spreads and budgets; in LaTeX as narrow as a column of a page with two.",
+        help="Only the numbers, without spreads and budgets; in LaTeX, fits one column of a two-column page.",
         rich_help_panel=LAYOUT,
     ),
 ]

@@ -145,8 +145,8 @@ def export(
 ) -> None:
     """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and figures (PNG, SVG, PDF).
 
-    `--budget` and `--statistic` are those of the figure of accuracy; the file of statistics has all budgets and
-    statistics. The figures of the paper show medians of differences, and budgets chosen on validation.
+    `--budget` and `--statistic` apply to the accuracy figure; the statistics file has all budgets and statistics. The
+    figures of the paper show medians of differences, and budgets chosen on validation.
     """
     from orchestrator.results.exports.export import export as write
     from orchestrator.results.exports.export import select, write_statistics

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def logs(
     store: StoreArgument = None,
     trial: Annotated[
-        str | None, typer.Argument(metavar="TRIAL", help="A trial id or its beginning; may be the only argument.")
+        str | None, typer.Argument(metavar="TRIAL", help="A trial id or its beginning; STORE may be omitted.")
     ] = None,
     attempt: Annotated[
         int | None, typer.Option("--attempt", help="Which attempt (default: the latest).", min=1)

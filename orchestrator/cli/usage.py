@@ -124,7 +124,7 @@ def _nearest_option(name: str, options: Sequence[str]) -> str:
 def _value_mistake(command: Command, ctx: Any, parameter: Any, value: object) -> InputError:
     name = parameter.opts[0] if parameter.opts[0].startswith("-") else parameter.metavar
     if value is None:
-        return InputError(f"`{name}` must be given", hint=f"`prunesweep {ctx.info_name} --help` shows what it is")
+        return InputError(f"`{name}` must be given", hint=f"`prunesweep {ctx.info_name} --help` lists the arguments")
     assert command.callback is not None
     annotation = inspect.signature(command.callback, eval_str=True).parameters[parameter.name].annotation
     if choices := _choices(annotation):

@@ -12,7 +12,7 @@ from workers.trial import Job, Stop
 
 
 class Outlook(NamedTuple):
-    """What an agenda has left. Its parts belong to the agenda, so it is for reading, and soon.
+    """What an agenda has left. Its parts belong to the agenda: read them at once, and do not change them.
 
     `ready` are the trials that may start, `waits_for` the missing stops of those that may not yet, `children` the
     trials that wait for a stop. Trials start by the smallest `order`.

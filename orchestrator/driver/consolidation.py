@@ -13,13 +13,13 @@ from workers.store.records import Records
 from workers.waiting import begin
 
 MOST_APART = 8
-"""How many records may lie only in files of their own before they are consolidated."""
+"""How many records may lie only in their own files before they are consolidated."""
 
 _PATIENCE_SECONDS = 10.0
 
 
 class Consolidation:
-    """Consolidates the records of trials that have ended, some at a time, in a thread of its own."""
+    """Consolidates the records of trials that have ended, some at a time, in its own thread."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
@@ -40,5 +40,5 @@ class Consolidation:
 
 
 def _consolidate(records: Records, keys: list[RecordKey]) -> None:
-    with contextlib.suppress(OSError, CorruptFile):  # they are still in files of their own
+    with contextlib.suppress(OSError, CorruptFile):  # they are still in their own files
         records.consolidate_some(keys)

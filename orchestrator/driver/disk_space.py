@@ -57,7 +57,7 @@ class Room:
             self.full(reason)
         elif not self._waiting:
             self._waiting = True
-            self._say("no_room", f"Little room in the store: {reason}; no trial starts until others have ended")
+            self._say("no_room", f"Low disk space in the store: {reason}; waiting for running trials to finish")
         return False
 
     def full(self, reason: str) -> None:

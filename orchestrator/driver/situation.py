@@ -39,7 +39,7 @@ _supervisor: socket.socket | None = None
 
 
 def is_supervised() -> bool:
-    """Whether another process waits for this one: it decides what a second signal means, and speaks last."""
+    """Whether another process waits for this one: it decides what a second signal means, and prints the end."""
     return _supervisor is not None
 
 

@@ -81,7 +81,7 @@ class Preview:
         if self.steps_missing:
             lines += [*self._probe(), f"  Time: {self._time()}"]
         if self.price is not None:
-            lines.append(f"  Price: about {self.price:,.2f}, at {self.price_per_hour:g} for an hour of a trial")
+            lines.append(f"  Price: about {self.price:,.2f}, at {self.price_per_hour:g} per trial-hour")
         return "\n".join(lines)
 
     def _base(self) -> list[str]:

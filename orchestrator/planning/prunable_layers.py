@@ -69,7 +69,7 @@ class Layers:
             lines += ["", f"Left out: {plural(count, 'parameter')}"]
             lines += _aligned([header, *(layer.row() for layer in self.left_out)])
         if self.without_layer:
-            lines += ["", f"Products without a parameter: {self.without_layer:,.0f} multiply-adds"]
+            lines += ["", f"Multiply-adds outside layers: {self.without_layer:,.0f} multiply-adds"]
         return "\n".join(lines)
 
 

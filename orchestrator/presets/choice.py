@@ -9,14 +9,14 @@ from orchestrator.planning.facts import Facts
 from orchestrator.presets.catalog import Preset, preset
 from orchestrator.presets.cost import known_facts
 from orchestrator.presets.data import place
-from orchestrator.presets.rehearsal import parse_scale, rehearse
+from orchestrator.presets.scaling import parse_scale, scaled_down
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 from workers.errors import InputError, collecting, raise_all
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PresetChoice:
-    """A preset by name. `data` is the folder of its data, `stand_in` a data set to rehearse on instead.
+    """A preset by name. `data` is the folder of its data, `stand_in` a data set without files to train on instead.
 
     `scale` is text as on the command line. With `cpu`, each trial gets one CPU and no GPU.
     Raises InputError for an unknown preset or scale, and for options that cannot be combined.
@@ -52,7 +52,7 @@ class PresetChoice:
             text = re.sub("^resources: .*$", "resources: {cpus: 1}", text, flags=re.MULTILINE)
         if self.scale is None:
             return text
-        return rehearse(self.preset, text, parse_scale(self.scale), self.stand_in)
+        return scaled_down(self.preset, text, parse_scale(self.scale), self.stand_in)
 
     def spec(self) -> SweepSpec:
         return parse_spec(self.text(), f"preset {self.name}")

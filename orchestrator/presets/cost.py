@@ -8,7 +8,7 @@ from orchestrator.planning.crossing import Crossing, questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
 from orchestrator.presets.catalog import Preset, shipped_facts
-from orchestrator.presets.rehearsal import PART
+from orchestrator.presets.scaling import PART
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 
 

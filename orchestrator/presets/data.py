@@ -43,5 +43,5 @@ def _missing(what: str, path: Path, wanted: str) -> InputError:
     return InputError(
         f"{what} not found in `{path}`",
         hint=f"give `--data` the folder that holds {wanted}, "
-        "or rehearse without data: `--scale 0.001 --dataset synthetic`",
+        "or run it scaled down without data: `--scale 0.001 --dataset synthetic`",
     )

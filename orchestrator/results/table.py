@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from orchestrator.planning.prunable_share import Share, merged
+from orchestrator.results.arrangement import PLAIN, Layout, arranged
 from orchestrator.results.baseline import BASELINE, Contrast, Place, contrasts_by_cell, in_words
 from orchestrator.results.budgets import RULES, pick
 from orchestrator.results.grid import Section, TableCell, sections
 from orchestrator.results.intervals import Interval
-from orchestrator.results.layout import PLAIN, Layout, arranged
 from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Printout
@@ -185,9 +185,9 @@ def table(
     or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
     of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
-    which numbers match as tables show them, to half a percent. `rows` (one or several) and `columns` are dimensions of
-    `orchestrator.results.layout`; with `budget` among them, all budgets are shown. The best technique at a compression
-    is bold. With intervals (`ci`), techniques are tested against the technique `baseline`.
+    which numbers match as tables show them, to half a percent. `rows` (one or several) and `columns` are dimensions
+    (`orchestrator.results.arrangement`); with `budget` among them, all budgets are shown. The best technique at a
+    compression is bold. With intervals (`ci`), techniques are tested against the technique `baseline`.
 
     Raises InputError for an unknown column, budget or choice.
     """

@@ -116,9 +116,7 @@ def sign_notes(cells: Sequence[TableCell]) -> list[str]:
     shared = sorted({cell.sign for cell in cells if cell.sign}, key=lambda sign: (len(sign), sign))
     texts = []
     if shared:
-        texts.append(
-            f"{' '.join(shared)} the same run as the cell with this sign at this compression: not independent evidence"
-        )
+        texts.append(f"{' '.join(shared)} the same run as the other cell with this sign: not independent evidence")
     if any(cell.provisional for cell in cells):
         texts.append("* chosen among the budgets that are complete; others are not complete yet")
     if any(cell.mixed_parents for cell in cells):

@@ -68,7 +68,7 @@ class Delivery:
         """Wait until the receiver has finished, or its time is over."""
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
-            self._warn(f"did not finish within {self._seconds:g} s, and is left behind")
+            self._warn(f"did not finish within {self._seconds:g} s, and was abandoned")
             self._has_failed = True  # what follows from that need not be said
             self._receiver.abandon()
             self._thread.join(_END_SECONDS)

@@ -43,7 +43,7 @@ class Check(NamedTuple):
         return [line, f"  {hint_line(self.hint)}"] if self.hint else [line]
 
 
-class _Question(NamedTuple):
+class _CheckItem(NamedTuple):
     """Something to check, and how long that may take."""
 
     what: str
@@ -57,20 +57,20 @@ def examine(store: str | None, address: str | None) -> Iterator[Check]:
     All checks begin at once, and each is returned as soon as those before it are. The cluster comes last, alone and in
     the thread that calls: Ray wants the main thread.
     """
-    questions = [
-        _Question("prunesweep", _prunesweep),
-        _Question("torch", _torch),
-        _Question("torchvision", _torchvision),
-        _Question("Ray", lambda: importlib.metadata.version("ray")),
-        _Question("bytecode", _bytecode),
-        _Question("CPUs", lambda: str(_cpus())),
-        _Question("shared memory", _shared_memory),
+    items = [
+        _CheckItem("prunesweep", _prunesweep),
+        _CheckItem("torch", _torch),
+        _CheckItem("torchvision", _torchvision),
+        _CheckItem("Ray", lambda: importlib.metadata.version("ray")),
+        _CheckItem("bytecode", _bytecode),
+        _CheckItem("CPUs", lambda: str(_cpus())),
+        _CheckItem("shared memory", _shared_memory),
     ]
     if store:
-        questions.append(_Question(f"store {store}", lambda: _store(store), CHECK_SECONDS))
-    begun = [(question, begin(question.look)) for question in questions]
-    for question, future in begun:
-        yield _check(question.what, partial(answer, future, question.seconds))
+        items.append(_CheckItem(f"store {store}", lambda: _store(store), CHECK_SECONDS))
+    begun = [(item, begin(item.look)) for item in items]
+    for item, future in begun:
+        yield _check(item.what, partial(answer, future, item.seconds))
     if address:
         yield _check(f"cluster {address}", lambda: _cluster(address))
 

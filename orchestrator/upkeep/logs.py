@@ -38,7 +38,7 @@ def _trial_id(store: Store, beginning: str) -> str:
         return trials[0]
     if trials:
         raise InputError(
-            f"{plural(len(trials), 'trial')} begin with `{beginning}`", hint=f"give more of the id: `{trials[0]}`"
+            f"{plural(len(trials), 'trial')} begin with `{beginning}`", hint=f"use a longer prefix: `{trials[0]}`"
         )
     raise InputError(
         f"store `{store.location}` has no log of trial `{beginning}`", hint="`prunesweep status` lists failed trials"

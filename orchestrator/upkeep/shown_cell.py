@@ -154,7 +154,7 @@ def _link(trial: str, rows: Sequence[Row]) -> Link:
     """A trial by its last cell; one without a cell only yields rewind points."""
     of_trial = [row for row in rows if row["trial"] == trial]
     if not of_trial:
-        return Link(trial=trial, cell="no cell of its own", done=False, failure=None, accuracy=None)
+        return Link(trial=trial, cell="no cell", done=False, failure=None, accuracy=None)
     return _link_of(max(of_trial, key=lambda row: row["step"]))
 
 

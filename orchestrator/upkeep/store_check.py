@@ -88,7 +88,7 @@ class _StoreFiles:
     def record(self, path: str) -> StoreProblem | None:
         key = layout.parse_record_path(path)
         if key is None:
-            return StoreProblem(path, "foreign", "not named like a record")
+            return StoreProblem(path, "foreign", "not a valid record name")
         if (problem := _read_problem(path, lambda: self.store.records.read(path))) is not None:
             return problem
         details = layout.detail_path(key)
@@ -99,7 +99,7 @@ class _StoreFiles:
     def detail(self, path: str) -> StoreProblem | None:
         key = layout.parse_record_path(path)
         if key is None:
-            return StoreProblem(path, "foreign", "not named like a record")
+            return StoreProblem(path, "foreign", "not a valid record name")
         if layout.record_path(key) not in self.paths:
             return StoreProblem(path, "orphaned", "its record is missing")
         return _read_problem(path, lambda: self.store.records.detail(key))
@@ -111,7 +111,7 @@ class _StoreFiles:
     def state(self, path: str) -> StoreProblem | None:
         stop = layout.parse_state_path(path)
         if stop is None:
-            return StoreProblem(path, "foreign", "not named like a state")
+            return StoreProblem(path, "foreign", "not a valid state name")
         from workers.training.states.state import parse_state  # brings in torch
 
         if (problem := _read_problem(path, lambda: parse_state(self.store.files.read(path), path, stop))) is not None:
@@ -140,7 +140,7 @@ class _StoreFiles:
 
     def json(self, path: str) -> StoreProblem | None:
         if layout.parse_data_path(path) is None:
-            return StoreProblem(path, "foreign", "not named like a file of this folder")
+            return StoreProblem(path, "foreign", "not a valid name in this folder")
         return _read_problem(path, lambda: from_json(path, self.store.files.read(path)))
 
     def cache(self, path: str) -> StoreProblem | None:
@@ -153,7 +153,7 @@ class _StoreFiles:
     def log(self, path: str) -> StoreProblem | None:
         if layout.parse_log_path(path) is not None:
             return None
-        return StoreProblem(path, "foreign", "not named like a log")
+        return StoreProblem(path, "foreign", "not a valid log name")
 
 
 _CHECKS: dict[str, Callable[[_StoreFiles, str], StoreProblem | None]] = {

@@ -60,7 +60,7 @@ def test_imagenet_from_a_folder(tmp_path):
     assert (recipe["precision"], recipe["random_resized_crop"]) == ("bf16", True)
 
 
-def test_a_rehearsal_from_the_command_line(tmp_path, monkeypatch, capsys):
+def test_a_scaled_down_preset_from_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ["run", "--preset", "digits", "--scale", "0.02", "--in-process", "--quiet", "--only", "compression=8"]
     monkeypatch.setattr(sys, "argv", ["prunesweep", *words])

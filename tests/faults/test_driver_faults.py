@@ -55,7 +55,7 @@ def run(store, **changes):
     return ps.run(spec_from_dict(SWEEP | changes), store, options=IN_PROCESS)
 
 
-def test_fault_06_out_of_memory_is_an_outcome_of_its_own_that_is_not_tried_again(store, monkeypatch):
+def test_fault_06_out_of_memory_is_a_separate_outcome_that_is_not_tried_again(store, monkeypatch):
     import torch
 
     fail_in_step(monkeypatch, torch.OutOfMemoryError("tried to allocate 20 GiB"), times=1)

@@ -85,7 +85,7 @@ def test_fault_09_a_worker_on_a_machine_that_is_about_to_go_saves_its_state_and_
         assert len(logs.attempts(store.files, trial_id(tiny_job().trial))) == logs_written
     assert saved_steps(store, tiny_job())
     assert "ends: interrupted at step" in read_log(store, trial_id(tiny_job().trial))
-    assert "its machine is about to go" in read_log(store, trial_id(tiny_job().trial))
+    assert "its node is being drained" in read_log(store, trial_id(tiny_job().trial))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a GPU")

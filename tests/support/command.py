@@ -56,7 +56,7 @@ for words in json.loads(sys.argv[1]):
 
 
 class Command:
-    """`prunesweep ...` in a process of its own. `python` are options of the interpreter."""
+    """`prunesweep ...` in its own process. `python` are options of the interpreter."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

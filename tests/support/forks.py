@@ -1,4 +1,4 @@
-"""Scenarios that may die at a crash point, each in a process of its own.
+"""Scenarios that may die at a crash point, each in its own process.
 
 `serve` runs in a process with torch loaded, which forks a child for each line `location setting` that it reads and
 writes the child's exit code; `fork_server` starts such a process. A setting is `point:number:mode` as in

@@ -1,4 +1,4 @@
-"""A network that sends a signal at a moment of its own, so that no test has to be quick enough to send it in time."""
+"""A network that chooses when it sends a signal, so that no test has to be quick enough to send it in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: a hint of their own, and the way from a worker's process to the driver's."""
+"""Errors: their hints, and the way from a worker's process to the driver's."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def pixel_notes(part: str, images: Sequence[PixelRange]) -> list[str]:
     if low == high or blank == len(images):
         values = str(low) if low == high else f"{low} to {high}"
         raise InputError(
-            f"all {part} images are blank, of one value each (sample of {plural(len(images), 'image')}): {values}",
+            f"all {part} images are blank (a single value each; sample of {plural(len(images), 'image')}): {values}",
             hint="check how they are decoded and scaled: pixels must be whole numbers from 0 to 255",
         )
     notes = []

@@ -80,7 +80,7 @@ class Printed:
 
 
 def left_over(path: Path, *, certainly: bool) -> str | None:
-    """What a process that has died left in its file, at most its end; None without a file. Deletes it.
+    """The end of what a dead process left in its file; None without a file. Deletes the file.
 
     Unless it has `certainly` died, None also if it still has the file open.
     """

@@ -88,7 +88,7 @@ def _by_rule(network: nn.Module) -> Iterator[tuple[str, nn.Parameter | Unprunabl
             if parameter is not None:
                 yield f"{prefix}{name}", parameter
             elif name not in module._parameters and (matrices := _matrices(module, prefix)):
-                yield f"{prefix}{name}", Unprunable(parameters=matrices, how="in code of its own")
+                yield f"{prefix}{name}", Unprunable(parameters=matrices, how="in its own code")
 
 
 def _matrices(module: nn.Module, prefix: str) -> tuple[str, ...]:

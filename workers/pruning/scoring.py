@@ -122,7 +122,7 @@ class Scoring:
                     hint="remove it, or add a parameter `gradient`, `gradients` or `inputs` to the function",
                 )
             if isinstance(self._batches, bool) or not isinstance(self._batches, int) or self._batches < 1:
-                raise InputError(f"`batches` of a score must be a whole number from 1: {self._batches}")
+                raise InputError(f"`batches` of a score must be a whole number, at least 1: {self._batches}")
         try:
             inspect.signature(self._function).bind(**dict.fromkeys(self._given), **self._arguments)
         except TypeError as error:

@@ -1,7 +1,7 @@
 """Where modules of the user's own are imported from: a folder that comes after everything that is installed.
 
 So a `random.py` or a `workers` in that folder breaks nothing. Where it is really needed, it is refused, and never
-replaced without a word by what is installed under the same name.
+replaced silently by what is installed under the same name.
 """
 
 from __future__ import annotations

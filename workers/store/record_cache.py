@@ -30,7 +30,7 @@ def _schema() -> pa.Schema:
 
 
 class RecordCache:
-    """The consolidated records of a store. Rows also have the name (`file`) and the size (`bytes`) of its own file."""
+    """The consolidated records of a store. Rows also have the name (`file`) and size (`bytes`) of its file."""
 
     def __init__(self, files: Files) -> None:
         self._files = files

@@ -40,7 +40,8 @@ class States:
     def write_partial(self, stop: Stop, data: bytes) -> None:
         """Write a partial state, then delete all but the two newest ones up to its step.
 
-        Later ones neither count nor go: this attempt skipped them, because they are damaged or past a missing stop.
+        Later ones are neither counted nor deleted: this attempt skipped them, because they are damaged or past a
+        missing stop.
         """
         crash_point("progress.before")
         self._files.write(layout.partial_state_path(stop), data)

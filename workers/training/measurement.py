@@ -84,7 +84,7 @@ class Measurement:
         parameter = dict(self._trainer.model.named_parameters()).get(name)
         if parameter is None:
             raise BadInput(
-                f"`{name}` has no gradient or input of its own, because its layer computes it from other parameters",
+                f"`{name}` has no gradient or input itself, because its layer computes it from other parameters",
                 hint="use a score without `gradient`, `gradients` and `inputs`, or leave the weight out with `exclude`",
             )
         return parameter

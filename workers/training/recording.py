@@ -48,7 +48,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
     return record, detail
 
 
-class _Layer(NamedTuple):
+class _LayerDetail(NamedTuple):
     """A prunable parameter: its name, how many weights it has and keeps, and what it costs dense, for one image."""
 
     layer: str
@@ -57,10 +57,10 @@ class _Layer(NamedTuple):
     multiply_adds: float
 
 
-def _layers(trainer: Trainer, costs: cost.Costs) -> list[_Layer]:
+def _layers(trainer: Trainer, costs: cost.Costs) -> list[_LayerDetail]:
     kept = {name: int(mask.sum()) for name, mask in trainer.masks.items()}
     return [
-        _Layer(name, weight.numel(), kept.get(name, weight.numel()), costs.per_layer.get(name, 0.0))
+        _LayerDetail(name, weight.numel(), kept.get(name, weight.numel()), costs.per_layer.get(name, 0.0))
         for name, weight in trainer.weights.items()
     ]
 
@@ -96,7 +96,7 @@ def _learning(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def _weight_counts(layers: Sequence[_Layer]) -> dict[str, Any]:
+def _weight_counts(layers: Sequence[_LayerDetail]) -> dict[str, Any]:
     prunable = sum(layer.weights for layer in layers)
     kept = sum(layer.kept for layer in layers)
     return {
@@ -109,7 +109,7 @@ def _weight_counts(layers: Sequence[_Layer]) -> dict[str, Any]:
     }
 
 
-def _cost_columns(costs: cost.Costs, layers: Sequence[_Layer]) -> dict[str, Any]:
+def _cost_columns(costs: cost.Costs, layers: Sequence[_LayerDetail]) -> dict[str, Any]:
     densities = {layer.layer: layer.kept / layer.weights for layer in layers}
     sparse_multiply_adds, sparse_paper_flops = cost.sparse(costs, densities)
     return {

@@ -51,15 +51,15 @@ def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
     missing = _missing(job, store)
     if not missing.stops:
         return
-    execution = _Execution(job, store, device, missing)
+    run = _TrialRun(job, store, device, missing)
     try:
-        scores = yield from execution.train()
+        scores = yield from run.train()
     except GeneratorExit:
-        execution.save()
+        run.save()
         raise
     crash_point("trial.complete")
-    execution.forget()
-    yield execution.reached(scores)
+    run.forget()
+    yield run.reached(scores)
 
 
 class _Missing(NamedTuple):
@@ -83,7 +83,7 @@ def _missing(job: Job, store: Store) -> _Missing:
     )
 
 
-class _Execution:
+class _TrialRun:
     """A trial that trains in this process, from its newest valid state to the last stop that the store lacks."""
 
     def __init__(self, job: Job, store: Store, device: Device, missing: _Missing) -> None:

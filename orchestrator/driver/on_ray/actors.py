@@ -1,6 +1,6 @@
 """Which trial gets which of Tune's actors: a finished one never takes a trial from one that is starting.
 
-Left alone, Tune gives a finished actor to the trial that waits longest, even while an actor of its own starts for it,
+Left alone, Tune gives a finished actor to the trial that waits longest, even while that trial's own actor is starting,
 and removes that one. Starting takes seconds, so with short trials only one slot would ever work.
 
 No other module reads private parts of Tune's controller. `tests/orchestrator/driver/on_ray/test_actors.py` runs sweeps

@@ -34,7 +34,7 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
     except ValueError as error:
         raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS) from error
     except ConnectionError as error:
-        hint = f"start one (`ray start --head`); {_FORMS}; without `--address`, a Ray of its own starts"
+        hint = f"start one (`ray start --head`); {_FORMS}; without `--address`, a local Ray is started"
         raise InputError("no Ray cluster found on this machine: auto", hint=hint) from error
     if place is None or not place.rpartition(":")[2].isdecimal():
         raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS)
@@ -91,7 +91,7 @@ def _greet(place: str, seconds: float | None = None) -> None:
         while len(header) < _HEADER_BYTES:
             part = connection.recv(_HEADER_BYTES - len(header))
             if not part:
-                raise ConnectionError("it hangs up, so it is another service")
+                raise ConnectionError("the connection was closed, so it is not a Ray cluster")
             header += part
     if header[3] != _SETTINGS_TYPE:
         raise ConnectionError("what answers there is another service")

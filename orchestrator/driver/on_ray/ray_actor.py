@@ -105,7 +105,7 @@ class TrialActor(tune.Trainable):
         finally:
             self._stepping = False
         if ending is None and is_draining():
-            attempt.interrupt("its machine is about to go")
+            attempt.interrupt("its node is being drained")
             self._terminated = True
         if self._terminated or (ending and self._is_spent(ending)):
             reached = attempt.step

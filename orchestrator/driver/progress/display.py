@@ -59,12 +59,12 @@ class Display:
             self.warn(event.reason)
 
     def say(self, message: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line above the display."""
         if not self._quiet:
             self.warn(message)
 
     def warn(self, message: str) -> None:
-        """Print a line that stays, even if the display is quiet."""
+        """Print a permanent line above the display, even if the display is quiet."""
         self._console.print(message, markup=False, soft_wrap=True)
 
     def _show(self, standing: Callable[[], Standing]) -> None:

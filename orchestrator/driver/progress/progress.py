@@ -218,7 +218,7 @@ class Progress:
         )
 
     def say(self, message: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line above the display."""
         self._display.say(message)
 
     def _tell(self, event: Event) -> None:

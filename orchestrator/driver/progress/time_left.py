@@ -18,7 +18,7 @@ _SHARE = 50  # a forecast takes at most one part in so many of the driver's time
 
 
 @dataclass(slots=True)
-class _Attempt:
+class _TimedAttempt:
     """A running attempt: when it began, from which step (None: unknown), and its first and newest report.
 
     `freed` is when its slot became free, `cold` whether its process had just started.
@@ -51,7 +51,7 @@ class TimeLeft:
         self._speeds = Speeds(grounds or {})
         self._from_steps = dict(from_steps or {})
         self._clock = clock
-        self._attempts: dict[str, _Attempt] = {}
+        self._attempts: dict[str, _TimedAttempt] = {}
         self._processes = 0
         self._freed: deque[float] = deque()
         self._tasks: dict[int, str] = {}
@@ -65,7 +65,7 @@ class TimeLeft:
             return
         now = self._clock()
         self._processes += 1
-        self._attempts[trial] = _Attempt(
+        self._attempts[trial] = _TimedAttempt(
             begun=now,
             freed=self._freed.popleft() if self._freed else now,
             cold=self._processes <= self._slots,
@@ -96,7 +96,7 @@ class TimeLeft:
             steps = self._agenda.jobs[trial].last_step - attempt.from_step
             self._speeds.whole(self._kind(trial), steps, now - attempt.freed)
 
-    def _has_stretch(self, attempt: _Attempt) -> bool:
+    def _has_stretch(self, attempt: _TimedAttempt) -> bool:
         return attempt.first is not None and attempt.newest is not None and attempt.newest[0] > attempt.first[0]
 
     def of_trial(self, trial: str) -> float | None:

@@ -20,26 +20,28 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class DriverEnding:
     """An exit code, and what is to be said; empty if the driver has said it."""
 
     code: int
     words: str = ""
 
 
-def ending_of(code: int, situation: Situation, heard: Sequence[int] = (), killed: Ending | None = None) -> Ending:
+def ending_of(
+    code: int, situation: Situation, heard: Sequence[int] = (), killed: DriverEnding | None = None
+) -> DriverEnding:
     """How a command ended whose driver ended with `code`: an exit code, or minus the number of the signal.
 
     `heard` are the signals that the supervisor has passed on; `killed` is why it has killed the driver, if it has.
     """
     if killed is not None and code < 0:
         log = situation.log if killed.code == DIED else ""
-        return Ending(killed.code, _with_remedy(killed.words, situation, log=log))
+        return DriverEnding(killed.code, _with_remedy(killed.words, situation, log=log))
     if code in SPOKEN:
-        return Ending(code)
+        return DriverEnding(code)
     if number := _interruption(code, heard):
-        return Ending(128 + number, _with_remedy("Interrupted", situation))
-    return Ending(DIED, _with_remedy(f"error: {_cause(code, situation)}", situation, log=situation.log))
+        return DriverEnding(128 + number, _with_remedy("Interrupted", situation))
+    return DriverEnding(DIED, _with_remedy(f"error: {_cause(code, situation)}", situation, log=situation.log))
 
 
 def _interruption(code: int, heard: Sequence[int]) -> int | None:
@@ -56,7 +58,7 @@ def _cause(code: int, situation: Situation) -> str:
         return f"the driver crashed ({signal.Signals(-code).name})"
     if situation.connecting or situation.ray:
         return "Ray has died, and the driver with it"
-    return f"the driver ended without a word (exit code {code})"
+    return f"the driver exited without a message (exit code {code})"
 
 
 def _with_remedy(words: str, situation: Situation, *, log: str = "") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from orchestrator.driver.on_ray.address import answers, listens
 from orchestrator.driver.situation import Situation
-from orchestrator.driver.supervision.endings import DIED, Ending
+from orchestrator.driver.supervision.endings import DIED, DriverEnding
 
 CONNECT_SECONDS = 15.0
 """How long connecting to a cluster may take that has answered."""
@@ -33,7 +33,7 @@ class Patience:
         self._situation = Situation()
         self._listened = self._since
 
-    def exhausted(self, situation: Situation, heard: Sequence[int]) -> Ending | None:
+    def exhausted(self, situation: Situation, heard: Sequence[int]) -> DriverEnding | None:
         """How the run ends if the driver cannot come to an end by itself, else None. May take some seconds."""
         now = time.monotonic()
         if (situation.connecting, situation.ray) != (self._situation.connecting, self._situation.ray):
@@ -45,26 +45,26 @@ class Patience:
             return self._without_ray(now) if not heard else _unable_to_save(situation, heard[-1])
         return None
 
-    def _unconnected(self, waited: float, heard: Sequence[int]) -> Ending | None:
+    def _unconnected(self, waited: float, heard: Sequence[int]) -> DriverEnding | None:
         local = self._situation.connecting == "local"
         if heard and waited > _STALE_SECONDS:
-            return Ending(128 + heard[-1], "Interrupted")
+            return DriverEnding(128 + heard[-1], "Interrupted")
         if local and waited > START_SECONDS:
-            return Ending(DIED, f"error: Ray has not started within {START_SECONDS:.0f} s")
+            return DriverEnding(DIED, f"error: Ray has not started within {START_SECONDS:.0f} s")
         if not local and waited > CONNECT_SECONDS:
             place, seconds = self._situation.connecting, f"{CONNECT_SECONDS:.0f} s"
-            return Ending(DIED, f"error: cannot connect to the Ray cluster at `{place}` within {seconds}")
+            return DriverEnding(DIED, f"error: cannot connect to the Ray cluster at `{place}` within {seconds}")
         return None
 
-    def _without_ray(self, now: float) -> Ending | None:
+    def _without_ray(self, now: float) -> DriverEnding | None:
         if listens(self._situation.ray):
             self._listened = now
         if now - self._listened < SILENT_SECONDS:
             return None
-        return Ending(DIED, f"error: Ray has died, or {self._situation.ray} cannot be reached")
+        return DriverEnding(DIED, f"error: Ray has died, or {self._situation.ray} cannot be reached")
 
 
-def _unable_to_save(situation: Situation, number: int) -> Ending | None:
+def _unable_to_save(situation: Situation, number: int) -> DriverEnding | None:
     """The ending if trials that a signal has stopped cannot save their states any more."""
     reason = None
     if not listens(situation.ray):
@@ -73,7 +73,7 @@ def _unable_to_save(situation: Situation, number: int) -> Ending | None:
         reason = "Ray does not answer, so running trials cannot be stopped"
     elif not _store_answers(situation.store):
         reason = f"store `{situation.store}` does not answer, so running trials cannot save their states"
-    return None if reason is None else Ending(128 + number, f"Interrupted: {reason}")
+    return None if reason is None else DriverEnding(128 + number, f"Interrupted: {reason}")
 
 
 def _store_answers(location: str) -> bool:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from orchestrator.driver.situation import Situation, answer_to
-from orchestrator.driver.supervision.endings import Ending, ending_of
+from orchestrator.driver.supervision.endings import DriverEnding, ending_of
 from orchestrator.driver.supervision.patience import LEAVE_SECONDS, Patience
 
 COMMANDS = ("run", "resume", "prune")
@@ -65,7 +65,7 @@ class _Supervisor:
         self._heard: list[int] = []
         self._heard_at = 0.0
         self._ended = False
-        self._killed: Ending | None = None
+        self._killed: DriverEnding | None = None
 
     def speak_last(self, signals: set[signal.Signals]) -> NoReturn:
         """Wait until the driver has ended, and end."""
@@ -79,7 +79,7 @@ class _Supervisor:
             os.write(sys.stderr.fileno(), f"\n{ending.words}\n".encode() if ending.words else b"")
         os._exit(ending.code)
 
-    def _wait(self) -> Ending:
+    def _wait(self) -> DriverEnding:
         patience = Patience()
         while (code := self._exit_code()) is None:
             watched = self._heard or self._situation.ray or self._situation.connecting
@@ -108,25 +108,25 @@ class _Supervisor:
         if not self._heard:
             self._heard_at = now
         elif number != signal.SIGHUP and now - self._heard_at > _SECOND_SIGNAL_SECONDS:
-            self._kill(Ending(128 + number, "Interrupted"))
+            self._kill(DriverEnding(128 + number, "Interrupted"))
             return
         self._heard.append(number)
         os.kill(self._driver, number)
 
-    def _overdue(self) -> Ending | None:
+    def _overdue(self) -> DriverEnding | None:
         """The ending if a driver does not come to its end after a signal, without trials that save their states."""
         if not self._heard or self._situation.ray or time.monotonic() - self._heard_at < LEAVE_SECONDS:
             return None
-        return Ending(128 + self._heard[0], "Interrupted")
+        return DriverEnding(128 + self._heard[0], "Interrupted")
 
-    def _kill_if(self, reason: Ending | None) -> None:
+    def _kill_if(self, reason: DriverEnding | None) -> None:
         """Kill the driver for a reason that took some time to find, unless its situation has changed meanwhile."""
         before = self._situation
         self._read()
         if reason is not None and self._situation == before:
             self._kill(reason)
 
-    def _kill(self, reason: Ending) -> None:
+    def _kill(self, reason: DriverEnding) -> None:
         if not self._ended and self._killed is None:
             self._killed = reason
             os.kill(self._driver, signal.SIGKILL)
@@ -146,8 +146,8 @@ class _Supervisor:
             _delete(self._situation.log)
             self._situation = replace(self._situation, log="")
 
-    def _tidy(self, ending: Ending) -> None:
-        """Release the lease that the driver, which is surely dead, still holds, and delete a log that is not named."""
+    def _tidy(self, ending: DriverEnding) -> None:
+        """Release the lease that the dead driver still holds, and delete a log that is not named."""
         situation = self._situation
         if situation.log not in ending.words:
             _delete(situation.log)

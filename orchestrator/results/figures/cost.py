@@ -27,7 +27,7 @@ _ROUNDING = 1e-3  # the study rounds the densities of one-shot pruning to four d
 _Cost = Literal["cost", "epochs"]
 
 
-class _Shown(NamedTuple):
+class _ShownCost(NamedTuple):
     """What a chart shows against what."""
 
     against: _Cost
@@ -53,7 +53,7 @@ def accuracy_vs_cost(
     `accuracy_vs_compression`. Raises InputError as `table` does, and if there is nothing to draw.
     """
     grids = read_grids(results, value, split, filters)
-    return _draw(grids, _Shown("cost", value, statistic, split), compressions, columns, caption)
+    return _draw(grids, _ShownCost("cost", value, statistic, split), compressions, columns, caption)
 
 
 def budget_curves(
@@ -77,12 +77,12 @@ def budget_curves(
     grids = [grid for grid in read_grids(results, value, split, filters) if len(grid.budgets) > 1]
     if not grids:
         raise InputError("a curve over budgets needs at least two budgets", hint="add a `budget` to the grid")
-    return _draw(grids, _Shown("epochs", value, statistic, split), compressions, columns, caption, cut=cut)
+    return _draw(grids, _ShownCost("epochs", value, statistic, split), compressions, columns, caption, cut=cut)
 
 
 def _draw(
     grids: Sequence[BudgetGrid],
-    shown: _Shown,
+    shown: _ShownCost,
     compressions: Sequence[float] | None,
     columns: ColumnCount | None,
     caption: bool,
@@ -147,7 +147,7 @@ def _chosen(compressions: Sequence[float], wanted: Sequence[float] | None) -> li
 def _panel(
     grids: Sequence[BudgetGrid],
     compression: float,
-    shown: _Shown,
+    shown: _ShownCost,
     sections: Sequence[Section],
 ) -> LinePanel:
     section = grids[0].section
@@ -183,7 +183,7 @@ def _floor(panel: LinePanel) -> float | None:
     return min(medians) - 1.0 if medians else None
 
 
-def _lines(grid: BudgetGrid, compression: float, shown: _Shown, note: str) -> Iterator[Line]:
+def _lines(grid: BudgetGrid, compression: float, shown: _ShownCost, note: str) -> Iterator[Line]:
     for technique in grid.techniques:
         cells = [cell for cell in grid.cells if cell.technique == technique and _same(cell.compression, compression)]
         points = [Point.of(getattr(cell, shown.against), cell.summary, cell.values, shown.statistic) for cell in cells]
@@ -191,7 +191,7 @@ def _lines(grid: BudgetGrid, compression: float, shown: _Shown, note: str) -> It
             yield Line(technique, sorted(points, key=lambda point: point.x), note)
 
 
-def _caption(grids: Sequence[BudgetGrid], shown: _Shown, *, cut: bool) -> str:
+def _caption(grids: Sequence[BudgetGrid], shown: _ShownCost, *, cut: bool) -> str:
     counts = [cell.summary.n_expected for grid in grids for cell in grid.cells]
     lines = replicates_shown(counts, shown.statistic)
     sentences = [f"Lines: {lines}; {shown.split} split; every budget.", dense_shown(shown.statistic)]

@@ -17,8 +17,6 @@ from workers.techniques import in_order
 INK = "#333333"  # text
 GRAY = "#767676"  # the dense network, axes; 4.5:1 on white
 PALE = "#e6e6e6"  # grids
-RED = "#B2182B"  # collapsed layers, failures
-SEQUENTIAL = "cividis"
 DIVERGING = "PuOr"  # orange below zero, violet above: readable with any color vision
 
 

@@ -22,7 +22,7 @@ _HEX_COLOR = re.compile(r"#([0-9a-f]{6})\b")
 def to_svg(figure: Figure, *, inline: bool = False) -> str:
     """A figure as SVG with a `<title>` and a `<desc>`, those of a `chart.Chart`.
 
-    `inline` makes an element for an HTML page or a notebook, which may have several: a prefix of its own is in front
+    `inline` makes an element for an HTML page or a notebook, which may have several: a unique prefix is in front
     of every id. Its text is text, it has no background, and each color is a CSS variable,
     `var(--c-d55e00, #d55e00)`, which a dark page can set. In both, what belongs to a technique has the class
     `technique`, `data-technique` and `data-part` (`line`, `band`, `replicate`, `name`).

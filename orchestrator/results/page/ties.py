@@ -19,7 +19,7 @@ _EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ComparedColumn:
     """A compression of a grid: the best technique, and how far each complete one is from it, with an interval."""
 
     compression: float
@@ -37,7 +37,7 @@ class Column:
         return difference.low <= _EQUAL and difference.high >= -_EQUAL
 
 
-def columns(grid: Grid) -> list[Column]:
+def columns(grid: Grid) -> list[ComparedColumn]:
     """The columns of a grid in which at least two techniques are complete."""
     contests: list[tuple[float, Group, list[Group]]] = []
     for compression in grid.section.compressions:
@@ -47,7 +47,7 @@ def columns(grid: Grid) -> list[Column]:
     pairs = [(group, best) for _, best, complete in contests for group in complete]
     estimates = iter(differences(grid, pairs))
     return [
-        Column(
+        ComparedColumn(
             compression,
             best.technique,
             tuple(group.technique for group in grid.column(compression)),

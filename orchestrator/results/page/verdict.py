@@ -8,7 +8,7 @@ from math import fsum
 
 from orchestrator.results.page.tables import DataTable, plain
 from orchestrator.results.page.text import first_upper
-from orchestrator.results.page.ties import RULE, Column
+from orchestrator.results.page.ties import RULE, ComparedColumn
 from workers.techniques import in_order
 from workers.text import plural
 
@@ -53,7 +53,7 @@ class Verdict:
         )
 
 
-def verdict(columns: Sequence[Column], name: Callable[[str], str]) -> Verdict:
+def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str]) -> Verdict:
     """The verdict over all columns; `name` is how people write a technique."""
     tallies = sorted(_tallies(columns), key=lambda tally: (-tally.tied, tally.distance or 0.0))
     rule = f"{RULE} {_CHOICE}"
@@ -80,7 +80,7 @@ def _count(tally: Tally) -> str:
     return f"{text} (on average {plain(tally.distance)} points below the best)" if tally.distance else text
 
 
-def _tallies(columns: Sequence[Column]) -> Iterable[Tally]:
+def _tallies(columns: Sequence[ComparedColumn]) -> Iterable[Tally]:
     for technique in in_order({technique for column in columns for technique in column.techniques}):
         mine = [column for column in columns if technique in column.techniques]
         distances = [-column.differences[technique].middle for column in mine if technique in column.differences]

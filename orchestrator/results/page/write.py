@@ -27,7 +27,7 @@ from orchestrator.results.page.legend import legend
 from orchestrator.results.page.source import PageSource, open_source
 from orchestrator.results.page.text import code, first_upper, long, safe, short
 from orchestrator.results.page.theme import style_sheet
-from orchestrator.results.page.ties import Column, columns
+from orchestrator.results.page.ties import ComparedColumn, columns
 from orchestrator.results.page.trust import environments, trust
 from orchestrator.results.page.verdict import verdict
 from orchestrator.results.page.views.accuracy import accuracy_view
@@ -132,7 +132,7 @@ def _answers(
     grids: Sequence[Grid],
     names: Sequence[str],
     known: Sequence[Intervals],
-    contests: Sequence[Sequence[Column]],
+    contests: Sequence[Sequence[ComparedColumn]],
     ink: Ink,
 ) -> dict[str, Any]:
     """The answers at the top, in their order."""
@@ -155,7 +155,7 @@ def _views(
     source: PageSource,
     grid: Grid,
     ink: Ink,
-    contest: Sequence[Column],
+    contest: Sequence[ComparedColumn],
     known: Intervals,
     study: Section | None,
     baseline: str,

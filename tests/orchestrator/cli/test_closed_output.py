@@ -1,4 +1,4 @@
-"""`prunesweep table | head -1`: a reader that stops early ends a command without a word."""
+"""`prunesweep table | head -1`: a reader that stops early ends a command silently."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def closed_pipe():
 
 
 @pytest.mark.parametrize("words", [["list", "techniques"], ["--version"], ["table", "STORE"], ["status", "STORE"]])
-def test_a_closed_output_ends_without_a_word(words, store, monkeypatch, capsys):
+def test_a_closed_output_ends_silently(words, store, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["prunesweep", *(store if word == "STORE" else word for word in words)])
     monkeypatch.setattr(sys, "stdout", closed_pipe())
     with pytest.raises(SystemExit) as end:
@@ -36,7 +36,7 @@ def test_a_closed_output_ends_without_a_word(words, store, monkeypatch, capsys):
     assert (end.value.code, capsys.readouterr().err) == (141, "")
 
 
-def test_closed_messages_end_without_a_word(tmp_path, monkeypatch):
+def test_closed_messages_end_silently(tmp_path, monkeypatch):
     """As in `prunesweep table nowhere 2>&1 | head`."""
     monkeypatch.setattr(sys, "argv", ["prunesweep", "table", str(tmp_path / "nowhere")])
     with closed_pipe() as closed:

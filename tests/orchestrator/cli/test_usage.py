@@ -29,7 +29,7 @@ from orchestrator.cli import _spelled_out
         (
             ["prune", "--replicates", "101"],
             [
-                "`SWEEP` must be given\n\nhint: `prunesweep prune --help` shows what it is",
+                "`SWEEP` must be given\n\nhint: `prunesweep prune --help` lists the arguments",
                 "`--tolerance` must be given",
                 "`--replicates` must be a whole number from 1 to 100: 101",
             ],
@@ -86,7 +86,7 @@ def test_all_mistakes_are_reported(main, monkeypatch, tmp_path, arguments, messa
     assert stderr.count("error: ") == len([message for message in messages if not message.startswith("(")])
 
 
-def test_the_last_words_of_unknown_options_are_not_mistakes_of_their_own(main):
+def test_the_last_words_of_unknown_options_are_not_separate_mistakes(main):
     code, _, stderr = main("status", "store", "--tint", "red")
     assert (code, stderr.count("error: ")) == (2, 1)
 

@@ -44,7 +44,7 @@ def test_the_time_is_that_of_all_trials_and_of_the_longest_chain(facts, measured
     assert "mlp(hidden=[16, 12]) · default     1.00 s    500.00 ms      2.000 s" in text
     assert text.endswith(
         "  Time: about 29 s of compute, as measured: on this machine about 21 s with 3 trials at once\n"
-        "  Price: about 0.01, at 1.8 for an hour of a trial"
+        "  Price: about 0.01, at 1.8 per trial-hour"
     )
     assert shown.to_json()["probed"] == [
         {"task": "mlp(hidden=[16, 12]) · default", "begin": 1.0, "step": 0.5, "evaluation": 2.0}

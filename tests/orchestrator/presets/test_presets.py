@@ -188,13 +188,13 @@ def test_a_scaled_preset_says_what_was_scaled_and_keeps_to_it():
     assert [str(budget) for budget in grid.budgets] == ["10ep", "90ep", "100%"]
     assert grid.replicates == (0,)
     assert choice.notes() == [
-        "resnet20-one-shot at scale 0.05, a rehearsal:",
+        "resnet20-one-shot at scale 0.05:",
         "  images: 2,500 of 50,000 to train on, 500 of 10,000 to test",
         "  training: 3556it instead of 71108it",
         "  BatchNorm momentum: 0.05832 instead of 0.003",
         "  grid: 3 of 10 densities, 3 of 10 budgets, 1 of 3 replicates",
     ]
-    assert choice.text().startswith("# resnet20-one-shot at scale 0.05, a rehearsal:\n#   images")
+    assert choice.text().startswith("# resnet20-one-shot at scale 0.05:\n#   images")
 
 
 def test_where_there_are_more_images_than_in_proportion_there_are_fewer_epochs():
@@ -214,7 +214,7 @@ def test_imagenet_keeps_its_batch_norm_momentum_and_scales_its_warm_up():
     assert spec.datasets[0].arguments["train_images"] == 500
 
 
-def test_rehearsals_without_the_data():
+def test_scaled_down_without_the_data():
     spec = PresetChoice(name="resnet34-structured-a", scale="0.01", stand_in="digits").spec()
     assert spec.datasets[0].label == "digits"
     assert (spec.recipes[0].random_resized_crop, spec.recipes[0].crop_padding) == (False, 1)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from orchestrator.results.arrangement import Layout
 from orchestrator.results.frame import join
-from orchestrator.results.layout import Layout
 from orchestrator.results.table import table
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError

@@ -89,7 +89,7 @@ def test_a_notice_that_cannot_be_sent_in_time_is_left_behind(server, monkeypatch
     monkeypatch.setattr(audience_module, "_NOTICE_SECONDS", 0.2)
     _, ended = tell([end()], notify=server[0] + "/hang")
     assert ended < 2
-    assert "warning: notify: did not finish within 0.2 s, and is left behind" in capsys.readouterr().err
+    assert "warning: notify: did not finish within 0.2 s, and was abandoned" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["example.org", "ftp://example.org/", "file:///etc/passwd", "http://", "http://[", ""])

@@ -105,7 +105,7 @@ def bad(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "warning"),
     [
-        ("Hanging", "did not finish within 0.2 s, and is left behind"),
+        ("Hanging", "did not finish within 0.2 s, and was abandoned"),
         ("Raising", "6 events not written, the first because of ConnectionError: the server is gone"),
         ("Dying", "no credentials"),
     ],

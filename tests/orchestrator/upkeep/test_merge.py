@@ -141,7 +141,7 @@ def test_stores_in_use_and_stores_that_cannot_be_are_refused(parts, tmp_path):
         ps.merge([], tmp_path / "whole")
 
 
-def test_parts_that_ran_in_stores_of_their_own_give_the_table_of_the_whole(tmp_path):
+def test_parts_that_ran_in_separate_stores_give_the_table_of_the_whole(tmp_path):
     techniques = ["fine_tuning", "lr_rewinding"]
     sweep = spec_from_dict(tiny_sweep(grid=grid(technique=techniques, compression=[2, 4], budget="50%")))
     for name, only in (("whole", None), ("a", "technique=fine_tuning"), ("b", "technique=lr_rewinding")):

@@ -1,4 +1,4 @@
-"""Things in a store that are none of its own, in place of its own, or damaged where it begins."""
+"""Files in a store that do not belong to it, that replace its own, or that are damaged at its root."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_long_reason_is_cut_with_the_command_that_prints_it(tmp_path):
 
 
 def test_failures_are_grouped_by_cause(tmp_path):
-    """As in use: many cells, four causes; numbers in a reason do not make a cause of their own."""
+    """As in use: many cells, four causes; numbers in a reason do not make another cause."""
     reasons = {
         "diverged": "the loss at step {n} is not finite (last finite loss 1.{n}): nan",
         "out_of_memory": "tried to allocate {n} bytes",

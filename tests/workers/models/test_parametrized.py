@@ -159,7 +159,7 @@ def doubled(module):
         (parametrizations.orthogonal, "with the parametrization Orthogonal"),
         (doubled, "with the parametrization Doubled"),
         (lambda layer: doubled(parametrizations.weight_norm(layer)), "with the parametrization WeightNorm and Doubled"),
-        (lambda layer: prune.l1_unstructured(layer, "weight", 0.5), "in code of its own"),
+        (lambda layer: prune.l1_unstructured(layer, "weight", 0.5), "in its own code"),
     ],
 )
 def test_other_computed_weights_are_refused_by_name(change, how):

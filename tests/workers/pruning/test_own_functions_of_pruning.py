@@ -105,7 +105,7 @@ def test_results_that_are_not_scores(code, message, own):
         ("def f(weights): ...", {}, "missing a required argument: 'weights'\n\nhint: a score may ask for weight, "),
         ("def f(weight): ...", {"power": 2}, "unexpected keyword argument 'power'"),
         ("def f(weight): ...", {"batches": 2}, "`batches` has no effect"),
-        ("def f(gradient): ...", {"batches": 0}, "must be a whole number from 1: 0"),
+        ("def f(gradient): ...", {"batches": 0}, "must be a whole number, at least 1: 0"),
         ("def f(gradient): ...", {"gradient": 1}, "multiple values"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_shared_weight_costs_every_use() -> None:
 
 
 class Standardized(nn.Conv2d):
-    """Computes its weight in code of its own, as weight standardization does."""
+    """Computes its weight in its own code, as weight standardization does."""
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         spread = self.weight.std((1, 2, 3), keepdim=True)

@@ -9,13 +9,13 @@ from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid
 from orchestrator.results.page.reach import Intervals
 from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, bounds, signed
-from orchestrator.results.page.ties import Column
+from orchestrator.results.page.ties import ComparedColumn
 from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of, replicates, sign_notes
 from workers.text import plural
 
 
-def comparison_view(grid: Grid, columns: Sequence[Column], intervals: Intervals, baseline: str) -> View:
+def comparison_view(grid: Grid, columns: Sequence[ComparedColumn], intervals: Intervals, baseline: str) -> View:
     """The comparison table, and the table of tests where the baseline is in the grid."""
     reading = (
         f"Mean change from the dense network ± half the 95% interval, in {grid.unit}, over {_count(grid)}, at the "
@@ -39,7 +39,7 @@ def _count(grid: Grid) -> str:
     return "n replicates" if n is None else plural(n, "replicate")
 
 
-def _table(grid: Grid, columns: dict[float, Column], intervals: Intervals) -> DataTable:
+def _table(grid: Grid, columns: dict[float, ComparedColumn], intervals: Intervals) -> DataTable:
     labels = labels_of(grid.section)
     rows: list[list[Cell]] = []
     for technique in grid.section.techniques:
@@ -51,7 +51,7 @@ def _table(grid: Grid, columns: dict[float, Column], intervals: Intervals) -> Da
     return DataTable(f"Mean change from the dense network, {grid.unit}", ["technique", *labels.values()], rows)
 
 
-def _cell(grid: Grid, technique: str, compression: float, column: Column | None, intervals: Intervals) -> Cell:
+def _cell(grid: Grid, technique: str, compression: float, column: ComparedColumn | None, intervals: Intervals) -> Cell:
     cell = grid.section.cells.get((technique, compression))
     if cell is None:
         return ""

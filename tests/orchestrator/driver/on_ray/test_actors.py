@@ -44,7 +44,7 @@ def test_trials_that_have_ended_are_dropped(sweep):
     assert 0 < ran.kept < 100
 
 
-def test_tune_adds_no_callback_of_its_own(monkeypatch):
+def test_tune_adds_no_callback(monkeypatch):
     """Its own would keep every trial in memory."""
     from ray.tune.utils.callback import _create_default_callbacks
 

@@ -70,7 +70,7 @@ def unequal() -> Sweep:
 
 
 class Machine:
-    """Runs a sweep on slots by a clock of its own, and notes the time left at shares of the records done."""
+    """Runs a sweep on slots by a simulated clock, and notes the time left at shares of the records done."""
 
     def __init__(self, sweep: Sweep, slots: int, startup: float = 5.0) -> None:
         self.now, self.sweep, self.slots = 0.0, sweep, slots

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from orchestrator.driver.situation import Situation
-from orchestrator.driver.supervision.endings import DIED, SPOKEN, Ending, ending_of
+from orchestrator.driver.supervision.endings import DIED, SPOKEN, DriverEnding, ending_of
 from tests.support.places import ROOT
 
 DRIVING = Situation(store="/runs/my store", lease="token")
@@ -17,7 +17,7 @@ CONTINUE = "Continue with:  prunesweep resume '/runs/my store'"
 
 @pytest.mark.parametrize("code", sorted(SPOKEN))
 def test_a_driver_that_said_how_it_ended_has_the_last_word(code):
-    assert ending_of(code, DRIVING, heard=[signal.SIGTERM]) == Ending(code)
+    assert ending_of(code, DRIVING, heard=[signal.SIGTERM]) == DriverEnding(code)
 
 
 def test_each_code_is_documented():
@@ -30,7 +30,7 @@ def test_each_code_is_documented():
 @pytest.mark.parametrize("passed_on", [True, False])
 def test_a_driver_that_a_signal_ends_early_was_interrupted(number, passed_on):
     ending = ending_of(-number, Situation(), heard=[number] if passed_on else [])
-    assert ending == Ending(128 + number, "Interrupted")
+    assert ending == DriverEnding(128 + number, "Interrupted")
     assert CONTINUE in ending_of(-number, DRIVING).words
 
 
@@ -46,10 +46,10 @@ def test_whatever_ends_a_driver_after_a_signal_the_signal_counts(code):
         (-signal.SIGSEGV, DRIVING, "the driver crashed (SIGSEGV)"),
         (1, Situation(store="/runs/my store", ray="10.0.0.1:6379"), "Ray has died, and the driver with it"),
         (1, Situation(store="/runs/my store", connecting="local"), "Ray has died, and the driver with it"),
-        (1, DRIVING, "the driver ended without a word (exit code 1)"),
+        (1, DRIVING, "the driver exited without a message (exit code 1)"),
     ],
 )
-def test_a_driver_that_ends_without_a_word_can_be_continued(code, situation, cause):
+def test_a_driver_that_dies_silently_can_be_continued(code, situation, cause):
     ending = ending_of(code, situation)
     assert ending.code == DIED
     assert ending.words.startswith(f"error: {cause}")
@@ -57,7 +57,9 @@ def test_a_driver_that_ends_without_a_word_can_be_continued(code, situation, cau
 
 
 def test_a_driver_that_had_to_be_killed_ends_as_was_said():
-    ending = ending_of(-signal.SIGKILL, DRIVING, [signal.SIGINT], Ending(130, "Interrupted: Ray has stopped as well"))
+    ending = ending_of(
+        -signal.SIGKILL, DRIVING, [signal.SIGINT], DriverEnding(130, "Interrupted: Ray has stopped as well")
+    )
     assert (ending.code, CONTINUE in ending.words) == (130, True)
     assert ending.words.startswith("Interrupted: Ray has stopped as well; saved work is kept")
 

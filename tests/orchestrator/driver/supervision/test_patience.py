@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.driver.situation import Situation
 from orchestrator.driver.supervision import patience as module
-from orchestrator.driver.supervision.endings import DIED, Ending
+from orchestrator.driver.supervision.endings import DIED, DriverEnding
 from orchestrator.driver.supervision.patience import Patience
 from workers.store.filesystems.local import LocalFiles
 
@@ -46,7 +46,7 @@ def test_a_signal_ends_connecting_after_a_moment(clock):
     patience, situation = Patience(), Situation(connecting="local")
     assert patience.exhausted(situation, [signal.SIGTERM]) is None
     clock.now += 6
-    assert patience.exhausted(situation, [signal.SIGTERM]) == Ending(143, "Interrupted")
+    assert patience.exhausted(situation, [signal.SIGTERM]) == DriverEnding(143, "Interrupted")
 
 
 def test_ray_may_not_listen_for_a_moment_only(clock, monkeypatch):

@@ -44,7 +44,7 @@ def study(whole_study):
 FIVE_ROUNDS = 1 / 0.8**5
 
 
-def test_each_side_is_compared_to_the_median_of_its_own_dense_networks(tmp_path):
+def test_each_side_is_compared_to_the_median_of_its_dense_networks(tmp_path):
     ours = side("a", store(tmp_path / "a", {("fine_tuning", 4.0, 2): (0.79, 0.80, 0.82)}))
     theirs = side("b", store(tmp_path / "b", {("fine_tuning", 4.0, 2): (0.60, 0.58, 0.59)}, dense=(0.6, 0.61, 0.63)))
     [section] = compare(ours, theirs).sections

@@ -36,7 +36,7 @@ def test_what_is_alike_in_gray_print_differs_in_marker_and_dash():
     assert all(first.marker != second.marker and first.dash != second.dash for first, second in alike)
 
 
-def test_techniques_of_the_user_get_looks_of_their_own():
+def test_techniques_of_the_get_separate_looks():
     looks = looks_of([*LOOKS, *OWN])
     assert len({look[1:] for look in looks.values()}) == len(looks)
     assert looks["my_technique_0"].name == "my technique 0"

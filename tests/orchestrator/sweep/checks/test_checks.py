@@ -127,7 +127,7 @@ def test_structures_that_do_not_fit(overrides, field, message):
     assert message in problem.message
 
 
-def test_dense_networks_have_an_entry_of_their_own():
+def test_dense_networks_have_a_separate_entry():
     dense = {"technique": "dense", "replicates": 3}
     assert spec_from_dict(sweep(grid=dense)).grids[0].replicates == (0, 1, 2)
     assert spec_from_dict(sweep(grid=dense | {"network": "mlp"}))

@@ -30,7 +30,7 @@ PART = ("train_images", "test_images")
 """The arguments that ask for a part of a data set."""
 
 STAND_INS = ("digits", "synthetic")
-"""Data sets without files, to rehearse on instead of a preset's data."""
+"""Data sets without files, to train on instead of a preset's data."""
 
 Sweep = dict[str, Any]
 
@@ -46,7 +46,7 @@ def parse_scale(text: str) -> Fraction:
     return scale
 
 
-def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None = None) -> str:
+def scaled_down(original: Preset, text: str, scale: Fraction, stand_in: str | None = None) -> str:
     """The text of a scaled-down sweep file, with comments that say what was scaled.
 
     `text` is the preset's file with its data in place; `stand_in` is one of `STAND_INS` to use instead of them.
@@ -62,7 +62,7 @@ def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None 
         notes.append(f"BatchNorm momentum: {recipe['batch_norm_momentum']} instead of {original.batch_norm_momentum}")
     grids = sweep["grid"] if isinstance(sweep["grid"], list) else [sweep["grid"]]
     notes += [_thin(grid, scale, stretch) for grid in grids]
-    heading = [f"{sweep['name']} at scale {exact_text(scale)}, a rehearsal:", *(f"  {note}" for note in notes)]
+    heading = [f"{sweep['name']} at scale {exact_text(scale)}:", *(f"  {note}" for note in notes)]
     sweep["name"] += f"-scale-{exact_text(scale).replace('/', '-of-')}" + (f"-{stand_in}" if stand_in else "")
     sweep["store"] = f"runs/{sweep['name']}"
     body = yaml.safe_dump(sweep, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
@@ -72,7 +72,7 @@ def rehearse(original: Preset, text: str, scale: Fraction, stand_in: str | None 
 def _replace_data(sweep: Sweep, stand_in: str) -> str:
     """Use another data set, with the augmentation that suits its images; return a note of it."""
     if stand_in not in STAND_INS:
-        raise InputError(f"unknown data set to rehearse on: `{stand_in}`", hint=closest(stand_in, STAND_INS))
+        raise InputError(f"unknown data set without files: `{stand_in}`", hint=closest(stand_in, STAND_INS))
     recipe = sweep["recipe"]
     recipe.pop("random_resized_crop", None)
     recipe["normalization"] = "per_image"

@@ -74,7 +74,7 @@ PLAIN = Layout()
 """Techniques × compressions."""
 
 
-class _Place(NamedTuple):
+class _PlacedCell(NamedTuple):
     """A cell, its section, and its value of every dimension."""
 
     section: Section
@@ -102,7 +102,7 @@ def _names(rows: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
-def _places(sections: Iterable[Section]) -> Iterator[_Place]:
+def _places(sections: Iterable[Section]) -> Iterator[_PlacedCell]:
     for section in sections:
         for cell in section.cells.values():
             of_cell: dict[str, str | float | None] = {
@@ -110,10 +110,10 @@ def _places(sections: Iterable[Section]) -> Iterator[_Place]:
                 "compression": cell.compression,
                 "budget": cell.budget,
             }
-            yield _Place(section, cell, section.place | of_cell)
+            yield _PlacedCell(section, cell, section.place | of_cell)
 
 
-def _sheet(places: Sequence[_Place], layout: Layout, show: ShowCell, caption: ShowCaption) -> Sheet:
+def _sheet(places: Sequence[_PlacedCell], layout: Layout, show: ShowCell, caption: ShowCaption) -> Sheet:
     labels = {name: _labels(name, [place.values[name] for place in places]) for name in DIMENSIONS}
     by_place = {(place.of(layout.rows), place.values[layout.columns]): place for place in places}
     columns = labels[layout.columns]
@@ -132,12 +132,12 @@ def _sheet(places: Sequence[_Place], layout: Layout, show: ShowCell, caption: Sh
     )
 
 
-def _shown(place: _Place | None, section: Section, show: ShowCell) -> Cell:
+def _shown(place: _PlacedCell | None, section: Section, show: ShowCell) -> Cell:
     return show(None, section) if place is None else show(place.cell, place.section)
 
 
 def _ordered(
-    names: Sequence[str], places: Iterable[_Place], labels: Mapping[str, Mapping[str | float | None, str]]
+    names: Sequence[str], places: Iterable[_PlacedCell], labels: Mapping[str, Mapping[str | float | None, str]]
 ) -> list[tuple[str | float | None, ...]]:
     """The rows of a sheet, each dimension in the order of its labels."""
     ranks = {name: {value: rank for rank, value in enumerate(labels[name])} for name in names}
