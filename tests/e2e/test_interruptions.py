@@ -33,12 +33,11 @@ RAY, IN_PROCESS = ["--cpus", "2"], ["--in-process"]
 @pytest.mark.parametrize(
     ("driver", "receiver", "number"),
     [
-        (RAY, "driver", signal.SIGINT),
-        (RAY, "group", signal.SIGTERM),  # as batch systems do: Ray's own processes get it too
-        (IN_PROCESS, "driver", signal.SIGTERM),
+        (RAY, "group", signal.SIGTERM),  # the supervisor gets it too, as from batch systems
+        (IN_PROCESS, "driver", signal.SIGINT),
         (IN_PROCESS, "driver", signal.SIGKILL),
     ],
-    ids=["ray-SIGINT", "ray-SIGTERM-to-all", "in-process-SIGTERM", "in-process-SIGKILL"],
+    ids=["ray-SIGTERM-to-all", "in-process-SIGINT", "in-process-SIGKILL"],
 )
 def test_a_killed_driver_can_be_resumed_to_the_same_table(prunesweep, tmp_path, undisturbed, driver, receiver, number):
     whole, table = undisturbed

@@ -36,12 +36,25 @@ def two_kinds(monkeypatch):
     cluster.shutdown()
 
 
-@pytest.mark.timeout(1800)
-def test_a_network_that_fails_on_one_kind_is_refused(two_kinds, module: Write, tmp_path, capsys) -> None:
-    path = tmp_path / "sweep.yaml"
+@pytest.fixture
+def write(module: Write, tmp_path):
+    """Writes a sweep file for a network that fails on one kind of node, with more settings; returns its path."""
     own = {"name": f"{module(PICKY)}:build"}
-    path.write_text(json.dumps(tiny_sweep(network=own, recipe=recipe(duration="4ep", batch_size=16)), indent=1))
-    store = tmp_path / "store"
+
+    def call(**settings):
+        path = tmp_path / "sweep.yaml"
+        sweep = tiny_sweep(network=own, recipe=recipe(duration="4ep", batch_size=16), **settings)
+        path.write_text(json.dumps(sweep, indent=1))
+        return path
+
+    return call
+
+
+@pytest.mark.timeout(1800)
+def test_a_network_that_fails_on_one_kind_is_refused_as_are_gpus_that_no_node_has(
+    two_kinds, write, tmp_path, capsys
+) -> None:
+    path, store = write(), tmp_path / "store"
     with pytest.raises(ps.SpecError) as caught:
         ps.run(ps.load(path), store, options=RunOptions(address=two_kinds, quiet=True))
     [problem] = caught.value.problems
@@ -51,3 +64,5 @@ def test_a_network_that_fails_on_one_kind_is_refused(two_kinds, module: Write, t
     assert problem.field == "network"
     assert capsys.readouterr().err.count("Rehearsing 1 task on node ") == 1
     assert Store(store).records.all_keys() == set()
+    with pytest.raises(ps.InputError, match="no node in the cluster has 1 CPU and 3 GPUs for a trial"):
+        ps.run(ps.load(write(resources={"gpus": 3})), store, options=RunOptions(address=two_kinds, quiet=True))

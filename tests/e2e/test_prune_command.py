@@ -1,4 +1,7 @@
-"""`prunesweep prune` through Ray, from where another driver left off, equal to a search that nothing happened to."""
+"""A search through Ray, from where another driver left off, equal to a search that nothing happened to.
+
+It is run from a thread, as notebook servers and web back ends do.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import prunesweep as ps
 from orchestrator.driver.options import RunOptions
 from tests.support.command import SWEEP
 from tests.support.stores import attempts, with_facts
+from tests.support.threads import in_thread
 
 
 class Death(Exception):
@@ -21,6 +25,7 @@ def die(made):
         raise Death
 
 
+@pytest.mark.timeout(1800)
 def test_a_search_is_finished_through_ray_with_the_same_files(prunesweep, tmp_path):
     (tmp_path / "sweep.yaml").write_text(SWEEP.partition("grid:")[0])
     asked = {"tolerance": 20, "rate": "50%", "options": RunOptions(in_process=True, quiet=True)}
@@ -30,10 +35,14 @@ def test_a_search_is_finished_through_ray_with_the_same_files(prunesweep, tmp_pa
         ps.prune(tmp_path / "sweep.yaml", tmp_path / "store", on_round=die, **asked)
     before = attempts(tmp_path / "store")
     assert len(before) == 2 < len(whole.rounds) - 1
-    arguments = ("--store", "store", "--tolerance", "20", "--rate", "50%", "--cpus", 2, "--json")
-    card = json.loads(prunesweep("prune", "sweep.yaml", *arguments))
-    assert card == whole.model.card
+    in_thread(
+        lambda: ps.prune(
+            tmp_path / "sweep.yaml", tmp_path / "store", **asked | {"options": RunOptions(cpus=2, quiet=True)}
+        )
+    )
     for name in ("tiny.safetensors", "tiny.json"):
         assert (tmp_path / "store-pruned" / name).read_bytes() == (tmp_path / "whole-pruned" / name).read_bytes()
     after = attempts(tmp_path / "store")
     assert {name: after[name] for name in before} == before
+    arguments = ("--store", "store", "--tolerance", "20", "--rate", "50%", "--in-process", "--json")
+    assert json.loads(prunesweep.here("prune", "sweep.yaml", *arguments)) == whole.model.card

@@ -108,10 +108,3 @@ def test_plan_counts_what_is_left(prunesweep, sweep_file, undisturbed):
     done = json.loads(prunesweep.here("plan", "sweep.yaml", "--store", store, "--json"))
     assert (done["cells_done"], done["steps_missing"]) == (CELLS, 0)
     assert "without sharing" in prunesweep.here("plan", "sweep.yaml", "--store", store)
-
-
-def test_a_cluster_without_the_gpus_asked_for_is_refused(prunesweep, sweep_file, tmp_path, undisturbed):
-    with_facts(tmp_path / "store", undisturbed[0])
-    sweep_file.write_text(sweep_file.read_text() + "resources: {gpus: 3}\n")
-    prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--gpus", 1, code=2)
-    assert "no node in the cluster has 1 CPU and 3 GPUs for a trial" in prunesweep.stderr
