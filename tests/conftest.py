@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.own_modules import Write
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core runs tests: before torch is imported, here or in a process
 os.environ.update(OF_RAY)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which `nohup` ignores: tests send it to processes
 
 # The same examples every time, and as much time for them as the machine needs.
 settings.register_profile(
