@@ -71,4 +71,4 @@ def failures_by_place(grid: Grid) -> DataTable | None:
 def _share(failed: int, planned: int) -> Cell:
     if not planned:
         return ""
-    return MarkedCell(f"{failed}/{planned}", "alarm") if failed else f"0/{planned}"
+    return MarkedCell(f"{failed} of {planned}", "alarm") if failed else "none"

@@ -50,6 +50,11 @@ class Group:
         return None not in self.scores and None not in self.changes
 
     @property
+    def failed(self) -> bool:
+        """Whether a replicate has failed or is blocked by a failure."""
+        return any(row["failure"] is not None for row in self.rows)
+
+    @property
     def search_cost(self) -> float:
         """Epochs of retraining up to these cells."""
         return float(self.rows[0]["search_cost_epochs"])

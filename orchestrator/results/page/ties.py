@@ -13,17 +13,23 @@ RULE = (
     "In a comparison (one grid at one compression), the best technique is the one with the highest mean test accuracy "
     "over its replicates, each technique at the budget that validation chose. Another technique is tied with it if the "
     "95% interval of the difference between the two includes 0; with fewer than three replicates there is no interval, "
-    "and only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied."
+    "and only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied. "
+    "Where failures leave one complete technique, it is the best alone; where replicates are missing, a comparison "
+    "needs two complete techniques."
 )
 _EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedColumn:
-    """A compression of a grid: the best technique, and how far each complete one is from it, with an interval."""
+    """A compression of a grid: the best technique, and how far each complete one is from it, with an interval.
+
+    `replicates` is how many the best technique has.
+    """
 
     compression: float
     best: str
+    replicates: int
     techniques: tuple[str, ...]
     differences: Mapping[str, Interval]
 
@@ -38,11 +44,12 @@ class ComparedColumn:
 
 
 def columns(grid: Grid) -> list[ComparedColumn]:
-    """The columns of a grid in which at least two techniques are complete."""
+    """The columns of a grid in which at least two techniques are complete, or one is and all others have failed."""
     contests: list[tuple[float, Group, list[Group]]] = []
     for compression in grid.section.compressions:
-        complete = [group for group in grid.column(compression) if group.complete]
-        if len(complete) > 1:
+        groups = grid.column(compression)
+        complete = [group for group in groups if group.complete]
+        if len(complete) > 1 or (complete and _others_failed(groups)):
             contests.append((compression, max(complete, key=_mean), complete))
     pairs = [(group, best) for _, best, complete in contests for group in complete]
     estimates = iter(differences(grid, pairs))
@@ -50,11 +57,17 @@ def columns(grid: Grid) -> list[ComparedColumn]:
         ComparedColumn(
             compression,
             best.technique,
+            len(best.scores),
             tuple(group.technique for group in grid.column(compression)),
             _known({group.technique: next(estimates) for group in complete}),
         )
         for compression, best, complete in contests
     ]
+
+
+def _others_failed(groups: list[Group]) -> bool:
+    others = [group for group in groups if not group.complete]
+    return bool(others) and all(group.failed for group in others)
 
 
 def _known(differences: Mapping[str, Interval | None]) -> dict[str, Interval]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from orchestrator.results.intervals import FEWEST_FOR_T
 from orchestrator.results.page.tables import DataTable, plain
 from orchestrator.results.page.text import first_upper
 from orchestrator.results.page.ties import RULE, ComparedColumn
@@ -16,6 +17,8 @@ _CHOICE = (
     "The technique named first is the best or tied in the largest number of comparisons; of several with that number, "
     "it is the one with the smallest mean distance from the best."
 )
+
+_PERHAPS_CHANCE = "With fewer than three replicates, that may be chance."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,16 @@ def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str]) -> Ve
     first, *others = tallies
     if first.tied == 0:
         return Verdict("No technique can be named: none is the best of a comparison.", rule, tallies)
+    few = max(column.replicates for column in columns) < FEWEST_FOR_T
     equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
     if equal:
         names = _listed([name(tally.technique) for tally in (first, *equal)])
         sentence = f"{names} do equally well: each is the best or tied with the best in {first.share} comparisons."
     else:
         rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
-        sentence = f"Use {name(first.technique)}: it is the best or tied with the best in {_count(first)}; {rest}."
-    return Verdict(first_upper(sentence), rule, tallies)
+        counts = f"the best or tied with the best in {_count(first)}; {rest}."
+        sentence = f"{name(first.technique)} is {counts}" if few else f"Use {name(first.technique)}: it is {counts}"
+    return Verdict(first_upper(f"{sentence} {_PERHAPS_CHANCE}" if few else sentence), rule, tallies)
 
 
 def _count(tally: Tally) -> str:

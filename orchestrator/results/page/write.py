@@ -147,6 +147,7 @@ def _answers(
         "reach_rule": reach.RULE,
         "cost": reach.cost_table(grids, names),
         "causes": causes(source, rows),
+        "blocked": any(row["failure"] == "blocked" for row in rows),
         "places": [place for place in places if place is not None],
     }
 

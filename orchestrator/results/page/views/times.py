@@ -199,7 +199,7 @@ def _timeline_figure(lanes: Sequence[tuple[str, list[Ran]]], ink: Ink) -> str:
     ticks = [number * step for number in range(int(whole / step) + 1)]
     axes.set_xticks(ticks, [duration(tick) for tick in ticks])
     name_axes(axes, "time since the first trial began", "")
-    return ink.finish(figure, "When trials ran", f"{len(lanes)} lanes over {duration(whole)}")
+    return ink.finish(figure, "When trials ran", f"{plural(len(lanes), 'lane')} over {duration(whole)}")
 
 
 _MOST_TICKS = 6

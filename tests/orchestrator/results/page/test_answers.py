@@ -20,7 +20,9 @@ from orchestrator.results.page.views.margin import color
 from orchestrator.results.page.write import page
 from tests.support.html import parse, rows, table
 from tests.support.records import cell, dense_cell, make_store, record_of
+from workers.store.failures import Failure
 
+TWO = ("fine_tuning", "lr_rewinding")
 SCORES = {  # by technique and compression, one for each replicate
     ("fine_tuning", 2.0): (0.900, 0.900, 0.900),
     ("lr_rewinding", 2.0): (0.901, 0.899, 0.9015),
@@ -81,6 +83,31 @@ def test_a_technique_with_a_failed_replicate_never_wins(tmp_path):
     assert second.best == "weight_rewinding"
     assert not second.tied("lr_rewinding")
     assert verdict([first, second], name).tallies[0].columns == 2
+
+
+def test_failed_cells_do_not_make_a_technique_look_better(tmp_path):
+    """The only complete technique is the best where others have failed, but not where they are still to run."""
+    replicates = {technique: [cell(technique=technique, replicate=r) for r in range(3)] for technique in TWO}
+    dense = [dense_cell(replicate=r) for r in range(3)]
+    done = [record_of(one, test_accuracy=0.9) for one in (*dense, *replicates["fine_tuning"])]
+    store = make_store(tmp_path, [*dense, *replicates["fine_tuning"], *replicates["lr_rewinding"]], done)
+    [waiting] = read_grids(join(store).rows, None)
+    assert columns(waiting) == []
+    for one in replicates["lr_rewinding"]:
+        store.failures.write(one["trial"], Failure(outcome="diverged", reason="loss is nan"))
+    [failed] = read_grids(join(store).rows, None)
+    result = verdict(columns(failed), name)
+    assert result.sentence == (
+        "Use fine tuning: it is the best or tied with the best in 1 of 1 comparison; lr rewinding in 0 of 1."
+    )
+
+
+def test_a_single_replicate_is_not_advice(tmp_path):
+    read = grid(tmp_path, {("fine_tuning", 2.0): (0.9,), ("lr_rewinding", 2.0): (0.8,)})
+    assert verdict(columns(read), name).sentence == (
+        "Fine tuning is the best or tied with the best in 1 of 1 comparison; lr rewinding in 0 of 1. "
+        "With fewer than three replicates, that may be chance."
+    )
 
 
 def test_single_replicates_are_tied_only_if_equal(tmp_path):

@@ -86,7 +86,7 @@ def test_failures_are_named_by_cause_and_place(tree):
     assert line[4] == "the loss is nan at step 3 (at step 3)"
     assert line[6] == "lower the rate"
     places = {row[0]: row[1:] for row in rows(table(tree, "Failed and blocked cells"))}
-    assert places["fine_tuning"] == ["0/6", "0/6", "1/6"]
+    assert places["fine_tuning"] == ["none", "none", "1 of 6"]
 
 
 def test_what_is_mixed_stands_in_a_banner(tree):
