@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from orchestrator.results.printing.latex_pages import Piece, note_height, pages_of, parts_of, room_below, table_height
+from orchestrator.results.printing.latex_text import escaped, width_of, wrapped
 from orchestrator.results.printing.names import heading, place, written
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': "''",
-    "`": r"{\char96}",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "·": r"\textperiodcentered{}",
-    "…": r"\dots{}",
-    "–": "--",
-    "—": "---",
-    "−": "$-$",
-    "‘": "`",
-    "’": "'",
-    "“": "``",
-    "”": "''",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "§": r"\S{}",
-    "¶": r"\P{}",
-}
-_SIGN = re.compile(r"(?<![\w.])([+-])(?=\d)")
-_CODE = re.compile(r"`([^`]*)`")
-_ACCENTED = re.compile("[À-ÅÇ-ÏÑ-ÖÙ-Ýà-åç-ïñ-öù-ýÿ]")  # what pdflatex has in its default encoding
-
-_COLUMN_WIDTH = 230.0  # points: a column of a page with two
-_PAGE_WIDTH = 390.0  # a page with one column
+_COLUMN_WIDTH = 220.0  # points: a column of `article` with two columns on A4; on a letter page it has 229
+_PAGE_WIDTH = 345.0  # `article` with one column
 _NUMBER_EM, _SPREAD_EM = 8.5, 8.0  # points, at \footnotesize and \scriptsize
 _NARROWEST_HEADER = 36.0  # points
 _NARROWEST_NAMES = 90.0  # points: names of lines are broken before columns are folded
 _WIDEST_NAMES = 0.5  # of the width of a table that is folded
-_WIDTHS = (  # of characters, in ems of Computer Modern
-    (re.compile(r"\d"), 0.50),
-    (re.compile(r"[-+−×±=<>]"), 0.78),
-    (re.compile(r"[\[\].,;:!|'ilj]"), 0.28),
-    (re.compile(r"[() /tfI]"), 0.39),
-    (re.compile(r"[A-Zmw%&]"), 0.80),
-)
-_OTHER_WIDTH = 0.53
+_CONTINUED = r"\tablename~\thetable{} (continued)"
 
 
 class Style(NamedTuple):
@@ -87,32 +45,44 @@ def to_latex(printout: Printout, *, compact: bool = False, label: str | None = N
 
 
 def _table(sheet: Sheet, printout: Printout, compact: bool, label: str | None, caption: str | None) -> str:
+    """A table in as many environments as it needs pages."""
     columns = [_Column.of(name, cells) for name, *cells in zip(sheet.header, *sheet.lines, strict=True)]
     style = _COMPACT if compact or _fits(columns, _COMPACT) else _FULL
-    notes = [note for note in (*sheet.remarks, *printout.notes)]
+    caption = caption or _caption(sheet, printout)
+    room = room_below(caption, style.width)
+    notes = [written(note) for note in (*sheet.remarks, *printout.notes)]
+    pieces = [
+        *_tabulars(columns, sheet.keys, style, room),
+        *(Piece(rf"\par\smallskip\scriptsize {escaped(note)}", note_height(note, style.width)) for note in notes),
+    ]
+    first = [rf"\caption{{{caption}}}", *([rf"\label{{{label}}}"] if label else [])]
+    pages = pages_of(pieces, room)
+    heads = [first, *[[_CONTINUED]] * (len(pages) - 1)]
+    return "\n\n".join(_environment(head, page, style) for head, page in zip(heads, pages, strict=True))
+
+
+def _environment(head: Sequence[str], pieces: Sequence[Piece], style: Style) -> str:
     return "\n".join(
         [
             rf"\begin{{{style.environment}}}",
             r"\centering",
-            rf"\caption{{{caption or _caption(sheet, printout)}}}",
-            *([rf"\label{{{label}}}"] if label else []),
+            *head,
             r"\par\smallskip\footnotesize",
             rf"\setlength{{\tabcolsep}}{{{style.gap:g}pt}}",
-            "\n\\par\\medskip\n".join(_tabulars(columns, sheet.keys, style)),
-            *(rf"\par\smallskip\scriptsize {_escaped(written(note))}" for note in notes),
+            *(piece.text for piece in pieces),
             rf"\end{{{style.environment}}}",
         ]
     )
 
 
 class _Column(NamedTuple):
-    """The escaped lines of a header, the escaped cells under it, and how wide they are, in points.
+    """The escaped lines of a header, the numbers under it, and how wide they are, in points.
 
     The cells of a `broken` column are paragraphs of that width.
     """
 
     header: list[str]
-    cells: list[str]
+    numbers: list[Number]
     width: float
     broken: bool = False
 
@@ -120,22 +90,41 @@ class _Column(NamedTuple):
     def of(cls, name: str, cells: Sequence[Cell]) -> _Column:
         numbers = [number_of(cell) for cell in cells]
         width = max((_number_width(number) for number in numbers), default=0.0)
-        lines = _wrapped(heading(name), width)
-        width = max(width, *(_width(line, _NUMBER_EM) for line in lines))
-        return cls([_escaped(line) for line in lines], [_cell(number) for number in numbers], width)
+        lines = _header(heading(name), width)
+        width = max(width, *(width_of(line, _NUMBER_EM) for line in lines))
+        return cls([escaped(line) for line in lines], numbers, width)
 
     def as_paragraphs(self, width: float) -> _Column:
         """The column with its cells broken to a smaller width."""
-        return _Column(self.header, [rf"\raggedright {cell}" for cell in self.cells], width, broken=True)
+        return self._replace(width=width, broken=True)
+
+    @property
+    def cells(self) -> list[str]:
+        """LaTeX."""
+        before = r"\raggedright " if self.broken else ""
+        return [before + _cell(number) for number in self.numbers]
+
+    @property
+    def heights(self) -> list[int]:
+        """The number of text lines in each cell."""
+        if not self.broken:
+            return [1] * len(self.numbers)
+        return [len(wrapped(_text(number), self.width, _NUMBER_EM)) for number in self.numbers]
 
 
-def _tabulars(columns: Sequence[_Column], keys: int, style: Style) -> Iterator[str]:
-    """The columns in blocks that fit, about as many in each, with the columns that name a line in all of them."""
+def _tabulars(columns: Sequence[_Column], keys: int, style: Style, room: float) -> Iterator[Piece]:
+    """The columns in blocks that fit, about as many in each, with the columns that name a line in all of them.
+
+    A block that is higher than the room is in several parts.
+    """
     names, numbers = _narrowed(columns[:keys], columns[keys:], style), columns[keys:]
     blocks = _blocks(names, numbers, style, len(numbers))
     blocks = _blocks(names, numbers, style, math.ceil(len(numbers) / len(blocks)))
+    heights = [max(cells) for cells in zip(*(column.heights for column in names), strict=True)]
     for block in blocks:
-        yield _tabular(names, block)
+        header = max(len(column.header) for column in (*names, *block))
+        for part in parts_of(header, heights, room):
+            yield Piece(_tabular(names, block, part), table_height(header, heights[part]))
 
 
 def _blocks(names: Sequence[_Column], numbers: Sequence[_Column], style: Style, most: int) -> list[list[_Column]]:
@@ -162,10 +151,10 @@ def _narrowed(names: Sequence[_Column], numbers: Sequence[_Column], style: Style
     return [column.as_paragraphs(width) if column is widest else column for column in names]
 
 
-def _tabular(names: Sequence[_Column], numbers: Sequence[_Column]) -> str:
+def _tabular(names: Sequence[_Column], numbers: Sequence[_Column], part: slice) -> str:
     header = [_stacked(column.header, "l") for column in names] + [_stacked(column.header, "r") for column in numbers]
     kinds = "".join(f"p{{{column.width:.0f}pt}}" if column.broken else "l" for column in names)
-    lines = zip(*(column.cells for column in (*names, *numbers)), strict=True)
+    lines = zip(*(column.cells[part] for column in (*names, *numbers)), strict=True)
     return "\n".join(
         [
             rf"\begin{{tabular}}{{@{{}}{kinds}{'r' * len(numbers)}@{{}}}}",
@@ -175,6 +164,7 @@ def _tabular(names: Sequence[_Column], numbers: Sequence[_Column]) -> str:
             *map(_line, lines),
             r"\bottomrule",
             r"\end{tabular}",
+            r"\par\medskip",
         ]
     )
 
@@ -194,7 +184,7 @@ def _caption(sheet: Sheet, printout: Printout) -> str:
     protocol = printout.protocol
     head = [f"{printout.heading} ({protocol[0]})"] if len(protocol) == 1 else [printout.heading, *protocol]
     title = [place(sheet.title)] if sheet.title else []
-    return " ".join(f"{_escaped(_sentence(written(text)))}." for text in (*head, *title, *sheet.captions))
+    return " ".join(f"{escaped(_sentence(written(text)))}." for text in (*head, *title, *sheet.captions))
 
 
 def _sentence(text: str) -> str:
@@ -203,19 +193,22 @@ def _sentence(text: str) -> str:
 
 def _cell(number: Number) -> str:
     """A number as LaTeX: its spread is smaller, and the best of a column bold."""
-    value = _escaped(heading(number.value))
+    value = escaped(heading(number.value))
     shown = rf"\textbf{{{value}}}" if number.best else value
     if number.spread:
-        shown += rf" {{\scriptsize {_escaped(number.spread)}}}"
-    rest = " ".join(_escaped(text) for text in (number.remark, number.signs) if text)
+        shown += rf" {{\scriptsize {escaped(number.spread)}}}"
+    rest = " ".join(escaped(text) for text in (number.remark, number.signs) if text)
     shown = f"{shown} {rest}" if rest else shown
     return "{}" + shown if shown.startswith(("[", "*")) else shown  # arguments of the end of the line before
 
 
 def _number_width(number: Number) -> float:
-    rest = " ".join(filter(None, (heading(number.value), number.remark, number.signs)))
-    spread = _width(f" {number.spread}", _SPREAD_EM) if number.spread else 0.0
-    return _width(rest, _NUMBER_EM) + spread
+    spread = width_of(f" {number.spread}", _SPREAD_EM) if number.spread else 0.0
+    return width_of(_text(number._replace(spread="")), _NUMBER_EM) + spread
+
+
+def _text(number: Number) -> str:
+    return " ".join(filter(None, (heading(number.value), number.spread, number.remark, number.signs)))
 
 
 def _fits(columns: Sequence[_Column], style: Style) -> bool:
@@ -226,40 +219,7 @@ def _total(columns: Sequence[_Column], style: Style) -> float:
     return sum(column.width for column in columns) + 2 * style.gap * (len(columns) - 1)
 
 
-def _wrapped(text: str, width: float) -> list[str]:
+def _header(text: str, width: float) -> list[str]:
     """A header in lines that are not wider than the cells under it, or than its longest word."""
-    words = text.split()
-    width = max([width, _NARROWEST_HEADER, *(_width(word, _NUMBER_EM) for word in words)])
-    lines = words[:1] or [""]
-    for word in words[1:]:
-        if _width(f"{lines[-1]} {word}", _NUMBER_EM) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
-
-
-def _width(text: str, em: float) -> float:
-    """About how wide a text is, in points."""
-    return em * sum(
-        next((width for characters, width in _WIDTHS if characters.match(character)), _OTHER_WIDTH)
-        for character in text
-    )
-
-
-def _escaped(text: str) -> str:
-    """Text in which nothing has a meaning in LaTeX; the signs of numbers become minus signs."""
-    pieces = _CODE.split(" ".join(text.split()))
-    quoted = [_plain(piece) if index % 2 == 0 else rf"\texttt{{{_plain(piece)}}}" for index, piece in enumerate(pieces)]
-    return _SIGN.sub(r"$\1$", "".join(quoted))
-
-
-def _plain(text: str) -> str:
-    return "".join(_SPECIAL.get(character) or _typeset(character) for character in text)
-
-
-def _typeset(character: str) -> str:
-    """A character, or its number if a plain LaTeX cannot typeset it."""
-    if (character.isascii() and character.isprintable()) or _ACCENTED.match(character):
-        return character
-    return f"(U+{ord(character):04X})"
+    width = max([width, _NARROWEST_HEADER, *(width_of(word, _NUMBER_EM) for word in text.split())])
+    return wrapped(text, width, _NUMBER_EM)
