@@ -47,14 +47,17 @@ class Ground(NamedTuple):
 
 def grounds(spec: SweepSpec, facts: Facts, store: Store) -> dict[str, Ground]:
     """What is known of each task of a sweep, by its digest: from past trials, else from rehearsals."""
-    asked = questions(spec)
-    seconds = rehearsed_seconds_per_step(asked, facts) | seconds_per_step(store)
+    seconds = rehearsed_seconds_per_step(questions(spec), facts) | seconds_per_step(store)
+    return {task: Ground(seconds.get(task), work) for task, work in multiply_adds_per_step(spec, facts).items()}
+
+
+def multiply_adds_per_step(spec: SweepSpec, facts: Facts) -> dict[str, float | None]:
+    """Multiply-adds of a training step of each task of a sweep, by its digest; None if unknown."""
     known = {}
-    for question in asked:
+    for question in questions(spec):
         answer = facts[question]
-        task = task_digest(task_of(question, answer))
         work = answer.facts["network"].get("multiply_adds")
-        known[task] = Ground(seconds.get(task), work and work * question.recipe.batch_size)
+        known[task_digest(task_of(question, answer))] = work and work * question.recipe.batch_size
     return known
 
 
