@@ -2,6 +2,7 @@
 
     store.json                                   the version of this layout
     lease.json                                   who drives the store now
+    leases/<number>-of-<count>.json              who drives a shard of it now
     results/<trial>-<step>-<evaluation>.parquet  one record: published once, never changed
     details/<the same name>                      its per-layer numbers and learning curve, written before it
     conflicts/<the same name>-<checksum>.parquet a record that differs from the published one

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import NamedTuple
 
+from workers.store.shard import Shard
 from workers.trial import Stop
 
 MARKER = "store.json"
@@ -26,13 +27,14 @@ FACTS = "facts"
 LOGS = "logs"
 CACHE = "cache"
 QUARANTINE = "quarantine"
+LEASES = "leases"
 
 NESTED = (CHECKPOINTS, PARTIAL_STATES, SWEEPS, LOGS)
 """The folders with a folder for each trial or sweep."""
 
 _DATA_FOLDERS = (FAILURES, FAILED_ATTEMPTS, OLD_FAILED_ATTEMPTS, FACTS)
 
-FOLDERS = (*NESTED, *_DATA_FOLDERS, RESULTS, DETAILS, CONFLICTS, CACHE, QUARANTINE)
+FOLDERS = (*NESTED, *_DATA_FOLDERS, RESULTS, DETAILS, CONFLICTS, CACHE, QUARANTINE, LEASES)
 
 RECORD_CACHE = f"{CACHE}/records.parquet"
 _RECORD_CACHE_PART = f"{CACHE}/records-"
@@ -52,6 +54,21 @@ class RecordKey(NamedTuple):
     trial: str
     step: int
     evaluation: str
+
+
+def lease_path(shard: Shard | None) -> str:
+    """The lease of the driver of a shard, or of a whole store."""
+    return LEASE if shard is None else f"{LEASES}/{shard.number:04d}-of-{shard.count:04d}{_DATA}"
+
+
+def parse_lease_path(path: str) -> Shard | None:
+    """The shard whose lease a path in `leases/` names; None for any other path."""
+    folder, _, name = path.partition("/")
+    number, _, count = name.removesuffix(_DATA).partition("-of-")
+    if folder != LEASES or (first := _number(number)) is None or (second := _number(count)) is None:
+        return None
+    shard = Shard(first, second)
+    return shard if lease_path(shard) == path else None
 
 
 def folder_of(path: str) -> str:

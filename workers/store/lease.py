@@ -1,5 +1,9 @@
 """The lease of a store: one driver at a time holds and renews it, and its workers stop once it no longer does.
 
+Drivers of shards hold a lease each. They exclude a driver of the whole store, and those that divide it otherwise:
+whoever takes a lease does so first and then waits until no lease that it excludes is renewed any longer, so that of two
+that start together at least one sees the other.
+
 Nobody compares the clocks of two machines: a lease is old if an observer has not seen its counter move for some
 time of the observer's own monotonic clock.
 """
@@ -16,10 +20,11 @@ from types import TracebackType
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
-from workers.store.filesystems.files import Files, NotAFile
+from workers.store.filesystems.files import Files, NotAFile, Version
 from workers.store.filesystems.opening import unwritable
-from workers.store.layout import LEASE
-from workers.store.lease_owner import Owner, read_lease, read_owner
+from workers.store.layout import LEASE, lease_path, parse_lease_path
+from workers.store.lease_owner import Owner, lease_paths, live_owners, read_lease, read_owner
+from workers.store.shard import Shard
 from workers.store.store import Store
 from workers.text import duration, printable
 
@@ -31,21 +36,25 @@ MISSED_PERIODS = 3
 
 
 class Lease:
-    """The right to drive a store, held inside a `with` block and renewed from a thread.
+    """The right to drive a store, or a shard of it, held inside a `with` block and renewed from a thread.
 
-    Raises StoreError while another driver holds and renews it. The lease of a process of this machine that has ended
-    is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal. Taking, renewing and releasing
-    it change only what was read before, so of several drivers that try at once exactly one succeeds. Each renewal tells
-    others what the driver `says` of its run.
+    Raises StoreError while another driver holds and renews it, or one that it excludes. The lease of a process of this
+    machine that has ended is replaced at once, any other after `MISSED_PERIODS` + 1 periods without a renewal. Taking,
+    renewing and releasing it change only what was read before, so of several drivers that try at once exactly one
+    succeeds. Each renewal tells others what the driver `says` of its run.
+
+    Drivers of different shards run together if they have the same `division`.
     """
 
-    def __init__(self, store: Store, period: float = PERIOD) -> None:
+    def __init__(self, store: Store, period: float = PERIOD, *, shard: Shard | None = None, division: str = "") -> None:
         self.period = period
+        self.path = lease_path(shard)
         self.says = ""
         self.successor: Owner | None = None
         self._store = store
         self._files = store.files
-        self._owner = Owner.this_process()
+        self._owner = Owner.this_process(division)
+        self._successor_path = self.path
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -57,16 +66,16 @@ class Lease:
     @property
     def problem(self) -> str | None:
         """Why this driver must stop; None if it may continue."""
-        return None if self.successor is None else f"{self._in_use_by(self.successor)}, which took it over"
+        if self.successor is None:
+            return None
+        return f"{_in_use_by(self.successor, self._store.location, self._successor_path)}, which took it over"
 
     def __enter__(self) -> Lease:
         try:
             self._acquire()
+            self._outlast_excluded()
         except NotAFile as error:
-            raise StoreError(
-                f"store `{self._store.location}`: its `{LEASE}` {error}",
-                hint=SET_ASIDE,
-            ) from error
+            raise _not_a_lease(self._store, self.path, error) from error
         except OSError as error:
             raise unwritable(self._store.location, error) from error
         self._thread.start()
@@ -79,28 +88,45 @@ class Lease:
         crash_point("lease.releasing")
         self._released.set()
         self._thread.join()
+        self._give_up()
+
+    def _give_up(self) -> None:
         with contextlib.suppress(OSError):  # it expires
-            release(self._files, self.token)
+            _release(self._files, self.path, self.token)
 
     def _acquire(self) -> None:
-        since, first = time.monotonic(), None
-        while not self._files.publish(LEASE, self._owner.to_bytes()):
+        patience = _Patience(self._store, self.path, self.period)
+        while not self._files.publish(self.path, self._owner.to_bytes()):
+            version = patience.outlast()
+            if version is not None and self._files.replace(self.path, self._owner.to_bytes(), version):
+                return  # otherwise another driver was faster, the owner renewed it, or it was released
+
+    def _outlast_excluded(self) -> None:
+        """Wait until nobody renews a lease that this one excludes, and remove those leases."""
+        try:
+            for excluded in self._excluded():  # all are watched from now on
+                while (version := excluded.outlast()) is not None and not self._files.remove(excluded.path, version):
+                    pass  # its owner renewed it
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _excluded(self) -> list[_Patience]:
+        excluded = []
+        for path in lease_paths(self._files):
             try:
-                owner, version = read_lease(self._files)
-            except FileNotFoundError:  # released meanwhile
-                continue
-            if owner is None or owner.is_gone or time.monotonic() - since > (MISSED_PERIODS + 1) * self.period:
-                if self._files.replace(LEASE, self._owner.to_bytes(), version):
-                    return
-                continue  # another driver was faster, or the owner renewed it
-            if first is None:
-                first = owner
-            if owner.is_local or (owner.token, owner.counter) != (first.token, first.counter):
-                raise self._refusal(owner)
-            if first is owner:
-                waiting = duration((MISSED_PERIODS + 1) * self.period)
-                print(f"{self._in_use_by(owner)}; waiting up to {waiting} to see if it is alive", file=sys.stderr)
-            time.sleep(self.period / 10)
+                owner = read_owner(self._files, path)
+            except NotAFile as error:
+                raise _not_a_lease(self._store, path, error) from error
+            if self._excludes(path, owner):
+                excluded.append(_Patience(self._store, path, self.period, owner))
+        return excluded
+
+    def _excludes(self, path: str, owner: Owner | None) -> bool:
+        """Whether this driver must not run together with the owner of the lease at a path."""
+        if owner is None or path == self.path:
+            return False
+        return LEASE in (path, self.path) or owner.division != self._owner.division
 
     def _renew(self) -> None:
         while not self._released.wait(self.period):
@@ -114,49 +140,119 @@ class Lease:
     def _renewed(self) -> bool:
         """Renew the lease, also one that somebody deleted. Returns False if it has changed since it was read."""
         renewal = replace(self._owner, counter=self._owner.counter + 1, says=self.says)
-        try:
-            owner, version = read_lease(self._files)
-        except FileNotFoundError:
-            written = self._files.publish(LEASE, renewal.to_bytes())
+        owner, version = None, None
+        with contextlib.suppress(FileNotFoundError):
+            owner, version = read_lease(self._files, self.path)
+        if owner is None:
+            self._note_rival()
+        elif owner.token != self.token:
+            self.successor = owner
+        if self.successor is not None:
+            return False
+        if version is None:
+            written = self._files.publish(self.path, renewal.to_bytes())
         else:
-            if owner is not None and owner.token != self.token:
-                self.successor = owner
-                return False
-            written = self._files.replace(LEASE, renewal.to_bytes(), version)
+            written = self._files.replace(self.path, renewal.to_bytes(), version)
         if written:
             self._owner = renewal
         return written
 
-    def _in_use_by(self, owner: Owner) -> str:
-        if not owner.is_known:
-            return f"store `{self._store.location}` has a damaged `{LEASE}`, which does not say who drives it"
-        return (
-            f"store `{self._store.location}` is in use by another driver: host {printable(owner.host)}, "
-            f"process {owner.pid}, user {printable(owner.user)}, since {printable(owner.begun)} "
-            f"({duration(owner.age)} ago)"
-        )
+    def _note_rival(self) -> None:
+        """Find out whether a driver whose lease excludes this one has removed it."""
+        for path, owner in live_owners(self._files).items():
+            if self._excludes(path, owner):
+                self.successor, self._successor_path = owner, path
 
-    def _refusal(self, owner: Owner) -> StoreError:
-        stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves its work)"
-        if not owner.is_known:
-            stop = f"set `{LEASE}` aside with `prunesweep verify --repair`"
-        return StoreError(self._in_use_by(owner), hint=f"wait until it is done, {stop}, or use another store")
+
+class _Patience:
+    """Waits until nobody renews the lease at a path; `first` is its owner now, if that is known."""
+
+    def __init__(self, store: Store, path: str, period: float, first: Owner | None = None) -> None:
+        self._store = store
+        self.path = path
+        self._pause = period / 10
+        self._longest = (MISSED_PERIODS + 1) * period
+        self._first = first
+        self._since = time.monotonic()
+        self._has_said = False
+
+    def outlast(self) -> Version | None:
+        """The version of the lease, which may now be replaced; None if there is none. Raises StoreError if it moves."""
+        while True:
+            try:
+                owner, version = read_lease(self._store.files, self.path)
+            except FileNotFoundError:
+                return None
+            if owner is None or owner.is_gone:
+                return version
+            if self._first is None:
+                self._first, self._since = owner, time.monotonic()
+            if owner.is_local or (owner.token, owner.counter) != (self._first.token, self._first.counter):
+                raise StoreError(self._in_use_by(owner), hint=_what_to_do(owner, self.path))
+            if time.monotonic() - self._since > self._longest:
+                return version
+            self._say_once(owner)
+            time.sleep(self._pause)
+
+    def _say_once(self, owner: Owner) -> None:
+        if not self._has_said:
+            self._has_said = True
+            waiting = f"waiting up to {duration(self._longest)} to see if it is alive"
+            print(f"{self._in_use_by(owner)}; {waiting}", file=sys.stderr)
+
+    def _in_use_by(self, owner: Owner) -> str:
+        return _in_use_by(owner, self._store.location, self.path)
+
+
+def _not_a_lease(store: Store, path: str, error: NotAFile) -> StoreError:
+    return StoreError(f"store `{store.location}`: its `{path}` {error}", hint=SET_ASIDE)
+
+
+def _in_use_by(owner: Owner, location: str, path: str) -> str:
+    shard = parse_lease_path(path)
+    if not owner.is_known:
+        return f"store `{location}` has a damaged `{path}`, which does not say who drives it"
+    return (
+        f"store `{location}` is in use by another driver{f' of shard {shard}' if shard else ''}: "
+        f"host {printable(owner.host)}, process {owner.pid}, user {printable(owner.user)}, "
+        f"since {printable(owner.begun)} ({duration(owner.age)} ago)"
+    )
+
+
+def _what_to_do(owner: Owner, path: str) -> str:
+    stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves its work)"
+    if not owner.is_known:
+        stop = f"set `{path}` aside with `prunesweep verify --repair`"
+    return f"wait until it is done, {stop}, or use another store"
 
 
 def release(files: Files, token: str) -> None:
-    """Give up the lease with this token, if it is still that one. Raises OSError."""
-    owner, version = read_lease(files)
+    """Give up the lease with this token, wherever it is. Raises OSError."""
+    for path in lease_paths(files):
+        with contextlib.suppress(FileNotFoundError):
+            _release(files, path, token)
+
+
+def _release(files: Files, path: str, token: str) -> None:
+    """Give up the lease at a path if it still has this token. Raises OSError."""
+    owner, version = read_lease(files, path)
     if owner is not None and owner.token == token:
-        files.remove(LEASE, version)
+        files.remove(path, version)
 
 
 class LeaseWatch:
     """A worker's view of its driver's lease. Cheap to ask: it reads the lease at most three times a period."""
 
     def __init__(
-        self, files: Files, token: str, period: float = PERIOD, clock: Callable[[], float] = time.monotonic
+        self,
+        files: Files,
+        token: str,
+        period: float = PERIOD,
+        clock: Callable[[], float] = time.monotonic,
+        path: str = LEASE,
     ) -> None:
         self._files = files
+        self._path = path
         self._token = token
         self._period = period
         self._clock = clock
@@ -175,7 +271,7 @@ class LeaseWatch:
 
     def _observe(self, now: float) -> None:
         try:
-            owner = read_owner(self._files)
+            owner = read_owner(self._files, self._path)
         except OSError:
             return
         if owner is None:

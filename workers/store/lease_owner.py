@@ -1,4 +1,4 @@
-"""Who holds the lease of a store: the driver, as `lease.json` names it."""
+"""Who holds the leases of a store: its drivers, as `lease.json` and the files in `leases/` name them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workers.store.filesystems.files import Files, Version
-from workers.store.layout import LEASE
+from workers.store.layout import LEASE, LEASES, parse_lease_path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """The driver that holds a lease. `begun` (UTC) and `says`, how its run stands, are for people only."""
+    """The driver that holds a lease. `begun` (UTC) and `says`, how its run stands, are for people only.
+
+    `division` is that of the driver of a shard: what it has in common with those that it can run together with.
+    """
 
     host: str
     boot: str
@@ -29,9 +32,10 @@ class Owner:
     begun: str
     counter: int
     says: str = ""
+    division: str = ""
 
     @classmethod
-    def this_process(cls) -> Owner:
+    def this_process(cls, division: str = "") -> Owner:
         """This process, with a new token."""
         return cls(
             host=socket.gethostname(),
@@ -42,6 +46,7 @@ class Owner:
             token=secrets.token_hex(16),
             begun=datetime.now(UTC).isoformat(timespec="seconds"),
             counter=0,
+            division=division,
         )
 
     @property
@@ -68,33 +73,48 @@ class Owner:
             return 0.0
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), indent=1).encode()
+        fields = asdict(self)
+        if not self.division:
+            del fields["division"]  # earlier versions do not read it
+        return json.dumps(fields, indent=1).encode()
 
 
-def read_owner(files: Files) -> Owner | None:
-    """The owner of the lease; None if nobody holds it. A damaged lease has an unknown owner.
+def lease_paths(files: Files) -> list[str]:
+    """The paths at which there may be a lease: that of the whole store first, then those of shards."""
+    paths = (f"{LEASES}/{name}" for name in files.names(LEASES))
+    return [LEASE, *(path for path in paths if parse_lease_path(path) is not None)]
+
+
+def live_owners(files: Files) -> dict[str, Owner]:
+    """The owners of all leases by path, except processes of this machine that have ended. Raises as `read_owner`."""
+    owners = {path: read_owner(files, path) for path in lease_paths(files)}
+    return {path: owner for path, owner in owners.items() if owner is not None and not owner.is_gone}
+
+
+def read_owner(files: Files, path: str = LEASE) -> Owner | None:
+    """The owner of a lease; None if nobody holds it. A damaged lease has an unknown owner.
 
     Raises NotAFile if something else is in its place, OSError if it cannot be read.
     """
     try:
-        return read_lease(files)[0]
+        return read_lease(files, path)[0]
     except FileNotFoundError:
         return None
 
 
-def read_lease(files: Files) -> tuple[Owner | None, Version]:
-    """The owner of the lease, and the version of its file; None as the owner if it was released (see `Files.remove`).
+def read_lease(files: Files, path: str = LEASE) -> tuple[Owner | None, Version]:
+    """The owner of a lease, and the version of its file; None as the owner if it was released (see `Files.remove`).
 
     Raises FileNotFoundError if the file is missing, and as `read_owner` does.
     """
-    data, version = files.read_version(LEASE)
+    data, version = files.read_version(path)
     return (_owner(data) if data else None), version
 
 
 def _owner(data: bytes) -> Owner:
     try:
         owner = Owner(**json.loads(data))
-        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun, owner.says)
+        texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun, owner.says, owner.division)
         numbers = (owner.pid, owner.counter)
         sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
         if sound and owner.is_known:

@@ -17,6 +17,7 @@ from workers.machine.device import Device
 from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.store.layout import LEASE
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.logs import HUNG, AttemptLog
 from workers.training.last_words import printed_path, rescue
@@ -31,10 +32,12 @@ LONGEST_GRACE = 30.0
 class Bounds:
     """What ends an attempt early: `timeout` seconds, or a driver that has lost its `lease` (its token).
 
+    `lease_path` is where the driver's lease lies in the store.
     `period` is how often (seconds) the lease is checked: see `workers.store.lease`.
     """
 
     lease: str
+    lease_path: str = LEASE
     period: float = PERIOD
     timeout: float | None = None
 
@@ -101,7 +104,7 @@ class Attempt:
         self._store = store
         self._bounds = bounds
         self._chunks = run(job, store, device)
-        self._watch = LeaseWatch(store.files, bounds.lease, bounds.period)
+        self._watch = LeaseWatch(store.files, bounds.lease, bounds.period, path=bounds.lease_path)
         self._log = AttemptLog(store.files, self.trial, is_first=job.is_new)
         if self._log.before is not None:
             rescue(store.location, self._log.before, certainly=False)

@@ -188,11 +188,14 @@ def test_anything_else_in_the_place_of_the_lease_is_named_and_set_aside(store, e
 
 
 def test_what_a_lease_says_does_nothing_to_a_terminal(store, main, monkeypatch):
-    owner = replace(Owner.this_process(), host="a\x1b[2J\nhost", user="\x07\u202e", begun="\x1b]0;title")
+    monkeypatch.setattr("socket.gethostname", lambda: "a\x1b[2J\nhost")
+    owner = replace(Owner.this_process(), user="\x07\u202e", begun="\x1b]0;title")
     store.files.write("lease.json", owner.to_bytes())
     _, stdout, _ = main("status", store.location)
     assert r"on a\x1b[2J\x0ahost (user \x07\u202e) since \x1b]0;title" in stdout
-    refused = str(Lease(store)._refusal(owner))
+    with pytest.raises(StoreError) as refusal, Lease(store):
+        pass
+    refused = str(refusal.value)
     assert not {"\x1b", "\x07", "\u202e"} & set(stdout + refused)
     assert r"host a\x1b[2J\x0ahost" in refused
 
