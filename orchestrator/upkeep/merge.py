@@ -14,7 +14,7 @@ from workers.paths import expanded
 from workers.store import Store, layout
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
-from workers.store.lease_owner import read_owner
+from workers.store.lease_owner import live_owners
 from workers.text import plural, printable
 
 Location = str | os.PathLike[str]
@@ -106,10 +106,12 @@ def merge(stores: Location | Iterable[Location], into: Location) -> Merged:
 
 
 def _check_idle(store: Store) -> None:
-    owner = read_owner(store.files)
-    if owner is not None and not owner.is_gone:
+    if owners := live_owners(store.files):
+        path, owner = next(iter(owners.items()))
+        shard = layout.parse_lease_path(path)
         raise StoreError(
-            f"store `{store.location}` is in use by a driver: host {printable(owner.host)}, process {owner.pid}",
+            f"store `{store.location}` is in use by a driver{f' of shard {shard}' if shard else ''}: "
+            f"host {printable(owner.host)}, process {owner.pid}",
             hint="wait until it is done, then merge",
         )
 

@@ -16,8 +16,9 @@ from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers import html
 from workers.errors import SET_ASIDE
 from workers.store import Store, logs
-from workers.store.layout import LEASE, parse_log_path
-from workers.store.lease_owner import read_owner
+from workers.store.layout import parse_lease_path, parse_log_path
+from workers.store.lease_owner import Owner, lease_paths, read_owner
+from workers.store.shard import Shard
 from workers.text import plural, printable, size
 
 
@@ -32,7 +33,7 @@ class TrialProgress(NamedTuple):
 class Status:
     """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`.
 
-    `retired` are the folders of sweeps that were left out.
+    `retired` are the folders of sweeps that were left out. There are several `drivers` if each has a shard.
     """
 
     store: str
@@ -44,12 +45,17 @@ class Status:
     conflicts: list[str]
     bytes: int
     unreadable: dict[str, str]
-    driver: dict[str, Any] | None
+    drivers: list[dict[str, Any]]
     running: dict[str, TrialProgress]
+
+    @property
+    def driver(self) -> dict[str, Any] | None:
+        """The first of the drivers, if there is one."""
+        return self.drivers[0] if self.drivers else None
 
     def to_json(self) -> dict[str, Any]:
         counts = ("records", "checkpoints", "checkpoint_bytes", "bytes")
-        rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver")
+        rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver", "drivers")
         return {name: getattr(self, name) for name in rest} | {
             "sweeps": [sweep.to_json() for sweep in self.sweeps],
             "running": {trial: running._asdict() for trial, running in self.running.items()},
@@ -63,7 +69,7 @@ class Status:
         ]
         title, *lines = str(self).split("\n")
         blocks = [html.table(title, header, rows)]
-        if self.driver or self.conflicts or any(sweep.failures for sweep in self.sweeps):
+        if self.drivers or self.conflicts or any(sweep.failures for sweep in self.sweeps):
             blocks.append(html.preformatted(line for line in lines if line))
         return "\n".join(blocks)
 
@@ -79,13 +85,14 @@ class Status:
             f"Store {self.store}: {plural(self.records, 'record')}, "
             f"{plural(self.checkpoints, 'checkpoint')} ({size(self.checkpoint_bytes)}), {size(self.bytes)} in all"
         ]
-        if self.driver:
-            owner = {name: printable(str(value)) for name, value in self.driver.items()}
-            lines.append("In use by process {pid} on {host} (user {user}) since {begun}".format(**owner))
+        for driver in self.drivers:
+            owner = {name: printable(str(value)) for name, value in driver.items()}
+            who = "Shard {shard} in use" if driver["shard"] else "In use"
+            lines.append(f"{who} by process {{pid}} on {{host}} (user {{user}}) since {{begun}}".format(**owner))
             lines += [f"  {owner['says']}"] if owner["says"] else []
-            lines += self._running_lines()
+        lines += self._running_lines() if self.drivers else []
         for sweep in self.sweeps:
-            lines += ["", *sweep.lines(self.store, driven=self.driver is not None)]
+            lines += ["", *sweep.lines(self.store, driven=bool(self.drivers))]
         if self.retired:
             hidden = plural(len(self.retired), "retired sweep")
             lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {shlex.quote(self.store)}` lists all)"]
@@ -113,7 +120,7 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
     files = store.files.sizes("")  # one listing of a bucket for all that follows
     records, unsound = store.records.sound(files)
     failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes(files)
-    driver, unreadable_lease = _driver(store)
+    drivers, unreadable_leases = _drivers(store)
     statuses = [
         replace(
             sweep_status(folder, kept, records, failures),
@@ -131,20 +138,31 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         checkpoint_bytes=sum(sizes.values()),
         conflicts=store.records.conflicts(),
         bytes=sum(files.values()),
-        unreadable=unreadable | unsound | unreadable_lease,
-        driver=driver,
-        running=_running(store, statuses, driver["begun"], files) if driver else {},
+        unreadable=unreadable | unsound | unreadable_leases,
+        drivers=drivers,
+        running=_running(store, statuses, min(driver["begun"] for driver in drivers), files) if drivers else {},
     )
 
 
-def _driver(store: Store) -> tuple[dict[str, Any] | None, dict[str, str]]:
-    """Who holds the lease, unless that process has ended; and why that is unknown, if it is (path: reason)."""
-    try:
-        owner = read_owner(store.files)
-    except OSError as error:
-        return None, {LEASE: f"{LEASE}: {error}; {SET_ASIDE}"}
-    if owner is None or owner.is_gone:
-        return None, {}
-    if not owner.is_known:
-        return None, {LEASE: f"{LEASE}: is damaged and does not say who drives the store; {SET_ASIDE}"}
-    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun", "says")}, {}
+def _drivers(store: Store) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Who holds the leases, unless that process has ended; and why that is unknown, where it is (path: reason)."""
+    drivers, unreadable = [], {}
+    for path in lease_paths(store.files):
+        try:
+            owner = read_owner(store.files, path)
+        except OSError as error:
+            unreadable[path] = f"{path}: {error}; {SET_ASIDE}"
+            continue
+        if owner is None or owner.is_gone:
+            continue
+        if owner.is_known:
+            drivers.append(_driver(owner, parse_lease_path(path)))
+        else:
+            unreadable[path] = f"{path}: is damaged and does not say who drives the store; {SET_ASIDE}"
+    return drivers, unreadable
+
+
+def _driver(owner: Owner, shard: Shard | None) -> dict[str, Any]:
+    return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun", "says")} | {
+        "shard": str(shard) if shard else None
+    }

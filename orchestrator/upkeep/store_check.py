@@ -12,7 +12,7 @@ from workers.errors import CorruptFile, NewerFile
 from workers.store import Store, layout
 from workers.store.checksummed import from_json, from_parquet
 from workers.store.filesystems.files import NotAFile, is_temporary, walk
-from workers.store.lease_owner import read_owner
+from workers.store.lease_owner import lease_paths, read_owner
 from workers.store.record import SCHEMA
 
 Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "missing"]
@@ -27,7 +27,7 @@ class StoreProblem(NamedTuple):
 
 
 def store_problems(store: Store) -> Iterator[StoreProblem]:
-    """Everything that is wrong in a store except its lease; the same path may come twice."""
+    """Everything that is wrong in a store except its leases; the same path may come twice."""
     if store.marker_problem is not None:
         marker_kind: Kind = "corrupt" if layout.MARKER in store.files.kinds("") else "missing"
         yield StoreProblem(layout.MARKER, marker_kind, store.marker_problem)
@@ -36,7 +36,9 @@ def store_problems(store: Store) -> Iterator[StoreProblem]:
     paths = frozenset(path for path, kind in entries.items() if kind == "file")
     files = _StoreFiles(store, paths, needs_of(store, retired=True))
     for path, kind in entries.items():
-        if path in (layout.MARKER, layout.LEASE) or (kind == "folder" and layout.is_folder(path)):
+        if path in (layout.MARKER, layout.LEASE) or layout.parse_lease_path(path) is not None:
+            continue
+        if kind == "folder" and layout.is_folder(path):
             continue
         if kind != "file":
             problem: StoreProblem | None = StoreProblem(path, "foreign", f"not part of a store: {kind}")
@@ -49,15 +51,20 @@ def store_problems(store: Store) -> Iterator[StoreProblem]:
             yield from files.companions(problem)
 
 
-def lease_problem(store: Store) -> StoreProblem | None:
-    """What is wrong with a store's lease, if it does not say who drives the store."""
+def lease_problems(store: Store) -> list[StoreProblem]:
+    """What is wrong with the leases of a store that do not say who drives it, or a shard of it."""
+    problems = (_lease_problem(store, path) for path in lease_paths(store.files))
+    return [problem for problem in problems if problem is not None]
+
+
+def _lease_problem(store: Store, path: str) -> StoreProblem | None:
     try:
-        owner = read_owner(store.files)
+        owner = read_owner(store.files, path)
     except NotAFile as error:
-        return StoreProblem(layout.LEASE, "foreign", str(error))
+        return StoreProblem(path, "foreign", str(error))
     if owner is None or owner.is_known:
         return None
-    return StoreProblem(layout.LEASE, "corrupt", "does not say who drives the store")
+    return StoreProblem(path, "corrupt", "does not say who drives the store")
 
 
 def _half_written(path: str, age: float) -> StoreProblem | None:

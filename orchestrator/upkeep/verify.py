@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.upkeep.store_check import StoreProblem, lease_problem, store_problems
+from orchestrator.upkeep.store_check import StoreProblem, lease_problems, store_problems
 from workers.errors import hint_line
 from workers.store import Store, layout
 from workers.store.lease import Lease
@@ -70,9 +70,10 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
 
     Raises StoreError if something is to be moved while a driver is at work, OSError if the store cannot be read.
     """
-    unclear = lease_problem(store)
-    if repair and unclear:
-        _set_aside(store, layout.LEASE)
+    unclear = lease_problems(store)
+    if repair:
+        for problem in unclear:
+            _set_aside(store, problem.path)
     with Lease(store) if repair else nullcontext():
         sizes = store.files.sizes("")
         problems = {problem.path: problem for problem in store_problems(store)}
@@ -82,7 +83,7 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
         store=store.location,
         files=len(sizes),
         bytes=sum(sizes.values()),
-        problems=sorted([*([unclear] if unclear else []), *problems.values()]),
+        problems=sorted([*unclear, *problems.values()]),
         repaired=repair,
     )
 

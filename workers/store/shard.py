@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from workers.errors import InputError
 
@@ -13,7 +13,8 @@ MOST = 9999
 _SHARD = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class Shard:
     """The `number`-th part, counted from 1, of `count`."""
 
     number: int

@@ -18,6 +18,7 @@ from workers.errors import InputError, StoreError
 from workers.store import Store, layout
 from workers.store.failures import Failure
 from workers.store.lease import Lease
+from workers.store.shard import Shard
 from workers.trial import Stop
 
 DENSE, TUNED, REWOUND = dense_cell(), cell(technique="fine_tuning"), cell(technique="weight_rewinding")
@@ -133,6 +134,11 @@ def test_stores_in_use_and_stores_that_cannot_be_are_refused(parts, tmp_path):
     assert not (tmp_path / "whole").exists()
     with Lease(parts[0]), pytest.raises(StoreError, match="is in use by another driver"):
         ps.merge([second], first)
+    with Lease(parts[0], shard=Shard(2, 3), division="a"):
+        with pytest.raises(StoreError, match="is in use by a driver of shard 2/3"):
+            ps.merge([first], tmp_path / "whole")
+        with pytest.raises(StoreError, match="is in use by another driver of shard 2/3"):
+            ps.merge([second], first)
     with pytest.raises(InputError, match="cannot be merged into itself"):
         ps.merge([first, second], second)
     with pytest.raises(StoreError, match="is not a prunesweep store"):

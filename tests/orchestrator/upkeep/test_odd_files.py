@@ -172,18 +172,24 @@ def test_a_marker_of_a_newer_version_is_never_written_over(store, main):
         assert store.files.read("store.json") == marker
 
 
-@pytest.mark.parametrize("what", ["folder", "pipe", "link", "damaged"])
-def test_anything_else_in_the_place_of_the_lease_is_named_and_set_aside(store, elsewhere, main, what):
-    put(store, "lease.json", what, elsewhere)
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [
+        *((what, "lease.json") for what in ("folder", "pipe", "link", "damaged")),
+        ("link", "leases/0001-of-0002.json"),
+    ],
+)
+def test_anything_else_in_the_place_of_a_lease_is_named_and_set_aside(store, elsewhere, main, what, path):
+    put(store, path, what, elsewhere)
     code, stdout, stderr = main("status", store.location)
-    assert (code, "Driven by" in stdout, "skipped lease.json: is " in stderr) == (3, False, True)
-    assert kinds(store) == {"lease.json": "corrupt" if what == "damaged" else "foreign"}
+    assert (code, "Driven by" in stdout, f"skipped {path}: is " in stderr) == (3, False, True)
+    assert kinds(store) == {path: "corrupt" if what == "damaged" else "foreign"}
     if what != "damaged":  # which is taken over once it is seen not to move
         code, _, stderr = main("resume", store.location, "--in-process")
         assert code == 4
         assert "hint: `prunesweep verify --repair` sets it aside" in stderr
     assert main("verify", store.location, "--repair")[0] == 3
-    assert os.path.lexists(store.files.root / "quarantine/lease.json")
+    assert os.path.lexists(store.files.root / "quarantine" / path)
     assert main("verify", store.location)[0] == main("status", store.location)[0] == 0
 
 

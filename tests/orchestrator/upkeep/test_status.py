@@ -13,6 +13,7 @@ from workers.store.failures import Failure
 from workers.store.lease import Lease
 from workers.store.lease_owner import read_owner
 from workers.store.logs import PROGRESS, AttemptLog
+from workers.store.shard import Shard
 
 FAILURE = Failure(
     outcome="timeout",
@@ -122,3 +123,16 @@ def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(t
     assert "resume" not in text
     assert read_status(store).running == {}
     assert "`prunesweep resume` runs what is missing" in str(read_status(store))
+
+
+def test_the_driver_of_each_shard_is_shown(tmp_path):
+    store = make_store(tmp_path / "store", [dense_cell()], [])
+    with Lease(store, shard=Shard(1, 2), division="a"), Lease(store, shard=Shard(2, 2), division="a") as second:
+        owner = replace(read_owner(store.files, second.path), says="1 of 2 cells done")
+        store.files.write(second.path, owner.to_bytes())
+        status = read_status(store)
+    assert [driver["shard"] for driver in json.loads(json.dumps(status.to_json()))["drivers"]] == ["1/2", "2/2"]
+    lines = str(status).splitlines()
+    assert lines[1].startswith("Shard 1/2 in use by process")
+    assert lines[2].startswith("Shard 2/2 in use by process")
+    assert lines[3:5] == ["  1 of 2 cells done", "0 trials running"]
