@@ -15,6 +15,7 @@ from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
 from workers.paths import expanded
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
+from workers.store.shard import Shard
 from workers.store.store import existing_store, store_to_write
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def run(
     store: Location | None = None,
     *,
     only: str | None = None,
+    shard: str | None = None,
     accept_changes: bool = False,
     options: RunOptions | None = None,
 ) -> Summary:
@@ -60,6 +62,7 @@ def run(
     sweep: what to run, as `load` returns it, or its file.
     store: the folder or bucket for the results; default the `store` of the sweep file.
     only: which cells to run, such as `technique=lr_rewinding,compression=8`; default all.
+    shard: the part of these cells to run, such as `3/16`, while other processes run the other parts; default all.
     accept_changes: retrain results made with different data, user code or numerics; otherwise such a store is refused.
     options: where and how to run; default on a local Ray.
 
@@ -71,22 +74,26 @@ def run(
     from orchestrator.planning import changes, expand
     from orchestrator.planning.announcement import announce
     from orchestrator.planning.crossing import find_out
+    from orchestrator.planning.division import part_of
     from orchestrator.planning.select import check_picked, selector
 
+    asked_shard = None if shard is None else Shard.parse(shard)
     sweep, options = _spec(sweep), (options or RunOptions()).checked()
     location = _store_location(sweep, store)
     picks = selector(only) if only is not None else None
     crossing = find_out(sweep, store_to_write(location))
     whole = expand.make_plan(crossing)
-    part = whole if picks is None else whole.only(picks)
-    check_picked(bool(part.cells), only or "", whole.rows())
+    picked = whole if picks is None else whole.only(picks)
+    check_picked(bool(picked.cells), only or "", whole.rows())
+    part = None if asked_shard is None else part_of(picked, crossing, asked_shard)
     announce(crossing, quiet=options.quiet)
     resolved = changes.resolved(whole)
-    with driving(resolved, crossing.facts, location, accept_changes=accept_changes) as session:
+    with driving(resolved, crossing.facts, location, accept_changes=accept_changes, part=part) as session:
         session.store.sweeps.add(sweep.name, resolved, whole.table())
         crash_point("session.added")
-        summary = session.run(iter([part]), options)
-        if sweep.keep == "results_only" and summary.trained and not summary.interrupted:
+        summary = session.run(iter([picked]), options)
+        is_last = part is None or _is_done(picked, session.store)
+        if sweep.keep == "results_only" and summary.trained and not summary.interrupted and is_last:
             _delete_unneeded_states(session.store, options.quiet)
         return summary
 
@@ -96,6 +103,11 @@ def _spec(sweep: SweepSpec | Location) -> SweepSpec:
     from orchestrator.sweep.spec import SweepSpec
 
     return sweep if isinstance(sweep, SweepSpec) else load(sweep)
+
+
+def _is_done(plan: Plan, store: Store) -> bool:
+    """Whether no shard needs a state any longer."""
+    return not plan.missing(store.records.all_keys(), set(store.states.checkpoint_sizes()))
 
 
 def _delete_unneeded_states(store: Store, quiet: bool) -> None:
@@ -116,6 +128,7 @@ def resume(
     *,
     sweep: str | None = None,
     only: str | None = None,
+    shard: str | None = None,
     options: RunOptions | None = None,
     on_round: Callable[[Round], None] | None = None,
 ) -> Summary | Pruned:
@@ -123,7 +136,7 @@ def resume(
 
     store: the folder or bucket with the sweep.
     sweep: the name of the sweep to continue; default the newest.
-    only: which cells to run, as in `run`. A search cannot be limited to some of its cells.
+    only, shard: which cells to run, as in `run`. A search cannot be limited to some of its cells.
     options: where and how to run; default on a local Ray.
     on_round: called with each round of a search, as in `prune`.
 
@@ -135,9 +148,10 @@ def resume(
     spec = spec_from_dict(kept["spec"])
     search = SearchSettings.of(kept)
     if search is None:
-        return run(spec, store, only=only, options=options)
-    if only is not None:
-        raise InputError("a search for the smallest network cannot be limited to some cells", hint="omit `only`")
+        return run(spec, store, only=only, shard=shard, options=options)
+    if only is not None or shard is not None:
+        hint = f"omit `{'only' if only is not None else 'shard'}`"
+        raise InputError("a search for the smallest network cannot be limited to some cells", hint=hint)
     settings = {name: value for name, value in search.to_json().items() if name != "name"}
     return prune(spec.model_copy(update={"name": search.name}), store, **settings, options=options, on_round=on_round)
 

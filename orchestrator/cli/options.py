@@ -10,6 +10,7 @@ import typer
 
 from workers.errors import InputError, collecting, raise_all
 from workers.paths import expanded
+from workers.store.shard import Shard
 from workers.text import parse_duration
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ SweepToResume = Annotated[
     typer.Option("--sweep", help="Name of the sweep to continue; default the newest.", rich_help_panel=WHAT),
 ]
 OnlyRun = Annotated[str | None, typer.Option("--only", help=_CELLS, rich_help_panel=WHAT)]
+ShardToRun = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Only one of several parts, while other processes run the others: `3/16` is the third of 16.",
+        rich_help_panel=WHAT,
+    ),
+]
 RetryFailed = Annotated[
     str | None,
     typer.Option(
@@ -254,6 +264,12 @@ def check_only(only: str | None) -> None:
 
     if only is not None:
         selector(only)
+
+
+def check_shard(shard: str | None) -> None:
+    """Raise InputError for a shard that cannot be read."""
+    if shard is not None:
+        Shard.parse(shard)
 
 
 def store_of(given: str | None) -> str:

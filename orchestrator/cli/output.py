@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.cli.options import Format
 from orchestrator.cli.reading import Output
+from orchestrator.driver.situation import resume_command
 from orchestrator.planning.cells import failures_in_words
 from workers.store.filesystems.output import write_output
 from workers.store.layout import MARKER
@@ -88,16 +89,18 @@ def leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def finish(work: Callable[[], Any], store: str | None) -> None:
+def finish(work: Callable[[], Any], store: str | None, shard: str | None = None) -> None:
     """Run, say how it went and how to continue, and exit with the code of the summary."""
     summary = work()
     place = shlex.quote(str(store))
-    say(f"{summary.cells_done:,} of {plural(summary.cells, 'cell')} done")
+    again = resume_command(str(store), shard)
+    of_shard = f" of shard {shard}" if shard else ""
+    say(f"{summary.cells_done:,} of {plural(summary.cells, 'cell')}{of_shard} done")
     if summary.failed:
         say(failed_trials(summary))
-        say(f"\nSee why:    prunesweep status {place}\nTry again:  prunesweep resume {place} --retry-failed")
+        say(f"\nSee why:    prunesweep status {place}\nTry again:  {again} --retry-failed")
     elif summary.cells_done < summary.cells:
-        say(f"\nContinue with:  prunesweep resume {place}")
+        say(f"\nContinue with:  {again}")
     else:
         say(f"\nNext:  prunesweep table {place}\n       prunesweep report {place}\n       prunesweep export {place}")
     name_unreadable(summary.unreadable)

@@ -23,12 +23,14 @@ from orchestrator.cli.options import (
     Quiet,
     RetryFailed,
     Scale,
+    ShardToRun,
     StandIn,
     StoreArgument,
     StoreOption,
     SweepFile,
     SweepToResume,
     check_only,
+    check_shard,
     choice_of,
     preset_choice,
     store_of,
@@ -125,6 +127,7 @@ def run(
     *,
     sweep: SweepFile = None,
     only: OnlyRun = None,
+    shard: ShardToRun = None,
     retry_failed: RetryFailed = None,
     accept_changes: AcceptChanges = False,
     store: StoreOption = None,
@@ -143,10 +146,13 @@ def run(
     with collecting(errors):
         check_only(only)
     with collecting(errors):
+        check_shard(shard)
+    with collecting(errors):
         choice = choice_of(sweep, preset=preset, scale=scale, data=data, dataset=dataset, on_cpu=on_cpu)
         spec = _read(sweep, choice.with_data() if choice else None)
     raise_all(errors)
-    finish(lambda: api.run(spec, store, only=only, accept_changes=accept_changes, options=options), store or spec.store)
+    work = partial(api.run, spec, store, only=only, shard=shard, accept_changes=accept_changes, options=options)
+    finish(work, store or spec.store, shard)
 
 
 def _read(sweep: Path | None, choice: PresetChoice | None) -> SweepSpec:
@@ -166,6 +172,7 @@ def resume(
     store: StoreArgument = None,
     sweep: SweepToResume = None,
     only: OnlyRun = None,
+    shard: ShardToRun = None,
     retry_failed: RetryFailed = None,
     flags: RunFlags,
     quiet: Quiet = False,
@@ -177,13 +184,17 @@ def resume(
         options = flags.options(retry_failed=retry_failed, quiet=quiet)
     with collecting(errors):
         check_only(only)
+    with collecting(errors):
+        check_shard(shard)
     raise_all(errors)
     search = api.search_to_resume(location, sweep)
     if search is None:
-        finish(partial(api.resume, location, sweep=sweep, only=only, options=options), location)
+        finish(partial(api.resume, location, sweep=sweep, only=only, shard=shard, options=options), location, shard)
         return
     say(f"Search: {search}")
     on_round = None if quiet else partial(say_round, tolerance=search.tolerance)
-    pruned = cast("Pruned", api.resume(location, sweep=sweep, only=only, options=options, on_round=on_round))
+    pruned = cast(
+        "Pruned", api.resume(location, sweep=sweep, only=only, shard=shard, options=options, on_round=on_round)
+    )
     again = shlex.join(["prunesweep", "resume", location, *(["--sweep", sweep] if sweep else [])])
     finish_search(pruned, search.tolerance, location, again)

@@ -27,9 +27,10 @@ class Outlook(NamedTuple):
 class Agenda:
     """The jobs of a run by trial id, and how far they are. Holds only plain data, so it can be pickled.
 
-    `jobs` has parents before children; a parent stop that no job publishes must be among `published`. Jobs of trials
-    in `failed` and their descendants are blocked from the start. Ready jobs come out longest chain first, so that
-    iterative chains do not finish last, and otherwise in the order of the plan.
+    `jobs` has parents before children. A parent stop that is not among `published` and that no job publishes is
+    `awaited`: another driver trains it. Jobs of trials in `failed` and their descendants are blocked from the start.
+    Ready jobs come out longest chain first, so that iterative chains do not finish last, and otherwise in the order of
+    the plan.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Agenda:
         self._children: dict[Stop, list[str]] = defaultdict(list)
         self._waits_for: dict[str, set[Stop]] = {}
         self._order: dict[str, tuple[int, int]] = {}
+        self._elsewhere: set[Stop] = set()
         self._clock = clock
         self._held: list[tuple[float, str]] = []
         self._ready: list[tuple[tuple[int, int], str]] = []
@@ -60,6 +62,7 @@ class Agenda:
             self._order[trial] = (-chains[trial], index)
             missing = {stop for stop in job.trial.parents if stop not in published}
             self._waits_for[trial] = missing
+            self._elsewhere |= {stop for stop in missing if stop.trial not in self.jobs}
             for stop in missing:
                 self._children[stop].append(trial)
             if not missing:
@@ -87,7 +90,15 @@ class Agenda:
         """A trial has published its stops up to `step`."""
         for checkpoint in self.jobs[trial].checkpoints:
             if checkpoint <= step:
-                self._publish(Stop(trial, checkpoint))
+                self.publish(Stop(trial, checkpoint))
+
+    def publish(self, stop: Stop) -> None:
+        """A stop is published; the trials that waited only for it are ready."""
+        self._elsewhere.discard(stop)
+        for child in self._children.pop(stop, ()):
+            self._waits_for[child].discard(stop)
+            if not self._waits_for[child] and child not in self.blocked:
+                self._make_ready(child)
 
     def finish(self, trial: str) -> None:
         """A trial is done: all stops of its job are published."""
@@ -99,14 +110,18 @@ class Agenda:
         """A trial ended without all its stops; the trials that start from a missing one are blocked."""
         self.running.discard(trial)
         self.failed.add(trial)
-        orphans = [trial]
-        while orphans:
-            parent = orphans.pop()
-            for step in self.jobs[parent].checkpoints:
-                for child in self._children.get(Stop(parent, step), ()):
-                    if child not in self.blocked and child not in self.failed:
-                        self.blocked.add(child)
-                        orphans.append(child)
+        self._block([Stop(trial, step) for step in self.jobs[trial].checkpoints])
+
+    def lose(self, trial: str) -> None:
+        """A trial of another driver has failed; the trials that wait for one of its stops are blocked."""
+        self._block([stop for stop in self._elsewhere if stop.trial == trial])
+
+    def _block(self, lost: list[Stop]) -> None:
+        while lost:
+            for child in self._children.get(lost.pop(), ()):
+                if child not in self.blocked and child not in self.failed:
+                    self.blocked.add(child)
+                    lost += [Stop(child, step) for step in self.jobs[child].checkpoints]
 
     def give_back(self, trial: str, delay: float = 0.0) -> None:
         """A running trial was interrupted and is ready again after a delay in seconds."""
@@ -114,9 +129,17 @@ class Agenda:
         heapq.heappush(self._held, (self._clock() + delay, trial))
 
     @property
+    def awaited(self) -> set[Stop]:
+        """The stops of other drivers' trials that jobs wait for."""
+        gone = self.failed | self.blocked if self._elsewhere else set()
+        return {stop for stop in self._elsewhere if any(child not in gone for child in self._children[stop])}
+
+    @property
     def exhausted(self) -> bool:
         """Whether nothing is running and nothing will become ready."""
-        return not self.running and not self._held and not any(trial not in self.failed for _, trial in self._ready)
+        if self.running or self._held or any(trial not in self.failed for _, trial in self._ready):
+            return False
+        return not self.awaited
 
     @property
     def waiting(self) -> int:
@@ -140,12 +163,6 @@ class Agenda:
 
     def _make_ready(self, trial: str) -> None:
         heapq.heappush(self._ready, (self._order[trial], trial))
-
-    def _publish(self, stop: Stop) -> None:
-        for child in self._children.pop(stop, ()):
-            self._waits_for[child].discard(stop)
-            if not self._waits_for[child] and child not in self.blocked:
-                self._make_ready(child)
 
 
 def _chain_lengths(jobs: Mapping[str, Job]) -> dict[str, int]:

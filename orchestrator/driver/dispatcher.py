@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -12,7 +11,9 @@ from dataclasses import replace
 from orchestrator.driver.consolidation import Consolidation
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.other_shards import OtherShards
 from orchestrator.driver.progress.progress import Progress
+from orchestrator.driver.situation import resume_command
 from orchestrator.driver.work import Work
 from workers.crashpoints import crash_point
 from workers.errors import PrunesweepError, StoreError
@@ -64,11 +65,12 @@ class Dispatcher:
         self._first_delay = first_delay
         self._counts: dict[str, Counter[str]] = {}
         self._with_failures = store.failures.trials_with_failed_attempts()
+        self._others = OtherShards(work, store, progress.say)
 
     @property
     def remedy(self) -> str:
         """What to do about a problem with which the sweep cannot continue."""
-        return f"finished work is saved; continue with `prunesweep resume {shlex.quote(self._store.location)}`"
+        return f"finished work is saved; continue with `{resume_command(self._store.location, self._work.shard)}`"
 
     @property
     def problem(self) -> PrunesweepError | None:
@@ -90,6 +92,7 @@ class Dispatcher:
         """A job that may start now, or None."""
         if self.stopping or self._room.paused:
             return None
+        self._others.poll()
         running = set(self.agenda.running)
         job = self.agenda.next()
         if job is None:

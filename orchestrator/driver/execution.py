@@ -128,7 +128,7 @@ class Execution:
     def _bounds(self) -> Bounds:
         timeout = self.work.plan.spec.limits.trial_timeout
         seconds = parse_duration(timeout) if timeout else None
-        return Bounds(lease=self.lease.token, period=self.lease.period, timeout=seconds)
+        return Bounds(lease=self.lease.token, lease_path=self.lease.path, period=self.lease.period, timeout=seconds)
 
     def _cluster(self) -> Cluster:
         from orchestrator.driver.on_ray.cluster import Cluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +12,11 @@ from typing import Any
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
-from orchestrator.driver.situation import tell
+from orchestrator.driver.situation import resume_command, tell
 from orchestrator.driver.summary import Summary, ended, summarize
 from orchestrator.driver.work import Work
 from orchestrator.planning import changes
+from orchestrator.planning.division import Part
 from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from orchestrator.tracking.audience import audience
@@ -26,6 +26,7 @@ from workers.errors import InputError, PrunesweepError, StoreError
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
 from workers.store.lease import Lease
+from workers.store.shard import Shard
 from workers.waiting import NoAnswer
 
 _driving = threading.Lock()
@@ -33,11 +34,12 @@ _driving = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A store, its lease, and the facts that the sweep was planned with."""
+    """A store, its lease, the facts that the sweep was planned with, and the part of it to run (None: all)."""
 
     store: Store
     lease: Lease
     facts: Facts
+    part: Part | None = None
 
     def run(self, plans: Iterator[Plan], options: RunOptions) -> Summary:
         """Do what is missing of a plan, then of the next one, as long as there is one.
@@ -46,7 +48,7 @@ class Session:
         before are in the store.
         Raises InputError before any work starts, StoreError where it cannot continue.
         """
-        work = Work(plans, self.store, options.retry)
+        work = Work(plans, self.store, options.retry, self.part)
         with audience(notify=options.notify, on_end=options.on_end, track=options.track) as listeners:
             begun = time.monotonic()
             try:
@@ -69,7 +71,7 @@ class Session:
         except NoAnswer as error:
             if interrupt.signal is None:
                 raise
-            raise _interrupted(self.store.location, interrupt.signal) from error
+            raise _interrupted(self.store.location, work.shard, interrupt.signal) from error
 
     def _execute(self, work: Work, interrupt: Interrupt, options: RunOptions, listeners: Sequence[Listener]) -> None:
         with interrupt:
@@ -89,11 +91,11 @@ class Session:
         crash_point("session.consolidated")
 
 
-def _interrupted(location: str, number: int) -> StoreError:
+def _interrupted(location: str, shard: Shard | None, number: int) -> StoreError:
     """The error of a run that a signal has ended while its store did not answer."""
     error = StoreError(
         f"interrupted, and store `{location}` does not answer",
-        hint=f"finished work is saved; continue with `prunesweep resume {shlex.quote(location)}`",
+        hint=f"finished work is saved; continue with `{resume_command(location, shard)}`",
     )
     error.exit_code = 128 + number
     return error
@@ -108,28 +110,31 @@ def _as_far_as_known(work: Work, store: Store) -> Summary:
 
 
 @contextmanager
-def driving(sweep: dict[str, Any], facts: Facts, location: str, *, accept_changes: bool) -> Iterator[Session]:
+def driving(
+    sweep: dict[str, Any], facts: Facts, location: str, *, accept_changes: bool, part: Part | None = None
+) -> Iterator[Session]:
     """A session with the store at `location`, created if necessary, in which the facts of a resolved sweep are pinned.
 
+    With a `part`, others can drive the other parts at the same time.
     Raises StoreError if another driver has the store, and InputError if data, user code or numerics of the sweep have
     changed since the store's results were made, unless `accept_changes`.
     """
     store = Store(absolute(location), create=True)
     store.check_writable()
-    with _alone(), _told_lease(store) as lease:
+    with _alone(), _told_lease(store, part) as lease:
         if not accept_changes:
             changes.check_unchanged(sweep, store)
         pin(facts, store)
         crash_point("session.pinned")
-        yield Session(store, lease, facts)
+        yield Session(store, lease, facts, part)
 
 
 @contextmanager
-def _told_lease(store: Store) -> Iterator[Lease]:
-    """The lease of a store, of which the supervisor knows: it releases it if this process dies in the block."""
+def _told_lease(store: Store, part: Part | None) -> Iterator[Lease]:
+    """The lease of a store, or of a shard of it. The supervisor releases it if this process dies in the block."""
     try:
-        with Lease(store) as lease:
-            tell(store=store.location, lease=lease.token)
+        with Lease(store) if part is None else Lease(store, shard=part.shard, division=part.division) as lease:
+            tell(store=store.location, lease=lease.token, shard=str(part.shard) if part else "")
             yield lease
     finally:
         tell(lease="")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -19,6 +20,7 @@ class Situation:
     """What the driver has told so far; each part is empty where it does not apply.
 
     store, lease: the store that it drives, and the token of its lease.
+    shard: the shard of the store that it drives, such as `3/16`.
     connecting: the address of the Ray that it is connecting to.
     ray: the address at which Ray's control service (GCS) listens, while the driver is connected.
     log: the file with what Ray and native code print.
@@ -26,6 +28,7 @@ class Situation:
 
     store: str = ""
     lease: str = ""
+    shard: str = ""
     connecting: str = ""
     ray: str = ""
     log: str = ""
@@ -33,6 +36,11 @@ class Situation:
     def after(self, line: bytes) -> Situation:
         """The situation after one more line from the driver."""
         return replace(self, **json.loads(line))
+
+
+def resume_command(store: str, shard: object = None) -> str:
+    """What continues a run on a store, or on a shard of it."""
+    return shlex.join(["prunesweep", "resume", store, *(["--shard", str(shard)] if shard else [])])
 
 
 _supervisor: socket.socket | None = None

@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from orchestrator.driver.agenda import Agenda
+from orchestrator.planning.division import Part
 from orchestrator.planning.plan import Plan, first_steps
 from workers.crashpoints import crash_point
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.layout import LOGS
+from workers.store.shard import Shard
 from workers.trial import Job
 
 
@@ -18,20 +20,29 @@ class Work:
     """The newest of several `plans`, and the agenda of its jobs.
 
     There is at least one plan, and each contains the one before. The next plan is pulled once all of the current one
-    is in the store. `retry` says which failed trials run again: see `RunOptions`. `bytes_to_hold` and `from_steps` say
-    by trial what a job needs room for, and from which step it continues.
+    is in the store. `retry` says which failed trials run again: see `RunOptions`. With a `part`, the plan has
+    only its cells, and the agenda only its jobs. `bytes_to_hold` and `from_steps` say by trial what a job needs room
+    for, and from which step it continues.
     """
 
     plan: Plan
 
-    def __init__(self, plans: Iterator[Plan], store: Store, retry: Collection[str] = ()) -> None:
+    def __init__(
+        self, plans: Iterator[Plan], store: Store, retry: Collection[str] = (), part: Part | None = None
+    ) -> None:
         self.agenda = Agenda({}, set())
+        self.part = part
+        self.retry = retry
         self.bytes_to_hold: dict[str, int] = {}
         self.from_steps: dict[str, int] = {}
         self._plans = plans
         self._store = store
-        self._retry = retry
         self.extend()
+
+    @property
+    def shard(self) -> Shard | None:
+        """The shard whose trials are done; None for the whole plans."""
+        return None if self.part is None else self.part.shard
 
     def extend(self) -> bool:
         """Pull plans until one has something left to do; returns whether any was pulled."""
@@ -44,6 +55,9 @@ class Work:
     def _add(self, plan: Plan) -> None:
         checkpoints = set(self._store.states.checkpoint_sizes())
         jobs = plan.missing(self._store.records.all_keys(), checkpoints)
+        if (part := self.part) is not None:
+            plan = plan.with_cells_of(part.owns)
+            jobs = {trial: job for trial, job in jobs.items() if part.owns(trial)}
         failures = self._failures(jobs)
         crash_point("session.planned")
         self.plan = plan
@@ -58,7 +72,7 @@ class Work:
         """The trials among `jobs` that failed before and do not run again; the failures of the others are deleted."""
         failed = []
         for trial, failure in self._store.failures.read_all().items():
-            if trial in jobs and _runs_again(failure, self._retry):
+            if trial in jobs and runs_again(failure, self.retry):
                 crash_point("session.forgetting")
                 self._store.failures.delete(trial)
             elif trial in jobs:
@@ -66,7 +80,7 @@ class Work:
         return failed
 
 
-def _runs_again(failure: Failure, retry: Collection[str]) -> bool:
+def runs_again(failure: Failure, retry: Collection[str]) -> bool:
     """Whether a failed trial runs again. One with bad input always does: the input may have been repaired."""
     return "all" in retry or failure.outcome in ("bad_input", *retry)
 

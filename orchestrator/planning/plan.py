@@ -94,6 +94,10 @@ class Plan:
         trials = {name: replace(planned, records=records[name]) for name, planned in self.trials.items()}
         return Plan(self.spec, self.evaluation, cells, trials)
 
+    def with_cells_of(self, owns: Callable[[str], bool]) -> Plan:
+        """This plan with the cells of some trials only. All its trials stay."""
+        return replace(self, cells=[cell for cell in self.cells if owns(cell.stop.trial)])
+
     def missing(self, records: Set[RecordKey], checkpoints: Set[Stop]) -> dict[str, Job]:
         """The jobs that remain, parents before children, given the records and checkpoints of a store.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.driver.situation import Situation
+from orchestrator.driver.situation import Situation, resume_command
 from workers.errors import ClusterLost, PrunesweepError
 
 DIED = ClusterLost.exit_code
@@ -63,7 +62,7 @@ def _cause(code: int, situation: Situation) -> str:
 
 def _with_remedy(words: str, situation: Situation, *, log: str = "") -> str:
     if situation.store:
-        remedy = f"Continue with:  prunesweep resume {shlex.quote(situation.store)}"
+        remedy = f"Continue with:  {resume_command(situation.store, situation.shard)}"
         return "\n".join([f"{words}; saved work is kept", "", *_messages(log), remedy])
     return "\n".join([words, *_messages(log)])
 

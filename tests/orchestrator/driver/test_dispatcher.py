@@ -59,7 +59,8 @@ def sweep(tmp_path, monkeypatch):
 
     def again():
         """A new driver."""
-        parts.work = SimpleNamespace(agenda=Agenda(family, set(), clock=parts.clock), plan=None, extend=lambda: False)
+        agenda = Agenda(family, set(), clock=parts.clock)
+        parts.work = SimpleNamespace(agenda=agenda, plan=None, part=None, shard=None, extend=lambda: False)
         return Dispatcher(
             parts.work,
             parts.store,
