@@ -69,12 +69,12 @@ def run(
     Raises InputError or StoreError before any work starts, for example if another driver has the store. Raises
     StoreError later if another driver takes the store over, or its disk stays full.
     """
+    from orchestrator.driver.division import part_of
     from orchestrator.driver.options import RunOptions
     from orchestrator.driver.session import driving
     from orchestrator.planning import changes, expand
     from orchestrator.planning.announcement import announce
     from orchestrator.planning.crossing import find_out
-    from orchestrator.planning.division import part_of
     from orchestrator.planning.select import check_picked, selector
 
     asked_shard = None if shard is None else Shard.parse(shard)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.driver.division import Assignment
 from orchestrator.driver.execution import Execution
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
@@ -16,7 +17,6 @@ from orchestrator.driver.situation import resume_command, tell
 from orchestrator.driver.summary import Summary, ended, summarize
 from orchestrator.driver.work import Work
 from orchestrator.planning import changes
-from orchestrator.planning.division import Part
 from orchestrator.planning.facts import Facts, pin
 from orchestrator.planning.plan import Plan
 from orchestrator.tracking.audience import audience
@@ -39,7 +39,7 @@ class Session:
     store: Store
     lease: Lease
     facts: Facts
-    part: Part | None = None
+    part: Assignment | None = None
 
     def run(self, plans: Iterator[Plan], options: RunOptions) -> Summary:
         """Do what is missing of a plan, then of the next one, as long as there is one.
@@ -111,7 +111,7 @@ def _as_far_as_known(work: Work, store: Store) -> Summary:
 
 @contextmanager
 def driving(
-    sweep: dict[str, Any], facts: Facts, location: str, *, accept_changes: bool, part: Part | None = None
+    sweep: dict[str, Any], facts: Facts, location: str, *, accept_changes: bool, part: Assignment | None = None
 ) -> Iterator[Session]:
     """A session with the store at `location`, created if necessary, in which the facts of a resolved sweep are pinned.
 
@@ -130,7 +130,7 @@ def driving(
 
 
 @contextmanager
-def _told_lease(store: Store, part: Part | None) -> Iterator[Lease]:
+def _told_lease(store: Store, part: Assignment | None) -> Iterator[Lease]:
     """The lease of a store, or of a shard of it. The supervisor releases it if this process dies in the block."""
     try:
         with Lease(store) if part is None else Lease(store, shard=part.shard, division=part.division) as lease:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from orchestrator.driver.agenda import Agenda
-from orchestrator.planning.division import Part
+from orchestrator.driver.division import Assignment
 from orchestrator.planning.plan import Plan, first_steps
 from workers.crashpoints import crash_point
 from workers.store import Store
@@ -28,7 +28,7 @@ class Work:
     plan: Plan
 
     def __init__(
-        self, plans: Iterator[Plan], store: Store, retry: Collection[str] = (), part: Part | None = None
+        self, plans: Iterator[Plan], store: Store, retry: Collection[str] = (), part: Assignment | None = None
     ) -> None:
         self.agenda = Agenda({}, set())
         self.part = part

@@ -95,7 +95,7 @@ class Lease:
             _release(self._files, self.path, self.token)
 
     def _acquire(self) -> None:
-        patience = _Patience(self._store, self.path, self.period)
+        patience = _OtherLease(self._store, self.path, self.period)
         while not self._files.publish(self.path, self._owner.to_bytes()):
             version = patience.outlast()
             if version is not None and self._files.replace(self.path, self._owner.to_bytes(), version):
@@ -111,7 +111,7 @@ class Lease:
             self._give_up()
             raise
 
-    def _excluded(self) -> list[_Patience]:
+    def _excluded(self) -> list[_OtherLease]:
         excluded = []
         for path in lease_paths(self._files):
             try:
@@ -119,7 +119,7 @@ class Lease:
             except NotAFile as error:
                 raise _not_a_lease(self._store, path, error) from error
             if self._excludes(path, owner):
-                excluded.append(_Patience(self._store, path, self.period, owner))
+                excluded.append(_OtherLease(self._store, path, self.period, owner))
         return excluded
 
     def _excludes(self, path: str, owner: Owner | None) -> bool:
@@ -164,8 +164,8 @@ class Lease:
                 self.successor, self._successor_path = owner, path
 
 
-class _Patience:
-    """Waits until nobody renews the lease at a path; `first` is its owner now, if that is known."""
+class _OtherLease:
+    """The lease of another driver, at a path; `first` is its owner now, if that is known."""
 
     def __init__(self, store: Store, path: str, period: float, first: Owner | None = None) -> None:
         self._store = store
@@ -177,7 +177,7 @@ class _Patience:
         self._has_said = False
 
     def outlast(self) -> Version | None:
-        """The version of the lease, which may now be replaced; None if there is none. Raises StoreError if it moves."""
+        """The version of the lease, which may now be replaced; None if it is missing. Raises StoreError if it moves."""
         while True:
             try:
                 owner, version = read_lease(self._store.files, self.path)

@@ -104,7 +104,7 @@ def test_a_supervisor_releases_the_lease_of_its_driver_wherever_it_is(store):
     assert live_owners(store.files) == {}
 
 
-def test_a_worker_watches_the_lease_of_its_own_driver(store):
+def test_a_worker_watches_the_lease_of_its_driver(store):
     now = 0.0
     owner = Owner.this_process("a")
     store.files.write(layout.lease_path(SECOND), owner.to_bytes())

@@ -18,7 +18,7 @@ _SLACK = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Assignment:
     """The part of a sweep that the driver of a `shard` trains; `owners` has the number of the shard of each trial."""
 
     shard: Shard
@@ -38,10 +38,10 @@ class Part:
         return Shard(self.owners[trial], self.shard.count)
 
 
-def part_of(plan: Plan, crossing: Crossing, shard: Shard) -> Part:
+def part_of(plan: Plan, crossing: Crossing, shard: Shard) -> Assignment:
     """The part of a plan that a shard trains. It does not depend on what a store has already."""
     jobs = plan.missing(set(), set())
-    return Part(shard, divide(jobs, shard.count, _costs(jobs, crossing)))
+    return Assignment(shard, divide(jobs, shard.count, _costs(jobs, crossing)))
 
 
 def divide(jobs: Mapping[str, Job], count: int, costs: Mapping[str, float]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from orchestrator.planning.division import Part, divide, part_of
+from orchestrator.driver.division import Assignment, divide, part_of
 from orchestrator.planning.expand import make_plan
 from tests.support import paper_plans
 from tests.support.jobs import jobs
@@ -93,10 +93,10 @@ def test_a_grid_of_one_replicate_is_divided_evenly_whether_or_not_the_cost_of_a_
 
 def test_drivers_that_divide_otherwise_can_be_told_apart():
     owners = divided({"dense": ((100,),), **ONE_REPLICATE}, 2)
-    parts = [Part(Shard(number, 2), owners) for number in (1, 2)]
+    parts = [Assignment(Shard(number, 2), owners) for number in (1, 2)]
     assert parts[0].division == parts[1].division
-    assert parts[0].division != Part(Shard(1, 3), owners).division
-    assert parts[0].division != Part(Shard(1, 2), owners | {"dense": 3 - owners["dense"]}).division
+    assert parts[0].division != Assignment(Shard(1, 3), owners).division
+    assert parts[0].division != Assignment(Shard(1, 2), owners | {"dense": 3 - owners["dense"]}).division
 
 
 @pytest.mark.parametrize("text", ["1/1", "3/16", " 16/16 "])
