@@ -88,9 +88,9 @@ class Lease:
         crash_point("lease.releasing")
         self._released.set()
         self._thread.join()
-        self._give_up()
+        self._let_go()
 
-    def _give_up(self) -> None:
+    def _let_go(self) -> None:
         with contextlib.suppress(OSError):  # it expires
             _release(self._files, self.path, self.token)
 
@@ -108,7 +108,7 @@ class Lease:
                 while (version := excluded.outlast()) is not None and not self._files.remove(excluded.path, version):
                     pass  # its owner renewed it
         except BaseException:
-            self._give_up()
+            self._let_go()
             raise
 
     def _excluded(self) -> list[_OtherLease]:

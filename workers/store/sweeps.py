@@ -29,9 +29,7 @@ class Sweeps:
             if self._has(newest, sweep, cells):
                 self.bring_back(newest)
                 return newest
-        folders = self._all_folders()
-        number = (layout.sweep_number(folders[-1]) or 0) + 1 if folders else 1
-        folder = grown_from or layout.sweep_folder(number, name)
+        folder = grown_from or self._new_folder(name)
         self.bring_back(folder)
         crash_point("sweep.before")
         self._files.write(layout.cells_path(folder), to_parquet(cells))
@@ -121,6 +119,16 @@ class Sweeps:
         return sorted(
             (name for name, number in numbers.items() if number is not None), key=lambda name: (numbers[name], name)
         )
+
+    def _new_folder(self, name: str) -> str:
+        """A new folder; the last one if it is half-written and of this name, perhaps by the driver of another shard."""
+        folders = self._all_folders()
+        if not folders:
+            return layout.sweep_folder(1, name)
+        newest = folders[-1]
+        if layout.sweep_name(newest) == name and not self._files.exists(layout.sweep_path(newest)):
+            return newest
+        return layout.sweep_folder((layout.sweep_number(newest) or 0) + 1, name)
 
     def _has(self, folder: str, sweep: dict[str, Any], cells: pa.Table) -> bool:
         try:

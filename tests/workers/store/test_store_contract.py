@@ -169,6 +169,11 @@ class TestContract:
         assert store.sweeps.add("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
         assert (store.sweeps.read("0008-t"), store.sweeps.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
 
+    def test_a_sweep_that_another_driver_is_writing_is_not_added_twice(self, store, files):
+        files.write("sweeps/0001-s/cells.parquet", b"")
+        assert store.sweeps.add("s", {"spec": 1}, CELLS) == "0001-s"
+        assert store.sweeps.read_cells("0001-s").to_pylist() == CELLS.to_pylist()
+
     def test_the_ten_thousandth_sweep_is_newer_than_the_one_before(self, store, files):
         store.sweeps.add("s", {"n": 1}, CELLS)
         for name in ("sweep.json", "cells.parquet"):
