@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,7 @@ def test_a_driver_that_a_signal_ends_early_was_interrupted(number, passed_on):
     ending = ending_of(-number, Situation(), heard=[number] if passed_on else [])
     assert ending == DriverEnding(128 + number, "Interrupted")
     assert CONTINUE in ending_of(-number, DRIVING).words
+    assert f"{CONTINUE} --shard 3/16" in ending_of(-number, replace(DRIVING, shard="3/16")).words
 
 
 @pytest.mark.parametrize("code", [1, 15, 134, -signal.SIGABRT, -signal.SIGKILL])
