@@ -47,7 +47,7 @@ def table(
     statistic: Statistic = "median",
     split: Split = "test",
     rows: str | Sequence[str] | None = None,
-    columns: str | None = None,
+    columns: str | Sequence[str] | None = None,
     baseline: str = "fine_tuning",
 ) -> Table:
     """Techniques × compressions, for one budget of each cell.
@@ -62,7 +62,7 @@ def table(
         default `best`, unless there is only one.
     statistic: `median` [min, max], `mean` ± sd, or `ci`: the mean and its 95% confidence interval.
     split: score on `test` or `validation` images.
-    rows, columns: what a line (one name or several) and a column are; all budgets where `budget` is among them.
+    rows, columns: what a line and a column are, one name or several each; all budgets where `budget` is among them.
     baseline: the technique that others are tested against, with `ci`.
 
     Raises InputError for an unknown column, sweep, budget or choice.

@@ -51,7 +51,10 @@ Rows = Annotated[
 Columns = Annotated[
     str | None,
     typer.Option(
-        "--columns", help="What a column is, as in `--rows`.", show_default="compression", rich_help_panel=LAYOUT
+        "--columns",
+        help="What a column is, as in `--rows`; several with commas.",
+        show_default="compression",
+        rich_help_panel=LAYOUT,
     ),
 ]
 Compact = Annotated[

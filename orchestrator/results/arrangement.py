@@ -20,40 +20,42 @@ DIMENSIONS = (*SECTION, "technique", "compression", "budget")
 ShowCell = Callable[["TableCell | None", Section], Cell]
 ShowCaption = Callable[[Section], str]
 
+_Values = tuple[str | float | None, ...]  # one of each dimension
+_Labels = Mapping[str, Mapping[str | float | None, str]]  # by dimension and value
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The dimensions that are the rows of a sheet, and the one that is its columns."""
+    """The dimensions that are the rows of a sheet, and those that are its columns."""
 
     rows: tuple[str, ...] = ("technique",)
-    columns: str = "compression"
+    columns: tuple[str, ...] = ("compression",)
 
     @classmethod
-    def of(cls, rows: str | Sequence[str] | None, columns: str | None) -> Layout:
+    def of(cls, rows: str | Sequence[str] | None, columns: str | Sequence[str] | None) -> Layout:
         """A layout from names; a text has them separated by commas. One that is not given yields to the other.
 
         Raises InputError for an unknown name, and for one that occurs twice.
         """
-        names = _names(rows)
-        if columns is None:
-            columns = "technique" if "compression" in names else "compression"
-        names = names or (("compression",) if columns == "technique" else ("technique",))
-        for name in (*names, columns):
+        down, across = _names(rows), _names(columns)
+        across = across or (("technique",) if "compression" in down else ("compression",))
+        down = down or (("compression",) if "technique" in across else ("technique",))
+        for name in (*down, *across):
             if name not in DIMENSIONS:
                 raise InputError(f"cannot be rows or columns of a table: {name}", hint=closest(name, DIMENSIONS))
-        if len({*names, columns}) <= len(names):
-            raise InputError(
-                f"`{columns}` cannot be both rows and columns"
-                if columns in names
-                else f"`rows` has a name twice: {rows}",
-                hint=f"choose different ones of {', '.join(DIMENSIONS)}",
-            )
-        return cls(names, columns)
+        hint = f"choose different ones of {', '.join(DIMENSIONS)}"
+        for name in down:
+            if name in across:
+                raise InputError(f"`{name}` cannot be both rows and columns", hint=hint)
+        for option, names in (("rows", down), ("columns", across)):
+            if len(set(names)) < len(names):
+                raise InputError(f"`{option}` has a name twice: {','.join(names)}", hint=hint)
+        return cls(down, across)
 
     @property
     def splits_budgets(self) -> bool:
         """Whether every budget is shown, instead of one for each cell."""
-        return "budget" in (*self.rows, self.columns)
+        return "budget" in (*self.rows, *self.columns)
 
     def check_budget(self, budget: str | None) -> None:
         """Raise InputError for a budget that is to be chosen where all are shown."""
@@ -66,7 +68,7 @@ class Layout:
     @property
     def sheets(self) -> tuple[str, ...]:
         """The dimensions that tell sheets apart."""
-        shown = {*self.rows, self.columns, "budget"}
+        shown = {*self.rows, *self.columns, "budget"}
         return tuple(name for name in DIMENSIONS if name not in shown)
 
 
@@ -81,7 +83,7 @@ class _PlacedCell(NamedTuple):
     cell: TableCell
     values: Mapping[str, str | float | None]
 
-    def of(self, names: Iterable[str]) -> tuple[str | float | None, ...]:
+    def of(self, names: Iterable[str]) -> _Values:
         return tuple(self.values[name] for name in names)
 
 
@@ -95,10 +97,10 @@ def arranged(sections: Iterable[Section], layout: Layout, show: ShowCell, captio
     return sheets + [_sheet(places, layout, show, caption) for places in groups.values()]
 
 
-def _names(rows: str | Sequence[str] | None) -> tuple[str, ...]:
-    if rows is None:
+def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    if given is None:
         return ()
-    names = rows.split(",") if isinstance(rows, str) else rows
+    names = given.split(",") if isinstance(given, str) else given
     return tuple(name.strip() for name in names)
 
 
@@ -115,15 +117,15 @@ def _places(sections: Iterable[Section]) -> Iterator[_PlacedCell]:
 
 def _sheet(places: Sequence[_PlacedCell], layout: Layout, show: ShowCell, caption: ShowCaption) -> Sheet:
     labels = {name: _labels(name, [place.values[name] for place in places]) for name in DIMENSIONS}
-    by_place = {(place.of(layout.rows), place.values[layout.columns]): place for place in places}
-    columns = labels[layout.columns]
+    by_place = {(place.of(layout.rows), place.of(layout.columns)): place for place in places}
+    columns = _ordered(layout.columns, places, labels)
     return Sheet(
         title=" · ".join(labels[name][places[0].values[name]] for name in layout.sheets),
         captions=_captions([place.section for place in places], caption),
-        header=[*layout.rows, *columns.values()],
+        header=[*layout.rows, *(" · ".join(_named(layout.columns, column, labels)) for column in columns)],
         lines=[
             [
-                *(labels[name][value] for name, value in zip(layout.rows, row, strict=True)),
+                *_named(layout.rows, row, labels),
                 *(_shown(by_place.get((row, column)), places[0].section, show) for column in columns),
             ]
             for row in _ordered(layout.rows, places, labels)
@@ -136,10 +138,12 @@ def _shown(place: _PlacedCell | None, section: Section, show: ShowCell) -> Cell:
     return show(None, section) if place is None else show(place.cell, place.section)
 
 
-def _ordered(
-    names: Sequence[str], places: Iterable[_PlacedCell], labels: Mapping[str, Mapping[str | float | None, str]]
-) -> list[tuple[str | float | None, ...]]:
-    """The rows of a sheet, each dimension in the order of its labels."""
+def _named(names: Sequence[str], values: _Values, labels: _Labels) -> list[str]:
+    return [labels[name][value] for name, value in zip(names, values, strict=True)]
+
+
+def _ordered(names: Sequence[str], places: Iterable[_PlacedCell], labels: _Labels) -> list[_Values]:
+    """The rows or columns of a sheet, each dimension in the order of its labels."""
     ranks = {name: {value: rank for rank, value in enumerate(labels[name])} for name in names}
     rows = dict.fromkeys(place.of(names) for place in places)
     return sorted(rows, key=lambda row: [ranks[name][value] for name, value in zip(names, row, strict=True)])

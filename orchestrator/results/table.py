@@ -176,7 +176,7 @@ def table(
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
     rows: str | Sequence[str] | None = None,
-    columns: str | None = None,
+    columns: str | Sequence[str] | None = None,
     baseline: str = BASELINE,
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
@@ -185,7 +185,7 @@ def table(
     or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
     of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
-    which numbers match as tables show them, to half a percent. `rows` (one or several) and `columns` are dimensions
+    which numbers match as tables show them, to half a percent. `rows` and `columns` are dimensions, one or several
     (`orchestrator.results.arrangement`); with `budget` among them, all budgets are shown. The best technique at a
     compression is bold. With intervals (`ci`), techniques are tested against the technique `baseline`.
 

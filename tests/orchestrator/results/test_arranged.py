@@ -80,6 +80,14 @@ def test_all_budgets_are_rows_in_order_of_length(rows):
     ]
 
 
+@pytest.mark.parametrize("columns", ["technique,budget", ("technique", "budget")])
+def test_columns_may_be_of_several_dimensions(rows, columns):
+    [(_, header, lines), (_, small, _)] = grids(rows, columns=columns)
+    assert header == ["compression", "fine_tuning · 50%", "fine_tuning · 100%", "lr_rewinding · 50%"]
+    assert lines == [["4×", "80.00", "82.00", "85.00"], ["8×", "70.00", "–", "–"]]
+    assert small == ["compression", "fine_tuning · 50%"]
+
+
 def test_networks_in_one_table_and_a_sheet_for_each_technique(rows):
     [fine, rewound] = grids(rows, rows="network", budget="50%")
     assert fine[0] == "digits · default · magnitude · one_shot · fine_tuning"
@@ -110,6 +118,8 @@ def test_mistakes_are_named(rows):
             table(rows, **options)
     with pytest.raises(InputError, match="has a name twice"):
         Layout.of("network,network", None)
+    with pytest.raises(InputError, match="`columns` has a name twice: budget,budget"):
+        Layout.of(None, "budget,budget")
 
 
 def test_compact_tables_have_only_numbers(rows):
@@ -146,6 +156,7 @@ def test_the_command_writes_files_by_their_suffix(main, store, tmp_path):
         (["--baseline", "fine_tuning"], "`--baseline` does not change this statistic: median"),
         (["--json", "--compact"], "`--compact` does not change this format: json"),
         (["--rows", "nothing"], "cannot be rows or columns of a table: nothing"),
+        (["--columns", "technique,nothing"], "cannot be rows or columns of a table: nothing"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_read(main, options, message):
