@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.tracking.events import Event, SweepEnded, SweepStalled, TrialEnded, to_json
-from workers.text import duration, plural
+from workers.text import cut, duration, plural, printable
 
 _VERSION = 1
+_LONGEST = 500  # characters of a text from elsewhere
 
 
 def outcome_of(event: SweepEnded) -> str:
@@ -32,7 +34,22 @@ def in_words(event: SweepEnded | SweepStalled | TrialEnded) -> str:
 
 
 def payload(event: Event) -> dict[str, Any]:
-    """The JSON of an event that ends or troubles a sweep, with a sentence in `text`."""
+    """The JSON of an event that ends or troubles a sweep, with a sentence in `text`.
+
+    Texts for people have no control characters and are cut; names, paths and settings stay as they are.
+    """
     assert isinstance(event, SweepEnded | SweepStalled | TrialEnded)
+    event = _readable(event)
     data = {"version": _VERSION, "text": in_words(event)} | to_json(event)
     return data | {"outcome": outcome_of(event)} if isinstance(event, SweepEnded) else data
+
+
+def _readable(event: SweepEnded | SweepStalled | TrialEnded) -> SweepEnded | SweepStalled | TrialEnded:
+    if isinstance(event, TrialEnded):
+        subject = replace(event.subject, cell=_shown(event.subject.cell), place=_shown(event.subject.place))
+        event = replace(event, subject=subject, hint=_shown(event.hint))
+    return replace(event, reason=_shown(event.reason))
+
+
+def _shown(text: str) -> str:
+    return printable(cut(text, _LONGEST))

@@ -13,8 +13,8 @@ import pytest
 from orchestrator.tracking import audience as audience_module
 from orchestrator.tracking.audience import audience
 from orchestrator.tracking.notices import WebHook, check_url
-from orchestrator.tracking.summary import outcome_of
-from tests.support.trackers import EVENTS, FAILED, STALLED, end
+from orchestrator.tracking.summary import outcome_of, payload
+from tests.support.trackers import EVENTS, FAILED, STALLED, SUBJECT, end
 from workers.errors import InputError
 
 
@@ -134,6 +134,19 @@ def test_a_command_that_fails_or_hangs_costs_the_driver_nothing(monkeypatch, cap
 )
 def test_outcomes_follow_exit_codes(code, word):
     assert outcome_of(end(code)) == word
+
+
+def test_notices_show_control_characters_as_codes_and_cut_long_texts():
+    hostile = "\x1b[31m\u202e\n" + "x" * 10_000
+    shown = rf"\x1b[31m\u202e\x0a{'x' * 493}… (10,007 characters)"
+    subject = replace(SUBJECT, cell=hostile, place=hostile)
+    failed = payload(replace(FAILED, subject=subject, reason=hostile, hint=hostile))
+    assert failed["text"] == f"Trial {SUBJECT.trial} failed (diverged): {shown} · {shown}: {shown}"
+    assert {failed["reason"], failed["hint"], failed["subject"]["cell"], failed["subject"]["place"]} == {shown}
+    stalled = payload(replace(STALLED, reason=hostile))
+    assert (stalled["text"], stalled["reason"]) == (f"The sweep is stalled: {shown}", shown)
+    ended = payload(end(4, reason=hostile))
+    assert (ended["text"], ended["reason"]) == (f"Sweep tiny: error after 2 min: 3 of 3 cells done, {shown}", shown)
 
 
 def test_a_new_hook_tells_again(server):
