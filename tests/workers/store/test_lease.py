@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from workers.errors import StoreError
 from workers.store import Store, layout
+from workers.store import lease as lease_module
 from workers.store.filesystems.local import LocalFiles
-from workers.store.lease import Lease, LeaseWatch
+from workers.store.lease import MISSED_PERIODS, PERIOD, Lease, LeaseWatch
 from workers.store.lease_owner import Owner, read_owner
 
 FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
@@ -134,6 +137,23 @@ def test_a_worker_survives_a_lease_that_is_missing_for_a_moment(files):
     assert not watch.orphaned
     clock.now += 1
     assert watch.orphaned
+
+
+def test_of_two_drivers_that_wait_for_a_dead_one_the_slower_is_refused(tmp_path, monkeypatch):
+    """However long it has waited for the dead one, the lease of the faster one is new to it."""
+    store, clock = Store(tmp_path / "store", create=True), Clock()
+    dead, faster = (replace(Owner.this_process(), host=host) for host in ("dead", "faster"))
+    store.files.write(layout.LEASE, dead.to_bytes())
+
+    def sleep(seconds):
+        clock.now += seconds
+        if clock.now > (MISSED_PERIODS + 1) * PERIOD:
+            store.files.write(layout.LEASE, faster.to_bytes())
+
+    monkeypatch.setattr(lease_module, "time", SimpleNamespace(monotonic=clock, sleep=sleep))
+    with pytest.raises(StoreError, match="in use by another driver: host faster"), Lease(store):
+        pytest.fail("it took the lease over")
+    assert read_owner(store.files) == faster
 
 
 def test_the_lease_is_plain_json(files):
