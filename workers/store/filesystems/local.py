@@ -44,6 +44,7 @@ class LocalFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._kept: set[str] = set()
 
     def read(self, path: str) -> bytes:
         with self._open(path) as file:
@@ -209,6 +210,8 @@ class LocalFiles:
     def _write_temporary(self, path: str, data: bytes, durable: bool = True) -> Path:
         target = self._at(path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if durable:
+            self._keep(path.rpartition("/")[0])
         temporary = target.parent / temporary_name()
         try:
             with open(temporary, "xb") as file:
@@ -223,6 +226,16 @@ class LocalFiles:
             temporary.unlink(missing_ok=True)
             raise
         return temporary
+
+    def _keep(self, folder: str) -> None:
+        """Have the disk keep the names of a folder and of those above it, whichever process created them."""
+        if folder in self._kept:
+            return
+        if folder:
+            self._keep(folder.rpartition("/")[0])
+        with contextlib.suppress(PermissionError):  # the store's parent need not be readable
+            _sync_folder((self.root / folder).parent)
+        self._kept.add(folder)
 
     def __repr__(self) -> str:
         return str(self.root)

@@ -8,12 +8,13 @@ import os
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from workers.errors import StoreError
 from workers.store import Store
-from workers.store.filesystems import file_locks
+from workers.store.filesystems import file_locks, local
 from workers.store.filesystems.files import NotAFile
 from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import checkpoint_path
@@ -157,6 +158,18 @@ def test_a_file_system_without_locks_replaces_what_is_unchanged(files, monkeypat
     files.write("lease", b"x")
     assert files.replace("lease", b"y", b"x")
     assert not files.replace("lease", b"z", b"x")
+
+
+def test_the_names_of_new_folders_are_synced_before_a_file_is_in_them(files, monkeypatch):
+    synced = []
+    monkeypatch.setattr(local, "_sync_folder", lambda folder: synced.append(folder.relative_to(files.root.parent)))
+    names = [Path(), Path("store"), Path("store/checkpoints"), Path("store/checkpoints/a")]
+    files.write("checkpoints/a/1", b"")
+    assert synced == names
+    files.publish("checkpoints/a/2", b"")
+    assert synced == [*names, names[-1]]
+    LocalFiles(files.root).write("checkpoints/a/3", b"")  # it may be that whoever created the folders has died
+    assert synced[5:] == names
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ESTALE])
