@@ -1,0 +1,63 @@
+"""Sweeps on simulated machines keep every promise, and those of broken stores do not: see `benchmarks/simulate.py`."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from tests.support.simulation import expected, simulate
+from workers.store.filesystems import local
+from workers.store.filesystems.local import LocalFiles
+from workers.store.lease import LeaseWatch
+from workers.store.lease_owner import Owner
+
+SEEDS = range(100)
+SEEDS_OF_BUGS = range(100, 200)
+
+
+def test_nothing_breaks_a_promise():
+    outcomes = [simulate(seed) for seed in SEEDS]
+    assert {outcome.seed: outcome.problem for outcome in outcomes if outcome.problem is not None} == {}
+    assert len(set().union(*(outcome.faults for outcome in outcomes))) == 8
+    assert len(set().union(*(outcome.checks for outcome in outcomes))) == 12
+
+
+def test_a_seed_does_the_same_again():
+    assert simulate(SEEDS[-1]) == simulate(SEEDS[-1])
+    assert simulate(0).calls != simulate(1).calls
+
+
+def overwrite(self, path, data):
+    self.write(path, data)
+    return True
+
+
+@contextlib.contextmanager
+def unchecked(self, path, version):
+    yield True
+
+
+def do_nothing(*_):
+    """Stands in for a sync."""
+
+
+BUGS = {
+    "publishing overwrites": (LocalFiles, "publish", overwrite, "the lease changes only as it was read"),
+    "the lease is not checked": (LocalFiles, "_unchanged", unchecked, "the lease changes only as it was read"),
+    "an owner seems gone": (Owner, "is_gone", True, "nobody takes the lease of a driver that renews it"),
+    "workers do not watch the lease": (LeaseWatch, "orphaned", False, "only one driver and its workers write"),
+    "half-written files are visible": (local, "temporary_name", lambda: "half", "a file is visible only whole"),
+    "files are not synced": (local, "_sync", do_nothing, "a file is whole after a power loss"),
+    "folders are not synced": (local, "_sync_folder", do_nothing, "what was written is there after a power loss"),
+    "new folders are not synced": (LocalFiles, "_keep", do_nothing, "what was written is there after a power loss"),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_is_found(monkeypatch, bug):
+    owner, name, broken, promise = BUGS[bug]
+    expected()
+    monkeypatch.setattr(owner, name, broken)
+    problems = (simulate(seed).problem for seed in SEEDS_OF_BUGS)
+    assert any(problem is not None and promise in problem for problem in problems)

@@ -1,0 +1,147 @@
+"""What a store promises, checked at every change of its files: see docs/reliability.md."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+from tests.support.simulated_disk import Disk, File
+from tests.support.simulated_world import Killed, Process, World
+from workers.store.filesystems.files import is_temporary
+from workers.store.filesystems.local import LocalFiles
+from workers.store.layout import LEASE, RESULTS, folder_of
+from workers.store.lease import MISSED_PERIODS, PERIOD
+
+STORE = "/store"
+
+WORST_CHUNK = 12.0
+"""The most seconds that a worker trains before it checks its driver's lease again, with its system calls."""
+
+_EXPIRY = (MISSED_PERIODS + 1) * PERIOD
+
+
+class Broken(BaseException):
+    """A promise is broken. No error that the product may handle."""
+
+
+class Promises:
+    """Watches a disk. `counts` says how often each promise was checked."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.disk = Disk(self._changed)
+        self.counts: Counter[str] = Counter()
+        self.intended: dict[str, set[bytes]] = defaultdict(set)  # the contents that somebody wanted a file to have
+        self.durable: set[str] = set()  # the files that were written, and must be there from then on
+        self.published: set[str] = set()
+        self._passing: set[str] = set()  # the files that need not be durable
+        self._versions: dict[Process, bytes] = {}  # which lease a process means to replace or remove
+        self._holder: tuple[Process | None, str | None, float] = (None, None, 0.0)  # process, token, since
+
+    def check(self, promise: str, holds: bool, subject: object) -> None:
+        self.counts[promise] += 1
+        if not holds:
+            raise Broken(f"at {self.world.now:.3f} s: {promise}: {subject}")
+
+    def _changed(self, path: str, before: File | None, after: File | None) -> None:
+        path = path.removeprefix(f"{STORE}/")
+        if is_temporary(path):
+            return
+        if after is None:
+            self.durable.discard(path)
+        if after is not None:
+            self.check("a file is visible only whole", after.data in self.intended[path], path)
+        if folder_of(path) == RESULTS:
+            self.check("a record never changes or vanishes", before is None, path)
+        if path == LEASE:
+            self._lease_changed(before, after)
+
+    def _lease_changed(self, before: File | None, after: File | None) -> None:
+        process, version = self.world.process, self._versions.get(self.world.process)
+        old = None if before is None else before.data
+        self.check("the lease changes only as it was read", old == version, old)
+        token = None if after is None else json.loads(after.data)["token"]
+        holder, former, _ = self._holder
+        if token is None:
+            self._holder = (None, None, self.world.now)
+        if token in (None, former):
+            return
+        if holder is not None and former is not None and old is not None:
+            renews = holder.alive and holder.disturbed < self.world.now - 2 * _EXPIRY
+            self.check("nobody takes the lease of a driver that renews it", not renews, former)
+        process.token = token
+        self._holder = (process, token, self.world.now)
+
+    def written(self, path: str) -> None:
+        """Note that a process was told that a file is durable, unless it is gone already."""
+        if self.disk.find(f"{STORE}/{path}") is not None:
+            self.durable.add(path)
+
+    def may_write(self, process: Process, path: str) -> None:
+        """Check that a worker or driver still may, unless it was disturbed of late."""
+        _, token, since = self._holder
+        if process.token is None or path == LEASE or process.disturbed > since - 2 * _EXPIRY:
+            return
+        late = token not in (None, process.token) and self.world.now - since > PERIOD / 3 + WORST_CHUNK
+        self.check("only one driver and its workers write", not late, f"{path}, by process {process.pid}")
+
+    def power_was_lost(self) -> None:
+        """Check what the disk has kept."""
+        for path, data in self.disk.files().items():
+            path = path.removeprefix(f"{STORE}/")
+            if not is_temporary(path) and path not in self._passing:
+                self.check("a file is whole after a power loss", data in self.intended[path], path)
+        for path in sorted(self.durable):
+            there = self.disk.find(f"{STORE}/{path}") is not None
+            self.check("what was written is there after a power loss", there, path)
+
+
+class WatchedFiles(LocalFiles):
+    """The files of a store as a process sees them. What it intends and what it was told is checked."""
+
+    def __init__(self, root: Any, process: Process, promises: Promises) -> None:
+        super().__init__(root)
+        self._process, self._promises = process, promises
+
+    def write(self, path: str, data: bytes, durable: bool = True) -> None:
+        self._begin(path, data)
+        if not durable:
+            self._promises._passing.add(path)
+        super().write(path, data, durable)
+        if durable:
+            self._promises.written(path)
+
+    def publish(self, path: str, data: bytes) -> bool:
+        self._begin(path, data)
+        self._promises._versions.pop(self._process, None)
+        if not super().publish(path, data):
+            return False
+        promises = self._promises
+        promises.check("a record is published once", path not in promises.published or path == LEASE, path)
+        promises.published.add(path)
+        promises.written(path)
+        return True
+
+    def replace(self, path: str, data: bytes, version: bytes) -> bool:
+        self._begin(path, data)
+        self._promises._versions[self._process] = version
+        return super().replace(path, data, version)
+
+    def remove(self, path: str, version: bytes) -> bool:
+        self._promises._versions[self._process] = version
+        return super().remove(path, version)
+
+    def delete(self, path: str) -> None:
+        self._alive()
+        super().delete(path)
+
+    def _begin(self, path: str, data: bytes) -> None:
+        self._alive()
+        self._promises.may_write(self._process, path)
+        self._promises.intended[path].add(data)
+
+    def _alive(self) -> None:
+        """Nothing that a dead process leaves behind, such as a generator that is closed, has any effect."""
+        if not self._process.alive:
+            raise Killed

@@ -1,0 +1,197 @@
+"""One simulated sweep by a seed: drivers and workers that are disturbed, and then one driver that is not.
+
+The same seed does exactly the same again. See `benchmarks/simulate.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, partial
+from random import Random
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from orchestrator.driver import consolidation, dispatcher
+from tests.support.simulated_promises import Broken, Promises
+from tests.support.simulated_saboteur import Saboteur
+from tests.support.simulated_sweep import Sweep, at_once, train
+from tests.support.simulated_system import Computer
+from tests.support.simulated_world import Process, World
+from workers.store import layout, lease, lease_owner
+from workers.store.filesystems import file_locks, files, local
+from workers.store.record import RESULT_COLUMNS
+from workers.training import attempt
+
+CALM_SECONDS = 3_600.0
+"""How long a sweep may take to end once nothing disturbs it any more."""
+
+_DISTURBED_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a seed went: what is wrong (None if nothing is), and what was done and checked."""
+
+    seed: int
+    problem: str | None
+    faults: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    seconds: float = 0.0
+
+
+def simulate(seed: int) -> Outcome:
+    """Run a seed."""
+    undisturbed = expected()
+    simulation = _Simulation(seed)
+    world, promises, problem = simulation.world, simulation.promises, None
+    with _replaced(simulation.computer):
+        try:
+            simulation.disturb()
+            simulation.calm()
+            promises.check(
+                "the table is that of an undisturbed sweep", simulation.results() == undisturbed, "its rows differ"
+            )
+        except Broken as error:
+            problem = str(error)
+        except Exception as error:
+            problem = f"at {world.now:.3f} s: {type(error).__name__}: {error}"
+        world.end()
+    return Outcome(seed, problem, simulation.saboteur.counts, promises.counts, world.calls, world.now)
+
+
+@cache
+def expected() -> list[dict[str, Any]]:
+    """The results of a sweep that nothing disturbs."""
+    simulation = _Simulation(0)
+    with _replaced(simulation.computer):
+        simulation.calm()
+        results = simulation.results()
+        simulation.world.end()
+    return results
+
+
+class _Simulation:
+    def __init__(self, seed: int) -> None:
+        self.world = World(Random(seed))
+        self.promises, self.saboteur = Promises(self.world), Saboteur(self.world)
+        links = self.world.random.random() < 0.7
+        self.computer = Computer(self.world, self.promises.disk, self.saboteur, links)
+        self.sweep = Sweep(self.computer, self.promises)
+        self._drivers: list[Process] = []
+
+    def disturb(self) -> None:
+        """Drivers begin now and then, one or two at once, until nothing more disturbs them."""
+        random, due = self.world.random, 0.0
+        while self.saboteur.left and self.world.now < _DISTURBED_SECONDS and self.sweep.completed < 3:
+            alive = sum(driver.alive for driver in self._drivers)
+            if alive == 0:  # somebody sees that
+                due = min(due, self.world.now + random.uniform(0, 5))
+            if self.world.now >= due and alive < 2:
+                for _ in range(random.randint(1, 2)):
+                    self._begin_driver()
+                due = self.world.now + random.expovariate(1 / 60)
+            if not self._turn():
+                self.world.now = max(self.world.now, due)
+
+    def calm(self) -> None:
+        """One driver after the other begins, until one has done everything and all processes have ended."""
+        self.saboteur.cease()
+        for process in self.world.processes:
+            process.frozen_until = min(process.frozen_until, self.world.now + self.world.random.uniform(0, 300))
+        completed, end = self.sweep.completed, self.world.now + CALM_SECONDS
+        while self.sweep.completed == completed:
+            if not any(driver.alive for driver in self._drivers):
+                self._begin_driver()
+            self._turn()
+            self.promises.check("a sweep ends", self.world.now < end, self.sweep.told[-3:])
+        while self._turn():
+            self.promises.check("a sweep ends", self.world.now < end, "a process lives on")
+
+    def results(self) -> list[dict[str, Any]]:
+        """The result columns of every record, as a reader finds them."""
+        rows: list[dict[str, Any]] = []
+        self.world.begin(lambda process: rows.extend(self._read(process)))
+        while self._turn():
+            continue
+        return rows
+
+    def _read(self, process: Process) -> list[dict[str, Any]]:
+        records = self.sweep.open(process).records
+        self.promises.check("no trial gives two results", not records.conflicts(), records.conflicts())
+        return list(records.read_all().table.select(RESULT_COLUMNS).to_pylist())
+
+    def _begin_driver(self) -> None:
+        self._drivers.append(self.world.begin(self.sweep.drive))
+
+    def _turn(self) -> bool:
+        has_turned = self.world.turn()
+        self.computer.free_locks()
+        if self.saboteur.power_is_lost:
+            self.saboteur.power_is_lost = False
+            while self.world.turn():  # all processes end
+                continue
+            self.promises.disk.lose_power(self.world.random)
+            self.promises.power_was_lost()
+        return has_turned
+
+
+@contextmanager
+def _replaced(computer: Computer) -> Iterator[None]:
+    """Have the product's modules use a simulated computer."""
+    world = computer.world
+    secrets = SimpleNamespace(token_hex=lambda size: f"{world.random.getrandbits(8 * size):0{2 * size}x}")
+    wall = SimpleNamespace(
+        now=lambda zone: datetime.fromtimestamp(computer.time.time(), zone), fromisoformat=datetime.fromisoformat
+    )
+    disk_usage = SimpleNamespace(disk_usage=lambda folder: SimpleNamespace(free=10**12))
+    replacements: dict[ModuleType, dict[str, Any]] = {
+        local: {"os": computer.os, "open": computer.open_file, "time": computer.time, "shutil": disk_usage},
+        file_locks: {"os": computer.os, "fcntl": computer.fcntl, "time": computer.time},
+        files: {"secrets": secrets},
+        layout: {"secrets": secrets},
+        lease: {"time": computer.time, "threading": computer.threading, "print": lambda *_, **__: None},
+        lease_owner: {
+            "_boot": lambda: f"{world.process.host}-{world.process.boot}",
+            "_process_start": lambda pid: "1" if world.processes[pid - 1].alive else None,
+            "_user": lambda: "user",
+            "os": computer.os,
+            "socket": SimpleNamespace(gethostname=lambda: world.process.host),
+            "secrets": secrets,
+            "datetime": wall,
+        },
+        attempt: {
+            "time": computer.time,
+            "trial_id": lambda trial: trial.stage,
+            "AttemptLog": _NoLog,
+            "Printed": _NoLog,
+            "LeaseWatch": partial(lease.LeaseWatch, clock=world.monotonic),
+        },
+        dispatcher: {"random": world.random, "trial_id": lambda trial: trial.stage},
+        consolidation: {"begin": at_once},
+    }
+    training = {"workers.training.run": SimpleNamespace(run=train(world))}
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(sys.modules, training))
+        for module, names in replacements.items():
+            for name, replacement in names.items():
+                stack.enter_context(mock.patch.object(module, name, replacement, create=name in ("open", "print")))
+        yield
+
+
+class _NoLog:
+    """Stands in for an attempt's log, and for what captures what its code prints."""
+
+    before = path = None
+    is_written = False
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *_, **__: nullcontext("")
