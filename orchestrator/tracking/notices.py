@@ -19,6 +19,7 @@ from workers.waiting import within
 
 _POST_SECONDS = 4.0
 _TRIES = 2
+_STDERR = 2  # the file descriptor
 
 
 def check_url(url: str) -> None:
@@ -91,7 +92,10 @@ def _post(url: str, data: bytes) -> None:
 
 
 class EndCommand:
-    """Runs a shell command once the sweep has ended, with the outcome in its environment and as JSON on its stdin."""
+    """Runs a shell command once the sweep has ended, with the outcome in its environment and as JSON on its stdin.
+
+    What it prints goes to stderr.
+    """
 
     def __init__(self, command: str) -> None:
         self._command = command
@@ -114,6 +118,7 @@ class EndCommand:
             self._command,
             shell=True,
             stdin=subprocess.PIPE,
+            stdout=_STDERR,  # a reader of the driver's stdout does not wait for a command that outlives the driver
             env=os.environ | _environment(event),
             start_new_session=True,  # Ctrl-C for the driver is not meant for it
         )

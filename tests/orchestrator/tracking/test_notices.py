@@ -114,6 +114,11 @@ def test_a_command_has_the_outcome_in_its_environment_and_on_stdin(tmp_path, cap
     assert capsys.readouterr().err == ""
 
 
+def test_a_command_prints_to_stderr(capfd):
+    tell([end()], on_end="echo uploaded; echo warned >&2")
+    assert capfd.readouterr() == ("", "uploaded\nwarned\n")
+
+
 @pytest.mark.parametrize(
     ("command", "warning"),
     [
