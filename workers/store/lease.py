@@ -112,15 +112,17 @@ class Lease:
             raise
 
     def _excluded(self) -> list[_OtherLease]:
-        excluded = []
-        for path in lease_paths(self._files):
-            try:
-                owner = read_owner(self._files, path)
-            except NotAFile as error:
-                raise _not_a_lease(self._store, path, error) from error
-            if self._excludes(path, owner):
-                excluded.append(_OtherLease(self._store, path, self.period, owner))
-        return excluded
+        """The leases that this one excludes, all watched from the same moment on, so that they expire together."""
+        owners = {path: self._read_owner(path) for path in lease_paths(self._files)}
+        excluded = {path: owner for path, owner in owners.items() if self._excludes(path, owner)}
+        since = time.monotonic()
+        return [_OtherLease(self._store, path, self.period, owner, since) for path, owner in excluded.items()]
+
+    def _read_owner(self, path: str) -> Owner | None:
+        try:
+            return read_owner(self._files, path)
+        except NotAFile as error:
+            raise _not_a_lease(self._store, path, error) from error
 
     def _excludes(self, path: str, owner: Owner | None) -> bool:
         """Whether this driver must not run together with the owner of the lease at a path."""
@@ -165,15 +167,15 @@ class Lease:
 
 
 class _OtherLease:
-    """The lease of another driver, at a path; `first` is its owner now, if that is known."""
+    """The lease of another driver, at a path; `first` was its owner at the time `since`, if that is known."""
 
-    def __init__(self, store: Store, path: str, period: float, first: Owner | None = None) -> None:
+    def __init__(self, store: Store, path: str, period: float, first: Owner | None = None, since: float = 0.0) -> None:
         self._store = store
         self.path = path
         self._pause = period / 10
         self._longest = (MISSED_PERIODS + 1) * period
         self._first = first
-        self._since = time.monotonic()
+        self._since = since
         self._has_said = False
 
     def outlast(self) -> Version | None:
