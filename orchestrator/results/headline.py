@@ -80,7 +80,7 @@ class Headline(Printable):
                 "; ".join(f"{rule}: {budget_rule(rule)}" for rule in rules),
             ],
             sheets=[self._sheet(rules)],
-            notes=self._notes(),
+            notes=self._notes(rules),
         )
 
     def _sheet(self, rules: Sequence[str]) -> Sheet:
@@ -127,14 +127,17 @@ class Headline(Printable):
             parts.append(f"within {tolerance:g} {unit}: {', '.join(figures) or 'none'}")
         return f"{self._name(limits.section)}: no technique matches; {'; '.join(parts)}"
 
-    def _notes(self) -> list[str]:
+    def _notes(self, rules: Sequence[str]) -> list[str]:
         notes = [
             "–: not at any compression of the grid; n/a: not in the grid. The largest compression of a grid is a lower "
-            "bound.",
-            "spread: median over the cells of the replicates' maximum − minimum, in points. A median accuracy this "
-            "close to the dense accuracy is above or below it by chance: a difference of one step of the grid is "
-            "normal. `--tolerance 0.25` allows a loss of a quarter of a point.",
+            "bound."
         ]
+        if rules == _BUDGETS:
+            notes.append(
+                "spread: median over the cells of the replicates' maximum − minimum, in points. A median accuracy this "
+                "close to the dense accuracy is above or below it by chance: a difference of one step of the grid is "
+                "normal. `--tolerance 0.25` allows a loss of a quarter of a point."
+            )
         unfinished = sum(limits.unfinished for limits in self.limits)
         if unfinished:
             notes.append(

@@ -17,7 +17,16 @@ from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Printout
 from orchestrator.results.rows import Row, read_rows
 from orchestrator.results.statistics import SECTION, Split, Statistic, Value, group_by
-from orchestrator.results.wording import dense_accuracy, measure, notes, number, optimism, protocol, replicates
+from orchestrator.results.wording import (
+    best_rule,
+    dense_accuracy,
+    measure,
+    notes,
+    number,
+    optimism,
+    protocol,
+    replicates,
+)
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest
 from workers.techniques import DENSE
@@ -68,6 +77,7 @@ class Table(Printable):
                 *optimism(self.split, self.budget),
                 *map(str, self.prunable),
             ],
+            bold=best_rule(self.statistic, splits_budgets=self.layout.splits_budgets),
         )
 
     @property

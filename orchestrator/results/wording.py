@@ -44,6 +44,15 @@ def statistic_name(statistic: Statistic, *, compact: bool = False) -> str:
     return name.split(" ")[0] if compact else name
 
 
+def best_rule(statistic: Statistic, *, splits_budgets: bool = False) -> str:
+    """Which cells are marked as the best."""
+    where = "at a compression and a budget" if splits_budgets else "at a compression"
+    highest = f"the highest {statistic_name(statistic, compact=True)} {where}"
+    if statistic == "ci":
+        return f"{highest}, and each one whose difference from it has an interval that includes 0"
+    return highest
+
+
 def budget_rule(budget: str) -> str:
     """Which budget is shown, as a phrase."""
     return _BUDGET_RULES.get(budget, f"budget {budget}")

@@ -184,7 +184,9 @@ def _caption(sheet: Sheet, printout: Printout) -> str:
     protocol = printout.protocol
     head = [f"{printout.heading} ({protocol[0]})"] if len(protocol) == 1 else [printout.heading, *protocol]
     title = [place(sheet.title)] if sheet.title else []
-    return " ".join(f"{escaped(_sentence(written(text)))}." for text in (*head, *title, *sheet.captions))
+    has_best = any(number_of(cell).best for line in sheet.lines for cell in line)
+    bold = [f"bold: {printout.bold}"] if printout.bold and has_best else []
+    return " ".join(f"{escaped(_sentence(written(text)))}." for text in (*head, *title, *sheet.captions, *bold))
 
 
 def _sentence(text: str) -> str:

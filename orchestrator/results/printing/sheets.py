@@ -47,10 +47,12 @@ class Sheet:
 class Printout:
     """Sheets under a heading that says what the numbers are.
 
-    `protocol` says how the numbers were made, and `notes` what applies to all sheets.
+    `protocol` says how the numbers were made, and `notes` what applies to all sheets. `bold` says which numbers of a
+    column are the best, for formats that have bold type and a caption.
     """
 
     heading: str
     protocol: Sequence[str]
     sheets: Sequence[Sheet]
     notes: Sequence[str]
+    bold: str = ""

@@ -216,6 +216,14 @@ def test_the_command_and_the_python_api_give_the_same(main):
     assert {row["unit"] for row in found.rows()} == {"BLEU"}
 
 
+def test_a_compact_one_explains_only_what_it_shows(study):
+    shown = headline(study, filters="network=resnet50")
+    for compact, explained in ((False, True), (True, False)):
+        text = shown.to_text(compact=compact)
+        assert ("spread:" in text, "--tolerance" in text) == (explained, explained)
+        assert "n/a: not in the grid" in text
+
+
 def test_html_has_a_caption_and_names_each_line(study):
     text = headline(study, filters="network=resnet50").to_html()
     assert "<caption>Largest compression at which" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from orchestrator.results.printing.latex import to_latex
 from orchestrator.results.printing.names import heading, place, written
 from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.table import table
+from orchestrator.results.wording import best_rule
 from tests.support.records import cell, dense_cell, make_store, record_of
 
 DOCUMENT = r"""
@@ -70,6 +72,27 @@ def test_a_caption_of_ones_own_is_latex_and_several_sheets_have_numbered_labels(
     text = to_latex(printout(sheet(["a", "1"]), sheet(["a", "2"])), label="tab:x", caption=r"As in \cite{renda}.")
     assert text.count(r"\caption{As in \cite{renda}.}") == 2
     assert re.findall(r"\\label\{(.*)\}", text) == ["tab:x-1", "tab:x-2"]
+
+
+def test_a_caption_says_what_bold_means_where_a_number_is_bold():
+    best = sheet(["lr_rewinding", Number("-0.94", best=True)])
+    text = to_latex(replace(printout(best, sheet(["lr_rewinding", "-0.94"])), bold=best_rule("median")))
+    assert re.findall(r"N = 3\.(.*)\}", text) == [" Bold: the highest median at a compression.", ""]
+
+
+@pytest.mark.parametrize(
+    ("options", "meaning"),
+    [
+        ({"statistic": "mean"}, "the highest mean at a compression"),
+        ({"rows": "technique,budget"}, "the highest median at a compression and a budget"),
+        (
+            {"statistic": "ci"},
+            "the highest mean at a compression, and each one whose difference from it has an interval that includes 0",
+        ),
+    ],
+)
+def test_what_bold_means_follows_from_the_statistic_and_the_rows(hostile, options, meaning):
+    assert table(hostile, **options).printout.bold == meaning
 
 
 def test_columns_that_do_not_fit_continue_below():
