@@ -194,7 +194,7 @@ def _density(value: object) -> Fraction:
     if 0 < exact <= 1:
         return exact
     hint = "write the share of the weights to keep, such as `25%`"
-    if exact > 1:
+    if exact > 1 and "%" not in str(value):
         hint += f", or `compression: {shown(value)}` for a ratio"
     raise refuse("a density must be above 0 and at most 1", hint)
 

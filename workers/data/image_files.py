@@ -80,7 +80,7 @@ class ImageFiles:
         """These files, with what reading them shows. Raises InputError for files that cannot be meant, BadInput with
         the names of damaged ones.
         """
-        notes = class_notes(self.train_labels, self.test_labels, self.classes)
+        notes = class_notes(self.train_labels, self.test_labels, self.classes, self.class_names)
         if both := len(set(self.train_paths) & set(self.test_paths)):
             notes.append(f"files that are both training and test images: {both:,}")
         images = survey(self.root, self.train_paths, self.test_paths, self.bit_depth)

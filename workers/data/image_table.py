@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from workers.data.files.path_table import PathTable, check_spelling, read_path_t
 from workers.data.image_files import ImageFiles
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
+from workers.text import plural
 
 
 def image_table(
@@ -52,7 +54,7 @@ def image_table(
     where = f"the label column of `{path}`"
     check_spelling([table] if test_path is None else [train, test], where)
     labels = number_classes(train.labels, test.labels, where)
-    return file_set(
+    images = file_set(
         root=os.path.dirname(path) or "." if root is None else root,
         train=[Sample(*pair) for pair in zip(train.paths, labels.train.tolist(), strict=True)],
         test=[Sample(*pair) for pair in zip(test.paths, labels.test.tolist(), strict=True)],
@@ -64,6 +66,14 @@ def image_table(
         train_images=train_images,
         test_images=test_images,
     )
+    return dataclasses.replace(images, notes=_rows_left_out(table, train, test))
+
+
+def _rows_left_out(table: PathTable, *used: PathTable) -> tuple[str, ...]:
+    """A note of the rows whose part is neither for training nor for testing."""
+    names = sorted(set(table.parts or ()).difference(*(part.parts or () for part in used)))
+    count = sum(part in names for part in table.parts or ())
+    return (f"{plural(count, 'row')} left out, of other parts: {', '.join(names[:10])}",) if names else ()
 
 
 def _set_aside(table: PathTable, split: Mapping[str, Any]) -> tuple[PathTable, PathTable]:
@@ -82,5 +92,10 @@ def _named(table: PathTable, path: str, given: str | None, argument: str, usual:
             f"`{path}` does not say which images are for {argument.removesuffix('_split')}ing: {listed}",
             hint="set `test_path` to a table of test images, or `split_column`, `train_split` and `test_split` to a "
             "column and its values, or set aside a part as the test set with `split: {test: 20%, seed: 0}`",
+        )
+    if "" in names:
+        raise InputError(
+            f"rows of `{path}` do not say whether they are for training or testing: {(table.parts or []).count(''):,}",
+            hint="name a part in each row, or remove these rows",
         )
     return table.take([row for row, part in enumerate(table.parts or ()) if part == name])

@@ -82,7 +82,7 @@ class Images:
 
     def inspected(self) -> Images:
         """These images, with notes on what is odd about them. Raises InputError if they cannot be meant."""
-        notes = class_notes(self.train_labels.tolist(), self.test_labels.tolist(), self.classes)
+        notes = class_notes(self.train_labels.tolist(), self.test_labels.tolist(), self.classes, self.class_names)
         for part, images in (("training", self.train_images), ("test", self.test_images)):
             sample = images[:: -(-len(images) // SAMPLE)]
             notes += pixel_notes(part, [pixel_range(image) for image in sample.flatten(2).numpy()])

@@ -17,12 +17,16 @@ SAMPLE = 1000
 _FEW_LEVELS = 16
 
 
-def class_notes(train_labels: Sequence[int], test_labels: Sequence[int], classes: int) -> list[str]:
+def class_notes(
+    train_labels: Sequence[int], test_labels: Sequence[int], classes: int, class_names: Sequence[str] = ()
+) -> list[str]:
     """What is odd about the labels of a data set. Raises InputError if all training images have the same label."""
     trained = set(train_labels)
     if len(trained) < 2 and len(train_labels) > 1:
+        [label] = trained
         raise InputError(
-            f"all {plural(len(train_labels), 'training image')} have the same label: {min(trained)}",
+            f"all {plural(len(train_labels), 'training image')} have the same label: "
+            f"{class_names[label] if class_names else label}",
             hint="a network needs at least 2 classes to tell apart: check where the labels come from",
         )
     notes = []

@@ -76,8 +76,9 @@ def describe_network(
         optimizer = make_optimizer(recipe, module)
     with _about("recipe"):
         check_loss(recipe, facts.classes)
-    with _about("pruning"):
+    with _about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
         weights = prunable(module, pruning.exclude, pruning.include)
+    with _about("pruning"):
         check_pruning(network, recipe, pruning, facts)
     cost = costs(module, facts.input_shape)
     parameters = list(module.parameters())

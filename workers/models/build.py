@@ -61,6 +61,11 @@ def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module
         module = call(entry, "network", network.name, arguments)
         if not isinstance(module, nn.Module):
             raise BadInput(f"network `{network.name}` returned {type(module).__name__}, not a torch.nn.Module")
+        if isinstance(module, torch.jit.ScriptModule):
+            raise BadInput(
+                f"network `{network.name}` is a TorchScript module, whose layers cannot be pruned",
+                hint="return the module that it was compiled from",
+            )
         module.train()
         _check_outputs(network.name, module, facts)  # lazy layers draw their weights here
     return module

@@ -12,6 +12,9 @@ from workers.errors import InputError, Outcome, PrunesweepError, StoreError, Tri
 from workers.store.failures import Failure
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MISTAKES = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.EISDIR)  # if the user's code makes them, a bug
+_STORE = "workers.store"
+_OURS = (_STORE, "workers.data")  # they read files for a trial: another attempt may succeed
 
 _OUT_OF_MEMORY = (
     "out of memory",  # c10/cuda/CUDACachingAllocator.cpp, and every cudaErrorMemoryAllocation ("CUDA error: ...")
@@ -38,9 +41,17 @@ def outcome_of(error: BaseException) -> Outcome:
         return error.outcome
     if isinstance(error, InputError):
         return "bad_input"
-    if isinstance(error, OSError | StoreError):
+    if isinstance(error, StoreError):
+        return "io"
+    if isinstance(error, OSError) and (_passed(error, *_OURS) or error.errno not in _MISTAKES):
         return "io"
     return "bug"
+
+
+def _passed(error: BaseException, *rooms: str) -> bool:
+    """Whether an exception was raised in code that one of these rooms called."""
+    names = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(name == room or name.startswith(f"{room}.") for name in names for room in rooms)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -55,8 +66,11 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an attempt ended because the store is full, which says nothing about its trial."""
-    return isinstance(error, OSError) and error.errno in _DISK_FULL
+    """Whether an attempt ended because the store is full, which says nothing about its trial.
+
+    The user's code may fill another disk.
+    """
+    return isinstance(error, OSError) and error.errno in _DISK_FULL and _passed(error, _STORE)
 
 
 def failure_of(error: BaseException, step: int | None, log: str | None = None) -> Failure:

@@ -95,7 +95,13 @@ def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
         ("path,label,split\n0.png,1,train\n1.png,2,x\n", {}, r"which images are for testing: its parts are train, x"),
         ("path,label,split\n0.png,1,train\n1.png,,test\n", {}, r"rows without a label: 1"),
         ("path,label,split\n0.png,a,train\n1.png,,test\n", {}, r"rows without a label: 1"),
+        ("path,label,split\n0.png,a,train\n1.png,NaN,test\n", {}, r"rows without a label: 1"),
         ("path,label,split\n0.png,a,train\n,b,test\n", {}, r"rows without a path: 1"),
+        (
+            "path,label,split\n0.png,a,train\n1.png,a,test\n2.png,a,\n",
+            {},
+            r"for training or testing: 1",
+        ),
         ("path,label,split\n0.png,a,train\n1.png,b,test\n", {}, r"a label that no training image has:\n  b"),
         ("path,label\n0.png,a\n0.png,b\n", {"split": {"test": "50%"}}, r"several labels to one file:\n  0.png"),
         ("path,label,split\n0.png,01,train\n1.png,1,test\n", {}, r"one class or several:\n  `01`, `1`\n\nhint: write"),
@@ -136,6 +142,11 @@ def test_missing_tables_and_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "3.png").unlink()
     with pytest.raises(BadInput, match=r"2 images cannot be read:\n.*1\.png: No such file.*\n.*3\.png"):
         load_facts(Dataset(name="image_table", arguments={"path": path}))
+
+
+def test_rows_of_other_parts_are_noted(tmp_path: Path) -> None:
+    files = image_table(path=table(tmp_path, "path,label,split\n0.png,a,train\n1.png,a,test\n2.png,b,extra\n"))
+    assert files.notes == ("1 row left out, of other parts: extra",)
 
 
 def test_spaces_around_the_name_of_a_part_are_left_out(tmp_path: Path) -> None:

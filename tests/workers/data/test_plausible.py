@@ -50,6 +50,8 @@ def test_blank_test_images_are_refused() -> None:
 def test_a_single_class_is_refused() -> None:
     with pytest.raises(InputError, match="all 2 training images have the same label: 1"):
         images(RAMPS, [1, 1]).inspected()
+    with pytest.raises(InputError, match="all 2 training images have the same label: tabby"):
+        class_notes([1, 1], [1], 2, ["lion", "tabby"])
 
 
 def test_what_is_odd_is_noted() -> None:

@@ -15,7 +15,8 @@ from workers.machine.memory_kills import memory_kills
 from workers.store import Store
 from workers.store.logs import AttemptLog, latest_outcome
 from workers.training import last_words
-from workers.training.outcomes import failure_of, outcome_of
+from workers.training.outcomes import failure_of, is_disk_full, outcome_of
+from workers.trial import Stop
 
 MEMORY = [
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
@@ -75,6 +76,8 @@ def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
         (OSError(errno.EIO, "Input/output error"), "io"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "my_aux.json"), "bug"),
+        (OSError(errno.ENOSPC, "No space left on device"), "io"),
         (StoreError("bucket not found"), "io"),
         (Diverged("the loss is not finite", 4), "diverged"),
         (InputError("unknown optimizer"), "bad_input"),
@@ -83,6 +86,21 @@ def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
 )
 def test_the_outcomes_of_other_errors(error: Exception, outcome: str) -> None:
     assert outcome_of(error) == outcome
+
+
+def test_a_disk_that_the_users_code_fills_is_not_the_store(tmp_path) -> None:
+    def raised_by(write) -> OSError:
+        with pytest.raises(OSError, match="No space") as caught:
+            write()
+        return caught.value
+
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store = Store(tmp_path / "store", create=True)
+    store.files.write = fill
+    assert not is_disk_full(raised_by(fill))
+    assert is_disk_full(raised_by(lambda: store.states.write_partial(Stop("a", 1), b"")))
 
 
 @pytest.mark.parametrize(

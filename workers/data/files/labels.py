@@ -16,6 +16,10 @@ from workers.text import plural
 Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+_MISSING = ["", "nan", "null"]
+"""What tables write where a label is missing."""
+
+
 class ClassNumbers(NamedTuple):
     """Class numbers of training and test images, how many classes there are, and their names (empty: numbers)."""
 
@@ -47,12 +51,13 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def check_labels(values: pa.ChunkedArray, where: str) -> None:
-    """Raise InputError for rows without a label (null, not a number, empty). `where` names the column and the file."""
+    """Raise InputError for rows without a label (null, not a number, empty, `NaN`). `where` names column and file."""
     missing = values.null_count
     if pa.types.is_floating(values.type):
         missing += pc.sum(pc.is_nan(values)).as_py() or 0
     if _kind(values.type) == "text":
-        missing += pc.sum(pc.equal(pc.utf8_trim_whitespace(values), "")).as_py() or 0
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+        missing += pc.sum(pc.is_in(texts, pa.array(_MISSING, texts.type))).as_py() or 0
     if missing:
         raise InputError(
             f"{where} has rows without a label: {missing:,}", hint="remove these rows, or name another column"
