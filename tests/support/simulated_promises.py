@@ -83,7 +83,8 @@ class Promises:
         _, token, since = self._holder
         if process.token is None or path == LEASE or process.disturbed > since - 2 * _EXPIRY:
             return
-        late = token not in (None, process.token) and self.world.now - since > PERIOD / 3 + WORST_CHUNK
+        seconds = self.world.now - max(since, process.begun)  # a driver that was frozen may still begin a worker
+        late = token not in (None, process.token) and seconds > PERIOD / 3 + WORST_CHUNK
         self.check("only one driver and its workers write", not late, f"{path}, by process {process.pid}")
 
     def power_was_lost(self) -> None:

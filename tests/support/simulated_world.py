@@ -26,6 +26,7 @@ class Process:
     host: str
     boot: int
     pid: int
+    begun: float
     alive: bool = True
     frozen_until: float = 0.0
     disturbed: float = LONG_AGO
@@ -76,7 +77,7 @@ class World:
     def begin(self, main: Callable[[Process], None]) -> Process:
         """Start a process on one of the hosts."""
         host = self.random.choice(list(self._boots))
-        process = Process(host, self._boots[host], pid=len(self.processes) + 1)
+        process = Process(host, self._boots[host], pid=len(self.processes) + 1, begun=self.now)
         self.processes.append(process)
         self.thread(process, lambda: self._main(process, main))
         return process
