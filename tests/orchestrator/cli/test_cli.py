@@ -169,7 +169,7 @@ def test_init_writes_a_scaled_preset(main, tmp_path, on_cpu):
     spec = ps.load(path)
     assert (spec.name, spec.resources.gpus) == ("resnet110-structured-b-scale-0.02-synthetic", 0)
     assert spec.grids[0].levels == (1, 3, 5)
-    assert path.read_text().startswith("# resnet110-structured-b at scale 0.02, a rehearsal:\n")
+    assert path.read_text().startswith("# resnet110-structured-b at scale 0.02:\n")
 
 
 def test_presets_are_listed_with_their_costs(main):

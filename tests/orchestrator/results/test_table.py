@@ -115,7 +115,7 @@ def test_cells_of_the_same_run_carry_the_same_sign(tmp_path):
         "low_lr_weight_rewinding": "‡",
     }
     assert cells["fine_tuning", 4.0].same_run_as == ("lr_rewinding 10ep",)
-    assert "the same run as the cell with this sign" in shown.to_text()
+    assert "the same run as the other cell with this sign" in shown.to_text()
     assert not any(one.sign for one in table(rows, budget="30ep").sections[0].cells.values())
 
 
