@@ -56,6 +56,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if any(item.path.is_relative_to(path) for path in unmeasured):
             item.add_marker("no_cover")
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)  # the longest first: none ends alone
 
 
 def pytest_xdist_auto_num_workers():
