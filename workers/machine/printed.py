@@ -52,7 +52,7 @@ class Printed:
         if self._stream is None:
             yield
             return
-        apart = _descriptors(self._stream.fileno()) if self._own_process else contextlib.nullcontext()
+        apart = descriptors_to(self._stream.fileno()) if self._own_process else contextlib.nullcontext()
         with apart, standard_input.kept_from_trial(_streams, self._own_process), _thread_prints_to(self._stream):
             yield
 
@@ -142,7 +142,7 @@ def _original(stream: TextIO) -> TextIO:
 
 
 @contextlib.contextmanager
-def _descriptors(file: int) -> Iterator[None]:
+def descriptors_to(file: int) -> Iterator[None]:
     """Let the descriptors 1 and 2 of this process, and of those that it starts, write to a file."""
     _flush()
     saved = os.dup(_STDOUT), os.dup(_STDERR)

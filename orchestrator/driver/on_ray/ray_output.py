@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.driver.situation import tell
+from workers.machine.printed import descriptors_to
 
-_STDOUT, _STDERR = 1, 2
+_STDERR = 2
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def ray_output_apart() -> Iterator[None]:
     tell(log=path)
     with os.fdopen(handle, "ab") as file:
         try:
-            with _python_elsewhere(), _redirected(file.fileno()), _messages_of_ray():
+            with _python_elsewhere(), descriptors_to(file.fileno()), _messages_of_ray():
                 yield
         finally:
             Path(path).unlink(missing_ok=True)
@@ -40,20 +41,6 @@ def _python_elsewhere() -> Iterator[None]:
             yield
     finally:
         stream.flush()  # open until the end: Ray's loggers keep it
-
-
-@contextlib.contextmanager
-def _redirected(file: int) -> Iterator[None]:
-    sys.stdout.flush()
-    saved = os.dup(_STDOUT), os.dup(_STDERR)
-    try:
-        os.dup2(file, _STDOUT)
-        os.dup2(file, _STDERR)
-        yield
-    finally:
-        for before, descriptor in zip(saved, (_STDOUT, _STDERR), strict=True):
-            os.dup2(before, descriptor)
-            os.close(before)
 
 
 @contextlib.contextmanager
