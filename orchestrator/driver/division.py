@@ -12,9 +12,8 @@ from orchestrator.planning.plan import Plan
 from workers.store.shard import Shard
 from workers.trial import Job, digest
 
-_SLACK = (
-    1.1  # a family that is a little larger than an equal share stays whole: others would wait for its dense network
-)
+_SLACK = 1.1
+"""A family of up to this many equal shares stays whole: other shards would wait for its dense network."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from workers.techniques import DENSE
 
 
 class Band(NamedTuple):
-    """The middle of several values and how they spread; `low` and `high` are not numbers where there is no spread."""
+    """The middle of several values and how they spread; `low` and `high` are NaN without a spread."""
 
     middle: float
     low: float
