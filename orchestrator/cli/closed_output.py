@@ -19,7 +19,9 @@ def quiet_end() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()  # a short output is still in the buffer
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as end:
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, BrokenPipeError):  # rich exits with 1
+            raise
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):  # a stream of a notebook or a test has no file

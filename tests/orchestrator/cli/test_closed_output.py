@@ -26,7 +26,10 @@ def closed_pipe():
     return open(writer, "w", encoding="utf-8")
 
 
-@pytest.mark.parametrize("words", [["list", "techniques"], ["--version"], ["table", "STORE"], ["status", "STORE"]])
+@pytest.mark.parametrize(
+    "words",
+    [["list", "techniques"], ["--version"], ["--help"], ["run", "--help"], ["table", "STORE"], ["status", "STORE"]],
+)
 def test_a_closed_output_ends_silently(words, store, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["prunesweep", *(store if word == "STORE" else word for word in words)])
     monkeypatch.setattr(sys, "stdout", closed_pipe())
