@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -68,6 +69,22 @@ def missing_sweep(store: Store, name: str | None) -> InputError:
         return InputError(f"no sweep `{name}` in store `{store.location}`", hint=f"{meant}it has {folders or 'none'}")
     hint = f"`--sweep` names a retired one: {folders}" if folders else "`prunesweep run` adds one"
     return InputError(f"store `{store.location}` has no sweep{' that is not retired' if folders else ''}", hint=hint)
+
+
+def hidden_sweeps(count: int, store: str) -> str:
+    """Retired sweeps that are not shown, and how to see them."""
+    return f"{plural(count, 'retired sweep')} (`prunesweep sweeps {shlex.quote(store)}` lists all)"
+
+
+def check_shown(store: Store) -> None:
+    """Raise InputError if a store has sweeps, but all of them are retired, so that a report would be empty."""
+    folders = store.sweeps.folders()
+    if folders and not store.sweeps.named():
+        raise InputError(
+            f"all sweeps in the store are hidden: {hidden_sweeps(len(folders), store.location)}",
+            hint="`--all` includes retired sweeps, and `--sweep` names one of them; `prunesweep retire --undo` brings "
+            "one back",
+        )
 
 
 class Kept(NamedTuple):

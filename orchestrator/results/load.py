@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
+from orchestrator.planning.cells import check_shown
 from orchestrator.results.frame import Joined, join
 from orchestrator.results.reference import RENDA2020, published
 from workers.errors import InputError
@@ -50,10 +51,14 @@ def read(
 def rows_of(results: Results, sweep: str | None = None, *, retired: bool = False) -> Joined:
     """The rows of a store, of the published study, or those that are given.
 
-    Raises InputError for anything else, for `sweep` or `retired` with rows, and as `read` does.
+    Raises InputError for anything else, for `sweep` or `retired` with rows, for a store whose sweeps are all hidden,
+    and as `read` does.
     """
     if isinstance(results, str | os.PathLike | Store):
-        return read(results, None if sweep is None else [sweep], retired=retired)
+        joined = read(results, None if sweep is None else [sweep], retired=retired)
+        if not joined.rows.num_rows and sweep is None and not retired and not is_published(results):
+            check_shown(results if isinstance(results, Store) else Store(results))
+        return joined
     rows = _given(results)
     if sweep is not None or retired:
         option = "sweep" if sweep is not None else "retired"

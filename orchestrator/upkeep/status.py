@@ -5,12 +5,11 @@ Imports no pandas, no torch and no Ray.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from orchestrator.planning.cells import missing_sweep, read_kept
+from orchestrator.planning.cells import hidden_sweeps, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers import html
@@ -94,8 +93,7 @@ class Status:
         for sweep in self.sweeps:
             lines += ["", *sweep.lines(self.store, driven=bool(self.drivers))]
         if self.retired:
-            hidden = plural(len(self.retired), "retired sweep")
-            lines += ["", f"Not shown: {hidden} (`prunesweep sweeps {shlex.quote(self.store)}` lists all)"]
+            lines += ["", f"Not shown: {hidden_sweeps(len(self.retired), self.store)}"]
         if self.conflicts:
             verb = "differs" if len(self.conflicts) == 1 else "differ"
             records = plural(len(self.conflicts), "record")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.results.load import is_published, read
+from orchestrator.results.load import is_published, rows_of
 from workers.store import Store
 from workers.store.failures import Failure
 
@@ -34,11 +34,11 @@ class PageSource:
 
 
 def open_source(location: Location, sweep: str | None = None, *, retired: bool = False) -> PageSource:
-    """Read a store, or the published study. Raises what `load.read` raises."""
+    """Read a store, or the published study. Raises what `load.rows_of` raises."""
     if is_published(location):
-        return _source(os.fspath(location), None, read(location, _named(sweep)))
+        return _source(os.fspath(location), None, rows_of(location, sweep))
     store = Store(location)
-    return _source(os.fspath(location), store, read(store, _named(sweep), retired=retired))
+    return _source(os.fspath(location), store, rows_of(store, sweep, retired=retired))
 
 
 def _source(name: str, store: Store | None, joined: Any) -> PageSource:
@@ -52,7 +52,3 @@ def _source(name: str, store: Store | None, joined: Any) -> PageSource:
         failures={} if store is None else store.failures.read_all(),
         conflicts=0 if store is None else len(store.records.conflicts()),
     )
-
-
-def _named(sweep: str | None) -> Iterable[str] | None:
-    return None if sweep is None else [sweep]

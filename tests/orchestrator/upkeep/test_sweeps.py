@@ -89,6 +89,20 @@ def test_retired_sweeps_count_in_no_result_unless_they_are_asked_for(store, main
     assert len(ps.headline(store.location, retired=True).rows()) > len(ps.headline(store.location).rows())
 
 
+@pytest.mark.parametrize("command", ["table", "headline", "compare", "export", "report"])
+def test_a_report_that_only_retired_sweeps_could_fill_says_that_they_are_hidden(store, main, tmp_path, command):
+    for folder in ("0001-big", "0002-big"):
+        ps.retire(store.location, folder)
+    hidden = f"2 retired sweeps (`prunesweep sweeps {store.location}` lists all)"
+    assert f"Not shown: {hidden}" in main("status", store.location)[1]
+    words = {"compare": ["renda2020"], "export": ["--to", tmp_path / "to"], "report": ["-o", tmp_path / "page.html"]}
+    code, stdout, stderr = main(command, store.location, *words.get(command, []))
+    assert (code, stdout) == (2, "")
+    assert f"all sweeps in the store are hidden: {hidden}" in stderr
+    assert "`--all` includes retired sweeps" in stderr
+    assert list(tmp_path.iterdir()) == [tmp_path / "store"]
+
+
 def test_a_name_means_its_retired_sweeps_if_all_of_that_name_are(store):
     for folder in ("0001-big", "0002-big"):
         ps.retire(store.location, folder)
