@@ -5,11 +5,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
+from orchestrator.sweep.synonyms import pointers
+from orchestrator.sweep.values import exact_text, parse_ratio
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest, misspelled
 from workers.techniques import DENSE, TECHNIQUES
@@ -22,6 +25,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+_MIRRORED = {"=": "=", "!=": "!=", ">=": "<=", "<=": ">=", ">": "<", "<": ">"}
+_COMPLEMENTS = ("sparsity", "amount", "pruning_ratio")
+"""What other programs call 1 − density."""
+
 _TERM = re.compile(r"\s*([a-z_]+)\s*(!=|>=|<=|=|>|<)\s*(.+?)\s*")
 _BETWEEN_TERMS = re.compile(r",(?![^()]*\))")  # commas in `resnet8(depth=8, width=8)` are part of the value
 TRIAL_LETTER = "t"
@@ -82,7 +89,7 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
         )
     column, symbol, wanted = match.groups()
     if column not in _COLUMNS:
-        raise InputError(f"unknown column: `{column}`", hint=closest(column, _COLUMNS))
+        raise InputError(f"unknown column: `{column}`", hint=_meant(column, symbol, wanted))
     compare = _OPERATORS[symbol]
     if pa.types.is_string(CELLS.field(column).type):
         if symbol not in ("=", "!="):
@@ -97,6 +104,15 @@ def _term(text: str) -> Callable[[Mapping[str, Any]], bool]:
             and any(abs(_rounded(row[column]) - number) <= tolerance for number, tolerance in within) == (symbol == "=")
         )
     return lambda row: row[column] is not None and compare(_rounded(row[column]), numbers[0])
+
+
+def _meant(column: str, symbol: str, wanted: str) -> str:
+    """The hint for an unknown column: the term that is meant, if another word for a column is known."""
+    if column in _COMPLEMENTS:
+        with suppress(ValueError):
+            kept = exact_text(100 * (1 - parse_ratio(wanted)))
+            return f"write `density{_MIRRORED[symbol]}{kept}%`: density is 1 − {column}"
+    return next(iter(pointers(column, _COLUMNS)), "") or closest(column, _COLUMNS)
 
 
 def _number(text: str, term: str) -> float:

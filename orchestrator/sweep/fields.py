@@ -177,7 +177,9 @@ def _ratio(value: object, expected: str, hint: str) -> Fraction:
 
 
 def _compression(value: object) -> Fraction:
-    exact = _ratio(value, "a compression ratio", "write it as `4`, `9.31` or `0.8^-5`")
+    plain = value.strip(" ×x") if isinstance(value, str) else value
+    remedy = "write it as `4`, `9.31` or `0.8^-5`" if plain == value else f"write it without the sign: `{plain}`"
+    exact = _ratio(value, "a compression ratio", remedy)
     if exact >= 1:
         return exact
     hint = "write 1 / density: `4` keeps a quarter of the weights"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from orchestrator.sweep.placement import Models, sibling_keys
 from orchestrator.sweep.problems import KeyPath, Problem
+from orchestrator.sweep.synonyms import pointers
 from workers.registry import closest
 
 _EXAMPLES = {
@@ -31,49 +32,15 @@ _EXAMPLES = {
 """An example of each required key."""
 
 
-_MEANT = {
-    "sparsity": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
-    "amount": {"density": "use `density`, the share of the weights that is kept: 1 − amount"},
-    "pruning_ratio": {"density": "use `density`, the share of the weights that is kept: 1 − pruning_ratio"},
-    "ratio": {"compression": "use `compression`"},
-    "runs": {"replicates": "use `replicates`: every replicate has its own seeds"},
-    "repeats": {"replicates": "use `replicates`: every replicate has its own seeds"},
-    "seed": {"replicates": "use `replicates`: every replicate has its own seeds"},
-    "seeds": {"replicates": "use `replicates`: every replicate has its own seeds"},
-    "epochs": {"duration": "use `duration`, such as `20ep`", "budget": "use `budget`, such as `20ep`"},
-    "steps": {"duration": "use `duration`, such as `1000it`", "budget": "use `budget`, such as `1000it`"},
-    "bs": {"batch_size": "use `batch_size`"},
-    "model": {"network": "use `network`"},
-    "data": {"dataset": "use `dataset`"},
-    "method": {"technique": "use `technique`"},
-    "lr": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
-    "learning_rate": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
-}
-"""Other programs' words for a key: the key that is meant, and what to say, by the mappings that have that key."""
-
-
-def pointers(key: str, siblings: Iterable[str]) -> list[str]:
-    """What to write instead of a key that has another name here; empty if that is unknown."""
-    meant = _MEANT.get(key, {})
-    return [meant[sibling] for sibling in siblings if sibling in meant]
-
-
-def is_meant(key: str, wanted: str) -> bool:
-    """Whether a key of a file is most likely a wrong spelling of another, or another word for it."""
-    return wanted in _MEANT.get(key, {}) or bool(difflib.get_close_matches(key, [wanted], n=1))
-
-
-def problems_of(
-    error: ValidationError, models: Mapping[str, type[BaseModel]], prefix: KeyPath = ()
-) -> Iterator[Problem]:
-    """One problem for each error. `models` has the model of the mapping under each key; `""` is the whole file."""
+def problems_of(error: ValidationError, models: Models, prefix: KeyPath = ()) -> Iterator[Problem]:
+    """One problem for each error."""
     for fault in error.errors(include_url=False):
         path = (*prefix, *fault["loc"])
         context = fault.get("ctx", {})
         if isinstance(context.get("error"), ValidationError):  # of a mapping where another kind of value is allowed too
             yield from problems_of(context["error"], models, path)
         elif fault["type"] == "extra_forbidden":
-            siblings = _sibling_keys(path, models)
+            siblings = sibling_keys(path, models)
             hint = next(iter(pointers(str(path[-1]), siblings)), "") or closest(str(path[-1]), siblings)
             yield Problem(path, "unknown key", hint, at_key=True, is_unknown_key=True)
         elif fault["type"] == "missing":
@@ -83,8 +50,3 @@ def problems_of(
             yield Problem((*path, *context["at"]), context["message"], context["hint"])
         else:
             yield Problem(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
-
-
-def _sibling_keys(path: KeyPath, models: Mapping[str, type[BaseModel]]) -> list[str]:
-    parent = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
-    return [field.alias or key for key, field in models[parent].model_fields.items()]

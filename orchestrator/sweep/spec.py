@@ -22,10 +22,12 @@ from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
 from orchestrator.sweep.fields import Location, Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
 from orchestrator.sweep.mappings import FixedKeys
+from orchestrator.sweep.placement import COMMON, with_place
 from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError
-from orchestrator.sweep.pydantic_problems import is_meant, problems_of
+from orchestrator.sweep.pydantic_problems import problems_of
 from orchestrator.sweep.recipe import SCHEDULE_KEYS, ChannelStatistics, RecipeSpec, ScheduleSpec
 from orchestrator.sweep.running import FailuresSpec, LimitsSpec, ResourcesSpec, RetriesSpec
+from orchestrator.sweep.synonyms import is_meant
 from orchestrator.sweep.values import Duration, exact_text
 from orchestrator.sweep.yaml_source import read_yaml
 from workers.errors import InputError
@@ -139,9 +141,10 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
 
 
 def _is_explained(problem: Problem, unknown: Iterable[KeyPath]) -> bool:
-    """Whether a key is missing only because an unknown key next to it is misspelled."""
+    """Whether a key is missing only because it is at another level, or an unknown key next to it is misspelled."""
     return any(
-        _mapping_at(path[:-1]) == _mapping_at(problem.path) and is_meant(str(path[-1]), wanted)
+        (path[-1] == wanted and wanted not in COMMON)
+        or (_mapping_at(path[:-1]) == _mapping_at(problem.path) and is_meant(str(path[-1]), wanted))
         for path in unknown
         for wanted in problem.missing
     )
@@ -169,7 +172,7 @@ def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
     except ValidationError as error:
         problems += problems_of(error, _MODELS)
     unknown = [problem.path for problem in problems if problem.is_unknown_key]
-    problems = [problem for problem in problems if not _is_explained(problem, unknown)]
+    problems = [with_place(problem, _MODELS) for problem in problems if not _is_explained(problem, unknown)]
     if problems:
         raise SpecError(document.locate(problems))
     spec._document = document

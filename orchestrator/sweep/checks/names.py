@@ -6,10 +6,11 @@ A name with a colon is a function of the user's, which only `workers.describe` c
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestrator.sweep.problems import KeyPath, Problem
+from orchestrator.sweep.recipe import RecipeSpec
 from workers.registry import Entry, closest, is_own, misspelled
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 
@@ -60,7 +61,7 @@ def _check_arguments(path: KeyPath, name: str, entry: Entry, arguments: Mapping[
             if entry.open:
                 continue
             hint = closest(key, entry.arguments) if entry.arguments else f"remove it: `{name}` takes no arguments"
-            yield Problem((*path, key), f"unknown argument of `{name}`", hint, at_key=True)
+            yield _unknown_argument((*path, key), name, hint, entry.arguments)
         elif not _fits(item, expected := entry.arguments[key]):
             hint = f"write a value such as `{key}: {_example(expected)}`"
             yield Problem((*path, key), f"must be {_words(expected)}", hint)
@@ -83,8 +84,14 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
         if key in ("name", "lr", *arguments):
             if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
                 yield Problem((*path, key), "must not be text", f"write a number without quotes: `{key}: 0.9`")
-        elif difflib.get_close_matches(key, arguments, n=1):
-            yield Problem((*path, key), f"unknown argument of `{name}`", closest(key, arguments), at_key=True)
+        elif key in RecipeSpec.model_fields or difflib.get_close_matches(key, arguments, n=1):
+            yield _unknown_argument((*path, key), name, closest(key, arguments), arguments)
+
+
+def _unknown_argument(path: KeyPath, name: str, hint: str, arguments: Iterable[str]) -> Problem:
+    """An argument that may belong to another level of the file, unless it is misspelled."""
+    is_misspelled = bool(difflib.get_close_matches(str(path[-1]), list(arguments), n=1))
+    return Problem(path, f"unknown argument of `{name}`", hint, at_key=True, is_unknown_key=not is_misspelled)
 
 
 def check_own(path: KeyPath, name: str) -> Iterator[Problem]:

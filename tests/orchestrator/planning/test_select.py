@@ -56,6 +56,24 @@ def test_a_selection_of_nothing_lists_what_there_is(expression, hint):
     assert caught.value.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("sparsity=75%", "write `density=25%`: density is 1 − sparsity"),
+        ("sparsity>=0.9", "write `density<=10%`: density is 1 − sparsity"),
+        ("sparsity=most", "use `density`, the share of the weights that is kept: 1 − sparsity"),
+        ("ratio=4", "use `compression`"),
+        ("seed=0", "use `replicate`"),
+        ("model=resnet20", "use `network`"),
+        ("tecnique=dense", "did you mean `technique`?"),
+    ],
+)
+def test_another_word_for_a_column(expression, hint):
+    with pytest.raises(InputError, match="unknown column") as caught:
+        selector(expression)
+    assert caught.value.hint.startswith(hint)
+
+
 @pytest.mark.parametrize("word", ["lr_rewinding", " dense "])
 def test_a_technique_alone_is_not_a_filter(word):
     with pytest.raises(InputError, match=f"`{word.strip()}` is not a filter") as caught:

@@ -7,6 +7,8 @@ import pytest
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import grid, problems_of, recipe, sweep
 
+OPTIMIZER = {"name": "SGD", "lr": 0.1}
+
 
 def only_problem(**overrides):
     [problem] = problems_of(sweep(**overrides))
@@ -71,6 +73,42 @@ def test_a_misspelled_key_is_one_error(overrides, field, meant):
     problem = only_problem(**overrides)
     assert (problem.field, problem.message) == (field, "unknown key")
     assert f"did you mean `{meant}`?" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "hint"),
+    [
+        ({"loss": "my_losses:focal"}, "loss", "move it into `recipe`"),
+        ({"recipe": {"optimizer": OPTIMIZER, "batch_size": 100}, "duration": "20ep"}, "duration", "move it into `rec"),
+        ({"lr": 0.1}, "lr", "in `recipe`, use `optimizer: {name: SGD, lr: 0.1}`"),
+        ({"momentum": 0.9}, "momentum", "move it into `recipe.optimizer`, written as `{name: …, momentum: …}`"),
+        ({"boundaries": ["10ep"]}, "boundaries", "move it into `recipe.schedule`"),
+        ({"width": 8}, "width", "move it into `network`, written as `{name: …, width: …}`"),
+        ({"image_size": 32}, "image_size", "move it into `dataset`, written as"),
+        ({"replicates": 3}, "replicates", "move it into `grid`"),
+        ({"seeds": 3}, "seeds", "in `grid`, use `replicates`"),
+        ({"rounds": 3}, "rounds", "move it into `grid.iterative`"),
+        ({"exclude": ["classifier.*"]}, "exclude", "move it into `pruning`"),
+        ({"holdout": 100}, "holdout", "move it into `evaluation.validation`"),
+        ({"gpus": 1}, "gpus", "move it into `resources`"),
+        ({"timeout": "3h"}, "timeout", "in `limits`, use `trial_timeout`"),
+        ({"grid": grid(batch_size=100)}, "grid.batch_size", "move it into `recipe`"),
+        ({"grid": grid(store="runs/x")}, "grid.store", "move it to the top level"),
+        ({"recipe": recipe(model="resnet8")}, "recipe.model", "at the top level, use `network`"),
+        ({"network": {"name": "resnet8", "batch_size": 8}}, "network.batch_size", "move it into `recipe`"),
+        ({"recipe": recipe(optimizer=OPTIMIZER | {"loss": "a:b"})}, "recipe.optimizer.loss", "move it into `recipe`"),
+        ({"name": "digits", "unlike": 1}, "unlike", "use one of version, name"),
+    ],
+)
+def test_a_key_at_the_wrong_level_is_one_error_that_names_the_right_one(overrides, field, hint):
+    problem = only_problem(**overrides)
+    assert problem.field == field
+    assert problem.hint.startswith(hint)
+
+
+def test_a_compression_as_tables_print_it():
+    assert only_problem(grid=grid(compression=[4, "9.31×"])).hint == "write it without the sign: `9.31`"
+    assert only_problem(grid=grid(compression="8x")).hint == "write it without the sign: `8`"
 
 
 def test_what_is_missing_is_said_if_no_key_is_misspelled():
