@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from workers.data.file_set import TEST_NAMES, TRAIN_NAMES, file_set
-from workers.data.files.class_folders import ClassFolders, Sample, class_folders, subfolders
+from workers.data.files.class_folders import ClassFolders, Sample, class_folders, skipped_note, subfolders
 from workers.data.image_files import ImageFiles
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
@@ -38,38 +39,46 @@ def image_folder(
     if not root.is_dir():
         what = "must be a folder, not a file" if root.exists() else "not found"
         raise InputError(f"`path` {what}: `{path}`", hint="give the folder that holds `train` and `val`")
-    classes, train, test = _parts(root, train_split, test_split, split)
-    return file_set(
+    parts = _parts(root, train_split, test_split, split)
+    images = file_set(
         root=path,
-        train=train,
-        test=test,
-        classes=len(classes),
-        class_names=classes,
+        train=parts.train,
+        test=parts.test,
+        classes=len(parts.classes),
+        class_names=parts.classes,
         image_size=image_size,
         bit_depth=bit_depth,
         workers=workers,
         train_images=train_images,
         test_images=test_images,
     )
+    return dataclasses.replace(images, notes=(skipped_note(parts.skipped),)) if parts.skipped else images
 
 
-def _parts(
-    root: Path, train_split: str | None, test_split: str | None, split: Mapping[str, Any] | None
-) -> tuple[list[str], Sequence[Sample], Sequence[Sample]]:
-    """The classes, the training and the test images."""
+class _Parts(NamedTuple):
+    """The classes, the training and the test images, and the paths of files that are skipped."""
+
+    classes: list[str]
+    train: Sequence[Sample]
+    test: Sequence[Sample]
+    skipped: Sequence[str]
+
+
+def _parts(root: Path, train_split: str | None, test_split: str | None, split: Mapping[str, Any] | None) -> _Parts:
     train_name = _named(root, train_split, "train_split", TRAIN_NAMES)
     if split is not None:
         check_one_way({"split": split, "test_split": test_split})
         whole = class_folders(root, train_name or "")
         paths, labels = zip(*whole.samples, strict=True)
         train_rows, test_rows = split_test(paths, labels, split)
-        return whole.classes, [whole.samples[row] for row in train_rows], [whole.samples[row] for row in test_rows]
+        train_samples, test_samples = ([whole.samples[row] for row in rows] for rows in (train_rows, test_rows))
+        return _Parts(whole.classes, train_samples, test_samples, whole.skipped)
     test_name = _named(root, test_split, "test_split", TEST_NAMES)
     if train_name is None or test_name is None:
         raise _no_parts(root, "training" if train_name is None else "test")
     train, test = class_folders(root, train_name), class_folders(root, test_name)
     _check_classes(root, train_name, train, test_name, test)
-    return train.classes, train.samples, test.samples
+    return _Parts(train.classes, train.samples, test.samples, [*train.skipped, *test.skipped])
 
 
 def _named(root: Path, given: str | None, argument: str, usual: Sequence[str]) -> str | None:

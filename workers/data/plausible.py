@@ -15,6 +15,7 @@ SAMPLE = 1000
 """How many images of a part are inspected at most."""
 
 _FEW_LEVELS = 16
+_MOST_NAMES = 5
 
 
 def class_notes(
@@ -34,6 +35,22 @@ def class_notes(
         notes.append(f"only {len(trained):,} of {classes:,} classes have training images")
     if lacking := set(test_labels) - trained:
         notes.append(f"classes of test images without training images: {len(lacking):,}")
+    return [*notes, *_name_notes(train_labels, class_names)]
+
+
+def _name_notes(train_labels: Sequence[int], class_names: Sequence[str]) -> list[str]:
+    """What is odd about the names of classes: some may mean the same class, or images without a label."""
+    notes = []
+    spellings: dict[str, list[str]] = {}
+    for name in class_names:
+        spellings.setdefault(" ".join(name.split()).casefold(), []).append(f"`{name}`")
+    if similar := [", ".join(names) for names in spellings.values() if len(names) > 1]:
+        more = f"; and {len(similar) - _MOST_NAMES:,} more" if len(similar) > _MOST_NAMES else ""
+        listed = "; ".join(similar[:_MOST_NAMES])
+        notes.append(f"classes whose names differ only in case or spaces: {listed}{more}")
+    if "-1" in class_names:
+        count = train_labels.count(class_names.index("-1"))
+        notes.append(f"the label -1, which often means unlabeled, is a class: {plural(count, 'training image')}")
     return notes
 
 

@@ -273,7 +273,7 @@ def test_damaged_images_are_found(tmp_path: Path, damaged: bytes | None, message
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     path = write_pair(tmp_path, PAIR)
     (tmp_path / "test.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(BadInput, match=r"test\.parquet cannot be read"):
+    with pytest.raises(BadInput, match=r"test\.parquet cannot be read: .*\n\nhint: copy or download the file again"):
         image_parquet(path=path)
 
 

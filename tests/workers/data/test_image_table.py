@@ -107,12 +107,50 @@ def test_a_parquet_table_and_a_root(tmp_path: Path) -> None:
         ("path,label,split\n0.png,01,train\n1.png,1,test\n", {}, r"one class or several:\n  `01`, `1`\n\nhint: write"),
         ("path,label,split\n0.png,cat,train\n1.png,cat ,test\n", {}, r"one class or several:\n  `cat`, `cat `"),
         ("path,label\n", {}, "has no rows"),
+        ("", {}, "is empty\n\nhint: each row must have the path and the label"),
+        ("\n \n", {}, "is empty"),
         ("0.png,a\n1.png,b\n", {}, "`path_column` must be given .*columns are `0.png`, `a`"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, arguments: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         image_table(path=table(tmp_path, text), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("path,label\n0.png,a\n\n1.png,b,c\n2.png\n", {4: "3 columns", 5: "1 column"}),
+        ('path,label\n"0\n.png",a\n1.png,b,\n', {4: "3 columns"}),
+        ('path;label\n"0.png;a\n1.png;b\n', {2: "1 column"}),
+    ],
+)
+def test_rows_of_another_length_are_named_with_their_lines(tmp_path: Path, text: str, lines: dict[int, str]) -> None:
+    path = table(tmp_path, text)
+    with pytest.raises(BadInput) as caught:
+        image_table(path=path, split={"test": "50%"})
+    listed = "".join(f"\n  {path}:{line}: {count}" for line, count in lines.items())
+    assert caught.value.message == f"rows must have 2 columns, as the first line has:{listed}"
+    assert caught.value.hint.startswith("complete or remove these rows")
+
+
+def test_labels_that_may_be_wrong_are_noted(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label\n0.png,-1\n1.png,0\n2.png,-1\n3.png,0\n")
+    notes = image_table(path=path, split={"test": "50%"}).inspected().notes
+    assert "the label -1, which often means unlabeled, is a class: 1 training image" in notes
+    path = table(tmp_path, "path,label\n0.png,Cat\n1.png,cat\n2.png,Cat\n3.png,cat\n")
+    notes = image_table(path=path, split={"test": "50%"}).inspected().notes
+    assert "classes whose names differ only in case or spaces: `Cat`, `cat`" in notes
+
+
+@pytest.mark.parametrize("kept", [0, 6, 100, -3])
+def test_a_damaged_parquet_table_is_answered_with_a_remedy(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "images.parquet"
+    pq.write_table(pa.table({"path": NAMES, "label": LABELS}), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(BadInput, match=r"images\.parquet cannot be read: Parquet") as caught:
+        image_table(path=str(path))
+    assert caught.value.hint.startswith("copy or download the file again")
 
 
 def test_labels_of_two_tables_are_compared_as_they_are_written(tmp_path: Path) -> None:

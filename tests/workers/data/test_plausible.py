@@ -65,6 +65,18 @@ def test_what_is_odd_is_noted() -> None:
     assert "the pixels of the training images are only from 0 to 1, of 0 to 255" in dark
 
 
+def test_classes_that_may_be_one_are_noted() -> None:
+    names = ["Cat", "cat", "dog", " tabby  cat", "tabby Cat"]
+    assert class_notes([0, 1, 2, 3, 4], [0], 5, names) == [
+        "classes whose names differ only in case or spaces: `Cat`, `cat`; ` tabby  cat`, `tabby Cat`"
+    ]
+
+
+def test_a_label_that_often_means_none_is_noted() -> None:
+    note = "the label -1, which often means unlabeled, is a class: 2 training images"
+    assert class_notes([0, 0, 1, 2], [1], 3, ["-1", "0", "1"]) == [note]
+
+
 def test_notes_do_not_change_the_fingerprint() -> None:
     plain = images(RAMPS, [0, 1], classes=5)
     assert plain.inspected().fingerprint() == plain.fingerprint()

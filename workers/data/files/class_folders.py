@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from workers.errors import InputError
+from workers.text import plural
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+_OTHER_ENDINGS = (
+    *(".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jfif", ".jpe", ".svg", ".ico", ".tga", ".psd"),
+    *(".apng", ".pbm", ".pnm", ".exr", ".hdr", ".dcm", ".raw", ".dng", ".cr2", ".nef", ".arw", ".npy"),
+)
+"""Endings of images that are not read."""
+
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 
 
@@ -20,10 +29,14 @@ class Sample(NamedTuple):
 
 
 class ClassFolders(NamedTuple):
-    """The names of classes in order, and their files: class by class, in the order of folders and names."""
+    """The names of classes in order, and their files: class by class, in the order of folders and names.
+
+    `skipped` are the paths of files that look like images, but have endings that are not read.
+    """
 
     classes: list[str]
     samples: list[Sample]
+    skipped: list[str]
 
 
 def class_folders(root: Path, part: str) -> ClassFolders:
@@ -38,7 +51,8 @@ def class_folders(root: Path, part: str) -> ClassFolders:
             f"cannot read images in `{folder}`: no folders of classes found",
             hint="each class must be a folder of images",
         )
-    samples = [Sample(path, label) for label, name in enumerate(classes) for path in _files(root, folder / name)]
+    files = [(label, path) for label, name in enumerate(classes) for path in _files(root, folder / name)]
+    samples = [Sample(path, label) for label, path in files if path.lower().endswith(_ENDINGS)]
     filled = {sample.label for sample in samples}
     empty = [name for label, name in enumerate(classes) if label not in filled]
     if empty:
@@ -46,7 +60,15 @@ def class_folders(root: Path, part: str) -> ClassFolders:
             f"cannot read images in `{folder}`: no images found in the folders {', '.join(empty[:10])}",
             hint=f"remove these folders, or fill them with files that end in {', '.join(_ENDINGS)}",
         )
-    return ClassFolders(classes, samples)
+    return ClassFolders(classes, samples, [path for _, path in files if not path.lower().endswith(_ENDINGS)])
+
+
+def skipped_note(paths: Iterable[str]) -> str:
+    """What to know of files that are skipped."""
+    endings = Counter(os.path.splitext(path)[1].lower() for path in paths)
+    counts = ", ".join(f"{ending} ({count:,})" for ending, count in endings.most_common())
+    files = plural(endings.total(), "image file")
+    return f"{files} skipped for their endings (convert them to PNG or JPEG to use them): {counts}"
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -66,7 +88,7 @@ def _files(root: Path, folder: Path) -> list[str]:
 
 
 def _is_image(name: str) -> bool:
-    return name.lower().endswith(_ENDINGS) and not name.startswith(".")
+    return name.lower().endswith((*_ENDINGS, *_OTHER_ENDINGS)) and not name.startswith(".")
 
 
 def _is_foreign(name: str) -> bool:

@@ -11,8 +11,19 @@ from workers.data.files.labels import is_bytes, is_label
 from workers.errors import BadInput, InputError
 from workers.text import plural
 
+_FETCH = "copy or download the file again: it is incomplete, damaged, or not in the Parquet format"
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels")
+
+
+def damaged(file: str | Path, error: Exception, what: str = "") -> BadInput:
+    """The error for a file that cannot be read, or a part of it."""
+    reason = str(error).strip().partition("\n")[0].removeprefix(f"Could not open Parquet input source '{file}': ")
+    is_of_system = isinstance(error, OSError) and error.errno is not None
+    return BadInput(
+        f"{what}{file} cannot be read: {reason}",
+        hint="check that the file is there and may be read" if is_of_system else _FETCH,
+    )
 
 
 def read_schema(file: Path) -> pa.Schema:
@@ -20,7 +31,7 @@ def read_schema(file: Path) -> pa.Schema:
     try:
         return pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{file} cannot be read: {error}") from error
+        raise damaged(file, error) from error
 
 
 def read_column(file: Path, column: str) -> pa.ChunkedArray:
@@ -28,7 +39,7 @@ def read_column(file: Path, column: str) -> pa.ChunkedArray:
     try:
         return pq.read_table(file, columns=[column], partitioning=None).column(column)
     except (pa.ArrowException, KeyError, OSError) as error:
-        raise BadInput(f"column `{column}` of {file} cannot be read: {error}") from error
+        raise damaged(file, error, f"column `{column}` of ") from error
 
 
 def row_count(file: Path) -> int:
@@ -36,7 +47,7 @@ def row_count(file: Path) -> int:
     try:
         return int(pq.read_metadata(file).num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{file} cannot be read: {error}") from error
+        raise damaged(file, error) from error
 
 
 def image_column(schema: pa.Schema, given: str | None) -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
+from workers.data.files.csv_table import read_csv
 from workers.data.files.damage import listed
 from workers.data.files.labels import check_labels, is_label, plain
-from workers.errors import BadInput, InputError
+from workers.data.files.parquet_table import damaged
+from workers.errors import InputError
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img", "img_path")
 LABELS = ("label", "labels", "class", "class_name", "category", "target")
@@ -58,7 +59,7 @@ def read_path_table(
         raise InputError(f"`label_column` of {where} must hold one label in each row, not {kind}: `{label_name}`")
     labels = plain(table.column(label_name))
     check_labels(labels, f"column `{label_name}` of {where}")
-    texts = table if _is_parquet(file) else _read_csv(file, dict.fromkeys(table.column_names, pa.string()))
+    texts = table if _is_parquet(file) else read_csv(file, dict.fromkeys(table.column_names, pa.string()))
     paths = [text.replace("\\", "/") for text in _texts(texts, path_name)]
     if "" in paths:
         raise InputError(f"column `{path_name}` of {where} has rows without a path: {paths.count(''):,}")
@@ -95,26 +96,12 @@ def _read(file: str) -> pa.Table:
         what = "must be a file, not a folder" if os.path.isdir(file) else "not found"
         raise InputError(f"`path` {what}: `{file}`", hint="give a CSV or Parquet file with paths and labels of images")
     try:
-        table = pq.read_table(file, partitioning=None) if _is_parquet(file) else _read_csv(file)
-    except UnicodeError as error:
-        raise BadInput(f"{file} cannot be read: {error}", hint="save the table as UTF-8") from error
+        table = pq.read_table(file, partitioning=None) if _is_parquet(file) else read_csv(file)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{file} cannot be read: {error}") from error
+        raise damaged(file, error) from error
     if not table.num_rows:
         raise InputError(f"`{file}` has no rows", hint="each row must have the path and the label of an image")
     return table
-
-
-def _read_csv(file: str, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
-    """A CSV file, with columns of the given types, else of those that the values suggest."""
-    with open(file, encoding="utf-8-sig") as lines:
-        header = lines.readline()
-    delimiter = max(",;\t", key=header.count)
-    return pyarrow.csv.read_csv(
-        file,
-        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=types),
-    )
 
 
 def _column(table: pa.Table, given: str | None, argument: str, usual: Sequence[str], where: str) -> str:

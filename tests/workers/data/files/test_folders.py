@@ -126,6 +126,24 @@ def test_hidden_and_system_files_are_left_out(tmp_path: Path) -> None:
     assert after.fingerprint() == before.fingerprint()
 
 
+def test_classes_are_numbered_in_the_order_of_their_names_as_text(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        for name in ("2", "10", "1"):
+            save(tmp_path / part / name / "0.png")
+    assert image_folder(path=str(tmp_path)).class_names == ("1", "10", "2")
+
+
+def test_images_of_other_formats_are_counted_by_ending(tmp_path: Path) -> None:
+    path = parts(tmp_path, "train", "val")
+    before = image_folder(path=path)
+    for name in ("train/a/1.gif", "train/b/2.GIF", "val/a/3.heic", "val/a/notes.txt", "val/a/.hidden.gif"):
+        (tmp_path / name).write_bytes(b"skipped")
+    note = "3 image files skipped for their endings (convert them to PNG or JPEG to use them): .gif (2), .heic (1)"
+    after = image_folder(path=path)
+    assert (after.notes, after.fingerprint()) == ((note,), before.fingerprint())
+    assert load_facts(Dataset(name="image_folder", arguments={"path": path})).notes[0] == note
+
+
 def test_damaged_files_are_named_together_before_training(tmp_path: Path) -> None:
     path = parts(tmp_path, "train", "val")
     (tmp_path / "train" / "a" / "0.png").write_bytes(b"no image")

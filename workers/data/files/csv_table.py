@@ -1,0 +1,58 @@
+"""Reading CSV files, also with semicolons or tabs, and what is wrong with those that cannot be read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.csv
+
+from workers.data.files.damage import listed
+from workers.errors import BadInput, InputError
+from workers.text import plural
+
+
+def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+    """A CSV file, with columns of the given types, else of those that the values suggest.
+
+    Raises InputError for an empty file; BadInput, with the lines, for rows that do not have the columns of the first
+    line, and for a file that is not text.
+    """
+    try:
+        with open(file, encoding="utf-8-sig") as lines:
+            header = next((line for line in lines if line.strip()), "")
+        delimiter = max(",;\t", key=header.count)
+        if not header:
+            raise InputError(f"`{file}` is empty", hint="each row must have the path and the label of an image")
+        return pyarrow.csv.read_csv(
+            file,
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=types),
+        )
+    except UnicodeError as error:
+        raise BadInput(f"{file} cannot be read: {error}", hint="save the table as UTF-8") from error
+    except pa.ArrowInvalid as error:
+        raise _ragged(file, delimiter) or BadInput(
+            f"{file} cannot be read: {str(error).partition(chr(10))[0]}",
+            hint="save the table as CSV in UTF-8, with the names of the columns in the first line",
+        ) from error
+
+
+def _ragged(file: str, delimiter: str) -> BadInput | None:
+    """The error that names the lines with more or fewer columns than the first line, if there are any."""
+    ragged = []
+    with open(file, encoding="utf-8-sig", newline="") as lines:
+        reader = csv.reader(lines, delimiter=delimiter)
+        columns, first = 0, 1
+        for row in reader:
+            columns = columns or len(row)
+            if row and len(row) != columns:
+                ragged.append(f"{file}:{first}: {plural(len(row), 'column')}")
+            first = reader.line_num + 1
+    if not ragged:
+        return None
+    return BadInput(
+        f"rows must have {plural(columns, 'column')}, as the first line has:\n{listed(ragged)}",
+        hint="complete or remove these rows; a value that contains the separator needs quotes, and each quote its end",
+    )
