@@ -9,13 +9,14 @@ export PYTHONDONTWRITEBYTECODE =
 install: .venv/installed
 
 # uv, because pip would pair torch and torchvision builds that do not fit each other here and there;
-# with compiled bytecode, or every process of Ray starts three times slower.
+# with compiled bytecode, or every process of Ray starts three times slower. Without the extra `cluster`, whose job server
+# would make every Ray that a test starts a quarter slower.
 .venv/installed: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "prunesweep needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+		--constraint requirements.lock --editable '.[dev]'
 	touch $@
 
 demo: install

