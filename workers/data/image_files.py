@@ -51,11 +51,15 @@ class ImageFiles:
         for part, paths, labels in self._given():
             if not paths or len(paths) != len(labels):
                 counts = f"{plural(len(paths), 'file')}, {plural(len(labels), 'label')}"
-                raise BadInput(f"every {part} file must have a label, and there must be files: {counts}")
+                raise BadInput(
+                    f"every {part} file must have a label, and there must be files: {counts}",
+                    hint="give paths and labels as lists of the same length",
+                )
             if min(labels) < 0 or max(labels) >= self.classes:
                 raise BadInput(
                     f"{part} labels must be from 0 to {self.classes - 1} ({self.classes} classes), "
-                    f"not {min(labels)} to {max(labels)}"
+                    f"not {min(labels)} to {max(labels)}",
+                    hint="number the classes from 0, and give their number as `classes`",
                 )
 
     def facts(self) -> ImageFacts:

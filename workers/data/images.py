@@ -51,7 +51,10 @@ class Images:
         _check_part("test", self.test_images, self.test_labels, self.classes)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             train, test = (tuple(images.shape[1:]) for images in (self.train_images, self.test_images))
-            raise BadInput(f"training and test images must have the same shape, not {train} and {test}")
+            raise BadInput(
+                f"training and test images must have the same shape, not {train} and {test}",
+                hint="resize or crop both in the same way",
+            )
 
     def fingerprint(self) -> str:
         """`sha256:` and 32 hexadecimal digits over the number of classes and every shape, type and byte."""
@@ -247,7 +250,8 @@ def _load(name: str, key: str, folder: str) -> tuple[Source, ImageFacts]:
     entry = lookup(DATASETS, name, "data set")
     images = call(entry, "data set", name, json.loads(key))
     if not isinstance(images, Source):
-        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not prunesweep.Images")
+        hint = "return `prunesweep.Images(...)` or `prunesweep.ImageFiles(...)`, an object and not its class"
+        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not prunesweep.Images", hint=hint)
     facts = images.facts()
     if registered := _registered_facts(name, json.loads(key)):  # the factory has verified the data by other means
         facts = dataclasses.replace(facts, fingerprint=registered["fingerprint"])
@@ -266,11 +270,18 @@ def _key(dataset: Dataset) -> str:
 
 def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4 or 0 in images.shape:
-        raise BadInput(f"{part} images must be uint8 of shape (N, C, H, W), not {images.dtype} {tuple(images.shape)}")
+        raise BadInput(
+            f"{part} images must be uint8 of shape (N, C, H, W), not {images.dtype} {tuple(images.shape)}",
+            hint="give whole numbers from 0 to 255, with the channels (also a single one) before height and width",
+        )
     if labels.dtype != torch.int64 or labels.shape != (len(images),):
         raise BadInput(
-            f"{part} labels must be int64 of shape ({len(images)},), not {labels.dtype} {tuple(labels.shape)}"
+            f"{part} labels must be int64 of shape ({len(images)},), not {labels.dtype} {tuple(labels.shape)}",
+            hint="give each image one number of a class: `labels.to(torch.int64)`, one-hot labels `.argmax(1)`",
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
-        raise BadInput(f"{part} labels must be from 0 to {classes - 1} ({classes} classes), not {low} to {high}")
+        raise BadInput(
+            f"{part} labels must be from 0 to {classes - 1} ({classes} classes), not {low} to {high}",
+            hint="number the classes from 0, and give their number as `classes`",
+        )

@@ -179,14 +179,24 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
             ) from error
         if isinstance(error, PrunesweepError) and verb != _CONTINUED:
             raise
-        hint = "use a smaller `batch_size`" if outcome_of(error) == "out_of_memory" else ""
-        if isinstance(error, EOFError | BdbQuit):
-            hint = "nobody answers a trial: remove `input()`, and debug with `breakpoint()` and `--in-process`"
-        if verb in (_SAVED, _CONTINUED):
-            hint = "buffers must be tensors that keep their shapes, and so must what `get_extra_state` returns"
         batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
         reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
-        raise BadInput(f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=hint) from error
+        raise BadInput(
+            f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb)
+        ) from error
+
+
+def _remedy(error: Exception, verb: str) -> str:
+    """What to do about an error of the user's code."""
+    if verb in (_SAVED, _CONTINUED):
+        return "buffers must be tensors that keep their shapes, and so must what `get_extra_state` returns"
+    if isinstance(error, EOFError | BdbQuit):
+        return "nobody answers a trial: remove `input()`, and debug with `breakpoint()` and `--in-process`"
+    if outcome_of(error) == "out_of_memory":
+        return "use a smaller `batch_size`"
+    if "does not require grad" in str(error):
+        return "let gradients reach the weights: `forward` must not use `.detach()`, `.data` or `no_grad`"
+    return "the network and the loss must take batches of any size, in training and in evaluation mode"
 
 
 def not_repeatable(name: str, symptom: str) -> BadInput:

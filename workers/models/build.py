@@ -29,7 +29,13 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
     recipe's BatchNorm momentum, if it has one, is set in every BatchNorm. Raises InputError for an unknown name or
     impossible arguments, BadInput if the network does not map such images to logits (N, classes).
     """
-    load_function(lookup(NETWORKS, network.name, "network"), network.name)  # may seed and draw, but only once a process
+    function = load_function(lookup(NETWORKS, network.name, "network"), network.name)  # may seed, but once a process
+    if isinstance(function, nn.Module):
+        raise BadInput(
+            f"network `{network.name}` must be a function or a class that builds a network, not a network: "
+            f"{type(function).__name__}",
+            hint="name a function that builds a new one each time: `def build(input_shape, classes): return ...`",
+        )
     initial = seed(replicate, stage, "init")
     modules_before = len(sys.modules)
     module = _initialized(network, facts, initial)
@@ -60,7 +66,7 @@ def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module
         seed_generators(initial)
         module = call(entry, "network", network.name, arguments)
         if not isinstance(module, nn.Module):
-            raise BadInput(f"network `{network.name}` returned {type(module).__name__}, not a torch.nn.Module")
+            raise _not_a_module(network.name, module)
         if isinstance(module, torch.jit.ScriptModule):
             raise BadInput(
                 f"network `{network.name}` is a TorchScript module, whose layers cannot be pruned",
@@ -69,6 +75,15 @@ def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module
         module.train()
         _check_outputs(network.name, module, facts)  # lazy layers draw their weights here
     return module
+
+
+def _not_a_module(name: str, returned: object) -> BadInput:
+    hint = "return only the network"
+    if returned is None:
+        hint = "end the function with `return network`"
+    elif isinstance(returned, type):
+        hint = f"return an instance: `{returned.__name__}(...)`"
+    return BadInput(f"network `{name}` returned {type(returned).__name__}, not a torch.nn.Module", hint=hint)
 
 
 def prunable(network: nn.Module, exclude: Sequence[str] = (), include: Sequence[str] = ()) -> dict[str, nn.Parameter]:
@@ -133,15 +148,22 @@ def _check_logits(name: str, network: nn.Module, facts: ImageFacts, mode: str) -
     try:
         outputs = network(torch.zeros(shape))
     except Exception as error:  # the user's network may raise anything
-        raise BadInput(f"network `{name}` cannot take a batch of shape {shape} {mode}: {error}") from error
+        raise BadInput(
+            f"network `{name}` cannot take a batch of shape {shape} {mode}: {error}",
+            hint="`forward` must take float images (N, C, H, W) for any N: take sizes from `x.shape`, `input_shape` "
+            "and `classes`, not from constants",
+        ) from error
     if not isinstance(outputs, Tensor):
         raise BadInput(
             f"network `{name}` must map a batch of shape {shape} to one tensor of logits {mode}, not to "
             f"{type(outputs).__name__}",
-            hint="return logits only; some classifiers of torchvision need `aux_logits: false` for that",
+            hint="end `forward` with `return`"
+            if outputs is None
+            else "return logits only; some classifiers of torchvision need `aux_logits: false` for that",
         )
     if not outputs.is_floating_point() or outputs.shape != expected:
         raise BadInput(
             f"network `{name}` must map a batch of shape {shape} to float logits of shape {expected} {mode}, not to "
-            f"{outputs.dtype} of shape {tuple(outputs.shape)}"
+            f"{outputs.dtype} of shape {tuple(outputs.shape)}",
+            hint="keep the first dimension of the batch, and give the last layer `classes` outputs",
         )

@@ -16,7 +16,7 @@ from torch import Tensor
 from workers.errors import BadInput, InputError
 from workers.pruning import DISTRIBUTIONS
 from workers.pruning.distributions import Masks, Tensors, in_each
-from workers.registry import call, is_own, load_function, lookup
+from workers.registry import call, check_not_a_class, is_own, load_function, lookup
 from workers.text import plural
 from workers.trial import Pruning
 
@@ -25,6 +25,7 @@ def check_arguments(pruning: Pruning) -> None:
     """Raise InputError for a distribution that cannot be imported or does not take its arguments."""
     name = pruning.distribution
     function = load_function(lookup(DISTRIBUTIONS, name, "distribution"), name)
+    check_not_a_class(function, "distribution", name)
     try:
         inspect.signature(function).bind(scores=None, k=None, **pruning.distribution_arguments)
     except TypeError as error:

@@ -17,7 +17,7 @@ from torch import Tensor
 from workers.errors import BadInput, InputError, PrunesweepError
 from workers.pruning import SCORES
 from workers.pruning.evidence import Evidence
-from workers.registry import described, is_own, load_function, lookup
+from workers.registry import check_not_a_class, described, is_own, load_function, lookup
 from workers.trial import Pruning
 
 Tensors = Mapping[str, Tensor]
@@ -43,6 +43,7 @@ class Scoring:
         self.name = pruning.score
         self.is_own = is_own(self.name)
         self._function = load_function(lookup(SCORES, self.name, "score"), self.name)
+        check_not_a_class(self._function, "score", self.name)
         self._given = _parameters(self._function, self.name)
         arguments = dict(pruning.score_arguments)
         self._batches = arguments.pop("batches", None)

@@ -82,6 +82,15 @@ def load_function(entry: Entry, name: str) -> Callable[..., Any]:
     return load_own(name) if is_own(name) else load(entry.factory)
 
 
+def check_not_a_class(function: Callable[..., Any], kind: str, name: str) -> None:
+    """Raise InputError for a class in place of a function, which would make an object instead of a result."""
+    if isinstance(function, type):
+        raise InputError(
+            f"{kind} `{name}` must be a function, not a class: {function.__name__}",
+            hint=f"name a function that uses it, or a callable object, such as `mine = {function.__name__}()`",
+        )
+
+
 def load_own(name: str) -> Callable[..., Any]:
     """Import the user's own `module:function`, from installed packages or from the current directory.
 

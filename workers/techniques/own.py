@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, get_args
 
 from workers.errors import BadInput, InputError
-from workers.registry import call, lookup
+from workers.registry import call, check_not_a_class, load_own, lookup
 from workers.schedules import Program, stepwise
 from workers.techniques import DenseTraining, Start
 from workers.text import plural
@@ -37,6 +37,7 @@ def choose(name: str, arguments: Mapping[str, Any], dense: DenseTraining, rewind
     a rule.
     """
     settings = {"dense": dense, "rewind_step": rewind_step, **arguments}
+    check_not_a_class(load_own(name), "technique", name)
     returned = call(lookup({}, name, "technique"), "technique", name, settings)
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise BadInput(f"technique `{name}` must return a pair of a start and learning rates, not {_shown(returned)}")

@@ -58,7 +58,7 @@ REFUSED = {
     "evaluation of small batches": (
         "return self.linear(x) if self.training or len(x) == 2 else x[99]",
         "cannot be evaluated with batches",
-        "",
+        "batches of any size",
     ),
     "a buffer that grows": (
         "self.norm.register_buffer('seen', torch.ones(len(getattr(self.norm, 'seen', ())) + self.training)); "
@@ -69,7 +69,7 @@ REFUSED = {
     "no gradient": (
         "return self.linear(x).detach()",
         "cannot be trained with batches of 16 images on cpu: RuntimeError: element 0 of tensors does not require grad",
-        "",
+        "let gradients reach the weights",
     ),
     "memory": (
         "return self.linear(x) + (torch.empty(10**15)[0] if len(x) > 2 else 0)",

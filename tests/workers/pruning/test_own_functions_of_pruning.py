@@ -102,6 +102,7 @@ def test_results_that_are_not_scores(code, message, own):
 @pytest.mark.parametrize(
     ("code", "arguments", "message"),
     [
+        ("class f:\n    def __init__(self, weight): ...", {}, "must be a function, not a class: f"),
         ("def f(weights): ...", {}, "missing a required argument: 'weights'\n\nhint: a score may ask for weight, "),
         ("def f(weight): ...", {"power": 2}, "unexpected keyword argument 'power'"),
         ("def f(weight): ...", {"batches": 2}, "`batches` has no effect"),

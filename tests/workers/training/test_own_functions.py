@@ -91,8 +91,20 @@ def test_modules_that_break(module: Write) -> None:
         ("def f(input_shape, classes, depth): ...", InputError, "missing a required argument: 'depth'"),
         ("def f(**a): return 5", BadInput, "returned int, not a torch.nn.Module"),
         ("def f(**a): return {}['a']", BadInput, r"failed: KeyError: 'a' \(own_.*, line 3\)"),
-        ("def f(**a): return nn.Flatten()", BadInput, r"in evaluation mode, not to torch.float32 of shape \(2, 36\)"),
-        ("def f(**a): return nn.LSTM(6, 3)", BadInput, "cannot take a batch of shape"),
+        ("def f(**a): ...", BadInput, "returned NoneType, .*\n\nhint: end the function with `return network`"),
+        ("def f(**a): return nn.Flatten", BadInput, r"returned type, .*\n\nhint: return an instance: `Flatten\(...\)`"),
+        ("f = nn.Flatten()", BadInput, "not a network: Flatten\n\nhint: name a function that builds a new one"),
+        (
+            "def f(**a): return nn.Flatten()",
+            BadInput,
+            r"in evaluation mode, not to torch.float32 of shape \(2, 36\)\n\nhint: keep the first dimension",
+        ),
+        ("def f(**a): return nn.LSTM(6, 3)", BadInput, "cannot take a batch of shape(?s:.*)hint: .* for any N"),
+        (
+            "def f(**a): return nn.Unflatten(0, (5, 20))",  # a batch of 100, and no other
+            BadInput,
+            "cannot take a batch of shape(?s:.*)hint: .* take sizes from `x.shape`",
+        ),
     ],
 )
 def test_networks_that_do_not_keep_the_protocol(code: str, error: type[Exception], message: str, module: Write) -> None:
@@ -133,7 +145,12 @@ def test_data_of_ones_own(module: Write) -> None:
     ("code", "arguments", "error", "message"),
     [
         (DATA, {"size": 3}, InputError, "unexpected keyword argument 'size'\n\nhint: it is called with .* size"),
-        ("def load(): return [1]", {}, BadInput, "returned list, not prunesweep.Images"),
+        (
+            "def load(): return [1]",
+            {},
+            BadInput,
+            "returned list, not prunesweep.Images\n\nhint: return `prunesweep",
+        ),
         ("def load(): raise OSError('no disk')", {}, BadInput, "failed: OSError: no disk"),
         ("def load(): raise SystemExit(5)", {}, BadInput, "failed: SystemExit: 5"),
     ],
@@ -180,15 +197,23 @@ def test_a_loss_of_ones_own(module: Write) -> None:
     [
         (
             "def f(logits, labels): return logits",
-            r"must return a scalar tensor .* not a tensor of shape \(2, 3\)",
+            r"must return a scalar tensor .* not a tensor of shape \(2, 3\)\n\nhint: average it over the batch",
         ),
-        ("def f(logits, labels): return logits.detach().sum()", r"of shape \(\) without gradient"),
-        ("def f(logits, labels): return 1.0", "not float"),
-        ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError"),
+        (
+            "def f(logits, labels): return logits.detach().sum()",
+            r"of shape \(\) without gradient\n\nhint: compute it from the logits by differentiable operations",
+        ),
+        ("def f(logits, labels): return 1.0", "not float\n\nhint: return a tensor"),
+        ("def f(logits, labels): logits.sum()", "not NoneType\n\nhint: end the function with `return`"),
+        ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError(?s:.*)hint: it is called with"),
+        (
+            "class f(nn.CrossEntropyLoss): ...",
+            r"must be a function, not a class: f\n\nhint: .* a callable object, such as `mine = f\(\)`",
+        ),
     ],
 )
 def test_functions_that_are_not_losses(code: str, message: str, module: Write) -> None:
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises((BadInput, InputError), match=message):
         check_loss(dataclasses.replace(RECIPE, loss=f"{module(code)}:f"), 3)
 
 
