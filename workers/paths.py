@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from workers.errors import InputError
@@ -39,6 +40,11 @@ def file_to_write(location: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         raise InputError(f"the file to write cannot be a folder: {path}", hint="name a file in it")
     return path
+
+
+def temporary_folder() -> Path:
+    """Where this user's processes keep temporary files on this machine; it may be missing, or be somebody else's."""
+    return Path(tempfile.gettempdir(), f"prunesweep-{os.getuid()}")
 
 
 def _with_home(path: str) -> str:

@@ -113,6 +113,7 @@ class Dispatcher:
         """A trial has published its stops up to a step."""
         crash_point("dispatcher.reached")
         self.agenda.reach(trial, step)
+        self.consolidation.hear(report.published)
         self.progress.reached(trial, step, report)
 
     def ended(self, trial: str, ending: Ending) -> None:

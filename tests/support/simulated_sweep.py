@@ -135,10 +135,10 @@ class Worker:
         self._ending = ending
 
 
-def train(world: World) -> Callable[[Job, Store, Device], Iterator[tuple[int, None, None]]]:
+def train(world: World) -> Callable[..., Iterator[tuple[int, None, None]]]:
     """What stands in for `workers.training.run.run`: the same calls of the store, in the same order."""
 
-    def run(job: Job, store: Store, device: Device) -> Iterator[tuple[int, None, None]]:
+    def run(job: Job, store: Store, device: Device, copies: None) -> Iterator[tuple[int, None, None]]:
         trial, evaluation = job.trial.stage, job.evaluation.key
         records = {step for step in job.records if not store.records.has(RecordKey(trial, step, evaluation))}
         kept = {step for step in job.checkpoints if not store.states.has_checkpoint(Stop(trial, step))}

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -31,17 +32,23 @@ _HOST = re.compile(r"\A\S+ attempt .* begins: host (\S+), process \d+$", re.MULT
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
 _MOST_BYTES = 1_000_000  # of a log are read; a longer one has no beginning and counts as ended
 _MOST_LINES = 2000  # the newest lines of an attempt are kept, not counting those that its code prints
+_SILENT_SECONDS = 1.0  # after which the log of a first attempt is begun that has nothing to tell yet
 _PRINTED_SECONDS = 15.0  # between two writes of a log for the sake of printed lines
 
 
 class AttemptLog(logging.Handler):
     """Writes what the process logs while it is `recording`. If the log cannot be written, the attempt continues.
 
-    `before` is the log of the attempt before, if there was one; with `is_first`, none is searched for.
+    `before` is the log of the attempt before, if there was one; with `is_first`, none is searched for. A first attempt
+    that is done within a second, and neither logs nor prints anything, leaves no log: the trial's record says as much.
     """
 
     def __init__(self, files: Files, trial: str, is_first: bool = False) -> None:
         super().__init__()
+        self._lock = threading.RLock()
+        self._is_first = is_first
+        self._is_over = False
+        self._beginning: threading.Timer | None = None
         number = 1 if is_first else max(attempts(files, trial), default=0) + 1
         self.path = layout.log_path(trial, number)
         self.before = layout.log_path(trial, number - 1) if number > 1 else None
@@ -59,23 +66,25 @@ class AttemptLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().replace("\n", "\n  ")  # so that no message looks like a line of the log
         line = f"{record.levelname.lower()}: {message}"
-        if getattr(record, PROGRESS, False):
-            self._progress, self._changed = f"{_now()} {line}", True
-            return
-        self._add(line)
-        if record.exc_info:
-            self._add(logging.Formatter().formatException(record.exc_info).replace("\n", "\n  "))
+        with self._lock:
+            if getattr(record, PROGRESS, False):
+                self._progress, self._changed = f"{_now()} {line}", True
+                return
+            self._add(line)
+            if record.exc_info:
+                self._add(logging.Formatter().formatException(record.exc_info).replace("\n", "\n  "))
 
     def printed(self, text: str) -> None:
         """Take what the code of the trial has printed."""
-        if self._printed.add(text, next(self._numbers), _now()):
-            self._has_printed = True
+        with self._lock:
+            if self._printed.add(text, next(self._numbers), _now()):
+                self._has_printed = True
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Take what is logged in the block: by prunesweep from level INFO, by others from WARNING."""
-        if self._written is None:
-            self.flush(force=True)
+        if self._written is None and self._beginning is None:
+            self._begin_writing()
         ours = logging.getLogger("workers")
         level = ours.level
         ours.setLevel(logging.INFO)
@@ -86,26 +95,50 @@ class AttemptLog(logging.Handler):
             logging.getLogger().removeHandler(self)
             ours.setLevel(level)
 
+    def _begin_writing(self) -> None:
+        if not self._is_first:
+            self.flush(force=True)
+            return
+        self._beginning = threading.Timer(_SILENT_SECONDS, self._write_beginning)
+        self._beginning.daemon = True
+        self._beginning.start()
+
+    def _write_beginning(self) -> None:
+        with self._lock:
+            if not self._is_over and self._written is None:
+                self.flush(force=True)
+
     def end(self, outcome: str, step: int | None, reason: str = "") -> None:
         """The last lines: how the attempt ended, at which step, and why."""
-        self._printed.finish(next(self._numbers), _now())
-        if self._progress is not None:
-            self._append(self._progress)
-            self._progress = None
-        at_step = "" if step is None else f" at step {step:,}"
-        self._add(f"ends: {outcome}{at_step}" + (f"\n{reason}" if reason else ""))
-        self.flush()
+        with self._lock:
+            self._is_over = True
+            if self._beginning is not None:
+                self._beginning.cancel()
+            self._printed.finish(next(self._numbers), _now())
+            if outcome == "done" and self._has_nothing_to_tell:
+                return
+            if self._progress is not None:
+                self._append(self._progress)
+                self._progress = None
+            at_step = "" if step is None else f" at step {step:,}"
+            self._add(f"ends: {outcome}{at_step}" + (f"\n{reason}" if reason else ""))
+            self.flush()
+
+    @property
+    def _has_nothing_to_tell(self) -> bool:
+        return self._is_first and self._written is None and not self._lines and not self._printed.lines
 
     def flush(self, force: bool = False) -> None:
         """Write the log, if it has changed; for printed lines only now and then. Then `is_written` says whether."""
-        now = time.monotonic()
-        due = self._has_printed and (self._written is None or now - self._written >= _PRINTED_SECONDS)
-        if self._changed or due or force:
-            self.is_written = self._write()
-            self._changed = self._has_printed = False
-            self._written = now
-        elif self._has_printed:
-            self.is_written = False
+        with self._lock:
+            now = time.monotonic()
+            due = self._has_printed and (self._written is None or now - self._written >= _PRINTED_SECONDS)
+            if self._changed or due or force:
+                self.is_written = self._write()
+                self._changed = self._has_printed = False
+                self._written = now
+            elif self._has_printed:
+                self.is_written = False
 
     def _write(self) -> bool:
         try:
@@ -129,12 +162,18 @@ class AttemptLog(logging.Handler):
 
 
 def add_left_over(files: Files, path: str, printed: str, ending: str) -> None:
-    """Add to the log of an attempt whose process has died what it printed last, and how it ended."""
-    text, lines, now = files.read(path).decode("utf-8", "replace"), PrintedLines(), _now()
+    """Add to the log of an attempt whose process has died what it printed last, and how it ended.
+
+    It may have died before it began its log.
+    """
+    lines, now = PrintedLines(), _now()
     lines.add(printed, 0, now)
     lines.finish(0, now)
+    begun = []
+    with contextlib.suppress(FileNotFoundError):
+        begun = [files.read(path).decode("utf-8", "replace").rstrip("\n")]
     last = [line for _, line in lines.lines]
-    files.write(path, "\n".join([text.rstrip("\n"), *last, f"{now} ends: {ending}", ""]).encode("utf-8", "replace"))
+    files.write(path, "\n".join([*begun, *last, f"{now} ends: {ending}", ""]).encode("utf-8", "replace"))
 
 
 def attempts(files: Files, trial: str) -> list[int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -25,8 +26,14 @@ Publication = Literal["published", "duplicate", "conflict"]
 
 _KEY = ("trial", "step", "evaluation")
 _PARQUET_END = b"PAR1"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 256  # files that are read before their rows are put together, which takes a tenth of the memory
 _MANY = 32  # files from which on reading them in threads is quicker
+
+
+Row = dict[str, Any]
+"""A record as it is consolidated, in what JSON can hold: its columns (times in microseconds since 1970, UTC), and the
+name (`file`) and size (`bytes`) of its file."""
 
 
 class AllRecords(NamedTuple):
@@ -42,6 +49,7 @@ class Records:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._cache = RecordCache(files)
+        self._published: list[Row] = []
 
     def publish(self, record: dict[str, Any], detail: dict[str, Any]) -> Publication:
         """Publish a record with its details. If an equal one was published before, nothing changes.
@@ -50,7 +58,8 @@ class Records:
         """
         key = RecordKey(*(record[name] for name in _KEY))
         path = layout.record_path(key)
-        table = table_of([record | {"schema_version": SCHEMA_VERSION}])
+        record = record | {"schema_version": SCHEMA_VERSION}
+        table = table_of([record])
         data = to_parquet(table)
         crash_point("record.before")
         details = to_parquet(pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA))
@@ -61,8 +70,14 @@ class Records:
         crash_point("record.details")
         if self._files.publish(path, data):
             crash_point("record.after")
+            self._published.append(_row(record, key, len(data)))
             return "published"
         return self._repeated(key, table, data)
+
+    def take_published(self) -> list[Row]:
+        """The records that were published here since the last call, for `consolidate_some`."""
+        rows, self._published = self._published, []
+        return rows
 
     def copy(self, key: RecordKey, other: Records) -> Publication:
         """Publish a record of another store with its details, as they are.
@@ -177,12 +192,16 @@ class Records:
         sizes = self._sizes()
         self._cache.replace(_cached(table, files, [sizes.get(file) for file in files]))
 
-    def consolidate_some(self, keys: list[RecordKey]) -> None:
-        """Add records to the consolidated ones. Raises OSError and CorruptFile."""
+    def consolidate_some(self, keys: Sequence[RecordKey], rows: Sequence[Row] = ()) -> None:
+        """Add records to the consolidated ones: those with these keys, which are read, and these rows.
+
+        Raises OSError and CorruptFile.
+        """
         paths = [layout.record_path(key) for key in keys]
         data = _map(self._data, paths)
-        table = pa.concat_tables(map(_record, paths, data))
-        self._cache.extend(_cached(table, [layout.record_file(key) for key in keys], list(map(len, data))))
+        table = pa.concat_tables([SCHEMA.empty_table(), *map(_record, paths, data)])
+        table = _cached(table, [layout.record_file(key) for key in keys], list(map(len, data)))
+        self._cache.extend(pa.concat_tables([table, pa.Table.from_pylist(list(rows), schema=table.schema)]))
 
     def _sizes(self) -> dict[str, int]:
         """Bytes of each record's file, by file name."""
@@ -257,6 +276,15 @@ def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Ta
     """Records as the cache has them, with the names and sizes of their files."""
     table = table.append_column("file", pa.array(files, pa.string()))
     return table.append_column("bytes", pa.array(sizes, pa.int64()))
+
+
+def _row(record: dict[str, Any], key: RecordKey, size: int) -> Row:
+    times = {name: _microseconds(value) for name, value in record.items() if isinstance(value, datetime)}
+    return record | times | {"file": layout.record_file(key), "bytes": size}
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:

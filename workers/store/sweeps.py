@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +40,7 @@ class Sweeps:
 
     def folders(self) -> list[str]:
         """The folders of all sweeps, oldest first, retired ones too. A half-written one is left out."""
-        return [folder for folder in self._all_folders() if self._files.exists(layout.sweep_path(folder))]
+        return _whole(self._paths())
 
     def named(self, name: str | None = None, *, retired: bool = False) -> list[str]:
         """The folders of the sweeps of a name (None: of all), oldest first; the name of a folder is one, too.
@@ -47,10 +48,11 @@ class Sweeps:
         A retired sweep is left out unless its folder is named, all sweeps of the name are retired, or `retired` ones
         are wanted, too.
         """
-        folders = [folder for folder in self.folders() if name in (None, folder, layout.sweep_name(folder))]
+        paths = self._paths()
+        folders = [folder for folder in _whole(paths) if name in (None, folder, layout.sweep_name(folder))]
         if retired or name in folders:
             return folders
-        current = [folder for folder in folders if not self.is_retired(folder)]
+        current = [folder for folder in folders if layout.retirement_path(folder) not in paths]
         return current if current or name is None else folders
 
     def is_retired(self, folder: str) -> bool:
@@ -114,11 +116,12 @@ class Sweeps:
         """Keep what plans need to know of data sets and networks."""
         self._files.write(layout.facts_path(key), to_json(facts))
 
+    def _paths(self) -> Collection[str]:
+        """The paths of all files of sweeps: one request to a bucket, however many there are."""
+        return self._files.sizes(layout.SWEEPS).keys()
+
     def _all_folders(self) -> list[str]:
-        numbers = {name: layout.sweep_number(name) for name in self._files.names(layout.SWEEPS)}
-        return sorted(
-            (name for name, number in numbers.items() if number is not None), key=lambda name: (numbers[name], name)
-        )
+        return _by_number(self._files.names(layout.SWEEPS))
 
     def _new_folder(self, name: str) -> str:
         """A new folder; the last one if it is half-written and of this name, perhaps by the driver of another shard."""
@@ -135,3 +138,16 @@ class Sweeps:
             return self.read(folder) == sweep and self.read_cells(folder).to_pylist() == cells.to_pylist()
         except CorruptFile:
             return False
+
+
+def _whole(paths: Collection[str]) -> list[str]:
+    """The folders of the sweeps that are among these files, oldest first."""
+    folders = {layout.parse_sweep_path(path) for path in paths}
+    return _by_number(folder for folder in folders if folder and layout.sweep_path(folder) in paths)
+
+
+def _by_number(names: Iterable[str]) -> list[str]:
+    """Those of these names that folders of sweeps have, oldest first."""
+    numbers = {name: layout.sweep_number(name) for name in names}
+    folders = (name for name, number in numbers.items() if number is not None)
+    return sorted(folders, key=lambda name: (numbers[name], name))

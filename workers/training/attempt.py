@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,9 +17,12 @@ from workers.machine.device import Device
 from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.failures import Failure
+from workers.store.filesystems.opening import is_bucket
 from workers.store.layout import LEASE
 from workers.store.lease import PERIOD, LeaseWatch
+from workers.store.local_copies import LocalCopies
 from workers.store.logs import HUNG, AttemptLog
+from workers.store.records import Row
 from workers.training.last_words import printed_path, rescue
 from workers.training.outcomes import failure_of, is_disk_full
 from workers.trial import Job, trial_id
@@ -70,17 +73,21 @@ def not_begun(error: OSError | StoreError) -> Ending:
 
 
 class Report(NamedTuple):
-    """What a trial tells of a step: its training loss there, and the scores of new records by step (see `Reached`)."""
+    """What a trial tells of a step: its training loss there, and the scores of new records by step (see `Reached`).
+
+    `published` are the records that its process has published since the report before.
+    """
 
     loss: float | None = None
     scores: dict[int, dict[str, float]] = {}  # noqa: RUF012  (never changed)
+    published: Sequence[Row] = ()
 
     def to_json(self) -> dict[str, Any]:
         return self._asdict()
 
     @classmethod
     def of_json(cls, data: dict[str, Any]) -> Report:
-        return cls(data["loss"], {int(step): scores for step, scores in data["scores"].items()})
+        return cls(data["loss"], {int(step): scores for step, scores in data["scores"].items()}, data["published"])
 
 
 NOTHING = Report()
@@ -103,7 +110,8 @@ class Attempt:
         self._job = job
         self._store = store
         self._bounds = bounds
-        self._chunks = run(job, store, device)
+        copies = LocalCopies(store.location, bounds.lease) if is_bucket(store.location) else None
+        self._chunks = run(job, store, device, copies)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period, path=bounds.lease_path)
         self._log = AttemptLog(store.files, self.trial, is_first=job.is_new)
         if self._log.before is not None:
@@ -164,7 +172,7 @@ class Attempt:
     def report(self) -> Report:
         """What there is to tell since the last call."""
         scores, self._scores = self._scores, {}
-        return Report(self._loss, scores)
+        return Report(self._loss, scores, self._store.records.take_published())
 
     def close(self) -> None:
         """Save the state if possible, and end the attempt if it has not ended."""

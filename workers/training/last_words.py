@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 from workers.machine.memory_kills import memory_kills
 from workers.machine.printed import left_over
+from workers.paths import temporary_folder
 from workers.store.filesystems.opening import open_files
 from workers.store.logs import add_left_over
 
@@ -19,7 +18,7 @@ def printed_path(location: str, log: str) -> Path:
 
     Its name also says how many processes had been killed for want of memory when the attempt began.
     """
-    return _folder() / f"{_name(location, log)}-{memory_kills()}.printed"
+    return temporary_folder() / f"{_name(location, log)}-{memory_kills()}.printed"
 
 
 def rescue(location: str, log: str, *, certainly: bool = True) -> bool:
@@ -28,7 +27,7 @@ def rescue(location: str, log: str, *, certainly: bool = True) -> bool:
     If that is not certain, nothing happens while the process lives. Returns whether a process was killed for want of
     memory since the attempt began.
     """
-    for path in _folder().glob(f"{_name(location, log)}-*.printed"):
+    for path in temporary_folder().glob(f"{_name(location, log)}-*.printed"):
         printed = left_over(path, certainly=certainly)
         if printed is not None:
             killed = path.stem.rpartition("-")[2] not in ("None", str(memory_kills()))
@@ -37,10 +36,6 @@ def rescue(location: str, log: str, *, certainly: bool = True) -> bool:
                 add_left_over(open_files(location), log, printed, f"{outcome}\nthe process of the attempt has died")
             return killed
     return False
-
-
-def _folder() -> Path:
-    return Path(tempfile.gettempdir(), f"prunesweep-{os.getuid()}")
 
 
 def _name(location: str, log: str) -> str:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +16,8 @@ from workers.data.images import open_data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.machine.device import Device
 from workers.store import Store
-from workers.store.layout import RecordKey
+from workers.store.layout import RecordKey, checkpoint_path
+from workers.store.local_copies import LocalCopies
 from workers.training.process import configure, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
@@ -41,17 +43,18 @@ class Reached(NamedTuple):
     scores: Scores | None = None
 
 
-def run(job: Job, store: Store, device: Device) -> Generator[Reached]:
+def run(job: Job, store: Store, device: Device, copies: LocalCopies | None = None) -> Generator[Reached]:
     """Train a trial up to its last missing stop, yielding what it has reached after each chunk.
 
     Begins at the newest valid state of the trial before the first missing stop. At a stop, writes its checkpoint, then
-    publishes its record. When closed, the generator saves the state first, so that nothing is lost.
+    publishes its record. When closed, the generator saves the state first, so that nothing is lost. The states of its
+    parents may be read from `copies` on this machine.
     Raises TrialError if the trial cannot give its result, OSError if the store cannot be used.
     """
     missing = _missing(job, store)
     if not missing.stops:
         return
-    run = _TrialRun(job, store, device, missing)
+    run = _TrialRun(job, store, device, missing, copies)
     try:
         scores = yield from run.train()
     except GeneratorExit:
@@ -86,7 +89,7 @@ def _missing(job: Job, store: Store) -> _Missing:
 class _TrialRun:
     """A trial that trains in this process, from its newest valid state to the last stop that the store lacks."""
 
-    def __init__(self, job: Job, store: Store, device: Device, missing: _Missing) -> None:
+    def __init__(self, job: Job, store: Store, device: Device, missing: _Missing, copies: LocalCopies | None) -> None:
         configure(job.trial.task.recipe)
         torch_device = torch.device(device.name)
         self._job = job
@@ -98,7 +101,7 @@ class _TrialRun:
         crash_point("trial.before")
         self._may_have_partial = not job.is_new
         if job.is_new or not _resume(self._trainer, store, min(missing.stops)):
-            self._trainer.begin(_load_parents(job, store))
+            self._trainer.begin(_load_parents(job, store, copies))
         crash_point("trial.ready")
         self._trainer.history.attempts += 1
         self._clock = _Clock(self._trainer)
@@ -168,18 +171,23 @@ class _TrialRun:
         return {name: record[name] for name in _SCORES if record[name] is not None}
 
 
-def _load_parents(job: Job, store: Store) -> dict[Stop, State]:
+def _load_parents(job: Job, store: Store, copies: LocalCopies | None) -> dict[Stop, State]:
     """The states that a trial begins with. Raises BadInput if one is missing or damaged."""
     parents = {}
     for stop in job.trial.parents:
         path = f"checkpoint of trial {stop.trial} at step {stop.step:,}"
         try:
-            parents[stop] = parse_state(store.states.read_checkpoint(stop), path, stop)
+            parents[stop] = parse_state(_read_checkpoint(stop, store, copies), path, stop)
         except FileNotFoundError as error:
             raise BadInput(f"{path} not found in the store", hint="`prunesweep resume` makes it again") from error
         except CorruptFile as error:
             raise BadInput(error.message, hint=_REMEDY) from error
     return parents
+
+
+def _read_checkpoint(stop: Stop, store: Store, copies: LocalCopies | None) -> bytes:
+    fetch = partial(store.states.read_checkpoint, stop)
+    return fetch() if copies is None else copies.get(checkpoint_path(stop), fetch)
 
 
 def _resume(trainer: Trainer, store: Store, limit: int) -> bool:

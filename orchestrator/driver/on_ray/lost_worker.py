@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
@@ -11,6 +12,7 @@ from ray.exceptions import RayActorError
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.on_ray.nodes import AskingInterrupted, Nodes
 from workers.store import Store
+from workers.store.layout import log_path
 from workers.store.logs import host_of, latest
 from workers.training.last_words import rescue
 
@@ -27,16 +29,22 @@ def rescue_printed(store: Store, trial: str, interrupt: Interrupt) -> bool:
     except OSError:
         return False
     host = None if log is None else host_of(store.files, log)
-    if log is None or host is None:
-        return False
-    if host == socket.gethostname():
-        return rescue(store.location, log)
-    there = [node for node in ray.nodes() if node["Alive"] and node["NodeManagerHostname"] == host]
+    log = log or log_path(trial, 1)  # of an attempt that died before it began its log
+    here = socket.gethostname()
+    if host in (None, here) and rescue(store.location, log):
+        return True
+    there = [node for node in ray.nodes() if node["Alive"] and _may_be(node, host, here)]
     nodes = Nodes(alive=there, for_trials=(), gpus=0, interrupt=interrupt)
     with contextlib.suppress(AskingInterrupted):
-        answers = nodes.ask(there[:1], rescue, store.location, log, seconds=_SECONDS)
+        answers = nodes.ask(there, rescue, store.location, log, seconds=_SECONDS)
         return any(answer is True for _, answer in answers)
     return False
+
+
+def _may_be(node: dict[str, Any], host: str | None, here: str) -> bool:
+    """Whether a node other than this machine is a host; any one may be if that is not known."""
+    name = node["NodeManagerHostname"]
+    return bool(name != here and (host is None or name == host))
 
 
 def killed_for_memory(error: RayActorError) -> bool:

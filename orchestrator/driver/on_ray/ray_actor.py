@@ -54,6 +54,7 @@ class TrialActor(tune.Trainable):
         self._newcomers = newcomers
         self._step_seconds = step_seconds
         self._stepping = self._terminated = False
+        self._store: Store | None = None
         self._attempt: Attempt | None = None
         self._config = config
         signal.signal(signal.SIGTERM, self._terminate)
@@ -67,9 +68,9 @@ class TrialActor(tune.Trainable):
         """The attempt of this trial, which begins with its first step: an actor may end before that."""
         if self._attempt is None:
             job = job_from_json(json.loads(self._config["job"]))
-            store = Store(self._location)
-            self._rehearse(job.trial.task, store)
-            self._attempt = Attempt(job, store, self._device, self._bounds, own_process=True)
+            self._store = self._store or Store(self._location)
+            self._rehearse(job.trial.task, self._store)
+            self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
         return self._attempt
 
     def _rehearse(self, task: Task, store: Store) -> None:

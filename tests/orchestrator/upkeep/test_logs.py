@@ -1,13 +1,15 @@
 """Logs on a terminal: found by a trial's id, cut to their end, and harmless."""
 
 import logging
+import threading
 
 import pytest
 
 from orchestrator import cli
 from orchestrator.upkeep.logs import read_log
-from tests.support.records import make_store
+from tests.support.records import make_store, record
 from workers.errors import InputError
+from workers.store import logs
 from workers.store.logs import HUNG, PROGRESS, AttemptLog, latest, latest_outcome, running
 
 
@@ -80,6 +82,56 @@ def test_an_attempt_is_logged_from_its_begin_to_its_end(store):
     assert lines[4:] == ["Traceback ...", "ValueError: x"]
     assert latest(store.files, "abc") == "logs/abc/0001.log"
     assert AttemptLog(store.files, "abc").path == "logs/abc/0002.log"
+
+
+def test_a_first_attempt_with_nothing_to_tell_writes_no_log(store):
+    silent = AttemptLog(store.files, "abc", is_first=True)
+    with silent.recording():
+        silent.end("done", 7)
+    assert store.files.names("logs") == []
+
+
+def tell(log, line):
+    log.printed(f"{line}\n")
+
+
+def warn(log, line):
+    logging.getLogger("theirs").warning(line)
+
+
+@pytest.mark.parametrize(("how", "outcome"), [(tell, "done"), (warn, "done"), (lambda *_: None, "lost_worker")])
+def test_a_first_attempt_with_something_to_tell_writes_its_log(store, how, outcome):
+    log = AttemptLog(store.files, "abc", is_first=True)
+    with log.recording():
+        how(log, "beware")
+        log.end(outcome, 7)
+    text = read_log(store, "abc")
+    assert "attempt 1 at trial abc begins: host" in text
+    assert f"ends: {outcome} at step 7" in text
+    assert ("beware" in text) == (outcome == "done")
+
+
+def test_a_first_attempt_that_takes_long_begins_its_log(store, monkeypatch):
+    monkeypatch.setattr(logs, "_SILENT_SECONDS", 0.01)
+    written, write = threading.Event(), store.files.write
+    monkeypatch.setattr(store.files, "write", lambda *words: write(*words) or written.set())
+    log = AttemptLog(store.files, "abc", is_first=True)
+    with log.recording():
+        assert written.wait(60)
+        assert running(store.files, "abc", "2000-01-01") == ""
+        log.end("done", 7)
+    assert latest_outcome(store.files, "abc") == "done"
+
+
+def test_the_record_tells_what_a_trial_without_a_log_would(tmp_path):
+    store = make_store(tmp_path / "recorded", [], [record(trial="abc", step=1200, host="h", attempts=1)])
+    lines = read_log(store, "ab").splitlines()
+    assert [line.partition(" ")[2] for line in lines] == [
+        "attempt 1 at trial abc begins: host h",
+        "ends: done at step 1,200",
+    ]
+    with pytest.raises(InputError, match="trial `abc` has no log of attempt 2"):
+        read_log(store, "abc", attempt=2)
 
 
 def test_the_outcome_of_the_latest_attempt_is_read_from_its_last_entry(store):

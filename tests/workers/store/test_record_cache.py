@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 
@@ -66,6 +67,19 @@ def test_a_record_in_two_parts_is_read_once(running, monkeypatch):
     """A driver may die before it has deleted the parts that it merged."""
     running.records.consolidate_some([key(step) for step in range(20)])
     assert read_files(running, monkeypatch)[1] == list(range(60))
+
+
+def test_what_a_worker_tells_of_its_records_is_what_they_say(tmp_path):
+    told, read = (Store(tmp_path / name, create=True) for name in ("told", "read"))
+    for store in (told, read):
+        for step in range(3):
+            store.records.publish(record(step=step, train_loss=float("nan")), DETAIL)
+    rows = json.loads(json.dumps(told.records.take_published()))
+    assert told.records.take_published() == []
+    told.records.consolidate_some([], rows)
+    read.records.consolidate_some([RecordKey(row["trial"], row["step"], row["evaluation"]) for row in rows])
+    assert str(RecordCache(told.files).read().to_pylist()) == str(RecordCache(read.files).read().to_pylist())
+    assert len(rows) == 3
 
 
 def test_a_damaged_part_costs_only_time(running):

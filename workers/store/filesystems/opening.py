@@ -66,6 +66,11 @@ def open_files(location: str | os.PathLike[str], seconds: float = ANSWER_SECONDS
         raise InputError(f"store `{text}`: cannot open it: {reason}", hint=bucket_hint(text)) from error
 
 
+def is_bucket(location: str) -> bool:
+    """Whether a location is in a bucket, which is read over the network by requests that cost."""
+    return is_uri(location) and urlsplit(location).scheme != "file"
+
+
 def unwritable(location: str, error: OSError) -> StoreError:
     """The error for a store in which no file can be written."""
     hint = bucket_hint(location) or "choose a folder that you can write to, on a disk with room"
