@@ -31,7 +31,11 @@ def test_the_wheel_has_every_file_of_the_packages(installed):
     listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
     names = listed.stdout.splitlines()
     assert names
+    filled = ("rayjob.yaml", "slurm.sbatch", "slurm-array.sbatch")
+    names += [f"orchestrator/launching/templates/{name}" for name in filled]
     assert [name for name in names if not (installed / name).is_file()] == []
+    [command] = installed.glob("*.data/scripts/prunesweep-node")
+    assert command.read_bytes() == (ROOT / "docker" / "entrypoint.sh").read_bytes()
 
 
 def test_the_command_of_the_wheel_runs(installed, tmp_path):

@@ -15,8 +15,8 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
     cells,
     tables,
     comparisons,
-    page,
     models,
+    launching,
     upkeep,
 )
 from orchestrator.cli.app import app
@@ -26,7 +26,7 @@ from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
 from workers.errors import FAILURES, PrunesweepError
 
-__all__ = ["app", "cells", "comparisons", "main", "models", "page", "sweeps", "tables", "upkeep"]
+__all__ = ["app", "cells", "comparisons", "launching", "main", "models", "sweeps", "tables", "upkeep"]
 
 
 _OLD_NAMES = {"--cpu": "--on-cpu"}

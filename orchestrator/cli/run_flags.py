@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import typer
 
 from orchestrator.cli.options import (
     Address,
@@ -64,6 +66,14 @@ def takes_run_flags(command: Callable[..., None]) -> Callable[..., None]:
 
     with_flags.__signature__ = inspect.Signature(list(_shown_parameters(command)))  # type: ignore[attr-defined]
     return with_flags
+
+
+def check_words(app: typer.Typer, words: Sequence[str]) -> None:
+    """Raise InputError unless words are options of the command `run` of an application."""
+    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
+    given = command.make_context("run", ["sweep.yaml", *words]).params
+    flags = RunFlags(**{field.name: given[field.name] for field in dataclasses.fields(RunFlags)})
+    flags.options(retry_failed=given["retry_failed"], quiet=given["quiet"])
 
 
 def _shown_parameters(command: Callable[..., None]) -> Iterator[inspect.Parameter]:

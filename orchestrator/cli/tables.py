@@ -1,4 +1,4 @@
-"""Commands that show results: status, table, export."""
+"""Commands that show results: status, table, export, report."""
 
 from __future__ import annotations
 
@@ -183,3 +183,25 @@ def export(
     except InputError as error:
         say(f"warning: no figures: {error}")
     name_unreadable(joined.unreadable)
+
+
+@app.command()
+def report(
+    store: ResultsArgument = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path("report.html"),
+    sweep: SweepName = None,
+    with_retired: WithRetired = False,
+    only: Only = None,
+    network: NetworkName = None,
+    schedule: ScheduleName = None,
+    baseline: Baseline = None,
+) -> None:
+    """Write one HTML page with all answers, figures and tables; it opens offline in any browser."""
+    location = store_of(store)
+    note_published([location])
+    filters = only_of(only, network, schedule)
+    written = api.report(
+        location, output, sweep=sweep, retired=with_retired, filters=filters, baseline=baseline or "fine_tuning"
+    )
+    print(written.path)
+    name_unreadable(written.unreadable)

@@ -1,0 +1,89 @@
+"""What is to be launched: a sweep, where its results go, and the machines it gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.sweep.spec import SweepSpec
+from workers.errors import InputError
+from workers.text import size
+
+SWEEP_NAME = "sweep.yaml"
+"""What the sweep file is called where its copy runs."""
+
+MOST_BYTES = 900_000
+"""A ConfigMap of Kubernetes holds 1 MiB."""
+
+_OWN = re.compile(r"\b[A-Za-z_][\w.]*:[A-Za-z_]")  # `module:function`, in a comment at worst
+_LONGEST_NAME = 28  # with the time after it, KubeRay allows 41 characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOrder:
+    """A sweep `file` and what it says, the `store` for it, and `options` of `prunesweep run`.
+
+    nodes, cpus, gpus: how many machines, and of each the CPUs and GPUs; None for the least that a trial needs.
+    folder: where the modules are that the sweep uses.
+    given: the words of the command line, which repeat the launch.
+    """
+
+    file: Path
+    spec: SweepSpec
+    store: str
+    folder: Path
+    at: datetime
+    options: tuple[str, ...] = ()
+    nodes: int = 1
+    cpus: int | None = None
+    gpus: int | None = None
+    extra: tuple[str, ...] = ()
+    given: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def name(self) -> str:
+        """A name for the job, such as `resnet20-1126-031500`, of letters, digits and hyphens."""
+        words = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+        return f"{words or 'sweep'}-{self.at:%m%d-%H%M%S}"
+
+    @property
+    def cpus_of_node(self) -> int:
+        """As asked, else enough for the trials that one GPU holds, or for one trial."""
+        if self.cpus is not None:
+            return self.cpus
+        resources = self.spec.resources
+        sharing = int(1 / resources.gpus) if 0 < resources.gpus < 1 else 1
+        return resources.cpus * sharing
+
+    @property
+    def gpus_of_node(self) -> int:
+        """As asked, else as many as one trial needs: one if several share it."""
+        return self.gpus if self.gpus is not None else -(-self.spec.resources.gpus // 1)
+
+    @property
+    def shares_gpus(self) -> bool:
+        return 0 < self.spec.resources.gpus < 1
+
+    def run_command(self, sweep: str) -> list[str]:
+        """`prunesweep run` of a copy of the sweep file."""
+        return ["prunesweep", "run", sweep, "--store", self.store, *self.options]
+
+    def files(self) -> Mapping[str, str]:
+        """The sweep file, and the modules next to it if the sweep uses functions of the user's own: names and texts.
+
+        Raises InputError if they are too large to travel.
+        """
+        files = {SWEEP_NAME: self.file.read_text("utf-8")}
+        if _OWN.search(files[SWEEP_NAME]):
+            files |= {path.name: path.read_text("utf-8") for path in sorted(self.folder.glob("*.py"))}
+        total = sum(len(text.encode()) for text in files.values())
+        if total > MOST_BYTES:
+            raise InputError(
+                f"the modules in `{self.folder}` cannot be sent along, above {size(MOST_BYTES)}: {size(total)}",
+                hint="install your code as a package where trials run (in the image), and launch from another folder",
+            )
+        return files

@@ -1,0 +1,172 @@
+"""`launch` writes jobs that run the sweep as asked, submits them, and says how to follow, stop and continue them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+
+import pytest
+import yaml
+
+from orchestrator.sweep.spec import load_spec
+from tests.support.command import SWEEP
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch):
+    """A sweep file in the current folder, whose trials share GPUs, and a program path that tests fill."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+    (tmp_path / "bin").mkdir()
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SWEEP + "resources: {cpus: 2, gpus: 1/4}\n")
+    return path
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Puts a program on the PATH that keeps its words and its input, and prints `says`."""
+
+    def write(name, says="", code=0):
+        path = tmp_path / "bin" / name
+        path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > words\ncat > input\necho "{says}"\nexit {code}\n')
+        path.chmod(0o755)
+
+    return write
+
+
+def words(tmp_path):
+    return (tmp_path / "words").read_text().splitlines()
+
+
+def test_an_allocation_of_slurm(sweep, program, tmp_path, main):
+    program("sbatch", says="4711;cluster")
+    site = ("--option=--partition=gpu", "--option=--time=4:00:00")
+    code, stdout, said = main(
+        "launch", sweep, "--via", "slurm", "--nodes", 3, "--store", "runs/a b", *site, "--", "--quiet"
+    )
+    assert (code, stdout) == (0, "")
+    assert words(tmp_path) == ["--parsable", "--partition=gpu", "--time=4:00:00"]
+    script = (tmp_path / "input").read_text()
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    settings = dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script, re.M))
+    assert settings["job-name"] == "tiny"
+    assert [settings[name] for name in ("nodes", "cpus-per-task", "gpus-per-node")] == ["3", "8", "1"]
+    [arguments] = re.findall(r"^set -- (.*)$", script, re.M)
+    assert shlex.split(arguments) == [str(sweep), str(tmp_path / "runs/a b"), "--quiet"]
+    assert "export PRUNESWEEP_MPS=1\n" in script
+    assert "Follow:    tail -F prunesweep-4711.log\n" in said
+    assert "Stop:      scancel --batch --signal=TERM 4711\n" in said
+    assert f"Continue:  prunesweep launch {sweep} --via slurm --nodes 3" in said
+
+
+def test_an_array_of_slurm_runs_every_shard(sweep, main):
+    code, script, said = main(
+        "launch", sweep, "--via", "slurm", "--shards", 5, "--cpus", 3, "--store", "/s", "--dry-run"
+    )
+    assert code == 0
+    assert said == "Would be submitted by:  sbatch --parsable\n"
+    assert "#SBATCH --array=1-5\n" in script
+    assert script.count("--array=1-5") == 1
+    run = "printf '%s\\n' "
+    task = script.replace("exec prunesweep", f"exec {run}prunesweep")
+    environment = {"SLURM_ARRAY_TASK_ID": "4", "SLURM_CPUS_PER_TASK": "3", "PATH": "/usr/bin:/bin"}
+    printed = subprocess.run(["bash"], input=task, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["prunesweep", "run", str(sweep), "--store", "/s", "--shard", "4/5", "--cpus", "3"]
+
+
+def test_a_job_of_kuberay(sweep, program, tmp_path, main):
+    program("kubectl")
+    (tmp_path / "helper.py").write_text("def build(): ...\n")
+    asked = "--via kuberay --image hub/p:1 --nodes 4 --namespace lab --store /store/t"
+    code, _, said = main("launch", sweep, *asked.split())
+    assert code == 0
+    assert words(tmp_path) == ["--namespace", "lab", "apply", "--filename", "-"]
+    config, job = yaml.safe_load_all((tmp_path / "input").read_text())
+    name = job["metadata"]["name"]
+    assert re.fullmatch(r"tiny-\d{4}-\d{6}", name)
+    assert config["metadata"]["name"] == name
+    assert config["data"] == {"sweep.yaml": sweep.read_text()}  # it uses no module of the user
+    command = shlex.split(job["spec"]["entrypoint"])
+    assert command == ["sh", "-c", "cd /sweeps && exec prunesweep run sweep.yaml --store /store/t --address auto"]
+    [workers] = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    assert [workers[key] for key in ("replicas", "minReplicas", "maxReplicas")] == [4, 4, 4]
+    [worker] = workers["template"]["spec"]["containers"]
+    assert worker["image"] == "hub/p:1"
+    assert worker["env"] == [{"name": "PRUNESWEEP_MPS", "value": "1"}]
+    assert worker["resources"]["limits"] == {"cpu": "8", "memory": "16Gi", "nvidia.com/gpu": "1"}
+    assert f"ray.io/originated-from-cr-name={name},ray.io/node-type=head" in said
+    assert f"Stop:      kubectl --namespace lab patch rayjob {name} --type=merge" in said
+
+
+def test_on_kubernetes_modules_travel_and_a_bucket_needs_no_volume(sweep, tmp_path, main):
+    sweep.write_text(sweep.read_text().replace("{name: mlp, hidden: [16, 12], dropout: 0.2}", '{name: "helper:build"}'))
+    (tmp_path / "helper.py").write_text("def build(): ...\n")
+    code, text, _ = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
+    assert code == 0
+    config, job = yaml.safe_load_all(text)
+    assert config["data"].keys() == {"sweep.yaml", "helper.py"}
+    (tmp_path / "sent.yaml").write_text(config["data"]["sweep.yaml"])
+    assert load_spec(tmp_path / "sent.yaml").name == "tiny"
+    pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    assert [volume["name"] for volume in pod["volumes"]] == ["sweep", "memory"]
+    assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == {"sweep", "memory"}
+    (tmp_path / "large.py").write_text("#" * 1_000_000)
+    code, _, said = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
+    assert (code, "cannot be sent along, above 900 kB: 1 MB" in said) == (2, True)
+
+
+def test_a_job_of_ray(sweep, program, tmp_path, main):
+    program("ray")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        code, _, said = main(
+            "launch", sweep, "--via", "job", "--address", address, "--store", "/s", "--", "--stop-after", "23h"
+        )
+    assert code == 0
+    given = words(tmp_path)
+    identity = given[given.index("--submission-id") + 1]
+    assert given[:4] == ["job", "submit", "--address", address]
+    assert given[given.index("--") + 1 :] == shlex.split(
+        "prunesweep run sweep.yaml --store /s --stop-after 23h --address auto"
+    )
+    assert f"Stop:      ray job stop --address {address} {identity}\n" in said
+    code, stdout, said = main("launch", sweep, "--via", "job", "--address", address, "--store", "/s", "--dry-run")
+    assert (code, said) == (0, "FOLDER would be a copy of:  sweep.yaml\n")
+    assert "--working-dir FOLDER --no-wait -- prunesweep run sweep.yaml --store /s --address auto" in stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("--via slurm", "command not found: `sbatch`"),
+        ("--via kuberay --image i", "command not found: `kubectl`"),
+        ("--via kuberay --image i --store /tmp/t", "must be a bucket, or below `/store`, where the volume is: /tmp/t"),
+        ("--via kuberay", "no image given for Kubernetes"),
+        ("--via job", "no address of a Ray job server given"),
+        ("--via job --address head:8265", "not the address of a Ray job server: head:8265"),
+        ("--via job --address http://127.0.0.1:1", "cannot reach a Ray job server at `http://127.0.0.1:1`"),
+        ("--via job --nodes 2 --address http://h", "`--nodes` cannot be combined with `--via job`"),
+        ("--via slurm -- --shard 1/2", "`--shard` cannot be given after `--`"),
+        ("--via slurm -- --stop-aftr 3h", "--stop-aftr"),
+        ("--via pbs", "pbs"),
+    ],
+)
+def test_what_cannot_be_launched_is_refused(sweep, tmp_path, main, monkeypatch, given, said):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    given = given if "--store" in given else f"--store /store/t {given}"
+    code, stdout, stderr = main("launch", sweep, *given.split())
+    assert (code, stdout) == (2, "")
+    assert said in stderr
+    assert not (tmp_path / "words").exists()
+
+
+def test_a_submission_that_fails_says_why(sweep, program, main):
+    program("sbatch", says="sbatch: error: invalid partition", code=1)
+    code, _, said = main("launch", sweep, "--via", "slurm", "--store", "/s")
+    assert code == 2
+    assert "`sbatch --parsable` failed with exit code 1: sbatch: error: invalid partition" in said
+    assert "login node" in said
