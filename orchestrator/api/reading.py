@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.results.comparisons.report import Comparison
+    from orchestrator.results.exports.details import Contents
     from orchestrator.results.exports.model_export import ExportedModel
     from orchestrator.results.headline import Headline
     from orchestrator.results.load import Results
@@ -146,21 +147,30 @@ def export(
     sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
+    contents: Contents = "cells",
 ) -> Path:
-    """Write all cells as one tidy `.parquet`, `.csv` or `.xlsx`, a row for each, and return its path.
+    """Write one tidy table as `.parquet`, `.csv` or `.xlsx`, and return its path.
 
     Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text, and
     texts that a spreadsheet would run as formulas have an apostrophe in front.
 
     results, sweep, retired, filters: as in `table`.
+    contents: a row for each of the `cells`, for each of the `layers` of their networks, or for each point of their
+        learning `curves`. The last two need a store, and name their cells by `trial`, `step` and `evaluation`.
 
     Raises InputError for any other suffix, and as `table` does.
     """
+    from orchestrator.results.exports.details import check_contents, read_details, store_of
     from orchestrator.results.exports.export import export, select
     from orchestrator.results.load import rows_of
 
+    check_contents(contents)
     rows = rows_of(results, sweep, retired=retired).rows
-    return export(rows if filters is None else select(rows, filters), path)
+    rows = rows if filters is None else select(rows, filters)
+    if contents == "cells":
+        return export(rows, path)
+    details = read_details(store_of(results, contents), rows)
+    return export(details.layers if contents == "layers" else details.curves, path)
 
 
 def report(

@@ -41,6 +41,7 @@ from orchestrator.cli.reading import (
 )
 from workers.errors import InputError
 from workers.paths import expanded
+from workers.store import Store
 
 if TYPE_CHECKING:
     from orchestrator.upkeep.status import Status
@@ -143,18 +144,20 @@ def export(
     baseline: Baseline = None,
     split: SplitName = "test",
 ) -> None:
-    """Write all cells (Parquet and CSV), statistics over their replicates (CSV), and figures (PNG, SVG, PDF).
+    """Write tables (Parquet, CSV) and figures (PNG, SVG, PDF).
 
+    The tables have all cells, the layers of their networks, their learning curves, and statistics over replicates.
     `--budget` and `--statistic` apply to the accuracy figure; the statistics file has all budgets and statistics. The
     figures of the paper show medians of differences, and budgets chosen on validation.
     """
+    from orchestrator.results.exports.details import read_details
     from orchestrator.results.exports.export import export as write
     from orchestrator.results.exports.export import select, write_statistics
     from orchestrator.results.exports.folder import check_folder
     from orchestrator.results.figures.accuracy import accuracy_vs_compression
     from orchestrator.results.figures.files import save
     from orchestrator.results.figures.paper import SkippedFigure, attempt, paper_figures
-    from orchestrator.results.load import rows_of
+    from orchestrator.results.load import is_published, rows_of
 
     for option, given in (("--budget", budget is not None), ("--statistic", statistic != "median")):
         if figures == "paper" and given:
@@ -165,8 +168,15 @@ def export(
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
     check_folder(str(folder))
-    for suffix in ("parquet", "csv"):
-        print(write(rows, folder / f"results.{suffix}"))
+    tables = {"results": rows}
+    unreadable = dict(joined.unreadable)
+    if not is_published(location):
+        details = read_details(Store(location), rows)
+        tables |= {"layers": details.layers, "curves": details.curves}
+        unreadable |= details.unreadable
+    for name, tidy in tables.items():
+        for suffix in ("parquet", "csv"):
+            print(write(tidy, folder / f"{name}.{suffix}"))
     shown: dict[str, Any] = {"value": value, "split": split, "filters": filters}
     print(write_statistics(joined.rows, folder / "statistics.csv", **shown, baseline=baseline or "fine_tuning"))
     if figures == "paper":
@@ -182,7 +192,7 @@ def export(
                 print(*save(figure.chart, folder / figure.name), sep="\n")
     except InputError as error:
         say(f"warning: no figures: {error}")
-    name_unreadable(joined.unreadable)
+    name_unreadable(unreadable)
 
 
 @app.command()

@@ -86,6 +86,10 @@ def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
     assert [Path(path).name for path in paths] == [
         "results.parquet",
         "results.csv",
+        "layers.parquet",
+        "layers.csv",
+        "curves.parquet",
+        "curves.csv",
         "statistics.csv",
         "accuracy_vs_compression.png",
         "accuracy_vs_compression.svg",
@@ -94,10 +98,11 @@ def test_export_writes_the_tidy_table_and_the_figure(prunesweep, undisturbed):
     folder = prunesweep.folder
     assert pq.read_table(folder / paths[0]).num_rows == CELLS
     assert len((folder / paths[1]).read_text().splitlines()) == CELLS + 1
-    assert (folder / paths[2]).read_text().startswith("dataset,network,")
-    assert (folder / paths[3]).read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (folder / paths[4]).read_text()
-    assert (folder / paths[5]).read_bytes().startswith(b"%PDF")
+    assert pq.read_table(folder / paths[4]).num_rows == len((folder / paths[5]).read_text().splitlines()) - 1 > 0
+    assert (folder / paths[6]).read_text().startswith("dataset,network,")
+    assert (folder / paths[7]).read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / paths[8]).read_text()
+    assert (folder / paths[9]).read_bytes().startswith(b"%PDF")
 
 
 def test_plan_counts_what_is_left(prunesweep, sweep_file, undisturbed):

@@ -178,7 +178,23 @@ class Records:
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
         path = layout.detail_path(key)
-        return _detail(path, self._detail_data(path))
+        return dict(_detail(path, self._detail_data(path)).to_pylist()[0])
+
+    def details(self, keys: list[RecordKey]) -> AllRecords:
+        """The details of some records, each with its trial, step and evaluation, and those that cannot be read."""
+        paths = [layout.detail_path(key) for key in keys]
+        tables = [DETAIL_SCHEMA.empty_table()]
+        readable, unreadable = [], {}
+        for path, key, result in zip(paths, keys, _map(self._try_detail, paths), strict=True):
+            if isinstance(result, CorruptFile):
+                unreadable[path] = str(result)
+            else:
+                readable.append(key)
+                tables.append(result)
+        table = pa.concat_tables(tables)
+        for name, kind in zip(_KEY, (pa.string(), pa.int64(), pa.string()), strict=True):
+            table = table.append_column(name, pa.array([getattr(key, name) for key in readable], kind))
+        return AllRecords(table, unreadable)
 
     def conflicts(self) -> list[str]:
         """The file names of records that differ from the one published for their stop."""
@@ -243,6 +259,12 @@ class Records:
         except OSError as error:
             raise CorruptFile(path, str(error)) from error
 
+    def _try_detail(self, path: str) -> pa.Table | CorruptFile:
+        try:
+            return _detail(path, self._detail_data(path))
+        except CorruptFile as error:
+            return error
+
     def _try_read(self, path: str) -> pa.Table | CorruptFile:
         try:
             return self.read(path)
@@ -265,11 +287,12 @@ def _record(path: str, data: bytes) -> pa.Table:
     return table
 
 
-def _detail(path: str, data: bytes) -> dict[str, Any]:
-    rows = from_parquet(path, data, DETAIL_SCHEMA).to_pylist()
-    if len(rows) != 1:
-        raise CorruptFile(path, f"has {len(rows)} rows instead of one")
-    return dict(rows[0])
+def _detail(path: str, data: bytes) -> pa.Table:
+    """The one row of a file of details, from its bytes. Raises CorruptFile."""
+    table = from_parquet(path, data, DETAIL_SCHEMA)
+    if table.num_rows != 1:
+        raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
+    return table
 
 
 def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:

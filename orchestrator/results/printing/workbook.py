@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.results.printing.sheets import Cell, Printout, Sheet, number_of
+from workers.errors import InputError
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MADE_AT = datetime(1980, 1, 1)  # a workbook says when it was made; these do not depend on it
 _TEXT_ONLY = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+_MOST_ROWS = 2**20 - 1  # below the names
 _WIDEST = 40  # characters
 
 
@@ -33,8 +35,13 @@ def to_xlsx(printout: Printout, columns: Sequence[str], rows: Sequence[Mapping[s
 
 
 def rows_to_xlsx(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """One worksheet, `cells`, with the rows."""
+    """One worksheet, `cells`, with the rows. Raises InputError if they are too many for a worksheet."""
     from xlsxwriter import Workbook
+
+    if len(rows) > _MOST_ROWS:
+        raise InputError(
+            f"a workbook can have at most {_MOST_ROWS:,} rows: {len(rows):,}", hint="write a `.parquet` or `.csv` file"
+        )
 
     data = io.BytesIO()
     with Workbook(data, _TEXT_ONLY) as workbook:

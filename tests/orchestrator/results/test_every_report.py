@@ -121,7 +121,8 @@ def test_headline(store, tolerance, limit):
 def test_export_and_its_figure(main, store, tmp_path, options):
     code, _, stderr = main("export", store, "--to", tmp_path, *options)
     assert (code, stderr) == (0, "")
-    names = {"results.parquet", "results.csv", "statistics.csv"}
+    names = {f"{table}.{kind}" for table in ("results", "layers", "curves") for kind in ("parquet", "csv")}
+    names |= {"statistics.csv"}
     names |= {f"accuracy_vs_compression.{kind}" for kind in ("png", "svg", "pdf")}
     assert {path.name for path in tmp_path.iterdir()} == names
 

@@ -58,19 +58,19 @@ def _curves(store: Store, groups: Sequence[Group]) -> list[_Curve]:
     row = groups[0].rows[0]
     length = float(row["dense_epochs"] or 0.0)
     dense = curve_of(store, row, dense=True)
-    curves = [_Curve(None, "dense", _placed(dense, 0.0, length))] if dense else []
+    curves = [_Curve(None, "dense", _placed(dense, 0.0, length / row["dense_step"]))] if dense else []
     for group in groups:
         points = curve_of(store, group.rows[0])
         if points:
-            placed = _placed(points, length, float(group.rows[0]["epochs"] or 0.0))
+            first = group.rows[0]
+            placed = _placed(points, length, float(first["epochs"] or 0.0) / first["step"])
             curves.append(_Curve(group.technique, f"{group.technique} {group.budget}", placed))
     return curves
 
 
-def _placed(points: Sequence[dict[str, Any]], start: float, length: float) -> list[tuple[float, dict[str, Any]]]:
-    """Points with their place on the axis of epochs; the last one lies at the end of the training."""
-    last = points[-1]["step"] or 1
-    return [(start + length * point["step"] / last, point) for point in points]
+def _placed(points: Sequence[dict[str, Any]], start: float, per_step: float) -> list[tuple[float, dict[str, Any]]]:
+    """Points with their place on the axis of epochs."""
+    return [(start + per_step * point["step"], point) for point in points]
 
 
 def _figure(ink: Ink, curves: Sequence[_Curve], rewinds: Sequence[float], column: str, words: str) -> str:

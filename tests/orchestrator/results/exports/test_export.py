@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import prunesweep as ps
 from orchestrator.planning.select import bare_id
 from orchestrator.results.exports.export import export
 from orchestrator.results.frame import join, to_frame
@@ -105,6 +106,26 @@ def test_only_an_id_loses_its_letter():
         "t",
         "tt1",
     ]
+
+
+def test_layers_and_curves_are_of_a_store(tmp_path, store):
+    with pytest.raises(InputError, match=r"`layers` must be read from a store: DataFrame"):
+        ps.export(to_frame(join(store)), tmp_path / "layers.csv", contents="layers")
+    with pytest.raises(InputError, match=r"`curves` must be read from a store: renda2020"):
+        ps.export("renda2020", tmp_path / "curves.csv", contents="curves")
+    with pytest.raises(InputError, match="unknown contents: `layer`\n\nhint: did you mean `layers`"):
+        ps.export(store, tmp_path / "layers.csv", contents="layer")
+    columns = ["trial", "step", "evaluation", "layer", "weights", "kept", "density", "multiply_adds"]
+    assert pq.read_schema(ps.export(store, tmp_path / "layers.parquet", contents="layers")).names == columns
+    assert ps.export(store, tmp_path / "layers.xlsx", contents="layers").read_bytes().startswith(b"PK")
+
+
+def test_details_that_cannot_be_read_are_named(main, tmp_path, store):
+    [path, *_] = sorted(store.files.sizes("details"))
+    store.files.write(path, b"damaged")
+    code, stdout, stderr = main("export", store.location, "--to", tmp_path / "out")
+    assert (code, f"warning: skipped {path}: " in stderr) == (3, True)
+    assert str(tmp_path / "out" / "curves.csv") in stdout
 
 
 @pytest.mark.parametrize("place", ["/proc/x", __file__])

@@ -83,10 +83,7 @@ def test_the_papers_figures_of_a_store_are_exported(main, tmp_path):
     code, stdout, stderr = main("export", tmp_path / "store", "--figures", "paper", "-o", tmp_path / "out")
     assert (code, stderr) == (0, "")
     stems = {f"{kind}_resnet8_one_shot" for kind in ("accuracy", "retraining_time", "safety", "dominance")}
-    written = {path.name for path in (tmp_path / "out").iterdir()} - {
-        "results.parquet",
-        "results.csv",
-        "statistics.csv",
-    }
+    tables = {f"{table}.{suffix}" for table in ("results", "layers", "curves") for suffix in ("parquet", "csv")}
+    written = {path.name for path in (tmp_path / "out").iterdir()} - tables - {"statistics.csv"}
     assert written == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "svg", "pdf")}
     assert {str(tmp_path / "out" / name) for name in written} <= set(stdout.splitlines())

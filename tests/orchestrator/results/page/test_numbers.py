@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 
+import prunesweep as ps
 from tests.support.html import rows, table
 
 T_OF_TWO = 4.302652729911275
@@ -114,14 +115,56 @@ def test_sizes_and_times(tree, chosen, results):
         assert [float(text) for text in lines[technique][1:6]] == pytest.approx(expected, abs=0.006)
 
 
-def test_every_cell_is_in_the_exported_table(tree, store, main, tmp_path):
-    code, _, _ = main("export", store.location, "--to", tmp_path)
-    assert code == 0
-    exported = pd.read_csv(tmp_path / "results.csv").set_index("trial")
+@pytest.fixture(scope="module")
+def exported(store, tmp_path_factory):
+    """The tables of an export, as pandas reads them from CSV, by name."""
+    folder = tmp_path_factory.mktemp("exported")
+    files = {
+        contents: ps.export(store.location, folder / f"{contents}.csv", contents=contents)
+        for contents in ("cells", "layers", "curves")
+    }
+    return {name: pd.read_csv(file) for name, file in files.items()}
+
+
+def test_every_layer_is_in_the_exported_table(tree, chosen, exported):
+    layers = exported["layers"]
+    assert (layers["density"] == layers["kept"] / layers["weights"]).all()
+    shown = rows(table(tree, "Share of each layer's weights that is kept"))
+    assert [name for _, name, *_ in shown] == list(dict.fromkeys(layers["layer"]))
+    for _, name, *cells in shown:
+        for compression, text in zip((4.0, 8.0, 16.0), cells, strict=True):
+            of_cell = (chosen["technique"] == "lr_rewinding") & (chosen["compression"] == compression)
+            of_layer = layers["trial"].isin(chosen[of_cell]["trial"]) & (layers["layer"] == name)
+            kept = layers[of_layer]["density"]
+            assert len(kept) == 3
+            assert (0 if text == "collapsed" else floats(text)[0]) == pytest.approx(100 * kept.median(), abs=0.006)
+
+
+def test_every_point_of_a_curve_is_in_the_exported_table(tree, exported):
+    keys = ["trial", "step", "evaluation"]
+    curves = exported["curves"].merge(exported["cells"], on=keys, suffixes=("", "_of_cell"))
+    lines = rows(table(tree, "Learning curves, one point per epoch"))
+    assert {line[0].split()[0] for line in lines} == {"dense", "fine_tuning", "weight_rewinding", "lr_rewinding"}
+    for training, epoch, step, rate, loss, accuracy in lines:
+        technique, *budget = training.split()
+        at = curves[(curves["technique"] == technique) & (curves["replicate"] == 0)]
+        at = at[at["at_step"] == int(step.replace(",", ""))]
+        if budget:
+            at = at[(at["compression"] == 8) & (at["budget"] == budget[0])]
+        [point] = at.to_dict("records")
+        start = point["dense_epochs"] if budget else 0
+        assert float(epoch) == pytest.approx(start + point["epoch"], abs=0.06)
+        assert float(rate) == pytest.approx(point["learning_rate"], rel=1e-3)
+        assert float(loss) == pytest.approx(point["train_loss"], abs=6e-5)
+        assert float(accuracy) == pytest.approx(100 * point["train_accuracy"], abs=0.006)
+
+
+def test_every_cell_is_in_the_exported_table(tree, exported):
+    cells = exported["cells"].set_index("trial")
     lines = rows(table(tree, "All cells"))
-    assert len(lines) == len(exported) == 57
+    assert len(lines) == len(cells) == 57
     for technique, compression, _, replicate, state, test, validation, change, cost, _, trial in lines:
-        row = exported.loc[trial]
+        row = cells.loc[trial]
         assert (row["technique"], row["replicate"], row["compression"]) == (
             technique,
             int(replicate),
