@@ -137,7 +137,7 @@ def kind_of(request: str) -> str:
 
 def print_requests(title: str, kinds: Counter[str], trials: int) -> None:
     print(f"{title}:")
-    for kind, count in sorted(kinds.items()):
+    for kind, count in sorted((+kinds).items()):
         print(f"    {kind:<20} {count / trials:8.2f}")
 
 

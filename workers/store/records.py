@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import pyarrow as pa
 
 from workers.crashpoints import crash_point
-from workers.errors import SET_ASIDE, CorruptFile, NewerFile
+from workers.errors import SET_ASIDE, CorruptFile
 from workers.store import layout
-from workers.store.checksummed import from_parquet, to_parquet
+from workers.store.checksummed import to_parquet
 from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
-from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, same_result, table_of
+from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, table_of
 from workers.store.record_cache import RecordCache
+from workers.store.record_parsing import KEY, parse_detail, parse_details, parse_record, parse_records
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 Publication = Literal["published", "duplicate", "conflict"]
 
-_KEY = ("trial", "step", "evaluation")
 _PARQUET_END = b"PAR1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 256  # files that are read before their rows are put together, which takes a tenth of the memory
 _MANY = 32  # files from which on reading them in threads is quicker
+_SLICE, _THREADS = 16, 8  # files that a thread reads in a row
 
 
 Row = dict[str, Any]
@@ -56,7 +61,7 @@ class Records:
 
         A record that differs in its result columns from the published one is kept in `conflicts/`.
         """
-        key = RecordKey(*(record[name] for name in _KEY))
+        key = RecordKey(*(record[name] for name in KEY))
         path = layout.record_path(key)
         record = record | {"schema_version": SCHEMA_VERSION}
         table = table_of([record])
@@ -86,11 +91,11 @@ class Records:
         """
         path = layout.record_path(key)
         data = other._data(path)
-        table = _record(path, data)
+        table = parse_record(path, data)
         if not self._files.exists(path):
             detail = layout.detail_path(key)
             details = other._detail_data(detail)
-            _detail(detail, details)
+            parse_detail(detail, details)
             self._files.write(detail, details)
             if self._files.publish(path, data):
                 return "published"
@@ -149,23 +154,30 @@ class Records:
         tables, unreadable = [cached.select(SCHEMA.names)], self._not_files()
         paths = [f"{layout.RESULTS}/{file}" for file in sorted(sizes) if file not in in_cache]
         for begin in range(0, len(paths), _AT_ONCE):
-            some, damaged = self._read_some(paths[begin : begin + _AT_ONCE])
+            some, damaged = self._parsed(paths[begin : begin + _AT_ONCE], self._data, parse_records)
             tables.append(some)
             unreadable |= damaged
         table = pa.concat_tables(tables).sort_by([("trial", "ascending"), ("step", "ascending")])
         return AllRecords(table, unreadable)
 
-    def _read_some(self, paths: list[str]) -> tuple[pa.Table, dict[str, str]]:
-        """The records in these files, and why others cannot be read (path: reason)."""
-        records = dict(zip(paths, _map(self._try_read, paths), strict=True))
-        damaged = {path: record for path, record in records.items() if isinstance(record, CorruptFile)}
-        readable = [record for path, record in records.items() if path not in damaged]
-        table = pa.concat_tables([SCHEMA.empty_table(), *readable]).combine_chunks()
-        return table, {path: str(record) for path, record in damaged.items()}
+    def _parsed(
+        self,
+        paths: list[str],
+        read: Callable[[str], bytes],
+        parse: Callable[[Mapping[str, bytes]], tuple[pa.Table, dict[str, CorruptFile]]],
+    ) -> tuple[pa.Table, dict[str, str]]:
+        """The rows in these files, and why others cannot be read (path: reason).
+
+        Only reading waits for other machines, so only that is done in threads: unpacking is quicker in one.
+        """
+        contents = dict(zip(paths, _map(partial(_try, read), paths), strict=True))
+        unread = {path: error for path, error in contents.items() if isinstance(error, CorruptFile)}
+        table, damaged = parse({path: data for path, data in contents.items() if not isinstance(data, CorruptFile)})
+        return table, {path: str(error) for path, error in (unread | damaged).items()}
 
     def read(self, path: str) -> pa.Table:
         """The one row of a record's file. Raises FileNotFoundError, and CorruptFile if it is not a record."""
-        return _record(path, self._data(path))
+        return parse_record(path, self._data(path))
 
     def accuracy(self, key: RecordKey) -> float | None:
         """The test accuracy of a record; None if it is missing or damaged."""
@@ -178,23 +190,13 @@ class Records:
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
         path = layout.detail_path(key)
-        return dict(_detail(path, self._detail_data(path)).to_pylist()[0])
+        [row] = parse_detail(path, self._detail_data(path)).to_pylist()
+        return dict(row)
 
     def details(self, keys: list[RecordKey]) -> AllRecords:
         """The details of some records, each with its trial, step and evaluation, and those that cannot be read."""
-        paths = [layout.detail_path(key) for key in keys]
-        tables = [DETAIL_SCHEMA.empty_table()]
-        readable, unreadable = [], {}
-        for path, key, result in zip(paths, keys, _map(self._try_detail, paths), strict=True):
-            if isinstance(result, CorruptFile):
-                unreadable[path] = str(result)
-            else:
-                readable.append(key)
-                tables.append(result)
-        table = pa.concat_tables(tables)
-        for name, kind in zip(_KEY, (pa.string(), pa.int64(), pa.string()), strict=True):
-            table = table.append_column(name, pa.array([getattr(key, name) for key in readable], kind))
-        return AllRecords(table, unreadable)
+        table, damaged = self._parsed([layout.detail_path(key) for key in keys], self._detail_data, parse_details)
+        return AllRecords(table, damaged)
 
     def conflicts(self) -> list[str]:
         """The file names of records that differ from the one published for their stop."""
@@ -203,7 +205,7 @@ class Records:
     def consolidate(self) -> None:
         """Write all records into one file, for quick reading. Safe at any time; the records themselves stay."""
         table = self.read_all().table
-        keys = zip(*(table.column(name).to_pylist() for name in _KEY), strict=True)
+        keys = zip(*(table.column(name).to_pylist() for name in KEY), strict=True)
         files = [layout.record_file(RecordKey(*key)) for key in keys]
         sizes = self._sizes()
         self._cache.replace(_cached(table, files, [sizes.get(file) for file in files]))
@@ -215,7 +217,7 @@ class Records:
         """
         paths = [layout.record_path(key) for key in keys]
         data = _map(self._data, paths)
-        table = pa.concat_tables([SCHEMA.empty_table(), *map(_record, paths, data)])
+        table = pa.concat_tables([SCHEMA.empty_table(), *map(parse_record, paths, data)])
         table = _cached(table, [layout.record_file(key) for key in keys], list(map(len, data)))
         self._cache.extend(pa.concat_tables([table, pa.Table.from_pylist(list(rows), schema=table.schema)]))
 
@@ -259,40 +261,14 @@ class Records:
         except OSError as error:
             raise CorruptFile(path, str(error)) from error
 
-    def _try_detail(self, path: str) -> pa.Table | CorruptFile:
-        try:
-            return _detail(path, self._detail_data(path))
-        except CorruptFile as error:
-            return error
 
-    def _try_read(self, path: str) -> pa.Table | CorruptFile:
-        try:
-            return self.read(path)
-        except CorruptFile as error:
-            return error
-        except FileNotFoundError:
-            return CorruptFile(path, "was deleted while records were read")
-
-
-def _record(path: str, data: bytes) -> pa.Table:
-    """The one row of a record's file, from its bytes. Raises CorruptFile."""
-    table = from_parquet(path, data, SCHEMA, FORMER_NAMES)
-    if table.num_rows != 1:
-        raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
-    version = table.column("schema_version")[0].as_py()
-    if version > SCHEMA_VERSION:
-        raise NewerFile(path, f"has schema version {version}; this prunesweep reads up to {SCHEMA_VERSION}")
-    if layout.parse_record_path(path) != RecordKey(*(table.column(name)[0].as_py() for name in _KEY)):
-        raise CorruptFile(path, "its name and its content give different stops")
-    return table
-
-
-def _detail(path: str, data: bytes) -> pa.Table:
-    """The one row of a file of details, from its bytes. Raises CorruptFile."""
-    table = from_parquet(path, data, DETAIL_SCHEMA)
-    if table.num_rows != 1:
-        raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
-    return table
+def _try(read: Callable[[str], bytes], path: str) -> bytes | CorruptFile:
+    try:
+        return read(path)
+    except CorruptFile as error:
+        return error
+    except FileNotFoundError:
+        return CorruptFile(path, "was deleted while records were read")
 
 
 def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:
@@ -314,9 +290,11 @@ def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
     return dict(zip(cache.column("file").to_pylist(), cache.column("bytes").to_pylist(), strict=True))
 
 
-def _map(function: Callable[[str], Any], paths: list[str]) -> list[Any]:
+def _map(function: Callable[[str], T], paths: list[str]) -> list[T]:
     """Apply a function to paths; in threads if there are many."""
     if len(paths) < _MANY:
         return [function(path) for path in paths]
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(function, paths))
+    slices = [paths[begin : begin + _SLICE] for begin in range(0, len(paths), _SLICE)]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = pool.map(lambda some: [function(path) for path in some], slices)
+        return list(itertools.chain.from_iterable(results))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.places import GOLDEN
 from workers.errors import CorruptFile, NewerFile, StoreError
-from workers.store import Store, marker, record, record_cache, records
+from workers.store import Store, marker, record, record_cache, record_parsing, records
 from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.failures import Failure
 from workers.store.record import SCHEMA, SCHEMA_VERSION
@@ -143,9 +143,9 @@ def replaced(table, name, column):
 def test_a_column_added_later_is_null_in_older_records(golden, monkeypatch):
     """The migration path: columns are only added, the version is raised, and older rows read with nulls there."""
     later = SCHEMA.append(pa.field("energy", pa.float64()))
-    for module in (record, record_cache, records):
+    for module in (record, record_cache, record_parsing, records):
         monkeypatch.setattr(module, "SCHEMA", later)
-    for module in (record, records):
+    for module in (record, record_parsing, records):
         monkeypatch.setattr(module, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     before = {path: data for path, data in bytes_of(golden).items() if path.startswith("results/")}
     [old] = [row for row in golden.records.read_all().table.to_pylist() if row["trial"] == DENSE]
