@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from orchestrator.results.printing.latex_pages import Piece, note_height, pages_of, parts_of, room_below, table_height
+from orchestrator.results.printing.latex_pages import (
+    Piece,
+    flushed,
+    note_height,
+    pages_of,
+    parts_of,
+    room_below,
+    table_height,
+)
 from orchestrator.results.printing.latex_text import escaped, width_of, wrapped
 from orchestrator.results.printing.names import heading, place, written
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet, number_of
@@ -36,15 +44,16 @@ def to_latex(printout: Printout, *, compact: bool = False, label: str | None = N
     """One environment for each sheet: `table` if it fits into a column of a page with two, else `table*`.
 
     A compact printout is always folded to fit into a column. `caption` is LaTeX, and replaces the one that says what
-    the numbers are; several sheets have the labels `label-1`, `label-2` and so on.
+    the numbers are; several sheets have the labels `label-1`, `label-2` and so on. Many tables are in groups with
+    `\\clearpage` between them (see `latex_pages.flushed`).
     """
     sheets = printout.sheets
     labels = [label] if len(sheets) == 1 else [label and f"{label}-{number}" for number in range(1, len(sheets) + 1)]
     tables = [_table(sheet, printout, compact, name, caption) for sheet, name in zip(sheets, labels, strict=True)]
-    return "\n\n".join([r"% needs \usepackage{booktabs}", *tables]) + "\n"
+    return "\n\n".join([r"% needs \usepackage{booktabs}", *flushed(tables)]) + "\n"
 
 
-def _table(sheet: Sheet, printout: Printout, compact: bool, label: str | None, caption: str | None) -> str:
+def _table(sheet: Sheet, printout: Printout, compact: bool, label: str | None, caption: str | None) -> list[str]:
     """A table in as many environments as it needs pages."""
     columns = [_Column.of(name, cells) for name, *cells in zip(sheet.header, *sheet.lines, strict=True)]
     style = _COMPACT if compact or _fits(columns, _COMPACT) else _FULL
@@ -58,7 +67,7 @@ def _table(sheet: Sheet, printout: Printout, compact: bool, label: str | None, c
     first = [rf"\caption{{{caption}}}", *([rf"\label{{{label}}}"] if label else [])]
     pages = pages_of(pieces, room)
     heads = [first, *[[_CONTINUED]] * (len(pages) - 1)]
-    return "\n\n".join(_environment(head, page, style) for head, page in zip(heads, pages, strict=True))
+    return [_environment(head, page, style) for head, page in zip(heads, pages, strict=True)]
 
 
 def _environment(head: Sequence[str], pieces: Sequence[Piece], style: Style) -> str:

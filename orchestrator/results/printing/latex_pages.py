@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orchestrator.results.printing.latex_text import wrapped
@@ -13,6 +13,7 @@ _CAPTION_EM, _CAPTION_LINE, _CAPTION_SKIPS = 10.5, 12.0, 16.0  # at \\normalsize
 _NOTE_EM, _NOTE_LINE, _NOTE_SKIP = 8.0, 8.0, 4.0  # at \\scriptsize
 _LINE = 9.5  # at \\footnotesize
 _RULES = 18.0  # the rules of booktabs, and the space between two tables
+_MOST_WAITING = 12  # LaTeX keeps 52 floats (18 before 2015) that wait for room on a page, the document's own included
 
 
 class Piece(NamedTuple):
@@ -54,3 +55,19 @@ def pages_of(pieces: Iterable[Piece], room: float) -> list[list[Piece]]:
             pages.append([])
         pages[-1].append(piece)
     return pages
+
+
+def flushed(tables: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The environments of all tables, with `\\clearpage` before LaTeX has too many that wait for a page.
+
+    A table in several environments stays together, if it has not too many itself.
+    """
+    waiting = 0
+    for environments in tables:
+        for number, environment in enumerate(environments):
+            together = min(len(environments), _MOST_WAITING) if number == 0 else 1
+            if waiting + together > _MOST_WAITING:
+                yield r"\clearpage"
+                waiting = 0
+            yield environment
+            waiting += 1

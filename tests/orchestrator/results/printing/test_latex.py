@@ -14,6 +14,7 @@ from orchestrator.results.figures.looks import LOOKS
 from orchestrator.results.frame import join
 from orchestrator.results.load import read
 from orchestrator.results.printing.latex import to_latex
+from orchestrator.results.printing.latex_pages import flushed
 from orchestrator.results.printing.names import heading, place, written
 from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.table import table
@@ -119,6 +120,18 @@ def test_a_table_higher_than_a_page_continues_on_the_next_under_its_header():
     assert "the end" not in first
 
 
+@pytest.mark.parametrize(
+    ("environments", "groups"),
+    [([1] * 12, [12]), ([1] * 30, [12, 12, 6]), ([10, 3, 2], [10, 5]), ([30, 1], [12, 12, 7]), ([11, 14], [11, 12, 2])],
+)
+def test_latex_never_holds_more_tables_than_it_can(environments, groups):
+    parts = list(flushed([[f"{table}"] * count for table, count in enumerate(environments)]))
+    assert [len(group.split()) for group in " ".join(parts).split(r"\clearpage")] == groups
+    assert [part for part in parts if part != r"\clearpage"] == [
+        f"{table}" for table, count in enumerate(environments) for _ in range(count)
+    ]
+
+
 def test_a_wide_table_takes_the_whole_page():
     header = ["technique", *(f"{number}×" for number in range(4))]
     cells = [Number("-0.94", "[-1.88, -0.63]") for _ in range(4)]
@@ -159,7 +172,8 @@ def reports(study, hostile):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("columns", "compact"), [("twocolumn", True), ("onecolumn", False)])
 def test_every_table_compiles_and_fits(tmp_path, reports, columns, compact):
-    text = "\n".join(report.to_latex(compact=compact, label="tab:x") for report in reports)
+    many = to_latex(printout(*[sheet(["technique", "-0.94"])] * 60), compact=compact)
+    text = "\n".join([*(report.to_latex(compact=compact, label="tab:x") for report in reports), many])
     (tmp_path / "tables.tex").write_text(DOCUMENT % (columns, text), "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "tables.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
