@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -51,6 +51,11 @@ def in_words(cell: Mapping[str, Any]) -> str:
 def place_in_words(cell: Mapping[str, Any]) -> str:
     """Where a row of `CELLS` belongs: `resnet20 · default`."""
     return f"{cell['network']} · {cell['recipe']}"
+
+
+def first_failed(trial: str, lineage: Iterable[str], failed: Container[str]) -> str | None:
+    """The trial that keeps a cell without a record from being done: the first that failed of those it builds on."""
+    return next((one for one in (*lineage, trial) if one in failed), None)
 
 
 def failures_in_words(outcomes: Mapping[str, int], cells_held_up: int) -> str:

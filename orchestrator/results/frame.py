@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from orchestrator.planning.cells import CELLS, Kept, missing_sweep, read_kept
+from orchestrator.planning.cells import CELLS, Kept, first_failed, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.results.statistics import SECTION
 from workers.store import Store
@@ -59,6 +59,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     - `parameters`: how many the network has, pruned or not, null where the store does not say,
     - `done`: whether the cell has its record,
     - `failure`: how the cell's trial failed before it reached the cell, or `blocked` if an earlier trial failed,
+    - `failed_trial`: the trial whose failure that is,
     - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`), so not independent evidence,
     - `mixed_parents`: whether a parent was trained twice with different results, and this row used the unpublished one,
     - `dense_test_accuracy`, `dense_validation_accuracy`: fractions, of the dense network of the same replicate,
@@ -84,9 +85,9 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     columns |= {
         "parameters": _parameters(cells, kept, store),
         "done": pa.array([row is not None for row in record_rows], pa.bool_()),
-        "failure": _failures(cells, record_rows, store.failures.read_all()),
         "same_run_as": _same_run_as(cells),
     }
+    columns |= _failures(cells, record_rows, store.failures.read_all())
     columns |= {f"dense_{name}": dense.column(name) for name in dense.column_names}
     columns |= {f"delta_{name}": _points(columns[name], dense.column(name)) for name in _MEASURES}
     return Joined(pa.table(columns), unreadable)
@@ -170,15 +171,18 @@ def _mixed_parents(records: pa.Table) -> pa.Array:
     return pa.array(mixed, pa.bool_())
 
 
-def _failures(cells: pa.Table, record_rows: Sequence[int | None], failures: Mapping[str, Failure]) -> pa.Array:
+def _failures(
+    cells: pa.Table, record_rows: Sequence[int | None], failures: Mapping[str, Failure]
+) -> dict[str, pa.Array]:
+    """For each cell without a record the outcome, and the first trial of its lineage that failed, or nulls."""
     outcomes: list[str | None] = [None] * cells.num_rows
+    culprits: list[str | None] = [None] * cells.num_rows
     if failures:
         for row, (trial, lineage) in enumerate(_keys(cells, ("trial", "lineage"))):
-            if record_rows[row] is None and trial in failures:
-                outcomes[row] = failures[trial].outcome
-            elif record_rows[row] is None and not failures.keys().isdisjoint(lineage):
-                outcomes[row] = "blocked"
-    return pa.array(outcomes, pa.string())
+            if record_rows[row] is None:
+                culprits[row] = culprit = first_failed(trial, lineage, failures)
+                outcomes[row] = failures[trial].outcome if culprit == trial else culprit and "blocked"
+    return {"failure": pa.array(outcomes, pa.string()), "failed_trial": pa.array(culprits, pa.string())}
 
 
 def _same_run_as(cells: pa.Table) -> pa.Array:

@@ -66,6 +66,7 @@ def published() -> pa.Table:
         "sweep": [RENDA2020] * len(rows),
         "done": [True] * len(rows),
         "failure": pa.nulls(len(rows), pa.string()),
+        "failed_trial": pa.nulls(len(rows), pa.string()),
         "same_run_as": pa.nulls(len(rows), pa.string()),
         "mixed_parents": [False] * len(rows),
     }

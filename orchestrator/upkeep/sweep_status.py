@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.planning.cells import Kept, failures_in_words, in_words, place_in_words
+from orchestrator.planning.cells import Kept, failures_in_words, first_failed, in_words, place_in_words
 from orchestrator.planning.prunable_share import Share
 from orchestrator.search.settings import SearchSettings
 from orchestrator.upkeep.causes import FailedTrial, causes
@@ -91,12 +91,11 @@ def sweep_status(folder: str, kept: Kept, records: set[RecordKey], failures: dic
     held_up: dict[str, list[dict[str, Any]]] = defaultdict(list)  # the missing cells of each failed trial
     pending: dict[str, str] = {}
     for cell in missing:
-        trials = (*cell["lineage"], cell["trial"])
-        culprit = next((trial for trial in trials if trial in failures), None)
+        culprit = first_failed(cell["trial"], cell["lineage"], failures)
         if culprit is not None:
             held_up[culprit].append(cell)
             continue
-        for trial in trials:
+        for trial in (*cell["lineage"], cell["trial"]):
             pending.setdefault(trial, f"{place_in_words(cell)} · {in_words(cell)}")
     failed = sum(cell["trial"] == culprit for culprit, blocked in held_up.items() for cell in blocked)
     return SweepStatus(

@@ -112,7 +112,7 @@ def _with_letters(rows: pa.Table) -> pa.Table:
 
 
 _LETTERS = {
-    **dict.fromkeys(("trial", "dense_trial", "start_trial", "mask_trial"), TRIAL_LETTER),
+    **dict.fromkeys(("trial", "dense_trial", "start_trial", "mask_trial", "failed_trial"), TRIAL_LETTER),
     **dict.fromkeys(("state_digest", "start_digest", "mask_digest"), "d"),
     "evaluation": "e",
     "commit": "g",  # as in `git describe`

@@ -13,18 +13,27 @@ from workers.store.failures import Failure
 
 
 def causes(source: PageSource, rows: Sequence[Record]) -> DataTable | None:
-    """Failed trials of these rows by outcome and reason, numbers aside; null without any."""
+    """The failed trials that hold up some of these rows, by outcome and reason, numbers aside; null without any."""
     held_up: dict[str, list[Record]] = defaultdict(list)
     for row in rows:
-        if row["failure"] not in (None, "blocked") and row["trial"] in source.failures:
-            held_up[row["trial"]].append(row)
+        if row.get("failed_trial") in source.failures:
+            held_up[row["failed_trial"]].append(row)
     by_cause: dict[tuple[str, str], list[str]] = defaultdict(list)
     for trial in held_up:
         by_cause[source.failures[trial].cause].append(trial)
     lines = [_line(source, trials, held_up) for trials in by_cause.values()]
     if not lines:
         return None
-    header = ["outcome", "trials", "cells", "techniques", "first line of the error", "hosts", "what to do", "example"]
+    header = [
+        "outcome",
+        "trials",
+        "cells held up",
+        "techniques",
+        "first line of the error",
+        "hosts",
+        "what to do",
+        "example",
+    ]
     return DataTable("Failed trials by cause", header, lines, texts=(3, 4, 5, 6, 7))
 
 

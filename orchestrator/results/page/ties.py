@@ -33,6 +33,11 @@ class ComparedColumn:
     techniques: tuple[str, ...]
     differences: Mapping[str, Interval]
 
+    @property
+    def decided_by_failures(self) -> bool:
+        """Whether failures leave a single complete technique."""
+        return len(self.differences) < 2
+
     def tied(self, technique: str) -> bool:
         """Whether a technique is the best or tied with it."""
         difference = self.differences.get(technique)
@@ -63,6 +68,12 @@ def columns(grid: Grid) -> list[ComparedColumn]:
         )
         for compression, best, complete in contests
     ]
+
+
+def left_out(grid: Grid) -> int:
+    """How many compressions have several techniques, of which too few are complete to compare them."""
+    several = sum(len(grid.column(compression)) > 1 for compression in grid.section.compressions)
+    return several - len(columns(grid))
 
 
 def _others_failed(groups: list[Group]) -> bool:

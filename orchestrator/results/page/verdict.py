@@ -56,17 +56,20 @@ class Verdict:
         )
 
 
-def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str]) -> Verdict:
-    """The verdict over all columns; `name` is how people write a technique."""
+def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str], left_out: int = 0) -> Verdict:
+    """The verdict over all columns; `name` is how people write a technique, `left_out` counts further columns."""
     tallies = sorted(_tallies(columns), key=lambda tally: (-tally.tied, tally.distance or 0.0))
     rule = f"{RULE} {_CHOICE}"
+    not_compared = _not_compared(columns, left_out)
     if not tallies:
         return Verdict(
-            "No technique can be named yet: no compression has two techniques with all replicates done.", rule, ()
+            "No technique can be named yet: no compression has two techniques with all replicates done." + not_compared,
+            rule,
+            (),
         )
     first, *others = tallies
     if first.tied == 0:
-        return Verdict("No technique can be named: none is the best of a comparison.", rule, tallies)
+        return Verdict(f"No technique can be named: none is the best of a comparison.{not_compared}", rule, tallies)
     few = max(column.replicates for column in columns) < FEWEST_FOR_T
     equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
     if equal:
@@ -76,7 +79,22 @@ def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str]) -> Ve
         rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
         counts = f"the best or tied with the best in {_count(first)}; {rest}."
         sentence = f"{name(first.technique)} is {counts}" if few else f"Use {name(first.technique)}: it is {counts}"
-    return Verdict(first_upper(f"{sentence} {_PERHAPS_CHANCE}" if few else sentence), rule, tallies)
+    chance = f" {_PERHAPS_CHANCE}" if few else ""
+    return Verdict(first_upper(f"{sentence}{not_compared}{chance}"), rule, tallies)
+
+
+def _not_compared(columns: Sequence[ComparedColumn], left_out: int) -> str:
+    """The comparisons that failures decide, and those that are left out, as further sentences; empty without any."""
+    decided = sum(column.decided_by_failures for column in columns)
+    sentences = []
+    if decided:
+        where = f"In {decided:,} of the comparisons" if decided < len(columns) else "In all comparisons"
+        sentences.append(f" {where}, failures leave one complete technique.")
+    if left_out:
+        are = "is" if left_out == 1 else "are"
+        lacking = "fewer than two techniques have all replicates"
+        sentences.append(f" {plural(left_out, 'more comparison')} {are} left out, because {lacking}.")
+    return "".join(sentences)
 
 
 def _count(tally: Tally) -> str:

@@ -27,7 +27,7 @@ from orchestrator.results.page.legend import legend
 from orchestrator.results.page.source import PageSource, open_source
 from orchestrator.results.page.text import code, first_upper, long, safe, short
 from orchestrator.results.page.theme import style_sheet
-from orchestrator.results.page.ties import ComparedColumn, columns
+from orchestrator.results.page.ties import ComparedColumn, columns, left_out
 from orchestrator.results.page.trust import environments, trust
 from orchestrator.results.page.verdict import verdict
 from orchestrator.results.page.views.accuracy import accuracy_view
@@ -142,12 +142,15 @@ def _answers(
         "legend": legend(ink),
         "descriptions": _descriptions(source),
         "trust": trust(source, rows),
-        "verdict": verdict([column for contest in contests for column in contest], lambda name: ink.looks[name].name),
+        "verdict": verdict(
+            [column for contest in contests for column in contest],
+            lambda name: ink.looks[name].name,
+            sum(map(left_out, grids)),
+        ),
         "reach": reach.reach_table(grids, known, names),
         "reach_rule": reach.RULE,
         "cost": reach.cost_table(grids, names),
         "causes": causes(source, rows),
-        "blocked": any(row["failure"] == "blocked" for row in rows),
         "places": [place for place in places if place is not None],
     }
 

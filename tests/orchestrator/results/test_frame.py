@@ -3,7 +3,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+import prunesweep as ps
 from orchestrator.results.frame import join, to_frame
+from orchestrator.results.page.failures import causes
+from orchestrator.results.page.source import open_source
 from tests.support.records import EVALUATION, cell, cells_table, dense_cell, make_store, record, record_of
 from workers.errors import InputError
 from workers.store.failures import Failure
@@ -72,13 +75,16 @@ def test_failures_are_told_from_what_they_block(tmp_path, dense):
     store = make_store(tmp_path, [dense, failed, blocked, reached], [record_of(dense), record_of(reached)])
     for trial in (failed["trial"], reached["trial"]):
         store.failures.write(trial, Failure(outcome="diverged", reason="the loss is NaN"))
-    failures = {name: row["failure"] for name, row in by_technique(store).items()}
+    failures = {name: (row["failure"], row["failed_trial"]) for name, row in by_technique(store).items()}
     assert failures == {
-        "dense": None,
-        "fine_tuning": "diverged",
-        "lr_rewinding": "blocked",
-        "weight_rewinding": None,  # its trial failed later than this cell
+        "dense": (None, None),
+        "fine_tuning": ("diverged", failed["trial"]),
+        "lr_rewinding": ("blocked", failed["trial"]),
+        "weight_rewinding": (None, None),  # its trial failed later than this cell
     }
+    [line] = causes(open_source(store.location), join(store).rows.to_pylist()).rows
+    assert line[:4] == ["diverged", "1", "2", "fine_tuning, lr_rewinding"]
+    assert "1 trial failed (1 diverged), holding up 2 cells" in str(ps.status(store.location))
 
 
 def test_cells_of_the_same_stop_name_each_other(tmp_path, dense):

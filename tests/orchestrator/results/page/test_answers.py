@@ -11,7 +11,7 @@ from orchestrator.results.intervals import interval, paired_difference
 from orchestrator.results.page.grids import read_grids
 from orchestrator.results.page.reach import reach
 from orchestrator.results.page.source import open_source
-from orchestrator.results.page.ties import columns
+from orchestrator.results.page.ties import columns, left_out
 from orchestrator.results.page.trust import mixtures, trust
 from orchestrator.results.page.verdict import verdict
 from orchestrator.results.page.views.batch import independent_intervals, intervals
@@ -92,14 +92,28 @@ def test_failed_cells_do_not_make_a_technique_look_better(tmp_path):
     done = [record_of(one, test_accuracy=0.9) for one in (*dense, *replicates["fine_tuning"])]
     store = make_store(tmp_path, [*dense, *replicates["fine_tuning"], *replicates["lr_rewinding"]], done)
     [waiting] = read_grids(join(store).rows, None)
-    assert columns(waiting) == []
+    assert (columns(waiting), left_out(waiting)) == ([], 1)
+    assert verdict([], name, left_out(waiting)).sentence == (
+        "No technique can be named yet: no compression has two techniques with all replicates done. "
+        "1 more comparison is left out, because fewer than two techniques have all replicates."
+    )
     for one in replicates["lr_rewinding"]:
         store.failures.write(one["trial"], Failure(outcome="diverged", reason="loss is nan"))
     [failed] = read_grids(join(store).rows, None)
     result = verdict(columns(failed), name)
     assert result.sentence == (
-        "Use fine tuning: it is the best or tied with the best in 1 of 1 comparison; lr rewinding in 0 of 1."
+        "Use fine tuning: it is the best or tied with the best in 1 of 1 comparison; lr rewinding in 0 of 1. "
+        "In all comparisons, failures leave one complete technique."
     )
+
+
+def test_the_sentence_says_what_it_does_not_compare(tmp_path):
+    lacking = {("fine_tuning", 4.0): (0.9, None, 0.9), ("weight_rewinding", 4.0): (None, 0.9, 0.9)}
+    read = grid(tmp_path, SCORES | lacking)
+    assert left_out(read) == 1
+    sentence = verdict(columns(read), name, left_out(read)).sentence
+    assert "1 of 1 comparison" in sentence
+    assert sentence.endswith(" 1 more comparison is left out, because fewer than two techniques have all replicates.")
 
 
 def test_a_single_replicate_is_not_advice(tmp_path):
