@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.driver import preflight
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.nodes import AskingInterrupted, Nodes
 from orchestrator.driver.options import RunOptions
+from orchestrator.driver.preflight import machine
+from orchestrator.driver.preflight.node_checks import check_nodes
 from orchestrator.driver.progress.display import Display
 from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.progress.time_left import TimeLeft
@@ -58,7 +59,7 @@ class Execution:
     def _in_process(self) -> PrunesweepError | None:
         from orchestrator.driver import in_process
 
-        preflight.check_this_machine(self.work.plan, self._unseen_data, os.getcwd())
+        machine.check_this_machine(self.work.plan, self._unseen_data, os.getcwd())
         with self._dispatching(slots=1) as dispatcher:
             in_process.drive(dispatcher, self.store, self._device, self._bounds)
         return dispatcher.problem
@@ -72,17 +73,17 @@ class Execution:
             if slots == 0:  # interrupted
                 return None
             try:
-                newcomers = self._check(nodes_of(cluster, self.interrupt))
+                newcomers = self._check(nodes_of(cluster, self.interrupt), local=cluster.is_local)
             except AskingInterrupted:
                 return None
             with self._dispatching(slots) as dispatcher:
                 ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots, newcomers)
         return dispatcher.problem
 
-    def _check(self, nodes: Nodes) -> Newcomers | None:
+    def _check(self, nodes: Nodes, *, local: bool) -> Newcomers | None:
         """What nodes that join later must rehearse. Raises InputError unless the trials can run on every node."""
         plan, folder = self.work.plan, os.getcwd()
-        preflight.check_cluster(plan, self._unseen_data, folder, self.store, nodes)
+        check_nodes(plan, self._unseen_data, folder, self.store, nodes, local=local)
         tasks = {id(job.trial.task): job.trial.task for job in self.work.agenda.jobs.values()}
         kinds = check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
         return None if kinds is None else Newcomers(rehearsal_of(plan.spec), kinds)
@@ -117,7 +118,7 @@ class Execution:
 
     @property
     def _unseen_data(self) -> list[Dataset]:
-        return preflight.unseen_data(self.work.agenda.jobs.values(), self.facts.loaded)
+        return machine.unseen_data(self.work.agenda.jobs.values(), self.facts.loaded)
 
     @property
     def _device(self) -> Device:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from orchestrator.upkeep.check import Check
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
-from workers.errors import InputError, PrunesweepError, hint_line
+from workers.errors import InputError, PrunesweepError
 from workers.store import Store
-from workers.text import plural, size
+from workers.text import size
 from workers.waiting import answer, begin
 
 CHECK_SECONDS = 15.0
@@ -27,20 +28,6 @@ _FROM_ONE_RELEASE = "install torch and torchvision with uv: they must be release
 
 _LEAST_SHARED = 10**9
 """Bytes: the images of ImageNet take 0.6 GB with 8 decoding processes and batches of 256."""
-
-
-class Check(NamedTuple):
-    """One thing that was checked: whether it is as it should be, what was found, and what to do about it if not."""
-
-    what: str
-    good: bool
-    found: str
-    hint: str = ""
-
-    def lines(self) -> list[str]:
-        """The check as a person reads it."""
-        line = f"{'✔' if self.good else '✘'} {self.what}: {self.found}"
-        return [line, f"  {hint_line(self.hint)}"] if self.hint else [line]
 
 
 class _CheckItem(NamedTuple):
@@ -72,7 +59,9 @@ def examine(store: str | None, address: str | None) -> Iterator[Check]:
     for item, future in begun:
         yield _check(item.what, partial(answer, future, item.seconds))
     if address:
-        yield _check(f"cluster {address}", lambda: _cluster(address))
+        from orchestrator.upkeep.cluster_check import check_cluster
+
+        yield from check_cluster(address, store)
 
 
 def _check(what: str, look: Callable[[], str]) -> Check:
@@ -139,11 +128,3 @@ def _store(location: str) -> str:
     store.check_writable()
     free = store.files.free_bytes()
     return "writable" if free is None else f"writable, {size(free)} free"
-
-
-def _cluster(address: str) -> str:
-    from orchestrator.driver.interrupt import Interrupt
-    from orchestrator.driver.on_ray.cluster import Cluster, connected
-
-    with connected(Cluster(address=address), Interrupt()) as slots:
-        return f"connected; it can run {plural(slots, 'trial')} of one CPU at once"

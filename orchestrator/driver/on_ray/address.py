@@ -42,9 +42,10 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
         within(seconds, lambda: _ask(place))
     except OSError as error:
         reason = str(error) if isinstance(error, NoAnswer) else error.strerror or str(error)
+        remedy = "set $RAY_AUTH_TOKEN" if isinstance(error, PermissionError) else "check the host and the port"
         raise InputError(
             f"cannot reach a Ray cluster at `{address}`: {reason}",
-            hint="check the host and the port, and that `ray status` works there",
+            hint=f"{remedy}, and check that `ray status` works there",
         ) from error
     return place
 
@@ -71,11 +72,13 @@ def answers(place: str, seconds: float) -> bool:
 def _ask(place: str) -> None:
     """Wait for an answer. Raises OSError."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]
-    from ray.exceptions import RayError
+    from ray.exceptions import AuthenticationError, RayError
 
     _greet(place)
     try:
         GcsClient(address=place).cluster_id  # noqa: B018  (an attribute that asks the cluster)
+    except AuthenticationError as error:
+        raise PermissionError("it refuses the token for Ray of this process, or wants one") from error
     except RayError as error:
         raise ConnectionError("what answers there is not a cluster of this version of Ray") from error
 

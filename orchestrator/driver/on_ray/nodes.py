@@ -29,6 +29,13 @@ class Lost:
     crashed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """In place of an answer: the function has raised an error, or cannot even be loaded there."""
+
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Nodes:
     """The living nodes of a cluster.
@@ -49,10 +56,12 @@ class Nodes:
         gpus: float = 0,
         seconds: float | None = None,
         alone: bool = False,
+        failing: bool = False,
     ) -> Iterator[tuple[Node, Any]]:
         """What a function returns on each node, as soon as it does; nodes without an answer in time are left out.
 
-        If `alone`, each process ends with its answer. Raises AskingInterrupted, and what the function raises.
+        If `alone`, each process ends with its answer. If `failing`, an error of the function is an answer (Failed).
+        Raises AskingInterrupted, and what the function raises.
         """
         import ray
         from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
@@ -72,8 +81,10 @@ class Nodes:
                     node = waiting.pop(answer)
                     try:
                         yield node, ray.get(answer)
-                    except RayTaskError:
-                        raise
+                    except RayTaskError as error:
+                        if not failing:
+                            raise
+                        yield node, Failed((str(error.cause or error).strip().splitlines() or ["no message"])[-1])
                     except RayError as error:
                         yield node, Lost(crashed=isinstance(error, WorkerCrashedError | OutOfMemoryError))
         finally:

@@ -70,4 +70,4 @@ def test_a_cluster_that_is_not_there_comes_last_with_a_hint():
     *others, cluster = examine(None, address)
     assert "CPUs" in [check.what for check in others]
     assert (cluster.what, cluster.good) == (f"cluster {address}", False)
-    assert cluster.hint == "check the host and the port, and that `ray status` works there"
+    assert cluster.hint == "check the host and the port, and check that `ray status` works there"

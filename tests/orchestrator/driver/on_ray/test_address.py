@@ -58,7 +58,7 @@ def test_nobody_there():
         port = server.getsockname()[1]
     error = refusal(f"127.0.0.1:{port}")
     assert error.message == f"cannot reach a Ray cluster at `127.0.0.1:{port}`: Connection refused"
-    assert error.hint == "check the host and the port, and that `ray status` works there"
+    assert error.hint == "check the host and the port, and check that `ray status` works there"
 
 
 def test_a_server_that_accepts_and_never_answers():

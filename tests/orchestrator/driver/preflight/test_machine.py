@@ -1,4 +1,4 @@
-"""Code of the user's own on the machines of a cluster, and the layers that a plan lists."""
+"""What one machine lacks for a plan, and the layers that a plan lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.driver.on_ray.nodes import Lost
-from orchestrator.driver.preflight import (
-    check_data,
+from orchestrator.driver.preflight.machine import (
     check_gpus,
-    check_importable,
-    check_shared,
     check_this_machine,
     data_problem,
     import_problem,
@@ -22,8 +18,7 @@ from orchestrator.driver.preflight import (
     unseen_data,
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
-from workers.errors import BadInput, InputError
-from workers.store import Store
+from workers.errors import InputError
 from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task
 
 
@@ -44,46 +39,6 @@ def test_functions_of_ones_own_in_a_plan():
     pruning = Pruning(score="scores:snip", distribution="ours:flat")
     mask = MaskRule(source=Stop("parent", 0), density=Fraction(1, 4), pruning=pruning)
     assert own_functions(plan_of(task(), mask=mask)) == ["scores:snip", "ours:flat"]
-
-
-class FakeNodes:
-    """Two nodes; `answers` has what each address answers. One that is left out does not answer in time."""
-
-    def __init__(self, answers):
-        self.alive = self.for_trials = [{"NodeManagerAddress": name, "NodeID": name} for name in ("head", "second")]
-        self._answers = answers
-
-    def ask(self, nodes, function, *arguments, seconds=None):
-        for node in nodes:
-            if node["NodeID"] in self._answers:
-                yield node, self._answers[node["NodeID"]]
-
-
-def test_nothing_is_asked_of_a_cluster_without_own_code_and_data():
-    check_importable([], "anywhere", None)
-    check_data([], "anywhere", None)
-
-
-def test_the_problem_of_a_node_keeps_its_hint():
-    nodes = FakeNodes({"head": None, "second": BadInput("the data changed", hint="plan again")})
-    with pytest.raises(InputError) as error:
-        check_data([task().dataset], "anywhere", nodes)
-    assert (error.value.message, error.value.hint) == ("node second: the data changed", "plan again")
-    with pytest.raises(InputError, match="node second cannot use the code of this sweep: the data changed") as error:
-        check_importable(["data:load"], "code", nodes)
-    assert error.value.hint == "install the package on every node, or share `code` among them at the same path"
-
-
-def test_a_store_that_some_nodes_do_not_see_is_refused_and_the_silent_ones_are_named(tmp_path, capsys):
-    store = Store(tmp_path / "store", create=True)
-    check_shared(store, FakeNodes({"head": True, "second": True}))
-    with pytest.raises(InputError, match="is not the same on every node; not found on: second"):
-        check_shared(store, FakeNodes({"head": True, "second": False}))
-    assert capsys.readouterr().err == ""
-    check_shared(store, FakeNodes({"head": True}))
-    check_shared(store, FakeNodes({"head": True, "second": Lost(crashed=False)}))
-    assert capsys.readouterr().err == "warning: node second does not answer, so it is not checked\n" * 2
-    assert store.files.sizes("").keys() == {"store.json"}
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
