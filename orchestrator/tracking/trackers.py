@@ -35,6 +35,23 @@ TRACKERS = {
 }
 
 
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_OF_DATABASES = ("sqlalchemy", "alembic")
+"""What MLflow needs for a database: its full package has them, the client of the extra has not."""
+
+
+def _check_database(uri: str) -> None:
+    """Raise InputError for the URI of a database where MLflow is installed without what it needs for one."""
+    scheme = uri.partition(":")[0].partition("+")[0]
+    missing = [package for package in _OF_DATABASES if importlib.util.find_spec(package) is None]
+    if scheme in _DATABASES and missing:
+        raise InputError(
+            f"`--track mlflow` needs the full package of MLflow for a database: {uri}",
+            hint="install it: pip install mlflow; or track to a server (`mlflow:http://localhost:5000`) or a folder "
+            "(`mlflow:file:runs/mlflow`)",
+        )
+
+
 class TrackerChoice(NamedTuple):
     """A tracker that a run was asked for: its kind and its target."""
 
@@ -53,6 +70,8 @@ class TrackerChoice(NamedTuple):
             hint = f"install it: pip install 'prunesweep[{kind}]'"
             package = TRACKERS[kind].package
             raise InputError(f"`--track {kind}` needs a package that is not installed: {package}", hint=hint)
+        if kind == "mlflow":
+            _check_database(target)
         return cls(kind, target)
 
     def __str__(self) -> str:

@@ -175,6 +175,17 @@ def test_trackers_that_cannot_be_are_refused(word, message):
         TrackerChoice.parse(word)
 
 
+def test_a_database_needs_all_of_mlflow(monkeypatch):
+    have = {"mlflow"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in have else None)
+    with pytest.raises(InputError, match=r"full package of MLflow for a database: sqlite:///x.db") as refused:
+        TrackerChoice.parse("mlflow:sqlite:///x.db")
+    assert refused.value.hint.startswith("install it: pip install mlflow; or track to a server")
+    assert TrackerChoice.parse("mlflow:file:runs").target == "file:runs"
+    have |= {"sqlalchemy", "alembic"}
+    assert TrackerChoice.parse("mlflow:sqlite:///x.db").target == "sqlite:///x.db"
+
+
 def test_a_tracker_whose_package_is_missing_is_refused_with_the_remedy(monkeypatch):
     monkeypatch.setitem(trackers.TRACKERS, "odd", TrackerKind("x:y", "no_package_of_this_name", "X"))
     with pytest.raises(InputError, match="not installed") as refused:
