@@ -24,7 +24,7 @@ demo: install
 
 # Whichever process is done first takes over tests of the other; the last line says how much of the code was run.
 test: install
-	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist worksteal -p tests.support.coverage
 
 # The whole suite with the oldest versions that pyproject.toml promises; torch alone is several gigabytes.
 test-lowest: .venv-lowest/installed

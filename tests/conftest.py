@@ -27,35 +27,7 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
-UNMEASURED = (
-    "e2e",
-    "faults",
-    "orchestrator/presets",
-    "orchestrator/results/comparisons",
-    "orchestrator/results/figures/test_geometry.py",
-    "orchestrator/results/figures/test_paper.py",
-    "orchestrator/results/page/test_hostile_text.py",
-    "orchestrator/results/page/test_numbers.py",
-    "orchestrator/results/test_every_report.py",
-    "orchestrator/results/test_headline.py",
-    "orchestrator/results/test_reference.py",
-    "orchestrator/sweep/test_mistakes.py",
-    "orchestrator/upkeep/test_odd_files.py",
-    "test_style.py",
-    "workers/store/test_crash_everywhere.py",
-    "workers/store/test_repetition.py",
-    "workers/store/test_store_contract.py",
-    "workers/training/test_process.py",
-)
-"""Tests that take long and run what other tests run, too: measuring coverage would nearly double their time."""
-
-
 def pytest_collection_modifyitems(items):
-    folder = Path(__file__).parent
-    unmeasured = [folder / name for name in UNMEASURED]
-    for item in items:
-        if any(item.path.is_relative_to(path) for path in unmeasured):
-            item.add_marker("no_cover")
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)  # the longest first: none ends alone
 
 
@@ -68,6 +40,10 @@ def pytest_collection_finish():
     """Keep the modules that all tests share out of garbage collection, which searches a million objects otherwise."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()  # or extension modules complain at the end about what is never freed
 
 
 @pytest.fixture

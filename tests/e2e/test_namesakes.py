@@ -110,8 +110,7 @@ def test_what_pythonpath_puts_first_comes_last(prunesweep: Command, folder: Path
     dataset = "dataset: {name: image_folder, path: images, image_size: 6, workers: 1}"
     (folder / "s.yaml").write_text(re.sub("dataset: .*", dataset, SWEEP))
     prunesweep.environment["PYTHONPATH"] = "."
-    prunesweep("run", "s.yaml", "--in-process", "--only", "technique=dense")
-    assert "1 of 1 cell done" in prunesweep.stderr
+    assert "0 of 2 cells; 2 trials to run" in prunesweep("plan", "s.yaml")
 
 
 def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> None:

@@ -20,8 +20,8 @@ def store(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def coverage_continues():
-    """A debugger takes the place of what measures coverage."""
+def no_tracing_afterward():
+    """A debugger that stayed would slow down all later tests."""
     trace = sys.gettrace()
     yield
     sys.settrace(trace)
