@@ -25,9 +25,12 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("this benchmark needs a GPU, and torch finds none")
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
-        stores = {trials: run(Path(folder), trials, quick) for trials in SHARING}
-        speed = {trials: trials_per_hour(store) for trials, store in stores.items()}
-        digests = [digests_in(store) for store in stores.values()]
+        speed, digests = {}, []
+        for trials in SHARING:
+            store = run(Path(folder), trials, quick)
+            speed[trials] = trials_per_hour(store)
+            digests.append(digests_in(store))
+            print(f"{trials} at a time: {speed[trials]:,.0f} trials an hour", flush=True)
     finish(
         "gpu",
         quick,
@@ -49,9 +52,9 @@ def run(folder: Path, trials: int, quick: bool) -> Path:
 
 
 def sweep(quick: bool) -> dict[str, Any]:
-    epochs = 2 if quick else 16
+    epochs = 2 if quick else 8
     return {
-        "dataset": {"name": "synthetic", "train_images": 12_800, "test_images": 1_000, "channels": 3, "size": 32},
+        "dataset": {"name": "synthetic", "train_images": 6_400, "test_images": 1_000, "channels": 3, "size": 32},
         "network": {"name": "cifar_resnet", "depth": 20},
         "recipe": {
             "duration": f"{epochs}ep",

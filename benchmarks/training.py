@@ -65,14 +65,15 @@ def in_turns(
 def process(loop: Callable[[str], Callable[[int], None]], device: str) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     parent_end, child_end = context.Pipe()
-    child = context.Process(target=serve, args=(loop, device, child_end), daemon=True)
+    child = context.Process(target=serve, args=(loop, device, child_end))  # a daemon could not start a loader's workers
     with environment(GLIBC_TUNABLES=HUGE_PAGES if loop is our_loop else ""):  # our workers are started with it
         child.start()
     child_end.close()
     try:
         yield parent_end
     finally:
-        parent_end.send(0)
+        with contextlib.suppress(BrokenPipeError):  # it has failed, and said why
+            parent_end.send(0)
         child.join()
 
 
@@ -161,7 +162,10 @@ def their_loop(device: str) -> Callable[[int], None]:
             return self.transform(Image.fromarray(self.data[index])), self.targets[index]
 
     on_gpu = device == "cuda"
-    helpers = {"num_workers": min(8, (os.cpu_count() or 2) - 1), "persistent_workers": True} if on_gpu else {}
+    helpers: dict[str, Any] = {}
+    if on_gpu:  # by fork, or the local class could not be sent to them
+        count = min(8, (os.cpu_count() or 2) - 1)
+        helpers = {"num_workers": count, "persistent_workers": True, "multiprocessing_context": "fork"}
     loader = DataLoader(Cifar(), BATCH, shuffle=True, drop_last=True, pin_memory=on_gpu, **helpers)
     network = cifar_resnet(depth=20, input_shape=(3, 32, 32), classes=10).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE, **SGD)
