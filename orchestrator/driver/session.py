@@ -50,6 +50,7 @@ class Session:
         """
         work = Work(plans, self.store, options.retry, self.part)
         with audience(notify=options.notify, on_end=options.on_end, track=options.track) as listeners:
+            tell(sweep=work.plan.spec.name, notify=options.notify or "", on_end=options.on_end or "")
             begun = time.monotonic()
             try:
                 summary, problem = self._drive(work, options, listeners), None
@@ -58,6 +59,7 @@ class Session:
             seconds = time.monotonic() - begun
             for listener in listeners:
                 listener.hear(ended(work.plan.spec.name, self.store.location, summary, problem, seconds))
+        tell(sweep="", notify="", on_end="")  # otherwise the supervisor tells of the end
         if problem is not None:
             raise problem
         return summary

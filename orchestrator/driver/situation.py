@@ -24,6 +24,8 @@ class Situation:
     connecting: the address of the Ray that it is connecting to.
     ray: the address at which Ray's control service (GCS) listens, while the driver is connected.
     log: the file with what Ray and native code print.
+    sweep: the name of the sweep whose trials run, until its end has been told.
+    notify, on_end: the URL and the command that are to be told of that end.
     """
 
     store: str = ""
@@ -32,6 +34,9 @@ class Situation:
     connecting: str = ""
     ray: str = ""
     log: str = ""
+    sweep: str = ""
+    notify: str = ""
+    on_end: str = ""
 
     def after(self, line: bytes) -> Situation:
         """The situation after one more line from the driver."""

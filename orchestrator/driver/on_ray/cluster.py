@@ -106,7 +106,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
 def _connect(cluster: Cluster, interrupt: Interrupt) -> bool:
     """Start a local Ray or connect to a cluster; False at SIGTERM. A supervisor ends this process if it takes too long.
 
-    Raises InputError.
+    Raises InputError for a cluster, and ClusterLost for a local Ray.
     """
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False, "configure_logging": True}
     options["job_config"] = _InstalledFirst()
@@ -121,10 +121,11 @@ def _connect(cluster: Cluster, interrupt: Interrupt) -> bool:
         interrupt.signal = signal.SIGTERM
         return False
     except Exception as error:  # Ray raises a plain one for a node that starts too slowly
-        raise InputError(
-            f"cannot reach a Ray cluster at `{cluster.address or 'local'}`: {error}",
-            hint="check the memory, the disk and the load of the machine, and run the command again",
-        ) from error
+        hint = "check the memory, the disk and the load of the machine, and run the command again"
+        reason = " ".join(str(error).split())
+        if cluster.is_local:
+            raise ClusterLost(f"Ray cannot be started on this machine: {reason}", hint=hint) from error
+        raise InputError(f"cannot reach a Ray cluster at `{cluster.address}`: {reason}", hint=hint) from error
     finally:
         interrupt.install()  # Ray replaced the handlers
         tell(connecting="")

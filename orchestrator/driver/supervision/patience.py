@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from orchestrator.driver.on_ray.address import answers, listens
 from orchestrator.driver.situation import Situation
+from orchestrator.driver.supervision.children import children
 from orchestrator.driver.supervision.endings import DIED, DriverEnding
 
 CONNECT_SECONDS = 15.0
@@ -22,13 +23,20 @@ SILENT_SECONDS = 10.0
 """How long Ray may not listen before it counts as dead: a network may fail for a moment."""
 
 _ANSWER_SECONDS = 5.0
-_STALE_SECONDS = 5.0  # after a signal: connecting then is pointless
+_STALE_SECONDS = 5.0  # after a signal, or a part of Ray has died: connecting then is pointless
+
+
+_RAY = frozenset(("gcs_server", "raylet"))
+"""What a local Ray cannot live without: the driver starts both, and waits in vain for one that has died."""
 
 
 class Patience:
-    """Decides when a driver has to be killed, from how its situation and the signals develop."""
+    """Decides when a `driver` (its process id) has to be killed, from how its situation and the signals develop."""
 
-    def __init__(self) -> None:
+    def __init__(self, driver: int) -> None:
+        self._driver = driver
+        self._started: set[str] = set()
+        self._whole_at = time.monotonic()
         self._since = time.monotonic()
         self._situation = Situation()
         self._listened = self._since
@@ -37,7 +45,7 @@ class Patience:
         """How the run ends if the driver cannot come to an end by itself, else None. May take some seconds."""
         now = time.monotonic()
         if (situation.connecting, situation.ray) != (self._situation.connecting, self._situation.ray):
-            self._since = self._listened = now
+            self._since = self._listened = self._whole_at = now
         self._situation = situation
         if situation.connecting:
             return self._unconnected(now - self._since, heard)
@@ -49,12 +57,22 @@ class Patience:
         local = self._situation.connecting == "local"
         if heard and waited > _STALE_SECONDS:
             return DriverEnding(128 + heard[-1], "Interrupted")
+        if local and self._has_lost_ray():
+            return DriverEnding(DIED, "error: Ray has died while it started")
         if local and waited > START_SECONDS:
             return DriverEnding(DIED, f"error: Ray has not started within {START_SECONDS:.0f} s")
         if not local and waited > CONNECT_SECONDS:
             place, seconds = self._situation.connecting, f"{CONNECT_SECONDS:.0f} s"
             return DriverEnding(DIED, f"error: cannot connect to the Ray cluster at `{place}` within {seconds}")
         return None
+
+    def _has_lost_ray(self) -> bool:
+        """Whether a part of a local Ray has been dead for so long that the driver does not notice by itself."""
+        now, parts = time.monotonic(), children(self._driver)
+        self._started |= parts.keys() & _RAY
+        if all(parts.get(name) for name in self._started):
+            self._whole_at = now
+        return now - self._whole_at > _STALE_SECONDS
 
     def _without_ray(self, now: float) -> DriverEnding | None:
         if listens(self._situation.ray):

@@ -65,6 +65,7 @@ class _Supervisor:
         self._heard: list[int] = []
         self._heard_at = 0.0
         self._ended = False
+        self._begun = time.monotonic()
         self._killed: DriverEnding | None = None
 
     def speak_last(self, signals: set[signal.Signals]) -> NoReturn:
@@ -77,10 +78,12 @@ class _Supervisor:
         ending = self._wait()
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(sys.stderr.fileno(), f"\n{ending.words}\n".encode() if ending.words else b"")
+        if self._situation.notify or self._situation.on_end:
+            _announce(self._situation, ending, time.monotonic() - self._begun)
         os._exit(ending.code)
 
     def _wait(self) -> DriverEnding:
-        patience = Patience()
+        patience = Patience(self._driver)
         while (code := self._exit_code()) is None:
             watched = self._heard or self._situation.ray or self._situation.connecting
             select.select(self._sources, [], [], _POLL_SECONDS if watched else None)
@@ -153,6 +156,14 @@ class _Supervisor:
             _delete(situation.log)
         if situation.lease:
             _release(situation)
+
+
+def _announce(situation: Situation, ending: DriverEnding, seconds: float) -> None:
+    from orchestrator.driver.supervision.announcement import announce
+
+    with contextlib.suppress(Exception):  # nobody is left to hear of a problem with it
+        announce(situation, ending, seconds)
+    sys.stderr.flush()
 
 
 def _delete(log: str) -> None:

@@ -47,7 +47,8 @@ def test_only_what_drives_through_ray_is_supervised():
 
 
 def test_a_driver_ends_as_if_nobody_waited():
-    assert ended(start("print(is_supervised()); sys.exit(3)")) == (3, "True\n", "")
+    told = "tell(sweep='digits', on_end='echo once more >&2')\ntell(sweep='', on_end='')\n"
+    assert ended(start(f"{told}print(is_supervised()); sys.exit(3)")) == (3, "True\n", "")
 
 
 def test_a_driver_that_dies_holds_nothing_and_somebody_speaks(tmp_path):
@@ -56,12 +57,13 @@ def test_a_driver_that_dies_holds_nothing_and_somebody_speaks(tmp_path):
     log.write_text("what Ray said")
     with Lease(store) as lease:
         tell = f"tell(store={store.location!r}, lease={lease.token!r}, ray='127.0.0.1:1', log={str(log)!r})"
-        code, _, said = ended(start(f"{tell}\nos._exit(1)"))
+        end = "tell(sweep='digits', on_end='echo $PRUNESWEEP_EXIT_CODE >&2')"
+        code, _, said = ended(start(f"{tell}\n{end}\nos._exit(1)"))
         assert not (tmp_path / "store" / LEASE).exists()
     assert code == 75
     assert said == (
         "\nerror: Ray has died, and the driver with it; saved work is kept\n\n"
-        f"Ray's messages:  {log}\nContinue with:  prunesweep resume {store.location}\n"
+        f"Ray's messages:  {log}\nContinue with:  prunesweep resume {store.location}\n75\n"
     )
 
 
