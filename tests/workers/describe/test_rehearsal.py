@@ -15,7 +15,6 @@ from tests.support.own_modules import Write
 from tests.support.tiny import DATA, task
 from workers.describe import second_process
 from workers.describe.answers import answer
-from workers.describe.apart import describe_apart
 from workers.describe.rehearsal import Rehearsal, rehearse, straight
 from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere
 from workers.errors import BadInput
@@ -176,17 +175,32 @@ def test_an_answer_says_what_was_rehearsed(module: Write, monkeypatch: pytest.Mo
     assert "rehearsal" not in answer(request(Network(name="mlp")))["facts"]
 
 
+OF_A_PROCESS = """
+import os
+
+class Net(nn.Module):
+    def __init__(self, classes, fails):
+        super().__init__()
+        self.linear = nn.Linear(36, classes)
+        self.fails = fails
+
+    def forward(self, x):
+        if self.fails and os.getpid() != {process}:
+            raise RuntimeError("the port is taken")
+        return self.linear(x.flatten(1)) * (1 + os.getpid())
+
+def build(*, input_shape, classes, fails):
+    return Net(classes, fails)
+"""
+
+
 def test_two_processes_are_compared(module: Write) -> None:
-    differing = rehearsal(module, "return self.linear(x) * (1 + os.getpid())").task.network
-    [refused] = describe_apart([request(differing)])
-    assert "is not repeatable: two processes train it to other weights" in refused["error"]
-
-
-def test_what_fails_only_in_the_second_process_is_refused(module: Write) -> None:
-    forward = f"if os.getpid() != {os.getpid()}: raise RuntimeError('the port is taken')\n        {FINE}"
-    [refused] = rehearse_twice([request(rehearsal(module, forward).task.network)], os.getcwd())
-    assert "fails in the second of two processes: " in refused["error"]
-    assert refused["error"].endswith("in evaluation mode: the port is taken")
+    name = f"{module(OF_A_PROCESS.format(process=os.getpid()))}:build"
+    requests = [request(Network(name=name, arguments={"fails": fails})) for fails in (False, True)]
+    differs, fails = rehearse_twice(requests, os.getcwd())
+    assert "is not repeatable: two processes train it to other weights" in differs["error"]
+    assert "fails in the second of two processes: " in fails["error"]
+    assert fails["error"].endswith("in evaluation mode: the port is taken")
 
 
 def test_a_second_process_that_dies_is_refused(module: Write, monkeypatch: pytest.MonkeyPatch) -> None:
