@@ -19,7 +19,7 @@ from orchestrator.driver.on_ray import cluster as clusters
 from orchestrator.driver.on_ray.address import answers, listens
 from orchestrator.driver.on_ray.cluster import Cluster, connected
 from orchestrator.driver.options import RunOptions
-from workers.errors import InputError
+from workers.errors import ClusterLost, InputError
 
 HTTP2 = b"\0\0\0\4\0\0\0\0\0"
 
@@ -130,7 +130,7 @@ def test_a_ray_that_does_not_start(monkeypatch):
 
     monkeypatch.setattr("ray.init", slow)
     with (
-        pytest.raises(InputError, match="at `local`: The current node timed out") as caught,
+        pytest.raises(ClusterLost, match="cannot be started on this machine: The current node timed out") as caught,
         connected(Cluster(), Interrupt()),
     ):
         pass
