@@ -30,7 +30,7 @@ def main() -> None:
             store = run(Path(folder), trials, quick)
             speed[trials] = trials_per_hour(store)
             digests.append(digests_in(store))
-            print(f"{trials} at a time: {speed[trials]:,.0f} trials an hour", flush=True)
+            print(f"speed with {trials} at a time: {speed[trials]:,.0f}", flush=True)
     finish(
         "gpu",
         quick,

@@ -76,7 +76,7 @@ class TrialEnded:
 class SweepStalled:
     """A sweep, or one of its trials, makes no progress.
 
-    `kind` is the cause: `no_trial_runs`, `no_room`, `store_failed`, `unfit_machine` or `silent_trial`. A `fatal` stall
+    `kind` is the cause: `no_trial_runs`, `no_room`, `store_failed`, `unfit_node` or `silent_trial`. A `fatal` stall
     ends the run.
     """
 

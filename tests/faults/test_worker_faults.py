@@ -94,7 +94,7 @@ def test_a_machine_whose_gpus_torch_does_not_see_fails_no_trial(tmp_path, monkey
 
     monkeypatch.setattr(ray_actor, "this_node", lambda: "n1")
     worker = actor(Store(tmp_path / "store", create=True), device=Device(name="cuda"))
-    with pytest.raises(ray_actor.UnfitMachine) as ended:
+    with pytest.raises(ray_actor.UnfitNode) as ended:
         worker.step()
     assert ended.value.node == "n1"
 

@@ -1,4 +1,4 @@
-"""What is left of a worker that was lost: what its trial printed last lies on its machine, not yet in the store."""
+"""What is left of a worker that was lost: what its trial printed last lies on its node, not yet in the store."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _SECONDS = 10.0
 
 
 def rescue_printed(store: Store, trial: str, interrupt: Interrupt) -> bool:
-    """Move what the latest attempt at a trial printed last into its log, if its machine can still be asked.
+    """Move what the latest attempt at a trial printed last into its log, if its node can still be asked.
 
-    Returns whether a process of that machine was killed for want of memory during the attempt.
+    Returns whether a process of that node was killed for want of memory during the attempt.
     """
     try:
         log = latest(store.files, trial)
@@ -48,7 +48,7 @@ def _may_be(node: dict[str, Any], host: str | None, here: str) -> bool:
 
 
 def killed_for_memory(error: RayActorError) -> bool:
-    """Whether Ray has killed a worker because its machine ran low on memory.
+    """Whether Ray has killed a worker because its node ran low on memory.
 
     What it says of any other death mentions memory, too, among the causes that are possible.
     """

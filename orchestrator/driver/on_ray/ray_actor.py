@@ -11,8 +11,8 @@ from typing import Any
 
 from ray import tune
 
-from orchestrator.driver.on_ray.machines import UnfitMachine, is_draining, this_node
 from orchestrator.driver.on_ray.newcomers import Newcomers
+from orchestrator.driver.on_ray.unfit_nodes import UnfitNode, is_draining, this_node
 from workers.errors import BadInput, StoreError
 from workers.machine.device import Device
 from workers.registry.fresh_modules import add_import_folder
@@ -74,13 +74,13 @@ class TrialActor(tune.Trainable):
         return self._attempt
 
     def _rehearse(self, task: Task, store: Store) -> None:
-        """Rehearse a task if this node is of a kind that has joined the cluster. Raises UnfitMachine if that fails."""
+        """Rehearse a task if this node is of a kind that has joined the cluster. Raises UnfitNode if that fails."""
         if self._newcomers is None:
             return
         try:
             self._newcomers.check(task, store, self._folder)
         except BadInput as error:
-            raise UnfitMachine(this_node(), error.message) from None
+            raise UnfitNode(this_node(), error.message) from None
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: the node is drained, or the driver is gone."""
@@ -93,7 +93,7 @@ class TrialActor(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         if not self._is_fit:
-            raise UnfitMachine(this_node(), "it offers GPUs, but torch sees none there")
+            raise UnfitNode(this_node(), "it offers GPUs, but torch sees none there")
         if self._attempt is None and is_draining():
             raise Unfit(Ending("interrupted"))
         self._stepping = True

@@ -31,9 +31,9 @@ from ray.tune.search import Searcher
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.on_ray.actors import Actors, Silent
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
-from orchestrator.driver.on_ray.machines import AvoidedMachines, UnfitMachine, is_gone_with_its_machine
 from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
+from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, UnfitNode, is_gone_with_its_node
 from workers.errors import InputError, StoreError
 from workers.machine.device import Device
 from workers.store import Store
@@ -61,7 +61,7 @@ class _Run:
     store: Store
     most_idle: int
     actors: Actors | None = None
-    avoided: AvoidedMachines = field(default_factory=AvoidedMachines)
+    avoided: AvoidedNodes = field(default_factory=AvoidedNodes)
     trials: dict[str, str] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
@@ -73,13 +73,13 @@ class _Run:
         continuing = [self.trials[tune_id] for tune_id in self.actors.continuing if tune_id in self.trials]
         return self.dispatcher.progress.time_left.waits_longer(self.actors.start_seconds, continuing)
 
-    def avoid(self, machine: UnfitMachine) -> None:
+    def avoid(self, unfit: UnfitNode) -> None:
         """Place no trial on a node any more that cannot run them; end the sweep if no other is left."""
-        dispatcher, name = self.dispatcher, self.avoided.add(machine.node)
+        dispatcher, name = self.dispatcher, self.avoided.add(unfit.node)
         if name is not None:
-            dispatcher.progress.stalled("unfit_machine", f"node {name} is avoided: {machine.reason}")
+            dispatcher.progress.stalled("unfit_node", f"node {name} is avoided: {unfit.reason}")
         if nodes := self.avoided.all:
-            problem = f"no node can run trials: {', '.join(nodes)}: {machine.reason}"
+            problem = f"no node can run trials: {', '.join(nodes)}: {unfit.reason}"
             dispatcher.stalled = InputError(problem, hint="run `prunesweep doctor` there")
 
     def reached(self, tune_id: str, result: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def drive(
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
     most_idle = slots if cluster.is_local else _UNBOUNDED
-    _current = _Run(dispatcher, store, most_idle, avoided=AvoidedMachines("GPU" if cluster.gpus else "CPU"))
+    _current = _Run(dispatcher, store, most_idle, avoided=AvoidedNodes("GPU" if cluster.gpus else "CPU"))
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
         tuner = _tuner(scratch, cluster, slots, _actor(store, device, bounds, newcomers))
         dispatcher.interrupt.install()
@@ -287,13 +287,13 @@ def _ending_of(trial: TuneTrial) -> Ending:
     cause = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(cause, Unfit):
         return cause.ending
-    if isinstance(cause, UnfitMachine):
+    if isinstance(cause, UnfitNode):
         _run().avoid(cause)
         return Ending("interrupted", step)
     if isinstance(cause, RayActorError):
         if killed_for_memory(cause):
             return _without_memory(step)
-        if cause.preempted or is_gone_with_its_machine(cause):
+        if cause.preempted or is_gone_with_its_node(cause):
             return Ending("interrupted", step)
         return Ending("lost_worker", step, lost_worker(step))
     failure = failure_of(cause, step)

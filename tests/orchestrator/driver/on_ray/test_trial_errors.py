@@ -41,7 +41,7 @@ def test_an_error_of_a_step_has_its_class(ending):
 
 @pytest.mark.parametrize(("gone", "outcome"), [(False, "lost_worker"), (True, "interrupted")])
 def test_a_worker_that_is_lost_with_its_machine_is_not_counted(ending, monkeypatch, gone, outcome):
-    monkeypatch.setattr(ray_tune, "is_gone_with_its_machine", lambda error: gone)
+    monkeypatch.setattr(ray_tune, "is_gone_with_its_node", lambda error: gone)
     assert ending(LOST).outcome == outcome
 
 

@@ -1,4 +1,4 @@
-"""Machines that are gone, and machines that no trial is placed on any more."""
+"""Nodes that are gone, and nodes that no trial is placed on any more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import socket
 import pytest
 from ray.exceptions import RayActorError
 
-from orchestrator.driver.on_ray import machines
-from orchestrator.driver.on_ray.machines import AvoidedMachines, is_draining, is_gone_with_its_machine
+from orchestrator.driver.on_ray import unfit_nodes
+from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, is_draining, is_gone_with_its_node
 
 ERROR = RayActorError(actor_id="a1")
 
@@ -21,7 +21,7 @@ def node(name, *, port=1, alive=True, gpus=0):
 @pytest.fixture
 def cluster(monkeypatch):
     """Sets the nodes of the cluster, on whose `n1` the actor of ERROR was."""
-    monkeypatch.setattr(machines.state, "actor_table", lambda actor: {"Address": {"NodeID": "n1"}})
+    monkeypatch.setattr(unfit_nodes.state, "actor_table", lambda actor: {"Address": {"NodeID": "n1"}})
 
     def set_nodes(*nodes):
         monkeypatch.setattr("ray.nodes", lambda: list(nodes))
@@ -33,26 +33,26 @@ def test_a_machine_is_gone_once_ray_no_longer_listens_there(cluster):
     with socket.create_server(("127.0.0.1", 0)) as raylet:
         port = raylet.getsockname()[1]
         cluster(node("n1", port=port), node("n2"))
-        assert not is_gone_with_its_machine(ERROR)
+        assert not is_gone_with_its_node(ERROR)
         cluster(node("n1", port=port, alive=False))
-        assert is_gone_with_its_machine(ERROR)
+        assert is_gone_with_its_node(ERROR)
     cluster(node("n1", port=port), node("n2"))  # Ray has not noticed yet
-    assert is_gone_with_its_machine(ERROR)
+    assert is_gone_with_its_node(ERROR)
 
 
 def test_an_actor_that_nobody_knows_is_not_gone_with_its_machine(cluster, monkeypatch):
     cluster(node("n2"))
-    assert not is_gone_with_its_machine(ERROR)
-    assert not is_gone_with_its_machine(RayActorError())
-    monkeypatch.setattr(machines.state, "actor_table", lambda actor: None)
-    assert not is_gone_with_its_machine(ERROR)
+    assert not is_gone_with_its_node(ERROR)
+    assert not is_gone_with_its_node(RayActorError())
+    monkeypatch.setattr(unfit_nodes.state, "actor_table", lambda actor: None)
+    assert not is_gone_with_its_node(ERROR)
 
 
 def test_the_gpus_of_an_avoided_machine_are_held(cluster, monkeypatch):
     held = []
-    monkeypatch.setattr(machines, "placement_group", lambda *bundles, **where: held.append((*bundles, where)))
+    monkeypatch.setattr(unfit_nodes, "placement_group", lambda *bundles, **where: held.append((*bundles, where)))
     cluster(node("n1", gpus=2.0), node("n2", gpus=1.0), node("n3"), node("n4", gpus=1.0, alive=False))
-    avoided = AvoidedMachines()
+    avoided = AvoidedNodes()
     assert avoided.add("n1") == "127.0.0.1"
     assert held == [([{"GPU": 1}], {"bundle_label_selector": [{"ray.io/node-id": "n1"}]})] * 2
     assert avoided.add("n1") is None  # another of its workers
@@ -64,4 +64,4 @@ def test_the_gpus_of_an_avoided_machine_are_held(cluster, monkeypatch):
 
 def test_outside_ray_no_machine_is_about_to_go():
     assert not is_draining()
-    assert callable(machines.state.get_draining_nodes)  # which Ray does not promise
+    assert callable(unfit_nodes.state.get_draining_nodes)  # which Ray does not promise

@@ -1,4 +1,4 @@
-"""Machines at fault, or about to go: no trial starts there, and none fails for it.
+"""Nodes at fault, or about to go: no trial starts there, and none fails for it.
 
 Ray's own state is asked through `ray._private.state`: its public API needs the dashboard.
 """
@@ -16,7 +16,7 @@ from orchestrator.driver.on_ray.nodes import Node, name_of
 _LABEL = "ray.io/node-id"  # which Ray gives to each node
 
 
-class UnfitMachine(Exception):
+class UnfitNode(Exception):
     """Raised in a worker: trials cannot run on the `node` of this id, for a `reason`."""
 
     def __init__(self, node: str, reason: str) -> None:
@@ -40,8 +40,8 @@ def is_draining() -> bool:
         return False
 
 
-def is_gone_with_its_machine(error: RayActorError) -> bool:
-    """Whether a worker was lost because its machine, or Ray on it, is gone. Ray itself notices that much later."""
+def is_gone_with_its_node(error: RayActorError) -> bool:
+    """Whether a worker was lost because its node, or Ray on it, is gone. Ray itself notices that much later."""
     try:
         actor = state.actor_table(error.actor_id) if error.actor_id else None
         node = _node((actor or {}).get("Address", {}).get("NodeID"))
@@ -52,7 +52,7 @@ def is_gone_with_its_machine(error: RayActorError) -> bool:
     )
 
 
-class AvoidedMachines:
+class AvoidedNodes:
     """The nodes that no trial is placed on any more: this run itself holds their GPUs or CPUs (`resource`)."""
 
     def __init__(self, resource: str = "GPU") -> None:
