@@ -31,12 +31,15 @@ def drive(dispatcher: Dispatcher, store: Store, device: Device, bounds: Bounds) 
 
 
 def _execute(attempt: Attempt, dispatcher: Dispatcher) -> Ending:
-    while (ending := attempt.advance(seconds=0)) is None:
+    with dispatcher.interrupt.nothing_to_save():  # the user's data and network are loaded
+        ending = attempt.advance(seconds=0)
+    while ending is None:
         assert attempt.step is not None
         dispatcher.reached(attempt.trial, attempt.step, attempt.report())
         if dispatcher.stopping:
             attempt.close()
             return Ending("interrupted", attempt.step)
+        ending = attempt.advance(seconds=0)
     if attempt.step is not None:
         dispatcher.reached(attempt.trial, attempt.step, attempt.report())
     return ending

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from orchestrator.driver.situation import is_supervised
+from workers.machine.printed import stderr_of_process
 from workers.waiting import hurry, take_time
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
+_HUNG = b"\nInterrupted: a trial that has nothing to save yet does not end\n"
+HUNG_SECONDS = 10.0
+"""How long, after a signal, what has nothing to save may take to end."""
+
 _STDOUT, _STDERR = 1, 2
 
 
@@ -29,6 +34,7 @@ class Interrupt:
         self.signal: int | None = None
         self._deadline = None if stop_after is None else time.monotonic() + stop_after
         self._before: dict[int, object] = {}
+        self._nothing_to_save = False
 
     @property
     def requested(self) -> bool:
@@ -39,6 +45,15 @@ class Interrupt:
     def out_of_time(self) -> bool:
         """Whether the time limit has passed."""
         return self._deadline is not None and time.monotonic() >= self._deadline
+
+    @contextmanager
+    def nothing_to_save(self) -> Iterator[None]:
+        """In the block, which may hang and has nothing to lose, one signal ends the process within `HUNG_SECONDS`."""
+        self._nothing_to_save = True
+        try:
+            yield
+        finally:
+            self._nothing_to_save = False
 
     def install(self) -> None:
         """Install the handlers; again after Ray has started, because it replaces them."""
@@ -65,22 +80,30 @@ class Interrupt:
         if self.signal is None:
             self.signal = number
             hurry()
-            _notify()
+            _notify(_NOTICE)
+            if self._nothing_to_save and not is_supervised():
+                threading.Thread(target=self._leave_hung, args=(number,), name="hung", daemon=True).start()
         elif number != signal.SIGHUP and not is_supervised():  # a terminal that closes sends several
             os._exit(128 + number)
         if number == signal.SIGHUP:
             _leave_terminal()
 
+    def _leave_hung(self, number: int) -> None:
+        time.sleep(HUNG_SECONDS)
+        if self._nothing_to_save:
+            _notify(_HUNG)
+            os._exit(128 + number)
 
-def _notify() -> None:
+
+def _notify(words: bytes) -> None:
     with suppress(OSError):  # the terminal may be gone
-        os.write(_stderr(), _NOTICE)
+        os.write(_stderr(), words)
 
 
 def _stderr() -> int:
     """Where people read: another descriptor than 2 while native code must not write there."""
     try:
-        return sys.stderr.fileno()
+        return stderr_of_process().fileno()
     except (OSError, AttributeError):  # a notebook's, or none
         return _STDERR
 

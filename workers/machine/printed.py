@@ -137,6 +137,11 @@ def _thread_prints_to(stream: TextIO) -> Iterator[None]:
                 sys.stdout, sys.stderr = _original(sys.stdout), _original(sys.stderr)
 
 
+def stderr_of_process() -> TextIO:
+    """Where this process writes errors, also while the thread that asks prints to the log of a trial."""
+    return _original(sys.stderr)
+
+
 def _original(stream: TextIO) -> TextIO:
     return stream.original if isinstance(stream, _ByThread) else stream
 

@@ -40,6 +40,30 @@ def test_a_terminal_that_closes_may_send_several_signals():
     assert (process.returncode, process.stdout) == (0, b"1\n")
 
 
+def test_what_hangs_with_nothing_to_save_ends_after_one_signal():
+    process = python(
+        "import time\nfrom orchestrator.driver import interrupt as module\nmodule.HUNG_SECONDS = 0.1\n"
+        "with Interrupt() as interrupt, interrupt.nothing_to_save():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(600)\n"
+    )
+    assert process.returncode == 130
+    assert NOTICE in process.stderr
+    assert b"Interrupted: a trial that has nothing to save yet does not end" in process.stderr
+
+
+def test_the_notice_is_not_in_the_log_of_a_trial(tmp_path):
+    process = python(
+        "from pathlib import Path\nfrom workers.machine.printed import Printed\n"
+        f"printed = Printed(False, Path({str(tmp_path / 'log')!r}))\n"
+        "with Interrupt() as interrupt, printed.capturing():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "print(printed.take())\n"
+    )
+    assert process.stderr.count(NOTICE) == 1
+    assert process.stdout == b"\n"
+
+
 def test_nohup_is_respected():
     process = python(
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"

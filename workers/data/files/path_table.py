@@ -93,7 +93,7 @@ def _is_parquet(file: str) -> bool:
 
 def _read(file: str) -> pa.Table:
     if not os.path.isfile(file):
-        what = "must be a file, not a folder" if os.path.isdir(file) else "not found"
+        what = "must be a file, not a folder or a pipe" if os.path.exists(file) else "not found"
         raise InputError(f"`path` {what}: `{file}`", hint="give a CSV or Parquet file with paths and labels of images")
     try:
         table = pq.read_table(file, partitioning=None) if _is_parquet(file) else read_csv(file)
