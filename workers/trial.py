@@ -65,7 +65,8 @@ class Recipe:
     augment, and so does `random_resized_crop` if images stream from files. `normalization` is `per_image` (zero mean
     and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of
     per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
-    network's. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
+    network's. With a `batch_norm_group`, statistics are those of so many consecutive images of a batch, not of all
+    (paper, ImageNet: 128). `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -83,6 +84,7 @@ class Recipe:
     loss: str = CROSS_ENTROPY
     random_resized_crop: bool = False
     deterministic: bool = True
+    batch_norm_group: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

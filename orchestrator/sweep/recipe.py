@@ -128,6 +128,7 @@ class RecipeSpec(FixedKeys):
     fine_tuning_rate: Positive | None = None
     decay_batch_norm: Truth = True
     batch_norm_momentum: BatchNormMomentum | None = None
+    batch_norm_group: Annotated[int, whole(2)] | None = None
     crop_padding: Annotated[int, whole(0, 1000)] = 0
     horizontal_flip: Truth = False
     random_resized_crop: Truth = False
@@ -145,6 +146,13 @@ class RecipeSpec(FixedKeys):
     def _smooths_only_cross_entropy(self) -> RecipeSpec:
         if self.label_smoothing and self.loss != trial.CROSS_ENTROPY:
             raise refuse("has no effect on your own loss", "remove one of the two", at=("label_smoothing",))
+        return self
+
+    @model_validator(mode="after")
+    def _batches_are_whole_groups(self) -> RecipeSpec:
+        if self.batch_norm_group and self.batch_size % self.batch_norm_group:
+            message = f"must divide `batch_size` ({self.batch_size:,}) without a remainder"
+            raise refuse(message, "use a divisor of `batch_size`, or remove it", at=("batch_norm_group",))
         return self
 
     @property

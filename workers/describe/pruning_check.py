@@ -28,7 +28,7 @@ def check_pruning(network: Network, recipe: Recipe, pruning: Pruning, facts: Ima
         return
     if pruning.score_arguments.get("batches"):
         pruning = dataclasses.replace(pruning, score_arguments=pruning.score_arguments | {"batches": 2})
-    recipe = dataclasses.replace(recipe, batch_size=_IMAGES, random_resized_crop=False)
+    recipe = dataclasses.replace(recipe, batch_size=_IMAGES, batch_norm_group=None, random_resized_crop=False)
     task = Task(dataset=Dataset(name="random"), network=network, recipe=recipe)
     data = _random_images(facts)
     source = Stop("untrained", 0)

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from workers.data.source import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
+from workers.models.batch_norm_groups import group_batch_norm
 from workers.models.generators import seed_generators
 from workers.models.modes import inference
 from workers.models.weights import Weight, weights
@@ -26,8 +27,8 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
     """The network of a trial before its first step, on the CPU, in training mode.
 
     The initial weights are a pure function of (replicate, stage); torch's default generator is not changed. The
-    recipe's BatchNorm momentum, if it has one, is set in every BatchNorm. Raises InputError for an unknown name or
-    impossible arguments, BadInput if the network does not map such images to logits (N, classes).
+    recipe's BatchNorm momentum and group, if it has them, are set in every BatchNorm. Raises InputError for an unknown
+    name or impossible arguments, BadInput if the network does not map such images to logits (N, classes).
     """
     function = load_function(lookup(NETWORKS, network.name, "network"), network.name)  # may seed, but once a process
     if isinstance(function, nn.Module):
@@ -45,6 +46,8 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
         for layer in module.modules():
             if isinstance(layer, _BatchNorm):
                 layer.momentum = recipe.batch_norm_momentum
+    if recipe.batch_norm_group is not None:
+        group_batch_norm(module, recipe.batch_norm_group)
     return module
 
 

@@ -126,6 +126,7 @@ def test_what_is_missing_is_named():
         ),
         ({"recipe": recipe(decay_batch_norm="yes")}, "recipe.decay_batch_norm"),
         ({"recipe": recipe(batch_norm_momentum=0)}, "recipe.batch_norm_momentum"),
+        ({"recipe": recipe(batch_norm_group=1)}, "recipe.batch_norm_group"),
         ({"recipe": recipe(normalization="imagenet")}, "recipe.normalization"),
         ({"recipe": recipe(normalization={"mean": [0.5], "std": [0]})}, "recipe.normalization.std[0]"),
         ({"recipe": recipe(normalization={"mean": [0.5, 0.4], "std": 0.2})}, "recipe.normalization.std"),

@@ -181,6 +181,13 @@ def test_a_loss_of_ones_own():
     assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on your own loss"}
 
 
+def test_a_batch_is_whole_groups_of_batch_norm():
+    grouped = recipe(batch_size=128, batch_norm_group=32)
+    assert spec_from_dict(sweep(recipe=grouped)).recipes[0].for_worker.batch_norm_group == 32
+    problem = {"recipe.batch_norm_group": "must divide `batch_size` (128) without a remainder"}
+    assert messages_of(sweep(recipe=grouped | {"batch_norm_group": 48})) == problem
+
+
 def test_holding_out_everything_is_refused():
     assert spec_from_dict(sweep(evaluation={"validation": {"holdout": 999}}))
     held_out = sweep(evaluation={"validation": {"holdout": 1000}}, dataset="cifar10")
