@@ -33,7 +33,8 @@ class Dispatcher:
     """Hands out jobs, and tries failed ones again as often as `retries` allows (by outcome).
 
     The failure of a trial that is not tried again is written to the store, and its descendants are blocked. Once all
-    jobs are done, the work is extended. The first failure with an outcome in `fail_fast` stops the sweep.
+    jobs are done, the work is extended. The first failure with an outcome in `fail_fast` stops the sweep. If trials
+    share memory and one `can_be_alone`, a trial that ran out of memory is tried again alone.
     `first_delay` is the time in seconds before the first retry of a trial.
     """
 
@@ -48,6 +49,7 @@ class Dispatcher:
         lease: Lease,
         retries: Mapping[str, int],
         fail_fast: Collection[str] = (),
+        can_be_alone: bool = False,
         first_delay: float = _FIRST_DELAY,
     ) -> None:
         self.agenda = work.agenda
@@ -62,6 +64,7 @@ class Dispatcher:
         self._retries = retries
         self._fail_fast = fail_fast
         self._has_failed_fast = False
+        self._can_be_alone = can_be_alone
         self._first_delay = first_delay
         self._counts: dict[str, Counter[str]] = {}
         self._with_failures = store.failures.trials_with_failed_attempts()
@@ -152,14 +155,29 @@ class Dispatcher:
         except OSError as error:
             self.stalled = StoreError(str(error), hint=self.remedy)
 
+    def must_be_alone(self, trial: str) -> bool:
+        """Whether a trial ran out of memory before, next to others."""
+        return self._can_be_alone and trial in self._with_failures and self._counts_of(trial)["out_of_memory"] > 0
+
+    def _counts_of(self, trial: str) -> Counter[str]:
+        """The failed attempts of a trial by outcome."""
+        if trial not in self._counts:
+            self._counts[trial] = Counter(self._store.failures.failed_attempts(trial))
+        return self._counts[trial]
+
+    def _retries_after(self, outcome: str) -> int:
+        if outcome == "out_of_memory" and self._can_be_alone:
+            return 1
+        return self._retries.get(outcome, 0)
+
     def _failed(self, trial: str, failure: Failure) -> None:
-        counts = self._counts.setdefault(trial, Counter(self._store.failures.failed_attempts(trial)))
+        counts = self._counts_of(trial)
         count = counts[failure.outcome] = counts[failure.outcome] + 1
         with contextlib.suppress(OSError):  # for example a full disk: then only this driver knows the count
             self._store.failures.write_failed_attempts(trial, counts)
             self._with_failures.add(trial)
         failure = replace(failure, attempts=dict(counts))
-        if count <= self._retries.get(failure.outcome, 0):
+        if count <= self._retries_after(failure.outcome):
             delay = min(self._first_delay * 2 ** (count - 1), _LONGEST_DELAY) * random.uniform(0.75, 1.25)
             self.agenda.give_back(trial, delay)
             self.progress.retried(trial, failure, delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.driver.disk_space import Room
@@ -13,6 +13,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.nodes import AskingInterrupted, Nodes
+from orchestrator.driver.on_ray.shapes import alone_on, asked_shapes
 from orchestrator.driver.options import RunOptions
 from orchestrator.driver.preflight import machine
 from orchestrator.driver.preflight.node_checks import check_nodes
@@ -72,11 +73,14 @@ class Execution:
         with connected(cluster, self.interrupt) as slots:
             if slots == 0:  # interrupted
                 return None
+            nodes = nodes_of(cluster, self.interrupt)
             try:
-                newcomers = self._check(nodes_of(cluster, self.interrupt), local=cluster.is_local)
+                newcomers = self._check(nodes, local=cluster.is_local)
             except AskingInterrupted:
                 return None
-            with self._dispatching(slots) as dispatcher:
+            alone = alone_on(nodes.for_trials, cluster.shapes.usual, slots)
+            cluster = replace(cluster, shapes=replace(cluster.shapes, alone=alone))
+            with self._dispatching(slots, can_be_alone=alone is not None) as dispatcher:
                 ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots, newcomers)
         return dispatcher.problem
 
@@ -89,8 +93,8 @@ class Execution:
         return None if kinds is None else Newcomers(rehearsal_of(plan.spec), kinds)
 
     @contextmanager
-    def _dispatching(self, slots: int) -> Iterator[Dispatcher]:
-        """A dispatcher whose progress is shown; `slots` trials can run at once."""
+    def _dispatching(self, slots: int, can_be_alone: bool = False) -> Iterator[Dispatcher]:
+        """A dispatcher whose progress is shown; `slots` trials can run at once, or one alone where that is asked."""
         work = self.work
         places = {(cell.network, cell.recipe) for cell in work.plan.cells}
         progress = Progress(
@@ -112,6 +116,7 @@ class Execution:
                 lease=self.lease,
                 retries=dict(work.plan.spec.failures.retries),
                 fail_fast=self.options.fail_fast,
+                can_be_alone=can_be_alone,
             )
             yield dispatcher
             dispatcher.consolidation.settle()
@@ -134,11 +139,10 @@ class Execution:
     def _cluster(self) -> Cluster:
         from orchestrator.driver.on_ray.cluster import Cluster
 
-        resources, options = self.work.plan.spec.resources, self.options
+        options = self.options
         return Cluster(
             address=options.address,
-            cpus=resources.cpus,
-            gpus=float(resources.gpus),
+            shapes=asked_shapes(self.work.plan.spec.resources),
             local_cpus=options.cpus,
             local_gpus=options.gpus,
             max_concurrent=options.max_concurrent,

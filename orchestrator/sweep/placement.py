@@ -36,6 +36,10 @@ COMMON = ("name", "version")
 """Keys that say nothing about where they belong."""
 
 
+DENSE_RESOURCES = "resources.dense"
+"""The level of the mapping `dense` in `resources`: `dense` alone is another one."""
+
+
 def sibling_keys(path: KeyPath, models: Models) -> list[str]:
     """The keys of the mapping that a key is in; none where the keys are the arguments of a name."""
     level = _level(path)
@@ -67,7 +71,8 @@ def _elsewhere(key: str, level: str, models: Models) -> str:
 
 def _level(path: KeyPath) -> str:
     """The key of the mapping that the last key of a path is in."""
-    return next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
+    names = [part for part in path[:-1] if isinstance(part, str)]
+    return DENSE_RESOURCES if ".".join(names) == DENSE_RESOURCES else next(reversed(names), "")
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -9,14 +9,23 @@ from orchestrator.sweep.fields import MOST_CELLS, Gpus, TimeLimit, number, whole
 from orchestrator.sweep.mappings import FixedKeys
 
 
+class DenseResourcesSpec(FixedKeys):
+    """The CPUs and GPUs of a dense training; what is not given is as for other trials."""
+
+    cpus: Annotated[int, whole(1, 10_000)] | None = None
+    gpus: Gpus | None = None
+
+
 class ResourcesSpec(FixedKeys):
     """The CPUs and GPUs of one trial. `gpus` is a whole number, or 1/k: k trials share a GPU.
 
-    `price_per_hour` is what these cost while a trial runs, in any currency: `plan` multiplies it.
+    `dense` is what a dense training gets instead, such as a whole GPU where other trials share one. `price_per_hour` is
+    what these cost while a trial runs, in any currency: `plan` multiplies it.
     """
 
     cpus: Annotated[int, whole(1, 10_000)] = 1
     gpus: Gpus = Fraction(0)
+    dense: DenseResourcesSpec | None = None
     price_per_hour: Annotated[float, number("a positive price", lambda price: price > 0, "0.35")] | None = None
 
 

@@ -22,11 +22,11 @@ from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
 from orchestrator.sweep.fields import Location, Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
 from orchestrator.sweep.mappings import FixedKeys
-from orchestrator.sweep.placement import COMMON, with_place
+from orchestrator.sweep.placement import COMMON, DENSE_RESOURCES, with_place
 from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError
 from orchestrator.sweep.pydantic_problems import problems_of
 from orchestrator.sweep.recipe import SCHEDULE_KEYS, ChannelStatistics, RecipeSpec, ScheduleSpec
-from orchestrator.sweep.running import FailuresSpec, LimitsSpec, ResourcesSpec, RetriesSpec
+from orchestrator.sweep.running import DenseResourcesSpec, FailuresSpec, LimitsSpec, ResourcesSpec, RetriesSpec
 from orchestrator.sweep.synonyms import is_meant
 from orchestrator.sweep.values import Duration, exact_text
 from orchestrator.sweep.yaml_source import read_yaml
@@ -104,6 +104,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "grid": GridSpec,
     "iterative": IterativeSpec,
     "resources": ResourcesSpec,
+    DENSE_RESOURCES: DenseResourcesSpec,
     "limits": LimitsSpec,
     "failures": FailuresSpec,
     "retries": RetriesSpec,

@@ -149,28 +149,56 @@ class FakeRay:
         return [{"Alive": True, "Resources": shape} for shape in self.shapes]
 
 
-def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(monkeypatch):
-    from orchestrator.driver.on_ray import cluster as clusters
+@pytest.fixture
+def cluster_of(monkeypatch):
+    """Sets the resources of the nodes of a cluster, and what its autoscaler says, if it has one."""
+    from orchestrator.driver.on_ray import capacity
 
-    monkeypatch.setattr(clusters, "ray", FakeRay({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}))
-    assert clusters.RESOURCE_SECONDS <= 15
-    with pytest.raises(
-        InputError, match=r"1 CPU and 2 GPUs for a trial; available: 8 CPUs and 1 GPU; 4 CPUs and 0 GPUs"
-    ):
-        clusters.slots_of(clusters.Cluster(address="auto", gpus=2), Interrupt(), patience=0)
-    assert clusters.slots_of(clusters.Cluster(address="auto", gpus=0.25), Interrupt()) == 4
+    def call(*shapes, autoscaler=None):
+        cluster = FakeRay(*shapes)
+        monkeypatch.setattr(capacity, "ray", cluster)
+        monkeypatch.setattr(capacity.autoscaling, "current", lambda: autoscaler)
+        return cluster
+
+    return call
 
 
-def test_fault_24_machines_are_waited_for_if_told_to(monkeypatch):
-    from orchestrator.driver.on_ray import cluster as clusters
+def test_fault_24_a_cluster_too_small_is_refused_with_what_it_has(cluster_of):
+    from orchestrator.driver.on_ray import capacity
+    from orchestrator.driver.on_ray.shapes import Shape, Shapes
 
-    cluster = FakeRay()
-    monkeypatch.setattr(clusters, "ray", cluster)
+    cluster_of({"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0})
+    assert capacity.RESOURCE_SECONDS <= 15
+    two, quarter = Shape(gpus=2), Shape(gpus=0.25)
+    said = r"1 CPU and 2 GPUs for a trial; available: 8 CPUs and 1 GPU; 4 CPUs and 0 GPUs"
+    for shapes in (Shapes(usual=two), Shapes(usual=quarter, dense=two)):
+        with pytest.raises(InputError, match=said):
+            capacity.slots_of(shapes, Interrupt(), patience=0)
+    assert capacity.slots_of(Shapes(usual=quarter), Interrupt()) == 4
+    assert capacity.slots_of(Shapes(usual=quarter), Interrupt(), most=3) == 3
+
+
+def test_fault_24_machines_are_waited_for_if_told_to_or_if_an_autoscaler_can_add_them(cluster_of, monkeypatch, capsys):
+    from orchestrator.driver.on_ray import capacity
+    from orchestrator.driver.on_ray.shapes import Shape, Shapes
+
+    shapes = Shapes(usual=Shape(gpus=2))
+    requests = []
+    monkeypatch.setattr(capacity, "placement_group", lambda bundles: requests.append(bundles) or "group")
+    monkeypatch.setattr(capacity, "remove_placement_group", lambda group: requests.append(group))
+    cluster = cluster_of()
     threading.Timer(0.7, cluster.shapes.append, ({"CPU": 2.0, "GPU": 2.0},)).start()
-    waiting = clusters.Cluster(address="auto", gpus=2, wait_for_resources=True)
-    assert clusters.slots_of(waiting, Interrupt(), patience=0) == 1
+    assert capacity.slots_of(shapes, Interrupt(), patience=0, waits=True) == 1
     cluster.shapes.clear()
-    assert clusters.slots_of(waiting, Interrupt(stop_after=0.7), patience=0) == 0
+    assert capacity.slots_of(shapes, Interrupt(stop_after=0.7), patience=0, waits=True) == 0
+    assert requests == []
+    capsys.readouterr()
+    cluster = cluster_of({"CPU": 1.0}, autoscaler="1 node of type gpu starting")
+    threading.Timer(0.7, cluster.shapes.append, ({"CPU": 2.0, "GPU": 2.0},)).start()
+    assert capacity.slots_of(shapes, Interrupt(), patience=0) == 1
+    assert requests == [[{"CPU": 1, "GPU": 2}], "group"]
+    said = "Waiting for a node with 1 CPU and 2 GPUs; available: 1 CPU and 0 GPUs"
+    assert capsys.readouterr().err == f"{said}; autoscaler: 1 node of type gpu starting\n"
 
 
 @pytest.mark.parametrize("retry", [("all",), ("bug",), ("io", "bug")])

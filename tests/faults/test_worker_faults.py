@@ -55,6 +55,18 @@ def test_a_process_whose_gpu_may_be_in_error_is_not_used_again(tmp_path, monkeyp
         assert json.loads(worker.step()["ending"])["outcome"] == "bug"
 
 
+def test_fault_06_a_process_that_keeps_memory_of_a_trial_runs_no_other(tmp_path, monkeypatch):
+    from orchestrator.driver.on_ray.ray_actor import Unfit
+
+    worker = actor(Store(tmp_path / "store", create=True))
+    monkeypatch.setattr(worker._memory, "release", lambda kept: kept == 1)
+    worker.step()
+    worker.reset_config(worker._config)
+    with pytest.raises(Unfit) as ended:
+        worker.step()
+    assert ended.value.ending.outcome == "interrupted"
+
+
 def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_path, monkeypatch):
     from orchestrator.driver.on_ray.ray_actor import Unfit
 

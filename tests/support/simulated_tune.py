@@ -7,13 +7,13 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 from ray.air.execution._internal.tracked_actor import TrackedActor
-from ray.tune import PlacementGroupFactory, Trainable
+from ray.tune import Trainable, with_resources
 from ray.tune.execution import tune_controller
 from ray.tune.experiment import Experiment
 from ray.tune.search import ConcurrencyLimiter, SearchGenerator
@@ -21,17 +21,19 @@ from ray.tune.search import ConcurrencyLimiter, SearchGenerator
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.on_ray import ray_tune
 from orchestrator.driver.on_ray.actors import Actors
+from orchestrator.driver.on_ray.capacity import placement_of
+from orchestrator.driver.on_ray.shapes import Shape, Shapes
 from orchestrator.driver.progress.time_left import TimeLeft
 from workers.training.attempt import NOTHING, Ending
 from workers.trial import Job
 
 RESET_SECONDS = 0.01
 _PAUSE_SECONDS = 0.5  # longer than Tune's own, for the sake of the test's time
-SHAPE = PlacementGroupFactory([{"CPU": 1}])
+ONE_CPU = Shapes(usual=Shape())
 
 
 class Machine:
-    """Stands in for Ray's manager of actors: `slots` of them at once, each of which takes a while to start.
+    """Stands in for Ray's manager of actors on a machine of `slots` CPUs. Each actor takes a while to start.
 
     `counts` are the actors `started`, those `thrown away` before they had started, and those `ended`.
     """
@@ -41,6 +43,7 @@ class Machine:
         self.counts: Counter[str] = Counter()
         self._slots, self._start_seconds, self._seconds = slots, start_seconds, seconds
         self._requested: dict[TrackedActor, dict] = {}
+        self._cpus: dict[TrackedActor, float] = {}
         self._ready: set[TrackedActor] = set()
         self._live_actors_to_ray_actors_resources: dict[TrackedActor, tuple] = {}
         self._events: list = []
@@ -49,6 +52,7 @@ class Machine:
     def add_actor(self, cls, resource_request, kwargs, **callbacks):
         actor = TrackedActor(next(self._order), **callbacks)
         self._requested[actor] = kwargs
+        self._cpus[actor] = resource_request.required_resources["CPU"]
         return actor
 
     def schedule_actor_task(self, tracked_actor, method_name, on_result=None, _return_future=False, **_):
@@ -70,8 +74,7 @@ class Machine:
         return True
 
     def next(self, timeout):
-        while self._requested and self.num_live_actors < self._slots:
-            actor = next(iter(self._requested))
+        while (actor := next(iter(self._requested), None)) and self._used + self._cpus[actor] <= self._slots:
             del self._requested[actor]
             self.counts["started"] += 1
             self._live_actors_to_ray_actors_resources[actor] = (Mock(), None)
@@ -84,6 +87,10 @@ class Machine:
         if actor is None or self.is_actor_started(actor):
             happen()
         return True
+
+    @property
+    def _used(self):
+        return sum(self._cpus[actor] for actor in self._live_actors_to_ray_actors_resources)
 
     def _begin(self, actor):
         self._ready.add(actor)
@@ -123,9 +130,10 @@ class Machine:
 
 
 class Dispatching:
-    """Stands in for the dispatcher: an agenda, and the time that is left."""
+    """Stands in for the dispatcher: an agenda, the time that is left, and the trials that must be `alone`."""
 
-    def __init__(self, jobs: dict[str, Job], slots: int, clock: Callable[[], float]) -> None:
+    def __init__(self, jobs: dict[str, Job], slots: int, clock: Callable[[], float], alone: Collection[str]) -> None:
+        self.must_be_alone = alone.__contains__
         self.agenda = Agenda(jobs, set(), clock=clock)
         self.progress = SimpleNamespace(time_left=TimeLeft(self.agenda, slots, clock=clock))
         self.next = self.agenda.next
@@ -157,14 +165,21 @@ class Sweep:
     """A sweep that has run to its end: its `seconds`, what became of its actors, and how many trials Tune kept."""
 
     def __init__(
-        self, jobs: dict[str, Job], seconds: Callable[[str], float], slots: int, start_seconds: float, folder: Path
+        self,
+        jobs: dict[str, Job],
+        seconds: Callable[[str], float],
+        slots: int,
+        start_seconds: float,
+        folder: Path,
+        shapes: Shapes = ONE_CPU,
+        alone: Collection[str] = (),
     ) -> None:
         machine = Machine(slots, start_seconds, seconds)
-        run = ray_tune._Run(Dispatching(jobs, slots, lambda: machine.now), None, slots)
+        run = ray_tune._Run(Dispatching(jobs, slots, lambda: machine.now, alone), None, slots, shapes)
         ray_tune._current = run
         search = SearchGenerator(ConcurrencyLimiter(ray_tune.DispatchingSearcher(), max_concurrent=slots))
-        shape = {"resources_per_trial": SHAPE, "storage_path": str(folder)}
-        experiment = Experiment("sweep", Trainable, num_samples=sys.maxsize, **shape)
+        trainable = with_resources(Trainable, placement_of)
+        experiment = Experiment("sweep", trainable, num_samples=sys.maxsize, storage_path=str(folder))
         search.add_configurations([experiment])
         controller = tune_controller.TuneController(
             search_alg=search,
@@ -175,7 +190,7 @@ class Sweep:
         )
         controller._actor_manager = machine
         machine.trial_of = controller._actor_to_trial.get
-        run.actors = Actors(controller, SHAPE, slots, lambda: machine.now)
+        run.actors = Actors(controller, slots, lambda: machine.now)
         while not controller.is_finished():
             controller.step()
         ray_tune._current = None

@@ -264,6 +264,11 @@ def _open(name: str, key: str, folder: str, holdout: int, device: torch.device) 
     return images.on(device, holdout, facts)
 
 
+def kept_datasets() -> int:
+    """How many data sets this process keeps on its device for trials to come."""
+    return _open.cache_info().currsize
+
+
 def _key(dataset: Dataset) -> str:
     return json.dumps(dataset.arguments, sort_keys=True)
 

@@ -10,7 +10,8 @@ through the real one and fails if they change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from ray.tune.execution.tune_controller import TuneController
@@ -25,34 +26,46 @@ _FIRST_GUESS = 5.0  # seconds that an actor takes to start, before any has
 
 
 class Actors:
-    """The actors of a controller, all of one shape. Up to `most` finished ones are kept for trials to come."""
+    """The actors of a controller. Of each shape, up to `most` finished ones are kept for trials to come."""
 
-    def __init__(
-        self, controller: TuneController, shape: object, most: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, controller: TuneController, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.start_seconds = _FIRST_GUESS
         self._controller = controller
-        self._shape = shape
+        self._most = most
         self._clock = clock
         self._starting: dict[Trial, float] = {}
-        self._least_idle = 0
+        self._least_idle: dict[Hashable, int] = {}
         self._counted_since = clock()
-        controller._actor_cache.increase_max(shape, most)
+
+    def expect(self, shape: Hashable) -> None:
+        """Keep finished actors of a shape from now on."""
+        if shape not in self._least_idle:
+            self._least_idle[shape] = 0
+            self._controller._actor_cache.increase_max(shape, self._most)
 
     @property
     def idle(self) -> int:
         """How many finished actors no trial is waiting for."""
-        return self._finished - len(self._waiting())
+        return sum(self._idle_of(shape, self._waiting()) for shape in self._least_idle)
 
     @property
     def continuing(self) -> list[str]:
         """Tune's ids of the trials that finished actors are about to run."""
-        taking = self._waiting()[: self._finished]
+        left = Counter({shape: self._finished(shape) for shape in self._least_idle})
+        taking = []
+        for trial in self._waiting():
+            if left[trial.placement_group_factory] > 0:
+                left[trial.placement_group_factory] -= 1
+                taking.append(trial)
         return [trial.trial_id for trial in (*self._controller._resetting_trials, *taking)]
 
-    @property
-    def _finished(self) -> int:
-        return int(self._controller._actor_cache.num_cached_objects)
+    def _finished(self, shape: Hashable) -> int:
+        return len(self._controller._actor_cache._cached_objects[shape])
+
+    def _idle_of(self, shape: Hashable, waiting: Sequence[Trial]) -> int:
+        """How many finished actors of a shape no trial is waiting for."""
+        taken = len([trial for trial in waiting if trial.placement_group_factory == shape])
+        return max(0, self._finished(shape) - taken)
 
     def match(self) -> Trial | None:
         """The trial that gets a finished actor next, if there are both."""
@@ -62,7 +75,11 @@ class Actors:
         self._forget_ended()
         for trials in controller._resources_to_pending_trials.values():
             trials -= {trial for trial in trials if self._has_process(trial)}  # else Tune moves them to another actor
-        return next(iter(self._waiting()), None) if self._finished else None
+        waiting = self._waiting()
+        match = next((trial for trial in waiting if self._finished(trial.placement_group_factory)), None)
+        if match is None and waiting:
+            self._make_room(waiting)
+        return match
 
     def _waiting(self) -> list[Trial]:
         """The trials that no process has been started for or is being reset for, the oldest first."""
@@ -89,15 +106,27 @@ class Actors:
 
     def _release_idle(self) -> None:
         """Remove the actors that were not needed for a while: as many as were idle all the time."""
-        self._least_idle = min(self._least_idle, self._finished)
+        waiting = self._waiting()
+        for shape, least in self._least_idle.items():
+            self._least_idle[shape] = min(least, self._idle_of(shape, waiting))
         if self._clock() - self._counted_since < IDLE_SECONDS:
             return
-        for _ in range(self._least_idle):
-            actor = self._controller._actor_cache.pop_cached_object(self._shape)
+        for shape, least in self._least_idle.items():
+            self._remove(shape, least)
+            self._least_idle[shape] = self._idle_of(shape, waiting)
+        self._counted_since = self._clock()
+
+    def _make_room(self, waiting: Sequence[Trial]) -> None:
+        """Remove actors that no trial is waiting for, whose resources one of another shape may need."""
+        for shape in self._least_idle:
+            self._remove(shape, self._idle_of(shape, waiting))
+
+    def _remove(self, shape: Hashable, count: int) -> None:
+        for _ in range(count):
+            actor = self._controller._actor_cache.pop_cached_object(shape)
             actor.set_on_stop(None)
             actor.set_on_error(None)
             self._controller._remove_actor(actor)
-        self._least_idle, self._counted_since = self._finished, self._clock()
 
     def _forget_ended(self) -> None:
         """Drop trials that have ended: Tune would keep them all in memory, and write them to a file at the end."""

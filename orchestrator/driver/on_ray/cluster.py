@@ -6,8 +6,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +34,10 @@ from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
 from orchestrator.driver.on_ray.address import resolve  # noqa: E402
+from orchestrator.driver.on_ray.capacity import RESOURCE_SECONDS, fitting_nodes, slots_of  # noqa: E402
 from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
 from orchestrator.driver.on_ray.ray_output import ray_output_apart  # noqa: E402
+from orchestrator.driver.on_ray.shapes import ONE_CPU, Shapes  # noqa: E402
 from orchestrator.driver.situation import tell  # noqa: E402
 from workers.errors import ClusterLost, InputError  # noqa: E402
 from workers.machine.device import HUGE_PAGES  # noqa: E402
@@ -50,17 +50,13 @@ _LOCAL_ENVIRONMENT = {
     "GLIBC_TUNABLES": HUGE_PAGES,
 }
 
-RESOURCE_SECONDS = 10.0
-"""How long nodes may take to show up before a run is refused."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """Where to run: the `address` of a Ray cluster (None: a local Ray), and the `cpus` and `gpus` of a trial."""
+    """Where to run: the `address` of a Ray cluster (None: a local Ray), and the `shapes` of trials."""
 
     address: str | None = None
-    cpus: float = 1
-    gpus: float = 0
+    shapes: Shapes = ONE_CPU
     local_cpus: int | None = None
     local_gpus: int | None = None
     max_concurrent: int | None = None
@@ -95,7 +91,13 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             return
         tell(ray=ray.get_runtime_context().gcs_address)
         try:
-            yield slots_of(cluster, interrupt)
+            yield slots_of(
+                cluster.shapes,
+                interrupt,
+                patience=0 if cluster.is_local else RESOURCE_SECONDS,
+                waits=cluster.wait_for_resources,
+                most=cluster.max_concurrent,
+            )
         except RayError as error:
             raise ClusterLost(f"Ray has died: {error}", hint="finished work is saved; run the command again") from error
         finally:
@@ -174,54 +176,6 @@ def _own_process_groups() -> Iterator[None]:
         subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 
-def slots_of(cluster: Cluster, interrupt: Interrupt, patience: float = RESOURCE_SECONDS) -> int:
-    """How many trials fit at once. Waits `patience` seconds for nodes, or if `wait_for_resources` until interrupted.
-
-    Raises InputError if no node has the resources of a trial.
-    """
-    deadline = time.monotonic() + (0 if cluster.is_local else patience)
-    needed = _resources(cluster.cpus, cluster.gpus)
-    told = False
-    while not interrupt.requested:
-        slots = sum(_fit(node["Resources"], cluster) for node in ray.nodes() if node["Alive"])
-        if slots:
-            return slots if cluster.max_concurrent is None else min(slots, cluster.max_concurrent)
-        if time.monotonic() >= deadline:
-            if not cluster.wait_for_resources:
-                raise InputError(
-                    f"no node in the cluster has {needed} for a trial; available: {available_nodes()}",
-                    hint="change `resources` in the sweep file, or wait for nodes to join with `--wait-for-resources`",
-                )
-            if not told:
-                print(f"Waiting for a node with {needed}; available: {available_nodes()}", file=sys.stderr)
-                told = True
-        time.sleep(0.5)
-    return 0
-
-
 def nodes_of(cluster: Cluster, interrupt: Interrupt) -> Nodes:
     """The living nodes of the cluster that this process is connected to."""
-    alive = [node for node in ray.nodes() if node["Alive"]]
-    fitting = [node for node in alive if _fit(node["Resources"], cluster)]
-    return Nodes(alive=alive, for_trials=fitting, gpus=cluster.gpus, interrupt=interrupt)
-
-
-def _fit(resources: dict[str, float], cluster: Cluster) -> int:
-    fits = [int(resources.get("CPU", 0) / cluster.cpus)] if cluster.cpus else []
-    if cluster.gpus:
-        fits.append(int(resources.get("GPU", 0) / cluster.gpus))
-    return min(fits, default=0)
-
-
-def available_nodes() -> str:
-    """The CPUs and GPUs of each node of the cluster, for people."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return "; ".join(_resources(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes) or "no nodes"
-
-
-def _resources(cpus: float, gpus: float) -> str:
-    return f"{_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}"
-
-
-def _count(number: float, noun: str) -> str:
-    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
+    return fitting_nodes(cluster.shapes, interrupt)

@@ -15,6 +15,7 @@ from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.unfit_nodes import UnfitNode, is_draining, this_node
 from workers.errors import BadInput, StoreError
 from workers.machine.device import Device
+from workers.machine.gpu_memory import GpuMemory
 from workers.registry.fresh_modules import add_import_folder
 from workers.store import Store
 from workers.training.attempt import NOTHING, Attempt, Bounds, Ending, Report, not_begun
@@ -54,6 +55,8 @@ class TrialActor(tune.Trainable):
         self._newcomers = newcomers
         self._step_seconds = step_seconds
         self._stepping = self._terminated = False
+        self._memory = GpuMemory(device)
+        self._leaks = False
         self._store: Store | None = None
         self._attempt: Attempt | None = None
         self._config = config
@@ -94,7 +97,7 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         if not self._is_fit:
             raise UnfitNode(this_node(), "it offers GPUs, but torch sees none there")
-        if self._attempt is None and is_draining():
+        if self._attempt is None and (self._leaks or is_draining()):
             raise Unfit(Ending("interrupted"))
         self._stepping = True
         try:
@@ -125,8 +128,11 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         if self._attempt is not None:
+            from workers.data.images import kept_datasets  # brings in torch, as the attempt did
+
             self._attempt.close()  # saves the state of a trial that was stopped
             self._attempt = None
+            self._leaks = self._memory.release(kept_datasets())
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Do nothing: trials keep their states in the store."""

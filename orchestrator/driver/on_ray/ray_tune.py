@@ -1,6 +1,6 @@
 """Ray Tune, used only as the scheduler: a new Tuner for each run, fed from the agenda. Results are in the store.
 
-The settings rest on measurements with Ray 2.60: one resource shape and reused actors (16 ms per trial instead of 1 to
+The settings rest on measurements with Ray 2.60: few resource shapes and reused actors (16 ms per trial instead of 1 to
 3 s); Tune's loggers off (they double that); its snapshots off (the store has everything); our own signal handlers
 (Tune ignores SIGTERM and reports interrupted trials as done); our own stall watchdog (Tune waits forever).
 """
@@ -15,13 +15,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator.driver.on_ray.cluster import (  # before Ray: it sets the environment that configures Ray
-    Cluster,
-    available_nodes,
-)
+from orchestrator.driver.on_ray.cluster import Cluster  # before Ray: it sets the environment that configures Ray
 
 # isort: split
-
 from ray import tune
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune.experiment import Trial as TuneTrial
@@ -30,9 +26,11 @@ from ray.tune.search import Searcher
 
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.on_ray.actors import Actors, Silent
+from orchestrator.driver.on_ray.capacity import available_nodes, placement_of
 from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_printed
 from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
+from orchestrator.driver.on_ray.shapes import ONE_CPU, Shapes
 from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, UnfitNode, is_gone_with_its_node
 from workers.errors import InputError, StoreError
 from workers.machine.device import Device
@@ -60,6 +58,7 @@ class _Run:
     dispatcher: Dispatcher
     store: Store
     most_idle: int
+    shapes: Shapes = ONE_CPU
     actors: Actors | None = None
     avoided: AvoidedNodes = field(default_factory=AvoidedNodes)
     trials: dict[str, str] = field(default_factory=dict)
@@ -113,7 +112,8 @@ def drive(
     """Run jobs until none is left, a stop is requested or the sweep cannot continue."""
     global _current
     most_idle = slots if cluster.is_local else _UNBOUNDED
-    _current = _Run(dispatcher, store, most_idle, avoided=AvoidedNodes("GPU" if cluster.gpus else "CPU"))
+    resource = "GPU" if cluster.shapes.usual.gpus else "CPU"
+    _current = _Run(dispatcher, store, most_idle, cluster.shapes, avoided=AvoidedNodes(resource))
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
         tuner = _tuner(scratch, cluster, slots, _actor(store, device, bounds, newcomers))
         dispatcher.interrupt.install()
@@ -132,12 +132,10 @@ def _actor(store: Store, device: Device, bounds: Bounds, newcomers: Newcomers | 
 
 def _tuner(scratch: str, cluster: Cluster, slots: int, actor: Any) -> tune.Tuner:
     """A Tune experiment that runs what the searcher hands out, and keeps its own files in the folder `scratch`."""
-    staged = slots if cluster.is_local else _STAGED  # trials that wait for an actor
-    most = slots if cluster.is_local else _UNBOUNDED
+    staged, most = (slots, slots) if cluster.is_local else (_STAGED, _UNBOUNDED)  # that wait for an actor, that run
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(staged)
-    shape = tune.PlacementGroupFactory([{"CPU": cluster.cpus, "GPU": cluster.gpus}])
     return tune.Tuner(
-        tune.with_resources(actor, shape),
+        tune.with_resources(actor, placement_of),
         tune_config=tune.TuneConfig(
             search_alg=DispatchingSearcher(),
             scheduler=ActorsFirst(),
@@ -176,8 +174,9 @@ class DispatchingSearcher(Searcher):
         job = run.dispatcher.next() if run.wants_actor else None
         if job is None:
             return None
-        run.trials[trial_id_of_tune] = trial_id(job.trial)
-        return {"job": json.dumps(job_to_json(job))}
+        trial = run.trials[trial_id_of_tune] = trial_id(job.trial)
+        shape = run.shapes.of(job, alone=run.dispatcher.must_be_alone(trial))
+        return {"job": json.dumps(job_to_json(job)), "shape": {"CPU": shape.cpus, "GPU": shape.gpus}}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if not result["done"] and result["reached"] is not None:
@@ -206,7 +205,8 @@ class ActorsFirst(FIFOScheduler):
     def on_trial_add(self, tune_controller: Any, trial: TuneTrial) -> None:
         run = _run()
         if run.actors is None:
-            run.actors = Actors(tune_controller._tune_controller, trial.placement_group_factory, run.most_idle)
+            run.actors = Actors(tune_controller._tune_controller, run.most_idle)
+        run.actors.expect(trial.placement_group_factory)
 
     def choose_trial_to_run(self, tune_controller: Any) -> TuneTrial | None:
         actors = _run().actors

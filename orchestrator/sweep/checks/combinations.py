@@ -58,7 +58,23 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _check_recipes_of(path, grid, recipes)
         yield from _check_budgets(path, grid, recipes, _train_images(data, [grid if grid.get("dataset") else data]))
     yield from check_techniques(data.get("dense"), grids)
+    yield from _check_dense_resources(data)
     yield from _check_size(data, grids)
+
+
+def _check_dense_resources(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """All trials run on GPUs, or none: their results are compared."""
+    for place, resources in mappings_at(("resources",), data):
+        dense = resources.get("dense")
+        if not isinstance(dense, dict) or "gpus" not in dense:
+            continue
+        if _is_given(dense["gpus"]) != _is_given(resources.get("gpus", 0)):
+            hint = "give both `gpus` of a number above 0, or neither"
+            yield Problem((*place, "dense", "gpus"), "must be 0 exactly if other trials have no GPU", hint)
+
+
+def _is_given(gpus: Any) -> bool:
+    return gpus not in (0, "0")
 
 
 def _axis(key: str, grid: Mapping[str, Any], data: Mapping[str, Any]) -> list[Any]:

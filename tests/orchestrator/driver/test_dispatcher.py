@@ -57,7 +57,7 @@ def sweep(tmp_path, monkeypatch):
         parts.store.files, needs, lambda _, reason: parts.said.say(reason), pauses=(5, 10), clock=parts.clock
     )
 
-    def again():
+    def again(**named):
         """A new driver."""
         agenda = Agenda(family, set(), clock=parts.clock)
         parts.work = SimpleNamespace(agenda=agenda, plan=None, part=None, shard=None, extend=lambda: False)
@@ -69,6 +69,7 @@ def sweep(tmp_path, monkeypatch):
             room=parts.room,
             lease=parts.lease,
             retries={"lost_worker": 2, "io": 1},
+            **named,
         )
 
     parts.again = again
@@ -89,6 +90,25 @@ def test_lost_workers_are_counted_over_drivers(sweep):
     assert sweep.store.failures.read("a").attempts == {"lost_worker": 3}
     sweep.store.failures.delete("a")
     assert sweep.store.failures.failed_attempts("a") == {}
+
+
+def test_a_trial_that_ran_out_of_memory_next_to_others_is_tried_again_alone(sweep):
+    assert take(sweep.dispatcher) == "a"
+    sweep.dispatcher.ended("a", failed("out_of_memory"))
+    assert "a" in sweep.dispatcher.agenda.failed
+    sweep.store.failures.delete("a")
+    sharing = sweep.again(can_be_alone=True)
+    assert take(sharing) == "a"
+    assert not sharing.must_be_alone("a")
+    sharing.ended("a", failed("out_of_memory"))
+    assert sharing.must_be_alone("a")
+    assert not sharing.must_be_alone("b")
+    sweep.clock.now += 100
+    later = sweep.again(can_be_alone=True)  # it remembers
+    assert take(later) == "a"
+    assert later.must_be_alone("a")
+    later.ended("a", failed("out_of_memory"))
+    assert "a" in later.agenda.failed
 
 
 def failed(outcome):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 import ray.train._internal.storage
 
 from orchestrator.driver.on_ray import ray_tune
+from orchestrator.driver.on_ray.shapes import Shape, Shapes, alone_on, asked_shapes
+from orchestrator.sweep.running import ResourcesSpec
 from tests.support.jobs import jobs
 
 
@@ -20,9 +23,9 @@ def sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(ray.train._internal.storage, "_get_ray_train_session_dir", lambda: str(tmp_path))
     monkeypatch.setattr(ray_tune, "trial_id", lambda trial: trial.stage)
 
-    def run(family, seconds, slots):
+    def run(family, seconds, slots, **named):
         monkeypatch.setenv("TUNE_MAX_PENDING_TRIALS_PG", str(slots))
-        return Sweep(family, seconds if callable(seconds) else lambda trial: seconds, slots, 4.0, tmp_path)
+        return Sweep(family, seconds if callable(seconds) else lambda trial: seconds, slots, 4.0, tmp_path, **named)
 
     return run
 
@@ -93,3 +96,34 @@ def test_no_actor_is_thrown_away_in_any_sweep(sweep, seed):
     ran = sweep(jobs(**described), seconds.get, slots=4)
     assert ran.counts["thrown away"] == 0
     assert ran.counts["started"] <= 4 + ran.counts["ended"]
+
+
+def test_dense_training_has_its_shape_and_makes_room_for_others(sweep):
+    shapes = Shapes(usual=Shape(cpus=1), dense=Shape(cpus=4))
+    ran = sweep(star(8), 10.0, slots=4, shapes=shapes)
+    assert ran.counts == {"started": 5, "ended": 1}
+    assert ran.seconds == pytest.approx(4 + 10 + 4 + 2 * 10, abs=2)  # start, dense, start, two rounds of four
+
+
+def test_a_trial_that_must_be_alone_gets_the_machine_once_the_others_are_done(sweep):
+    shapes = Shapes(usual=Shape(cpus=1), alone=Shape(cpus=4))
+    ran = sweep(star(8), 10.0, slots=4, shapes=shapes, alone=["child3"])
+    assert ran.counts["thrown away"] == 0
+    assert ran.seconds < 65  # one after the other would take 94
+
+
+def test_the_shape_of_a_job():
+    dense, child = star(1).values()
+    quarter = asked_shapes(ResourcesSpec(cpus=2, gpus="1/4", dense={"gpus": 1}))
+    assert quarter == Shapes(usual=Shape(cpus=2, gpus=0.25), dense=Shape(cpus=2, gpus=1))
+    assert asked_shapes(ResourcesSpec(cpus=2, dense={"cpus": 2})) == Shapes(usual=Shape(cpus=2))
+    node = {"Resources": {"CPU": 8.0, "GPU": 1.0}}
+    alone = alone_on([node], quarter.usual, most_at_once=4)
+    assert alone == Shape(cpus=2, gpus=1)
+    shapes = replace(quarter, alone=alone)
+    assert [shapes.of(job) for job in (dense, child)] == [quarter.dense, quarter.usual]
+    assert shapes.of(child, alone=True) == alone
+    assert alone_on([node], Shape(cpus=2), most_at_once=4) == Shape(cpus=8)
+    assert alone_on([node], Shape(cpus=2), most_at_once=1) is None
+    assert alone_on([node], Shape(cpus=5), most_at_once=2) is None
+    assert alone_on([node], Shape(gpus=1), most_at_once=2) is None

@@ -156,7 +156,7 @@ def test_a_local_ray_leaves_the_environment_as_it_was(monkeypatch):
     monkeypatch.setattr("ray.init", lambda **_: seen.append(os.environ["RAY_AUTH_MODE"]))
     monkeypatch.setattr("ray.shutdown", lambda: seen.append(os.environ["RAY_AUTH_MODE"]))
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address="127.0.0.1:1"))
-    monkeypatch.setattr(clusters, "slots_of", lambda *_: 1)
+    monkeypatch.setattr(clusters, "slots_of", lambda *_, **__: 1)
     with connected(Cluster(), Interrupt()) as slots:
         assert slots == 1
     assert seen == ["disabled", "disabled"]

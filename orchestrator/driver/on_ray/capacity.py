@@ -1,0 +1,117 @@
+"""How many trials fit on the nodes of a cluster, and the wait for nodes that join or that its autoscaler adds."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.tune import PlacementGroupFactory
+from ray.util.placement_group import placement_group, remove_placement_group
+
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.on_ray import autoscaling
+from orchestrator.driver.on_ray.nodes import Node, Nodes
+from orchestrator.driver.on_ray.shapes import Shape, Shapes
+from workers.errors import InputError
+
+RESOURCE_SECONDS = 10.0
+"""How long nodes may take to show up before a run is refused."""
+
+_POLL_SECONDS = 0.5
+
+
+def slots_of(
+    shapes: Shapes,
+    interrupt: Interrupt,
+    *,
+    patience: float = RESOURCE_SECONDS,
+    waits: bool = False,
+    most: int | None = None,
+) -> int:
+    """How many trials of the usual shape fit at once, at most `most`; 0 if interrupted before any could.
+
+    Waits `patience` seconds for nodes, and without limit if it `waits` or if the cluster has an autoscaler, which is
+    asked for them. Raises InputError if no node has the resources of a trial.
+    """
+    deadline = time.monotonic() + patience
+    with contextlib.ExitStack() as requests:
+        said = ""
+        while not interrupt.requested:
+            missing = missing_shape(shapes, alive())
+            if missing is None:
+                slots = sum(map(shapes.usual.fits, alive()))
+                return slots if most is None else min(slots, most)
+            if time.monotonic() >= deadline:
+                scaling = autoscaling.current()
+                if not waits and scaling is None:
+                    raise _too_small(missing)
+                if scaling is not None and not said:
+                    requests.enter_context(_requested(missing))
+                news = f"{_awaited(missing)}{f'; autoscaler: {scaling}' if scaling else ''}"
+                if news != said:
+                    print(news, file=sys.stderr)
+                    said = news
+            time.sleep(_POLL_SECONDS)
+    return 0
+
+
+def missing_shape(shapes: Shapes, nodes: Sequence[Node]) -> Shape | None:
+    """A shape that trials need and that no node can hold."""
+    needed = [shape for shape in (shapes.dense, shapes.usual) if shape is not None]
+    return next((shape for shape in needed if not any(map(shape.fits, nodes))), None)
+
+
+def fitting_nodes(shapes: Shapes, interrupt: Interrupt) -> Nodes:
+    """The living nodes of the cluster that this process is connected to."""
+    nodes = alive()
+    fitting = [node for node in nodes if shapes.usual.fits(node)]
+    return Nodes(alive=nodes, for_trials=fitting, gpus=shapes.usual.gpus, interrupt=interrupt)
+
+
+def alive() -> list[Node]:
+    """The nodes of the cluster, as Ray describes them."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def available_nodes() -> str:
+    """The CPUs and GPUs of each node of the cluster, for people."""
+    nodes = [node["Resources"] for node in alive()]
+    return "; ".join(_in_words(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes) or "no nodes"
+
+
+def placement_of(config: Mapping[str, Any]) -> PlacementGroupFactory:
+    """What a trial of Tune with this configuration gets; Tune also asks without one."""
+    return PlacementGroupFactory([config.get("shape", {"CPU": 1})])
+
+
+@contextlib.contextmanager
+def _requested(shape: Shape) -> Iterator[None]:
+    """Show the autoscaler what is needed: it adds nodes only for work that waits."""
+    group = placement_group([{"CPU": shape.cpus, "GPU": shape.gpus}])
+    try:
+        yield
+    finally:
+        remove_placement_group(group)
+
+
+def _too_small(shape: Shape) -> InputError:
+    return InputError(
+        f"no node in the cluster has {_in_words(shape.cpus, shape.gpus)} for a trial; available: {available_nodes()}",
+        hint="change `resources` in the sweep file, or wait for nodes to join with `--wait-for-resources`",
+    )
+
+
+def _awaited(shape: Shape) -> str:
+    return f"Waiting for a node with {_in_words(shape.cpus, shape.gpus)}; available: {available_nodes()}"
+
+
+def _in_words(cpus: float, gpus: float) -> str:
+    return f"{_count(cpus, 'CPU')} and {_count(gpus, 'GPU')}"
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
