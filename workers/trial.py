@@ -61,12 +61,12 @@ class Recipe:
     """How to train, except for how long and at which learning rates.
 
     `optimizer` names a class of torch.optim, `optimizer_arguments` are its keyword arguments without `lr`. `loss` is
-    `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels) and `horizontal_flip`
-    augment, and so does `random_resized_crop` if images stream from files. `normalization` is `per_image` (zero mean
-    and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of
-    per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
-    network's. With a `batch_norm_group`, statistics are those of so many consecutive images of a batch, not of all
-    (paper, ImageNet: 128). `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
+    `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels), `horizontal_flip` and,
+    if images stream from files, `random_resized_crop` augment. `normalization` is `per_image` (zero mean and unit
+    variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of per-channel
+    lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the network's. BatchNorm
+    normalizes each `batch_norm_group` consecutive images apart (paper, ImageNet: 128), None: the whole batch.
+    `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -89,10 +89,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What all trials with the same data set, network and recipe share.
-
-    `code_version` is for sweeps with the user's own code: a new value makes new ids.
-    """
+    """What all trials with the same data set, network and recipe share. A new `code_version` makes new ids."""
 
     dataset: Dataset
     network: Network
