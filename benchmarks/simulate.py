@@ -1,7 +1,8 @@
 """Sweeps on simulated machines that fail in every way a seed thinks of: `python benchmarks/simulate.py --seeds 10000`.
 
-Drivers, workers, lease and store are the product's; see `tests/support/simulation.py`. Prints what was disturbed and
-checked, and exits with 1 if a promise was broken. `--seed K` runs that seed alone, exactly as before.
+Drivers (of a whole sweep, or of two or three shards), workers, lease and store are the product's; see
+`tests/support/simulation.py`. Prints what was disturbed and checked, and exits with 1 if a promise was broken.
+`--seed K` runs that seed alone, exactly as before.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ import pytest
 from tests.support.simulation import expected, simulate
 from workers.store.filesystems import local
 from workers.store.filesystems.local import LocalFiles
-from workers.store.lease import LeaseWatch
+from workers.store.lease import Lease, LeaseWatch
 from workers.store.lease_owner import Owner
 
-SEEDS = range(100)
+SEEDS = range(64)
 SEEDS_OF_BUGS = range(100, 200)
 
 
@@ -46,6 +46,7 @@ BUGS = {
     "publishing overwrites": (LocalFiles, "publish", overwrite, "the lease changes only as it was read"),
     "the lease is not checked": (LocalFiles, "_unchanged", unchecked, "the lease changes only as it was read"),
     "an owner seems gone": (Owner, "is_gone", True, "nobody takes the lease of a driver that renews it"),
+    "leases do not exclude others": (Lease, "_excludes", lambda *_: False, "only one driver and its workers write"),
     "workers do not watch the lease": (LeaseWatch, "orphaned", False, "only one driver and its workers write"),
     "half-written files are visible": (local, "temporary_name", lambda: "half", "a file is visible only whole"),
     "files are not synced": (local, "_sync", do_nothing, "a file is whole after a power loss"),

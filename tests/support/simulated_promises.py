@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from tests.support.simulated_disk import Disk, File
 from tests.support.simulated_world import Killed, Process, World
 from workers.store.filesystems.files import is_temporary
 from workers.store.filesystems.local import LocalFiles
-from workers.store.layout import LEASE, RESULTS, folder_of
+from workers.store.layout import LEASE, RESULTS, folder_of, parse_lease_path
 from workers.store.lease import MISSED_PERIODS, PERIOD
 
 STORE = "/store"
@@ -25,6 +26,18 @@ class Broken(BaseException):
     """A promise is broken. No error that the product may handle."""
 
 
+class Holder(NamedTuple):
+    """Who has had a lease since when, by process and token."""
+
+    process: Process | None = None
+    token: str | None = None
+    since: float = 0.0
+
+
+def is_lease(path: str) -> bool:
+    return path == LEASE or parse_lease_path(path) is not None
+
+
 class Promises:
     """Watches a disk. `counts` says how often each promise was checked."""
 
@@ -36,8 +49,9 @@ class Promises:
         self.durable: set[str] = set()  # the files that were written, and must be there from then on
         self.published: set[str] = set()
         self._passing: set[str] = set()  # the files that need not be durable
-        self._versions: dict[Process, bytes] = {}  # which lease a process means to replace or remove
-        self._holder: tuple[Process | None, str | None, float] = (None, None, 0.0)  # process, token, since
+        self._versions: dict[tuple[Process, str], bytes] = {}  # what a process means to replace or remove
+        self._holders: dict[str, Holder] = defaultdict(Holder)  # by the path of a lease
+        self._wrote: dict[str | None, float] = {}  # since when the processes with a token write
 
     def check(self, promise: str, holds: bool, subject: object) -> None:
         self.counts[promise] += 1
@@ -54,24 +68,25 @@ class Promises:
             self.check("a file is visible only whole", after.data in self.intended[path], path)
         if folder_of(path) == RESULTS:
             self.check("a record never changes or vanishes", before is None, path)
-        if path == LEASE:
-            self._lease_changed(before, after)
+        if is_lease(path):
+            self._lease_changed(path, before, after)
 
-    def _lease_changed(self, before: File | None, after: File | None) -> None:
-        process, version = self.world.process, self._versions.get(self.world.process)
+    def _lease_changed(self, path: str, before: File | None, after: File | None) -> None:
+        process = self.world.process
+        version = self._versions.get((process, path))
         old = None if before is None else before.data
         self.check("the lease changes only as it was read", old == version, old)
         token = None if after is None else json.loads(after.data)["token"]
-        holder, former, _ = self._holder
-        if token is None:
-            self._holder = (None, None, self.world.now)
-        if token in (None, former):
-            return
-        if holder is not None and former is not None and old is not None:
+        holder, former, _ = self._holders[path]
+        if holder not in (None, process) and None not in (former, old) and token != former:
+            assert holder is not None
             renews = holder.alive and holder.disturbed < self.world.now - 2 * _EXPIRY
             self.check("nobody takes the lease of a driver that renews it", not renews, former)
-        process.token = token
-        self._holder = (process, token, self.world.now)
+        if token is None:
+            self._holders[path] = Holder(since=self.world.now)
+        elif token != former:
+            process.token, process.lease = token, path
+            self._holders[path] = Holder(process, token, self.world.now)
 
     def written(self, path: str) -> None:
         """Note that a process was told that a file is durable, unless it is gone already."""
@@ -80,12 +95,22 @@ class Promises:
 
     def may_write(self, process: Process, path: str) -> None:
         """Check that a worker or driver still may, unless it was disturbed of late."""
-        _, token, since = self._holder
-        if process.token is None or path == LEASE or process.disturbed > since - 2 * _EXPIRY:
+        if process.token is None or process.lease is None or is_lease(path):
             return
-        seconds = self.world.now - max(since, process.begun)  # a driver that was frozen may still begin a worker
-        late = token not in (None, process.token) and seconds > PERIOD / 3 + WORST_CHUNK
+        undisturbed = [since for since in self._lost(process) if process.disturbed <= since - 2 * _EXPIRY]
+        # a driver that was frozen may still begin a worker
+        late = any(self.world.now - max(since, process.begun) > PERIOD / 3 + WORST_CHUNK for since in undisturbed)
         self.check("only one driver and its workers write", not late, f"{path}, by process {process.pid}")
+        self._wrote.setdefault(process.token, self.world.now)
+
+    def _lost(self, process: Process) -> Iterator[float]:
+        """Since when others drive what a process writes: with its lease, or with one that excludes it."""
+        assert process.lease is not None
+        for path, (holder, token, since) in self._holders.items():
+            if path == process.lease and token not in (None, process.token):
+                yield since
+            elif path != process.lease and LEASE in (path, process.lease) and holder is not None and holder.alive:
+                yield self._wrote.get(token, self.world.now)
 
     def power_was_lost(self) -> None:
         """Check what the disk has kept."""
@@ -115,22 +140,22 @@ class WatchedFiles(LocalFiles):
 
     def publish(self, path: str, data: bytes) -> bool:
         self._begin(path, data)
-        self._promises._versions.pop(self._process, None)
+        self._promises._versions.pop((self._process, path), None)
         if not super().publish(path, data):
             return False
         promises = self._promises
-        promises.check("a record is published once", path not in promises.published or path == LEASE, path)
+        promises.check("a record is published once", path not in promises.published or is_lease(path), path)
         promises.published.add(path)
         promises.written(path)
         return True
 
     def replace(self, path: str, data: bytes, version: bytes) -> bool:
         self._begin(path, data)
-        self._promises._versions[self._process] = version
+        self._promises._versions[self._process, path] = version
         return super().replace(path, data, version)
 
     def remove(self, path: str, version: bytes) -> bool:
-        self._promises._versions[self._process] = version
+        self._promises._versions[self._process, path] = version
         return super().remove(path, version)
 
     def delete(self, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
+from orchestrator.driver.division import Assignment, divide
 from orchestrator.driver.work import Work
 from orchestrator.planning.plan import Plan, PlannedTrial
 from tests.support.jobs import jobs
@@ -25,6 +27,7 @@ from workers.store import Store
 from workers.store.checksummed import from_json, to_json
 from workers.store.layout import RecordKey
 from workers.store.lease import PERIOD, Lease
+from workers.store.shard import Shard
 from workers.training.attempt import Attempt, Bounds, Ending, not_begun
 from workers.training.outcomes import lost_worker
 from workers.trial import Evaluation, Job, Stop
@@ -42,12 +45,16 @@ class Silence:
 
 
 class Sweep:
-    """Drivers and workers of one plan in one store."""
+    """Drivers and workers of one plan in one store; `completed` counts by part how often all of it was done.
 
-    def __init__(self, computer: Computer, promises: Promises) -> None:
+    A plan with `shards` has more chains, which that many drivers divide among them.
+    """
+
+    def __init__(self, computer: Computer, promises: Promises, shards: int) -> None:
         self.world: World = computer.world
-        self.plan = _plan()
-        self.completed = 0
+        self.plan = _plan(_LARGE if shards else _SMALL)
+        self.parts = _parts(self.plan, shards)
+        self.completed: Counter[Shard | None] = Counter()
         self.told: list[str] = []
         self.promises = promises
         self._computer = computer
@@ -56,13 +63,13 @@ class Sweep:
         files = WatchedFiles(self._computer.path(STORE), process, self.promises)
         return Store(STORE, create=create, files=files)
 
-    def drive(self, process: Process) -> None:
-        """What a driver's process does: as `orchestrator.driver.session` and `execution`."""
+    def drive(self, process: Process, part: Assignment | None) -> None:
+        """What the process of a driver does, of a part or of the whole plan: as in `orchestrator.driver.session`."""
         try:
             store = self.open(process, create=True)
             store.check_writable()
-            with Lease(store) as lease:
-                work = Work(iter([self.plan]), store, ["all"])
+            with Lease(store) if part is None else Lease(store, shard=part.shard, division=part.division) as lease:
+                work = Work(iter([self.plan]), store, ["all"], part)
                 dispatcher = Dispatcher(
                     work,
                     store,
@@ -72,21 +79,22 @@ class Sweep:
                     lease=lease,
                     retries=RETRIES,
                 )
-                work.agenda._clock = self.world.monotonic
-                self._dispatch(dispatcher, lease.token)
+                work.agenda._clock = dispatcher._others._clock = self.world.monotonic
+                dispatcher._others._next = 0.0
+                self._dispatch(dispatcher, lease)
                 dispatcher.consolidation.settle()
                 store.records.consolidate()
-                if not dispatcher.problem and not work.agenda.failed:
-                    self.completed += 1
+                if not dispatcher.problem and not work.agenda.failed | work.agenda.blocked:
+                    self.completed[work.shard] += 1
         except (PrunesweepError, OSError) as error:
             self.told.append(str(error))
 
-    def _dispatch(self, dispatcher: Dispatcher, token: str) -> None:
+    def _dispatch(self, dispatcher: Dispatcher, lease: Lease) -> None:
         slots = self.world.random.randint(1, 3)
         workers: dict[str, Worker] = {}
         while not dispatcher.finished or workers:
             while len(workers) < slots and (job := dispatcher.next()) is not None:
-                workers[job.trial.stage] = Worker(self, job, token)
+                workers[job.trial.stage] = Worker(self, job, lease)
             for trial, worker in list(workers.items()):
                 worker.stopping = dispatcher.stopping
                 for step in worker.take_steps():
@@ -100,9 +108,10 @@ class Sweep:
 class Worker:
     """A worker's process, as its driver sees it."""
 
-    def __init__(self, sweep: Sweep, job: Job, token: str) -> None:
+    def __init__(self, sweep: Sweep, job: Job, lease: Lease) -> None:
         self.stopping = False
-        self._sweep, self._job, self._token = sweep, job, token
+        self._sweep, self._job = sweep, job
+        self._bounds = Bounds(lease=lease.token, lease_path=lease.path, period=PERIOD)
         self._steps: list[int] = []
         self._step: int | None = None
         self._ending: Ending | None = None
@@ -118,10 +127,10 @@ class Worker:
         return Ending("lost_worker", self._step, lost_worker(self._step))
 
     def _work(self, process: Process) -> None:
-        process.token = self._token
+        process.token, process.lease = self._bounds.lease, self._bounds.lease_path
         try:
             store = self._sweep.open(process)
-            attempt = Attempt(self._job, store, Device(name="cpu"), Bounds(lease=self._token, period=PERIOD))
+            attempt = Attempt(self._job, store, Device(name="cpu"), self._bounds)
         except (PrunesweepError, OSError) as error:
             self._ending = not_begun(error)
             return
@@ -198,14 +207,24 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _plan() -> Plan:
-    """A dense network, a trial that starts from it before it has ended, and one that starts from that."""
-    family = jobs(dense=((3, 9),), early=((3,), ("dense", 3)), last=((2,), ("early", 3)))
+# A dense network, a trial that starts from it before it has ended, and one that starts from that
+_SMALL: dict[str, Any] = {"dense": ((3, 9),), "early": ((3,), ("dense", 3)), "last": ((2,), ("early", 3))}
+_LARGE: dict[str, Any] = _SMALL | {"late": ((4,), ("dense", 9)), "other": ((6,), ("dense", 3))}
+
+
+def _plan(stops: dict[str, Any]) -> Plan:
     trials = {
         name: PlannedTrial(job.trial, Fraction(1), checkpoint_bytes=100, records=set(job.checkpoints))
-        for name, job in family.items()
+        for name, job in jobs(**stops).items()
     }
     return Plan(SimpleNamespace(keep="all"), Evaluation(), [], trials)
+
+
+def _parts(plan: Plan, shards: int) -> list[Assignment | None]:
+    """The parts of a plan for so many drivers; one for the whole of it if they are 0."""
+    missing = plan.missing(set(), set())
+    owners = divide(missing, max(1, shards), {trial: float(job.last_step) for trial, job in missing.items()})
+    return [Assignment(Shard(number, shards), owners) for number in range(1, shards + 1)] or [None]
 
 
 def at_once(work: Callable[[], None]) -> Future[None]:

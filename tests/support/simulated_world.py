@@ -21,7 +21,10 @@ class Killed(BaseException):
 
 @dataclass(eq=False)
 class Process:
-    """A process of a machine (`host`); `disturbed` is when it was last stopped, slowed down or given an error."""
+    """A process of a machine (`host`); `disturbed` is when it was last stopped, slowed down or given an error.
+
+    A driver and its workers have the `token` of its lease, which lies at the path `lease`.
+    """
 
     host: str
     boot: int
@@ -31,6 +34,7 @@ class Process:
     frozen_until: float = 0.0
     disturbed: float = LONG_AGO
     token: str | None = None
+    lease: str | None = None
     descriptors: dict[int, object] = field(default_factory=dict)
 
 

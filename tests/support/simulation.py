@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from orchestrator.driver import consolidation, dispatcher
+from orchestrator.driver.division import Assignment
 from tests.support.simulated_promises import Broken, Promises
 from tests.support.simulated_saboteur import Saboteur
 from tests.support.simulated_sweep import Sweep, at_once, train
@@ -26,12 +27,14 @@ from tests.support.simulated_world import Process, World
 from workers.store import layout, lease, lease_owner
 from workers.store.filesystems import file_locks, files, local
 from workers.store.record import RESULT_COLUMNS
+from workers.store.shard import Shard
 from workers.training import attempt
 
 CALM_SECONDS = 3_600.0
 """How long a sweep may take to end once nothing disturbs it any more."""
 
 _DISTURBED_SECONDS = 600.0
+_SHARDS = (0, 3, 0, 2)  # by the seed; 0: the whole sweep in one part
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,10 @@ class Outcome:
 
 
 def simulate(seed: int) -> Outcome:
-    """Run a seed."""
-    undisturbed = expected()
-    simulation = _Simulation(seed)
+    """Run a seed. In every other one the drivers of two or three shards share a larger sweep."""
+    shards = _SHARDS[seed % len(_SHARDS)]
+    undisturbed = expected(with_shards=shards > 0)
+    simulation = _Simulation(seed, shards)
     world, promises, problem = simulation.world, simulation.promises, None
     with _replaced(simulation.computer):
         try:
@@ -67,9 +71,9 @@ def simulate(seed: int) -> Outcome:
 
 
 @cache
-def expected() -> list[dict[str, Any]]:
-    """The results of a sweep that nothing disturbs."""
-    simulation = _Simulation(0)
+def expected(with_shards: bool = False) -> list[dict[str, Any]]:
+    """The results of a sweep that nothing disturbs, in one part."""
+    simulation = _Simulation(0, int(with_shards))
     with _replaced(simulation.computer):
         simulation.calm()
         results = simulation.results()
@@ -78,41 +82,56 @@ def expected() -> list[dict[str, Any]]:
 
 
 class _Simulation:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, shards: int) -> None:
         self.world = World(Random(seed))
         self.promises, self.saboteur = Promises(self.world), Saboteur(self.world)
         links = self.world.random.random() < 0.7
         self.computer = Computer(self.world, self.promises.disk, self.saboteur, links)
-        self.sweep = Sweep(self.computer, self.promises)
-        self._drivers: list[Process] = []
+        self.sweep = Sweep(self.computer, self.promises, shards)
+        self._parts = self.sweep.parts
+        self._drivers: list[tuple[Process, Assignment | None]] = []
 
     def disturb(self) -> None:
-        """Drivers begin now and then, one or two at once, until nothing more disturbs them."""
+        """Drivers begin now and then, one or two at once, until nothing more disturbs them.
+
+        With shards, each drives any of them, and now and then one drives the whole sweep.
+        """
         random, due = self.world.random, 0.0
-        while self.saboteur.left and self.world.now < _DISTURBED_SECONDS and self.sweep.completed < 3:
-            alive = sum(driver.alive for driver in self._drivers)
+        while self.saboteur.left and self.world.now < _DISTURBED_SECONDS and self.sweep.completed.total() < 3:
+            alive = sum(driver.alive for driver, _ in self._drivers)
             if alive == 0:  # somebody sees that
                 due = min(due, self.world.now + random.uniform(0, 5))
-            if self.world.now >= due and alive < 2:
+            if self.world.now >= due and alive < 1 + len(self._parts):
                 for _ in range(random.randint(1, 2)):
-                    self._begin_driver()
+                    self._begin_driver(self._any_part())
                 due = self.world.now + random.expovariate(1 / 60)
             if not self._turn():
                 self.world.now = max(self.world.now, due)
 
     def calm(self) -> None:
-        """One driver after the other begins, until one has done everything and all processes have ended."""
+        """One driver of each part after the other begins, until all is done and all processes have ended."""
         self.saboteur.cease()
         for process in self.world.processes:
             process.frozen_until = min(process.frozen_until, self.world.now + self.world.random.uniform(0, 300))
-        completed, end = self.sweep.completed, self.world.now + CALM_SECONDS
-        while self.sweep.completed == completed:
-            if not any(driver.alive for driver in self._drivers):
-                self._begin_driver()
+        before, end = Counter(self.sweep.completed), self.world.now + CALM_SECONDS
+        while missing := [part for part in self._parts if not self._has_completed(part, before)]:
+            driven = [part for driver, part in self._drivers if driver.alive]
+            for part in missing:
+                if part not in driven:
+                    self._begin_driver(part)
             self._turn()
             self.promises.check("a sweep ends", self.world.now < end, self.sweep.told[-3:])
         while self._turn():
             self.promises.check("a sweep ends", self.world.now < end, "a process lives on")
+
+    def _has_completed(self, part: Assignment | None, before: Counter[Shard | None]) -> bool:
+        shard = None if part is None else part.shard
+        return self.sweep.completed[shard] > before[shard]
+
+    def _any_part(self) -> Assignment | None:
+        if len(self._parts) == 1:
+            return self._parts[0]
+        return None if self.world.random.random() < 0.1 else self.world.random.choice(self._parts)
 
     def results(self) -> list[dict[str, Any]]:
         """The result columns of every record, as a reader finds them."""
@@ -127,8 +146,8 @@ class _Simulation:
         self.promises.check("no trial gives two results", not records.conflicts(), records.conflicts())
         return list(records.read_all().table.select(RESULT_COLUMNS).to_pylist())
 
-    def _begin_driver(self) -> None:
-        self._drivers.append(self.world.begin(self.sweep.drive))
+    def _begin_driver(self, part: Assignment | None) -> None:
+        self._drivers.append((self.world.begin(partial(self.sweep.drive, part=part)), part))
 
     def _turn(self) -> bool:
         has_turned = self.world.turn()
