@@ -118,12 +118,18 @@ def calls(text: str) -> list[list[str]]:
     return [shlex.split(re.split(r"[`;&#]| \|", call)[0]) for call in found]
 
 
-@pytest.mark.parametrize("name", FILES)
+def code_of(page: str) -> str:
+    """The code in a page."""
+    return "\n".join(re.findall(r"^```console\n(.*?)^```", page, re.S | re.M) + re.findall(r"`([^`\n]+)`", page))
+
+
+@pytest.mark.parametrize("name", [*FILES, "../docs/cluster.md"])
 def test_every_command_and_option_exists(name):
     commands = {"prunesweep": typer.main.get_command(app), "ray": ray_command}
     ray_start = ["ray", "start"]
     roles = {"head": ray_start, "worker": ray_start, "driver": ["prunesweep"], "healthy": ray_start}
-    for call in calls((DOCKER / name).read_text()):
+    text = (DOCKER / name).read_text()
+    for call in calls(code_of(text) if name.endswith(".md") else text):
         if call[0] == "prunesweep-node":
             call[:2] = roles[call[1].partition("|")[0]]
         command = commands[call[0]]
