@@ -78,6 +78,17 @@ class Disk:
         self._set(path, file, only_new=True)
         return file
 
+    def put(self, path: str, data: bytes) -> None:
+        """Create or replace a file, whole from its first moment and kept, with its folders."""
+        above = ""
+        for name in path.split("/")[1:-1]:
+            above += f"/{name}"
+            self.make_folder(above)
+        file = File()
+        file.data = data
+        file.sync()
+        self._set(path, file)
+
     def make_folder(self, path: str) -> None:
         folder, name = self._parent(path)
         folder.entries.setdefault(name, Folder())

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from tests.support.simulated_disk import Disk, File
 from tests.support.simulated_world import Killed, Process, World
-from workers.store.filesystems.files import is_temporary
+from workers.store.filesystems.bucket import BucketFiles
+from workers.store.filesystems.files import Version, is_temporary
 from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import LEASE, RESULTS, folder_of, parse_lease_path
 from workers.store.lease import MISSED_PERIODS, PERIOD
@@ -47,7 +48,7 @@ class Promises:
         self.counts: Counter[str] = Counter()
         self.intended: dict[str, set[bytes]] = defaultdict(set)  # the contents that somebody wanted a file to have
         self.durable: set[str] = set()  # the files that were written, and must be there from then on
-        self.published: set[str] = set()
+        self.published: dict[str, bytes] = {}
         self._passing: set[str] = set()  # the files that need not be durable
         self._versions: dict[tuple[Process, str], bytes] = {}  # what a process means to replace or remove
         self._holders: dict[str, Holder] = defaultdict(Holder)  # by the path of a lease
@@ -76,7 +77,7 @@ class Promises:
         version = self._versions.get((process, path))
         old = None if before is None else before.data
         self.check("the lease changes only as it was read", old == version, old)
-        token = None if after is None else json.loads(after.data)["token"]
+        token = json.loads(after.data)["token"] if after is not None and after.data else None
         holder, former, _ = self._holders[path]
         if holder not in (None, process) and None not in (former, old) and token != former:
             assert holder is not None
@@ -123,12 +124,17 @@ class Promises:
             self.check("what was written is there after a power loss", there, path)
 
 
-class WatchedFiles(LocalFiles):
-    """The files of a store as a process sees them. What it intends and what it was told is checked."""
+_Base: Any = object  # in front of an implementation of `Files`
 
-    def __init__(self, root: Any, process: Process, promises: Promises) -> None:
-        super().__init__(root)
-        self._process, self._promises = process, promises
+
+class _Watched(_Base):
+    """The files of a store as a process sees them. What it intends and what it was told is checked.
+
+    `_equal_to` gives the contents that it may publish again.
+    """
+
+    _process: Process
+    _promises: Promises
 
     def write(self, path: str, data: bytes, durable: bool = True) -> None:
         self._begin(path, data)
@@ -144,18 +150,19 @@ class WatchedFiles(LocalFiles):
         if not super().publish(path, data):
             return False
         promises = self._promises
-        promises.check("a record is published once", path not in promises.published or is_lease(path), path)
-        promises.published.add(path)
+        once = promises.published.get(path) in (None, *self._equal_to(data)) or is_lease(path)
+        promises.check("a record is published once", once, path)
+        promises.published[path] = data
         promises.written(path)
         return True
 
-    def replace(self, path: str, data: bytes, version: bytes) -> bool:
+    def replace(self, path: str, data: bytes, version: Version) -> bool:
         self._begin(path, data)
-        self._promises._versions[self._process, path] = version
+        self._promises._versions[self._process, path] = content_of(version)
         return super().replace(path, data, version)
 
-    def remove(self, path: str, version: bytes) -> bool:
-        self._promises._versions[self._process, path] = version
+    def remove(self, path: str, version: Version) -> bool:
+        self._promises._versions[self._process, path] = content_of(version)
         return super().remove(path, version)
 
     def delete(self, path: str) -> None:
@@ -171,3 +178,30 @@ class WatchedFiles(LocalFiles):
         """Nothing that a dead process leaves behind, such as a generator that is closed, has any effect."""
         if not self._process.alive:
             raise Killed
+
+
+def content_of(version: Version) -> bytes:
+    """The content that a version stands for: it is that, or has it as its e-tag."""
+    return bytes.fromhex(version["e_tag"][1:]) if isinstance(version, dict) else version
+
+
+class WatchedFiles(_Watched, LocalFiles):
+    """Those of a store on a disk."""
+
+    def __init__(self, process: Process, promises: Promises, root: Any) -> None:
+        LocalFiles.__init__(self, root)
+        self._process, self._promises = process, promises
+
+    def _equal_to(self, data: bytes) -> tuple[bytes, ...]:
+        return ()
+
+
+class WatchedBucket(_Watched, BucketFiles):
+    """Those of a store in a bucket."""
+
+    def __init__(self, process: Process, promises: Promises, bucket: Any) -> None:
+        BucketFiles.__init__(self, bucket, STORE)
+        self._process, self._promises = process, promises
+
+    def _equal_to(self, data: bytes) -> tuple[bytes, ...]:
+        return (data,)  # a PUT whose answer was lost is repeated, and finds its own data

@@ -18,13 +18,15 @@ from orchestrator.driver.work import Work
 from orchestrator.planning.plan import Plan, PlannedTrial
 from tests.support.jobs import jobs
 from tests.support.records import record
-from tests.support.simulated_promises import STORE, Promises, WatchedFiles
+from tests.support.simulated_bucket import SimulatedBucket
+from tests.support.simulated_promises import STORE, Promises, WatchedBucket, WatchedFiles
 from tests.support.simulated_system import Computer
 from tests.support.simulated_world import Killed, Process, World
 from workers.errors import BadInput, CorruptFile, PrunesweepError
 from workers.machine.device import Device
 from workers.store import Store
 from workers.store.checksummed import from_json, to_json
+from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
 from workers.store.lease import PERIOD, Lease
 from workers.store.shard import Shard
@@ -47,10 +49,11 @@ class Silence:
 class Sweep:
     """Drivers and workers of one plan in one store; `completed` counts by part how often all of it was done.
 
-    A plan with `shards` has more chains, which that many drivers divide among them.
+    A plan with `shards` has more chains, which that many drivers divide among them. The store is on a disk or in a
+    bucket.
     """
 
-    def __init__(self, computer: Computer, promises: Promises, shards: int) -> None:
+    def __init__(self, computer: Computer, promises: Promises, shards: int, in_bucket: bool) -> None:
         self.world: World = computer.world
         self.plan = _plan(_LARGE if shards else _SMALL)
         self.parts = _parts(self.plan, shards)
@@ -58,10 +61,15 @@ class Sweep:
         self.told: list[str] = []
         self.promises = promises
         self._computer = computer
+        self._in_bucket = in_bucket
 
     def open(self, process: Process, create: bool = False) -> Store:
-        files = WatchedFiles(self._computer.path(STORE), process, self.promises)
-        return Store(STORE, create=create, files=files)
+        return Store(STORE, create=create, files=self._files(process))
+
+    def _files(self, process: Process) -> Files:
+        if self._in_bucket:
+            return WatchedBucket(process, self.promises, SimulatedBucket(self._computer, STORE))
+        return WatchedFiles(process, self.promises, self._computer.path(STORE))
 
     def drive(self, process: Process, part: Assignment | None) -> None:
         """What the process of a driver does, of a part or of the whole plan: as in `orchestrator.driver.session`."""

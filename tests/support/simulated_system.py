@@ -42,6 +42,10 @@ class Computer:
     def path(self, text: str) -> Any:
         return self._paths(text)
 
+    def request(self, effect: Callable[[], Any], writes: bool) -> Any:
+        """Do what another machine is asked to do."""
+        return self._do(effect, writes)
+
     def _do(self, effect: Callable[[], Any], writes: bool = False) -> Any:
         self.world.call()
         fault = self.saboteur.strike(writes)

@@ -25,7 +25,7 @@ from tests.support.simulated_sweep import Sweep, at_once, train
 from tests.support.simulated_system import Computer
 from tests.support.simulated_world import Process, World
 from workers.store import layout, lease, lease_owner
-from workers.store.filesystems import file_locks, files, local
+from workers.store.filesystems import bucket, file_locks, files, local
 from workers.store.record import RESULT_COLUMNS
 from workers.store.shard import Shard
 from workers.training import attempt
@@ -34,6 +34,7 @@ CALM_SECONDS = 3_600.0
 """How long a sweep may take to end once nothing disturbs it any more."""
 
 _DISTURBED_SECONDS = 600.0
+_IN_BUCKET = (4, 5)
 _SHARDS = (0, 3, 0, 2)  # by the seed; 0: the whole sweep in one part
 
 
@@ -50,10 +51,10 @@ class Outcome:
 
 
 def simulate(seed: int) -> Outcome:
-    """Run a seed. In every other one the drivers of two or three shards share a larger sweep."""
+    """Run a seed: in one of two, drivers of two or three shards share a larger sweep; in one of four, a bucket."""
     shards = _SHARDS[seed % len(_SHARDS)]
     undisturbed = expected(with_shards=shards > 0)
-    simulation = _Simulation(seed, shards)
+    simulation = _Simulation(seed, shards, in_bucket=seed % 8 in _IN_BUCKET)
     world, promises, problem = simulation.world, simulation.promises, None
     with _replaced(simulation.computer):
         try:
@@ -73,7 +74,7 @@ def simulate(seed: int) -> Outcome:
 @cache
 def expected(with_shards: bool = False) -> list[dict[str, Any]]:
     """The results of a sweep that nothing disturbs, in one part."""
-    simulation = _Simulation(0, int(with_shards))
+    simulation = _Simulation(0, int(with_shards), in_bucket=False)
     with _replaced(simulation.computer):
         simulation.calm()
         results = simulation.results()
@@ -82,12 +83,13 @@ def expected(with_shards: bool = False) -> list[dict[str, Any]]:
 
 
 class _Simulation:
-    def __init__(self, seed: int, shards: int) -> None:
+    def __init__(self, seed: int, shards: int, in_bucket: bool) -> None:
         self.world = World(Random(seed))
         self.promises, self.saboteur = Promises(self.world), Saboteur(self.world)
         links = self.world.random.random() < 0.7
         self.computer = Computer(self.world, self.promises.disk, self.saboteur, links)
-        self.sweep = Sweep(self.computer, self.promises, shards)
+        self.sweep = Sweep(self.computer, self.promises, shards, in_bucket)
+        self._forgets = not in_bucket
         self._parts = self.sweep.parts
         self._drivers: list[tuple[Process, Assignment | None]] = []
 
@@ -156,7 +158,8 @@ class _Simulation:
             self.saboteur.power_is_lost = False
             while self.world.turn():  # all processes end
                 continue
-            self.promises.disk.lose_power(self.world.random)
+            if self._forgets:
+                self.promises.disk.lose_power(self.world.random)
             self.promises.power_was_lost()
         return has_turned
 
@@ -173,6 +176,7 @@ def _replaced(computer: Computer) -> Iterator[None]:
     replacements: dict[ModuleType, dict[str, Any]] = {
         local: {"os": computer.os, "open": computer.open_file, "time": computer.time, "shutil": disk_usage},
         file_locks: {"os": computer.os, "fcntl": computer.fcntl, "time": computer.time},
+        bucket: {"within": lambda seconds, request: request()},
         files: {"secrets": secrets},
         layout: {"secrets": secrets},
         lease: {"time": computer.time, "threading": computer.threading, "print": lambda *_, **__: None},

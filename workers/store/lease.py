@@ -73,12 +73,12 @@ class Lease:
     def __enter__(self) -> Lease:
         try:
             self._acquire()
+            self._thread.start()
             self._outlast_excluded()
         except NotAFile as error:
             raise _not_a_lease(self._store, self.path, error) from error
         except OSError as error:
             raise unwritable(self._store.location, error) from error
-        self._thread.start()
         crash_point("lease.taken")
         return self
 
@@ -86,11 +86,11 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         crash_point("lease.releasing")
-        self._released.set()
-        self._thread.join()
         self._let_go()
 
     def _let_go(self) -> None:
+        self._released.set()
+        self._thread.join()
         with contextlib.suppress(OSError):  # it expires
             _release(self._files, self.path, self.token)
 
@@ -102,7 +102,10 @@ class Lease:
                 return  # otherwise another driver was faster, the owner renewed it, or it was released
 
     def _outlast_excluded(self) -> None:
-        """Wait until nobody renews a lease that this one excludes, and remove those leases."""
+        """Wait until nobody renews a lease that this one excludes, and remove those leases.
+
+        This one is renewed meanwhile: whoever waits for it could take it over otherwise.
+        """
         try:
             for excluded in self._excluded():  # all are watched from now on
                 while (version := excluded.outlast()) is not None and not self._files.remove(excluded.path, version):

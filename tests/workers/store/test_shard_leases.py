@@ -80,6 +80,7 @@ def test_silent_drivers_elsewhere_are_outlasted_together(store, capsys):
     since = time.monotonic()
     with lease(store) as held:
         assert time.monotonic() - since > 4 * PERIOD
+        assert read_owner(store.files).counter > 0  # renewed meanwhile, so that nobody takes it over
         assert {owner.token for owner in live_owners(store.files).values()} == {held.token}
     assert capsys.readouterr().err.count("waiting up to") == 1
 
