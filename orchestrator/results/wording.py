@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.intervals import CONFIDENCE, Interval, interval
@@ -120,6 +120,13 @@ def notes(sections: Sequence[Section]) -> list[str]:
     return texts
 
 
+def choice_notes(cells: Iterable[TableCell]) -> list[str]:
+    """What a figure says where validation could not choose among all budgets."""
+    if not any(cell.provisional for cell in cells):
+        return []
+    return ["Where a budget has missing or failed replicates, validation chose among the others."]
+
+
 def sign_notes(cells: Sequence[TableCell]) -> list[str]:
     """What the signs that occur in cells mean."""
     shared = sorted({cell.sign for cell in cells if cell.sign}, key=lambda sign: (len(sign), sign))
@@ -127,7 +134,7 @@ def sign_notes(cells: Sequence[TableCell]) -> list[str]:
     if shared:
         texts.append(f"{' '.join(shared)} the same run as the other cell with this sign: not independent evidence")
     if any(cell.provisional for cell in cells):
-        texts.append("* chosen among the budgets that are complete; others are not complete yet")
+        texts.append("* chosen among the budgets that are complete; others have missing or failed replicates")
     if any(cell.mixed_parents for cell in cells):
         texts.append(
             "! a parent trial was trained twice with different results; some replicates use the unpublished one"

@@ -81,6 +81,7 @@ def _record(of, number, **overrides):
     return record_of(
         of,
         host="ab"[number % 2],
+        instruction_set=("avx2", "avx512")[number % 2],
         wall_seconds=15.0 + number % 4,
         started_at=start,
         finished_at=start + timedelta(seconds=15 + number % 4),

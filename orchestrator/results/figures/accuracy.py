@@ -13,7 +13,7 @@ from orchestrator.results.intervals import CONFIDENCE
 from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.statistics import Split, Statistic, Value
 from orchestrator.results.table import Table, table
-from orchestrator.results.wording import budget_rule, measure, statistic_name
+from orchestrator.results.wording import budget_rule, choice_notes, measure, statistic_name
 from workers.errors import InputError
 
 _X_LABEL = "compression ratio, density"
@@ -141,6 +141,7 @@ def _caption(panels: Sequence[_Shown]) -> str:
     ]
     if any(not cell.summary.complete for cell in cells):
         sentences.append("Hollow dots: replicates are missing.")
+    sentences += choice_notes(cells)
     if any(cell.sign for cell in cells):
         sentences.append("Lines that coincide may be the same runs; the table marks those.")
     return " ".join(sentences)

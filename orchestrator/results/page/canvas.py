@@ -22,6 +22,7 @@ TEXT = 12  # pixels at full width, as all lengths here
 _POINT = 72.0  # pixels of an inch: matplotlib's SVG backend counts in points
 _MARGINS = (60, 12, 10, 48)  # left, right, top, bottom
 _TICK_ROOM = 40
+_NEAR_EDGE = 30
 LEAST_EXTENT = 0.5  # points of accuracy that an axis shows at least: less would magnify noise
 
 
@@ -158,19 +159,24 @@ def dots(axes: Axes, ink: Ink, technique: str, points: Sequence[tuple[float, flo
 
 
 def end_names(axes: Axes, labels: Sequence[Label]) -> None:
-    """Names at the right of the panel at the heights of their lines' ends, pushed apart, each with a leader."""
+    """Names at the right of the panel at the heights of their lines' ends, pushed apart, each with a leader.
+
+    The leader of a line that ends before the edge is dotted and gray, lest it be read as the rest of the line.
+    """
     box = axes.bbox
     heights = [float(axes.transData.transform((label.x, label.y))[1]) - box.y0 for label in labels]
     moved = [box.y0 + height for height in spread(heights, [TEXT * 1.15] * len(labels), box.height)]
     to_axes = axes.transAxes.inverted()
     for label, height in zip(labels, moved, strict=True):
         end = axes.transData.transform((label.x, label.y))
+        near = box.x1 - end[0] < _NEAR_EDGE
         start = to_axes.transform((end[0] + 4, end[1]))
         stop = to_axes.transform((box.x1 + 14, height))
         axes.plot(
             *zip(start, stop, strict=True),
             transform=axes.transAxes,
-            color=label.color,
+            color=label.color if near else MUTED,
+            linestyle="solid" if near else (0, (1, 4)),
             linewidth=0.8,
             clip_on=False,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group, middle
-from orchestrator.results.page.tables import NOTHING, Cell, DataTable, MarkedCell, bounds, epochs, percent, signed
+from orchestrator.results.page.tables import NOTHING, Cell, DataTable, MarkedCell, change, epochs, percent
 from orchestrator.results.wording import labels_of
 from workers.text import duration
 
@@ -15,8 +15,9 @@ COST_DROP = 1.0
 RULE = (
     "The largest compression of the grid at which the median test accuracy of all replicates is at least that of the "
     "dense networks minus the drop, with the budget that validation chose: the rule of `prunesweep headline`. Below it "
-    "are the median change and, from three replicates, the 95% interval of the mean change, in points. A compression "
-    "that is the largest of its grid (marked ≥) is a lower bound."
+    "is the mean change, paired by replicate, and from three replicates its 95% interval, in points. The rule compares "
+    "medians, so a mean may lie beyond the drop. A compression that is the largest of its grid (marked ≥) is a lower "
+    "bound."
 )
 _ROUNDING = 1e-9
 
@@ -51,13 +52,12 @@ def _reach_cell(grid: Grid, known: Intervals, technique: str, drop: float) -> Ce
     group = reach(grid, technique, drop)
     if group is None:
         return NOTHING
-    interval = known.get((technique, group.compression))
-    dense = grid.section.dense.median or 0.0
-    note = signed((group.score.median or 0.0) - dense)
-    if interval is not None and interval.low is not None:
-        note += f" {bounds(interval)}"
     bound = "≥ " if group.compression == grid.section.compressions[-1] else ""
-    return MarkedCell(f"{bound}{labels_of(grid.section)[group.compression]}", "strong", note)
+    return MarkedCell(
+        f"{bound}{labels_of(grid.section)[group.compression]}",
+        "strong",
+        change(known.get((technique, group.compression))),
+    )
 
 
 def cost_table(grids: Sequence[Grid], names: Sequence[str]) -> DataTable:

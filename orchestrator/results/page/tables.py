@@ -63,6 +63,14 @@ def span(summary: ReplicateSummary, write: Callable[[float | None], str] = signe
     return f"{write(summary.median)} [{write(summary.minimum)}, {write(summary.maximum)}]"
 
 
+def change(interval: Interval | None) -> str:
+    """`-0.94 [-1.88, -0.63]`, the mean and its interval if there is one, or a dash."""
+    if interval is None:
+        return NOTHING
+    mean = signed(interval.middle)
+    return mean if interval.low is None else f"{mean} {bounds(interval)}"
+
+
 def bounds(interval: Interval | None) -> str:
     """`[-1.88, -0.63]`, or a dash."""
     if interval is None or interval.low is None:

@@ -13,9 +13,9 @@ RULE = (
     "In a comparison (one grid at one compression), the best technique is the one with the highest mean test accuracy "
     "over its replicates, each technique at the budget that validation chose. Another technique is tied with it if the "
     "95% interval of the difference between the two includes 0; with fewer than three replicates there is no interval, "
-    "and only an equal mean is tied. A technique with missing or failed replicates is never the best and never tied. "
-    "Where failures leave one complete technique, it is the best alone; where replicates are missing, a comparison "
-    "needs two complete techniques."
+    "and only an equal mean is tied. A technique with failed replicates is never the best and never tied; one with "
+    "missing replicates is left out. Where failures leave one complete technique, it is the best alone; where "
+    "replicates are missing, a comparison needs two complete techniques."
 )
 _EQUAL = 1e-9
 
@@ -24,7 +24,7 @@ _EQUAL = 1e-9
 class ComparedColumn:
     """A compression of a grid: the best technique, and how far each complete one is from it, with an interval.
 
-    `replicates` is how many the best technique has.
+    `replicates` is how many the best technique has; `techniques` leaves out those with replicates still to run.
     """
 
     compression: float
@@ -63,7 +63,7 @@ def columns(grid: Grid) -> list[ComparedColumn]:
             compression,
             best.technique,
             len(best.scores),
-            tuple(group.technique for group in grid.column(compression)),
+            tuple(group.technique for group in grid.column(compression) if group.complete or group.failed),
             _known({group.technique: next(estimates) for group in complete}),
         )
         for compression, best, complete in contests

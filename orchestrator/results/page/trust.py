@@ -50,14 +50,13 @@ _MIXED = {
     "python_version": "Python versions",
     "device": "devices",
     "instruction_set": "CPU instruction sets",
-    "host": "hosts",
     "threads": "thread counts",
     "ranks": "rank counts",
 }
 
 
 def mixtures(rows: Sequence[Record]) -> list[str]:
-    """What differs between records that are compared: versions, hosts, devices, and the data of a data set."""
+    """What differs between records that are compared: versions, devices, and the data of a data set."""
     warnings = []
     for column, words in _MIXED.items():
         counts = Counter(str(row[column]) for row in rows if row.get(column) is not None)
@@ -111,19 +110,21 @@ def _damages(source: PageSource, rows: Sequence[Record]) -> list[str]:
     return warnings
 
 
+_COMMON = {"prunesweep_version": "made with prunesweep", "torch_version": "torch", "device": "device"}
+
+
 def _facts(rows: Sequence[Record]) -> list[str]:
     """What all results have in common, and when they were made."""
     facts = []
-    for column, words in (
-        ("prunesweep_version", "made with prunesweep"),
-        ("torch_version", "torch"),
-        ("device", "device"),
-    ):
-        values = {str(row[column]) for row in rows if row.get(column) is not None}
+    for column, words in _COMMON.items():
+        values = _values(rows, column)
         if len(values) == 1:
             facts.append(f"{words} {values.pop()}")
-    if not facts:
+    if not any(_values(rows, column) for column in _COMMON):
         facts.append("versions and machines are not recorded")
+    hosts = _values(rows, "host")
+    if len(hosts) > 1:
+        facts.append(f"{len(hosts):,} hosts")
     replicates = sorted({row["replicate"] for row in rows if row["technique"] != DENSE})
     facts.append(f"replicates {replicates[0]} to {replicates[-1]}" if len(replicates) > 1 else "one replicate")
     times = [row["finished_at"] for row in rows if row.get("finished_at") is not None]
@@ -131,6 +132,10 @@ def _facts(rows: Sequence[Record]) -> list[str]:
         first, last = min(times).date(), max(times).date()
         facts.append(f"trained on {first}" if first == last else f"trained from {first} to {last}")
     return facts
+
+
+def _values(rows: Sequence[Record], column: str) -> set[str]:
+    return {str(row[column]) for row in rows if row.get(column) is not None}
 
 
 def environments(rows: Sequence[Record]) -> DataTable | None:

@@ -56,17 +56,18 @@ class Verdict:
         )
 
 
-def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str], left_out: int = 0) -> Verdict:
-    """The verdict over all columns; `name` is how people write a technique, `left_out` counts further columns."""
+def verdict(
+    columns: Sequence[ComparedColumn], name: Callable[[str], str], left_out: int = 0, *, unfinished: bool = False
+) -> Verdict:
+    """The verdict over all columns; `name` is how people write a technique, `left_out` counts further columns.
+
+    While cells are still to run (`unfinished`), the sentence is a state of things and not advice.
+    """
     tallies = sorted(_tallies(columns), key=lambda tally: (-tally.tied, tally.distance or 0.0))
     rule = f"{RULE} {_CHOICE}"
-    not_compared = _not_compared(columns, left_out)
     if not tallies:
-        return Verdict(
-            "No technique can be named yet: no compression has two techniques with all replicates done." + not_compared,
-            rule,
-            (),
-        )
+        return Verdict("No technique can be named: no compression has two techniques with all replicates.", rule, ())
+    not_compared = _not_compared(columns, left_out)
     first, *others = tallies
     if first.tied == 0:
         return Verdict(f"No technique can be named: none is the best of a comparison.{not_compared}", rule, tallies)
@@ -78,7 +79,12 @@ def verdict(columns: Sequence[ComparedColumn], name: Callable[[str], str], left_
     else:
         rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
         counts = f"the best or tied with the best in {_count(first)}; {rest}."
-        sentence = f"{name(first.technique)} is {counts}" if few else f"Use {name(first.technique)}: it is {counts}"
+        is_advice = not (few or unfinished)
+        sentence = (
+            f"Use {name(first.technique)}: it is {counts}" if is_advice else f"{name(first.technique)} is {counts}"
+        )
+    if unfinished:
+        sentence = f"so far, {sentence}"
     chance = f" {_PERHAPS_CHANCE}" if few else ""
     return Verdict(first_upper(f"{sentence}{not_compared}{chance}"), rule, tallies)
 

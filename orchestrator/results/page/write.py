@@ -146,6 +146,7 @@ def _answers(
             [column for contest in contests for column in contest],
             lambda name: ink.looks[name].name,
             sum(map(left_out, grids)),
+            unfinished=any(not row["done"] and row["failure"] is None for row in rows),
         ),
         "reach": reach.reach_table(grids, known, names),
         "reach_rule": reach.RULE,

@@ -20,10 +20,10 @@ from orchestrator.results.page.canvas import (
 )
 from orchestrator.results.page.canvas import line as draw_line
 from orchestrator.results.page.grids import Grid, Group
-from orchestrator.results.page.tables import NOTHING, DataTable, bounds, plain, signed, span
+from orchestrator.results.page.tables import DataTable, change, plain, span
 from orchestrator.results.page.views.view import View
 from orchestrator.results.statistics import ReplicateSummary
-from orchestrator.results.wording import labels_of
+from orchestrator.results.wording import choice_notes, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +46,7 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
         return View(title, reading, missing="No cell is done.")
     if published is not None:
         reading += " Thin dotted lines are the published medians of the paper's study for the same network."
+    reading = " ".join([reading, *choice_notes(grid.section.cells.values())])
     name = grid.section.network
     figures = [
         _figure(
@@ -178,16 +179,15 @@ def _table(grid: Grid, intervals: Sequence[Interval | None]) -> DataTable:
     rows = []
     for cell, interval in zip(grid.section.cells.values(), intervals, strict=True):
         group = grid.chosen(cell)
-        mean = signed(interval.middle) if interval else NOTHING
         rows.append(
             [
                 cell.technique,
                 labels[cell.compression],
-                group.budget,
+                f"{group.budget}{'*' if cell.provisional else ''}",
                 f"{group.score.n}/{group.score.n_expected}",
                 span(group.score, plain),
                 span(group.change),
-                mean if interval is None or interval.low is None else f"{mean} {bounds(interval)}",
+                change(interval),
             ]
         )
     return DataTable(

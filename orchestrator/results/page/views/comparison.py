@@ -11,7 +11,7 @@ from orchestrator.results.page.reach import Intervals
 from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, bounds, signed
 from orchestrator.results.page.ties import ComparedColumn
 from orchestrator.results.page.views.view import View
-from orchestrator.results.wording import labels_of, replicates, sign_notes
+from orchestrator.results.wording import labels_of, replicates, sign_notes, signs
 from workers.text import plural
 
 
@@ -62,7 +62,7 @@ def _cell(grid: Grid, technique: str, compression: float, column: ComparedColumn
     notes = [str(cell.budget)] if several else []
     notes += [] if replicates(grid.section) else [f"n={cell.summary.n}"]
     kind = "best" if column is not None and column.tied(technique) else ""
-    return MarkedCell(f"{text}{cell.sign}", kind, ", ".join(notes))
+    return MarkedCell(f"{text}{signs(cell)}", kind, ", ".join(notes))
 
 
 def _half_width(interval: Interval | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.results.page.canvas import INK, MUTED, TEXT, Ink, canvas, name_axes, shortened
@@ -149,8 +149,8 @@ def timeline_view(ran: Sequence[Ran], ink: Ink) -> View:
         [
             name,
             f"{len(trials):,}",
-            trials[0].started.isoformat(" ", "seconds"),
-            trials[-1].finished.isoformat(" ", "seconds"),
+            _clock(trials[0].started),
+            _clock(trials[-1].finished),
             duration(sum(_length(trial) for trial in trials)),
         ]
         for name, trials in lanes
@@ -159,6 +159,10 @@ def timeline_view(ran: Sequence[Ran], ink: Ink) -> View:
     if len(lanes) > _MOST_LANES:
         reading += f" The first {_MOST_LANES} of {plural(len(lanes), 'lane')} are drawn; the table has all."
     return View(title, reading, [_timeline_figure(lanes[:_MOST_LANES], ink)], tables=[table])
+
+
+def _clock(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _lanes(ran: Sequence[Ran]) -> list[tuple[str, list[Ran]]]:

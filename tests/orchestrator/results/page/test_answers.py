@@ -33,18 +33,24 @@ SCORES = {  # by technique and compression, one for each replicate
 }
 
 
-def grid(path, scores, *, dense=0.9):
-    """A grid with these scores, at one budget; a score of None is a missing replicate."""
+def grid(path, scores, *, dense=0.9, failed=False):
+    """A grid with these scores, at one budget; a score of None is a replicate that has failed or is still to run."""
     replicates = range(max(map(len, scores.values())))
     cells = [dense_cell(replicate=replicate) for replicate in replicates]
     records = [record_of(one, test_accuracy=dense) for one in cells]
+    undone = []
     for (technique, compression), values in scores.items():
         for replicate, score in enumerate(values):
             one = cell(technique=technique, compression=compression, replicate=replicate)
             cells.append(one)
-            if score is not None:
+            if score is None:
+                undone.append(one["trial"])
+            else:
                 records.append(record_of(one, test_accuracy=score))
-    [read] = read_grids(join(make_store(path, cells, records)).rows, None)
+    store = make_store(path, cells, records)
+    for trial in undone if failed else []:
+        store.failures.write(trial, Failure(outcome="diverged", reason="loss is nan"))
+    [read] = read_grids(join(store).rows, None)
     return read
 
 
@@ -79,10 +85,18 @@ def test_the_sentence_counts_what_the_rule_says(tmp_path):
 
 def test_a_technique_with_a_failed_replicate_never_wins(tmp_path):
     scores = SCORES | {("lr_rewinding", 4.0): (0.9, None, 0.9)}
-    first, second = columns(grid(tmp_path, scores))
+    first, second = columns(grid(tmp_path, scores, failed=True))
     assert second.best == "weight_rewinding"
     assert not second.tied("lr_rewinding")
-    assert verdict([first, second], name).tallies[0].columns == 2
+    counts = {tally.technique: tally.columns for tally in verdict([first, second], name).tallies}
+    assert counts == {"fine_tuning": 2, "weight_rewinding": 2, "lr_rewinding": 2}
+
+
+def test_a_technique_with_replicates_still_to_run_does_not_lose(tmp_path):
+    scores = SCORES | {("lr_rewinding", 4.0): (0.9, None, 0.9)}
+    result = verdict(columns(grid(tmp_path, scores)), name, unfinished=True)
+    assert {tally.technique: tally.share for tally in result.tallies}["lr_rewinding"] == "1 of 1"
+    assert result.sentence.startswith("So far, lr rewinding is the best or tied with the best in 1 of 1 comparison; ")
 
 
 def test_failed_cells_do_not_make_a_technique_look_better(tmp_path):
@@ -94,8 +108,7 @@ def test_failed_cells_do_not_make_a_technique_look_better(tmp_path):
     [waiting] = read_grids(join(store).rows, None)
     assert (columns(waiting), left_out(waiting)) == ([], 1)
     assert verdict([], name, left_out(waiting)).sentence == (
-        "No technique can be named yet: no compression has two techniques with all replicates done. "
-        "1 more comparison is left out, because fewer than two techniques have all replicates."
+        "No technique can be named: no compression has two techniques with all replicates."
     )
     for one in replicates["lr_rewinding"]:
         store.failures.write(one["trial"], Failure(outcome="diverged", reason="loss is nan"))
@@ -135,7 +148,7 @@ def test_single_replicates_are_tied_only_if_equal(tmp_path):
 def test_one_technique_leaves_nothing_to_choose(tmp_path):
     read = grid(tmp_path, {("fine_tuning", 2.0): (0.9, 0.9)})
     assert columns(read) == []
-    assert verdict([], name).sentence.startswith("No technique can be named yet")
+    assert verdict([], name).sentence.startswith("No technique can be named: ")
 
 
 def test_reach_is_the_largest_compression_within_the_drop(tmp_path):
@@ -181,13 +194,25 @@ def test_colors_have_fixed_symmetric_limits():
 
 @pytest.mark.parametrize(
     ("column", "words"),
-    [("prunesweep_version", "prunesweep versions"), ("device", "devices"), ("host", "hosts"), ("commit", "commits")],
+    [("prunesweep_version", "prunesweep versions"), ("device", "devices"), ("commit", "commits")],
 )
 def test_mixed_origins_are_warned_of(column, words):
     warnings = mixtures([{column: "a"}, {column: "b"}, {column: "a"}, {column: None}])
     assert len(warnings) == 1
     assert f"2 {words}" in warnings[0]
     assert warnings[0].endswith(": a (2), b (1).")
+
+
+def test_versions_that_are_mixed_are_not_called_unrecorded(tmp_path):
+    cells = [dense_cell(), cell()]
+    records = [
+        record_of(one, host=host, prunesweep_version=version, torch_version=version, device=host)
+        for one, host, version in zip(cells, "ab", "12", strict=True)
+    ]
+    source = open_source(make_store(tmp_path, cells, records).location)
+    trusted = trust(source, source.rows.to_pylist())
+    assert trusted.facts[:2] == ["2 hosts", "one replicate"]
+    assert len(trusted.warnings) == 3
 
 
 def test_cells_without_a_finite_accuracy_are_counted(tmp_path):

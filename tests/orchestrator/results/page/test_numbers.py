@@ -47,7 +47,8 @@ def test_accuracy_and_change(tree, chosen):
     assert len(shown) == len(groups) == 9
     for (technique, compression), group in groups:
         budget, done, score, change, mean = shown[technique, f"{compression:g}×"]
-        assert (budget, done) == (group["budget"].iloc[0], "3/3")
+        provisional = "*" if (technique, compression) == ("fine_tuning", 16.0) else ""  # a trial at 10ep has failed
+        assert (budget, done) == (group["budget"].iloc[0] + provisional, "3/3")
         accuracy = 100 * group["test_accuracy"]
         assert floats(score) == pytest.approx([accuracy.median(), accuracy.min(), accuracy.max()], abs=0.006)
         changes = group["change"]
@@ -66,6 +67,16 @@ def test_the_largest_compression_within_a_drop(tree, chosen):
             within = medians[medians >= dense - drop / 100 - 1e-11]
             expected.append("–" if within.empty else f"{within.index.max():g}×")
         assert [text.removeprefix("≥ ") for text in shown[technique]] == expected
+
+
+def test_notes_under_a_largest_compression_are_means_with_their_intervals(tree, chosen):
+    reached = table(tree, "Largest compression within a drop")
+    notes = [floats(note.text) for note in reached.all("small")]
+    cells = [("weight_rewinding", 4.0), ("lr_rewinding", 4.0), ("lr_rewinding", 8.0)]
+    for note, (technique, compression) in zip(notes, cells, strict=True):
+        changes = chosen[(chosen["technique"] == technique) & (chosen["compression"] == compression)]["change"]
+        half = T_OF_TWO * changes.std() / 3**0.5
+        assert note == pytest.approx([changes.mean(), changes.mean() - half, changes.mean() + half], abs=0.006)
 
 
 def test_budgets_and_search_costs(tree, results):
