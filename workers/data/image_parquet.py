@@ -12,7 +12,7 @@ import torch
 from workers.data.files.decode import Decoded, Encoded, decode, stack
 from workers.data.files.depth import check_depth, depth_note
 from workers.data.files.orientation import rotation_note
-from workers.data.files.parquet_files import test_files, training_files
+from workers.data.files.parquet_files import gap_note, test_files, training_files
 from workers.data.files.parquet_labels import read_classes
 from workers.data.files.parquet_table import image_column as find_image_column
 from workers.data.files.parquet_table import label_column as find_label_column
@@ -74,7 +74,7 @@ def image_parquet(
         test_labels=torch.from_numpy(labels.test[test_rows]),
         classes=labels.classes,
         class_names=tuple(labels.names),
-        notes=_notes(decoded),
+        notes=_notes(decoded, *files),
     )
 
 
@@ -111,8 +111,8 @@ def _encoded(files: Sequence[Path], column: str, rows: np.ndarray) -> list[Encod
     return encoded
 
 
-def _notes(decoded: Decoded) -> tuple[str, ...]:
-    notes = []
+def _notes(decoded: Decoded, train: Sequence[Path], test: Sequence[Path]) -> tuple[str, ...]:
+    notes = [note for note in (gap_note(train, "training"), gap_note(test, "test")) if note is not None]
     if decoded.deepest is not None and decoded.depth is not None:
         notes.append(depth_note(decoded.deepest, decoded.depth))
     if decoded.rotated:

@@ -13,7 +13,8 @@ TRAIN = "train"
 TEST = ("test", "validation", "valid", "val")
 """The first of these that exists is the test set."""
 
-_SHARD = re.compile(r"(?P<index>\d+)[-_]of[-_](?P<count>\d+)(?:-[0-9a-zA-Z]+)?\.parquet$")
+_SHARD = re.compile(r"(?P<index>\d+)[-_]of[-_](?P<count>\d+)(?!\d)")
+_NUMBERED = re.compile(r"(?P<prefix>\D*)(?P<number>\d+)(?!\d)")
 _UNFINISHED = (".incomplete", ".part", ".crdownload", ".aria2", ".tmp")
 
 
@@ -36,6 +37,19 @@ def test_files(folder: Path, split: str | None) -> list[Path]:
     files = parquet_files(folder)
     usual = next((part for prefix in TEST if (part := _part(folder, files, prefix))), [])
     return _checked(folder, files, _named(folder, files, split) if split else usual, "test")
+
+
+def gap_note(files: Sequence[Path], what: str) -> str | None:
+    """A note of the numbers that lie between those in the names of files and that none has: `0000`, `0002`."""
+    matches = [match for file in files if (match := _NUMBERED.match(file.name))]
+    if not matches or len(matches) < len(files) or len({match["prefix"] for match in matches}) > 1:
+        return None
+    numbers = {int(match["number"]) for match in matches}
+    missing = sorted(set(range(min(numbers), max(numbers))) - numbers)
+    if not missing:
+        return None
+    listed_numbers = ", ".join(map(str, missing[:10]))
+    return f"the numbers of the {what} files have gaps, so files may be missing: {listed_numbers}"
 
 
 def _is_hidden(path: Path) -> bool:

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 
 from workers.data.files.labels import is_bytes, is_label
 from workers.errors import BadInput, InputError
-from workers.text import plural
 
 _FETCH = "copy or download the file again: it is incomplete, damaged, or not in the Parquet format"
 _IMAGE_NAMES = ("image", "img")
@@ -84,8 +83,10 @@ def _column(
     if given is not None:
         return given
     names = [name for name in fitting if name in usual] or likely
+    if not names:
+        raise InputError(f"no column can be `{argument}`, which must hold {wanted}: {columns}")
     if len(names) != 1:
-        raise InputError(f"`{argument}` must be given: {plural(len(names), 'column')} could be it", hint=hint)
+        raise InputError(f"`{argument}` must be given: {len(names):,} columns could be it", hint=hint)
     return names[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -87,13 +88,33 @@ def test_parts_in_folders_are_chosen_by_name(tmp_path: Path) -> None:
     assert (images.train_images.unique().tolist(), images.test_images.unique().tolist()) == ([0], [2])
 
 
-@pytest.mark.parametrize("suffix", ["", "-0a1b2c3d4e5f6789"])
+@pytest.mark.parametrize("suffix", ["", "-0a1b2c3d4e5f6789", ".snappy", "-0a1b-2c3d.c000.zstd", "_v2"])
 def test_missing_shards_are_refused(tmp_path: Path, suffix: str) -> None:
     for shard in (0, 2):
         write(tmp_path / f"train-0000{shard}-of-00003{suffix}.parquet", PAIR)
     write(tmp_path / "test.parquet", PAIR)
     with pytest.raises(InputError, match=r"has only 2 of 3 shards: train-00000-of.*\n\nhint: fetch the others: 1$"):
         image_parquet(path=str(tmp_path))
+
+
+def test_a_table_without_a_column_of_labels(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        columns = {"image": [encode(gray(0))], "boxes": [[1, 2]]}
+        pq.write_table(pa.table(columns), tmp_path / f"{part}.parquet")
+    with pytest.raises(
+        InputError, match=r"no column can be `label_column`, .* one label in each row: .*`boxes` \(list"
+    ):
+        image_parquet(path=str(tmp_path))
+
+
+def test_gaps_in_the_numbers_of_files_are_noted(tmp_path: Path) -> None:
+    for shard in (0, 2, 5):
+        write(tmp_path / "train" / f"000{shard}.parquet", PAIR)
+    write(tmp_path / "test" / "0003.parquet", PAIR)
+    notes = image_parquet(path=str(tmp_path)).notes
+    assert [note for note in notes if "files" in note] == [
+        "the numbers of the training files have gaps, so files may be missing: 1, 3, 4"
+    ]
 
 
 def test_shards_may_be_counted_from_one(tmp_path: Path) -> None:
