@@ -31,6 +31,7 @@ MOST_LEVELS = 100
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _UNITS = {"ep": "epochs", "it": "optimizer steps", "%": "share of the dense training"}
 
 
@@ -145,7 +146,9 @@ def number(expected: str, accept: Callable[[float], bool], example: str) -> Plai
 
     def check(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not accept(value):
-            raise refuse(f"must be {expected}", f"write a value such as `{example}`")
+            is_quoted = isinstance(value, str) and _NUMBER.fullmatch(value)
+            hint = f"write it without quotes: `{value}`" if is_quoted else f"write a value such as `{example}`"
+            raise refuse(f"must be {expected}{', not text' if is_quoted else ''}", hint)
         try:
             converted = float(value)
         except OverflowError:

@@ -32,7 +32,7 @@ _ARGUMENTS = {
 }
 """The arguments of what is chosen by its name."""
 
-COMMON = ("name", "version")
+COMMON = ("name", "type", "version")
 """Keys that say nothing about where they belong."""
 
 

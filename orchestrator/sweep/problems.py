@@ -18,7 +18,7 @@ class Problem(NamedTuple):
     """What is wrong at a key path.
 
     `message` is about the value there, or about the last key if `at_key`; `show` appends the value to it. `missing` are
-    the keys of which one is missing, if that is the problem.
+    the keys of which one is missing, if that is the problem; `stands_for` is the missing key that the last one means.
     """
 
     path: KeyPath
@@ -28,6 +28,7 @@ class Problem(NamedTuple):
     at_key: bool = False
     missing: tuple[str, ...] = ()
     is_unknown_key: bool = False
+    stands_for: str = ""
 
 
 def problem_of(error: PrunesweepError, path: KeyPath) -> Problem:

@@ -31,6 +31,16 @@ _EXAMPLES = {
 }
 """An example of each required key."""
 
+_NAMES = {
+    "dataset": "digits",
+    "network": "resnet20",
+    "optimizer": "SGD",
+    "technique": "lr_rewinding",
+    "score": "magnitude",
+    "distribution": "erk",
+}
+"""An example of a name in each mapping that needs one."""
+
 
 def problems_of(error: ValidationError, models: Models, prefix: KeyPath = ()) -> Iterator[Problem]:
     """One problem for each error."""
@@ -44,9 +54,16 @@ def problems_of(error: ValidationError, models: Models, prefix: KeyPath = ()) ->
             hint = next(iter(pointers(str(path[-1]), siblings)), "") or closest(str(path[-1]), siblings)
             yield Problem(path, "unknown key", hint, at_key=True, is_unknown_key=True)
         elif fault["type"] == "missing":
-            hint = f"add it, for example `{_EXAMPLES[str(path[-1])]}`"
+            hint = f"add it, for example `{_example(path)}`"
             yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False, missing=(str(path[-1]),))
         elif fault["type"] == "refused":
             yield Problem((*path, *context["at"]), context["message"], context["hint"])
         else:
             yield Problem(path, "must be a mapping", "write `key: value` pairs below it, or `{key: value}`")
+
+
+def _example(path: KeyPath) -> str:
+    """An example of the required key at the end of a path."""
+    key = str(path[-1])
+    mapping = next((part for part in reversed(path[:-1]) if isinstance(part, str)), "")
+    return f"name: {_NAMES[mapping]}" if key == "name" and mapping in _NAMES else _EXAMPLES[key]

@@ -141,9 +141,11 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
     return _build(Document(plain))
 
 
-def _is_explained(problem: Problem, unknown: Iterable[KeyPath]) -> bool:
+def _is_explained(problem: Problem, problems: Iterable[Problem]) -> bool:
     """Whether a key is missing only because it is at another level, or an unknown key next to it is misspelled."""
-    return any(
+    unknown = [other.path for other in problems if other.is_unknown_key]
+    replaced = {(_mapping_at(other.path[:-1]), other.stands_for) for other in problems}
+    return any((_mapping_at(problem.path), wanted) in replaced for wanted in problem.missing) or any(
         (path[-1] == wanted and wanted not in COMMON)
         or (_mapping_at(path[:-1]) == _mapping_at(problem.path) and is_meant(str(path[-1]), wanted))
         for path in unknown
@@ -152,8 +154,8 @@ def _is_explained(problem: Problem, unknown: Iterable[KeyPath]) -> bool:
 
 
 def _mapping_at(path: KeyPath) -> KeyPath:
-    """The path of a mapping, which may be the only one or the first of a list."""
-    return path[:-1] if path[-1:] == (0,) else path
+    """The path of a mapping, in which each list may hold only this one or begin with it."""
+    return tuple(part for part in path if part != 0)
 
 
 def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
@@ -172,8 +174,7 @@ def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
         spec = SweepSpec.model_validate(data)
     except ValidationError as error:
         problems += problems_of(error, _MODELS)
-    unknown = [problem.path for problem in problems if problem.is_unknown_key]
-    problems = [with_place(problem, _MODELS) for problem in problems if not _is_explained(problem, unknown)]
+    problems = [with_place(problem, _MODELS) for problem in problems if not _is_explained(problem, problems)]
     if problems:
         raise SpecError(document.locate(problems))
     spec._document = document

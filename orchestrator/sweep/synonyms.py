@@ -8,6 +8,7 @@ from collections.abc import Iterable
 _SEEDS = {"replicates": "use `replicates`: every replicate has its own seeds", "replicate": "use `replicate`"}
 _MEANT = {
     "sparsity": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
+    "sparsities": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
     "amount": {"density": "use `density`, the share of the weights that is kept: 1 − amount"},
     "pruning_ratio": {"density": "use `density`, the share of the weights that is kept: 1 − pruning_ratio"},
     "ratio": {"compression": "use `compression`"},
@@ -15,15 +16,18 @@ _MEANT = {
     "repeats": _SEEDS,
     "seed": _SEEDS,
     "seeds": _SEEDS,
+    "n_seeds": _SEEDS,
+    "num_seeds": _SEEDS,
     "epochs": {"duration": "use `duration`, such as `20ep`", "budget": "use `budget`, such as `20ep`"},
     "steps": {"duration": "use `duration`, such as `1000it`", "budget": "use `budget`, such as `1000it`"},
     "timeout": {"trial_timeout": "use `trial_timeout`, such as `3h`"},
     "bs": {"batch_size": "use `batch_size`"},
     "model": {"network": "use `network`"},
+    "type": {"name": "use `name`"},
     "data": {"dataset": "use `dataset`"},
     "method": {"technique": "use `technique`"},
     "lr": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
-    "learning_rate": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
+    "learning_rate": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`", "lr": "use `lr`"},
 }
 """Other programs' words for a key: the key that is meant, and what to say, by the mappings that have that key."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.recipe import RecipeSpec
+from orchestrator.sweep.synonyms import is_meant, pointers
 from workers.registry import Entry, closest, is_own, misspelled
 from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 
@@ -38,6 +39,7 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
     named = value if isinstance(value, dict) else {"name": value}
     name = named.get("name")
     if not isinstance(name, str) or not name.strip():
+        yield from _other_names(path, named)
         return
     if ":" in name:
         yield from check_own((*path, "name"), name)
@@ -71,6 +73,7 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     """Misspelled names and arguments of an optimizer. Names unlike any known one may belong to a newer torch."""
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
+        yield from _other_names(path, value if isinstance(value, dict) else {})
         return
     arguments = OPTIMIZER_ARGUMENTS.get(name)
     if arguments is None:
@@ -84,8 +87,18 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
         if key in ("name", "lr", *arguments):
             if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
                 yield Problem((*path, key), "must not be text", f"write a number without quotes: `{key}: 0.9`")
+        elif pointers(key, ("lr",)):
+            yield Problem((*path, key), f"unknown argument of `{name}`", "use `lr`", at_key=True, stands_for="lr")
         elif key in RecipeSpec.model_fields or difflib.get_close_matches(key, arguments, n=1):
             yield _unknown_argument((*path, key), name, closest(key, arguments), arguments)
+
+
+def _other_names(path: KeyPath, mapping: Mapping[str, object]) -> Iterator[Problem]:
+    """Keys that most likely stand for the `name` that a mapping lacks: misspelled, or another word for it."""
+    if "name" not in mapping:
+        for key in mapping:
+            if is_meant(key, "name"):
+                yield Problem((*path, key), "unknown key", "use `name`", at_key=True, stands_for="name")
 
 
 def _unknown_argument(path: KeyPath, name: str, hint: str, arguments: Iterable[str]) -> Problem:

@@ -38,6 +38,31 @@ def test_a_number_that_is_not_whole():
     assert "without quotes" in only_problem(recipe=recipe(batch_size="100")).hint
 
 
+def test_a_number_in_quotes():
+    problem = only_problem(recipe=recipe(optimizer=OPTIMIZER | {"lr": "1e-2"}))
+    assert (problem.message, problem.hint) == ("must be a number above 0, not text", "write it without quotes: `1e-2`")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "hint"),
+    [
+        ({"network": {"type": "resnet20"}}, "network.type", "use `name`"),
+        ({"network": [{"nmae": "resnet20"}]}, "network[0].nmae", "use `name`"),
+        ({"network": {"width": 8}}, "network", "add it, for example `name: resnet20`"),
+        ({"recipe": recipe(optimizer={"lr": 0.1})}, "recipe.optimizer", "add it, for example `name: SGD`"),
+        ({"recipe": recipe(optimizer={"type": "SGD", "lr": 0.1})}, "recipe.optimizer.type", "use `name`"),
+        (
+            {"recipe": recipe(optimizer={"name": "SGD", "learning_rate": 0.1})},
+            "recipe.optimizer.learning_rate",
+            "use `lr`",
+        ),
+    ],
+)
+def test_a_missing_name_or_rate_is_one_error(overrides, field, hint):
+    problem = only_problem(**overrides)
+    assert (problem.field, problem.hint) == (field, hint)
+
+
 @pytest.mark.parametrize(
     ("overrides", "field", "hint"),
     [
