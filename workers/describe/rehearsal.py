@@ -18,6 +18,7 @@ import torch
 
 from workers.data.images import EVALUATION_BATCH, open_data
 from workers.data.source import Data, Part
+from workers.describe.own_generators import generator_states
 from workers.errors import BadInput, PrunesweepError
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
@@ -109,6 +110,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
             hint="change them only while `self.training` is true",
         )
     advance(trainer, _AFTER)
+    generators = generator_states(trainer)
     continued = new_trainer(rehearsal, data)
     with _explained(rehearsal.task, continued.device, _CONTINUED):
         continued.restore(state)
@@ -116,7 +118,21 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     digest = trainer.state().digest()
     if rehearsal.task.recipe.deterministic and continued.state().digest() != digest:
         raise not_repeatable(name, "a trial that is continued from a saved state ends with other weights")
+    if rehearsal.task.recipe.deterministic:
+        _check_generators(name, generators, generator_states(continued))
     return {"digest": digest, "seconds_per_step": seconds / (_BEFORE - 1)}
+
+
+def _check_generators(network: str, straight: dict[str, bytes], continued: dict[str, bytes]) -> None:
+    """Raise BadInput for a generator that a continued trial leaves in another state: it draws other numbers.
+
+    Few steps may draw other numbers and yet end with the same weights, such as those that choose layers to skip.
+    """
+    for generator, state in straight.items():
+        if continued.get(generator) != state:
+            raise not_repeatable(
+                network, f"a trial that is continued from a saved state draws other random numbers from `{generator}`"
+            )
 
 
 def straight(rehearsal: Rehearsal) -> str:

@@ -153,7 +153,10 @@ def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> An
     except (Exception, SystemExit) as error:
         if not is_own(name):
             raise
-        raise BadInput(f"{kind} `{name}` failed: {described(error)}") from error
+        raise BadInput(
+            f"{kind} `{name}` failed: {described(error)}",
+            hint="the function must return for the arguments of the sweep file: call it in Python to try it",
+        ) from error
 
 
 def described(error: BaseException) -> str:

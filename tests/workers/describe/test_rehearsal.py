@@ -25,11 +25,14 @@ NET = """
 import os
 import sys
 
+import numpy as np
+
 class Net(nn.Module):
     def __init__(self, classes):
         super().__init__()
         self.linear = nn.Linear(36, classes)
         self.norm = nn.BatchNorm1d(36)
+        self.norm.rng = np.random.default_rng(0)
 
     def forward(self, x):
         x = x.flatten(1)
@@ -43,6 +46,16 @@ FINE = "return self.linear(self.norm(x))"
 ITS_OWN_GENERATOR = "return self.linear(x) * torch.rand((), generator=GENERATOR)"
 REFUSED = {
     "its own generator": (ITS_OWN_GENERATOR, "not repeatable: a trial that is continued", "every step"),
+    "its own generator, whose numbers change nothing so soon": (
+        "return self.linear(x) * (1 + (torch.rand((), generator=GENERATOR) > 2))",
+        ".GENERATOR`",
+        "the generators of torch, NumPy or Python",
+    ),
+    "a generator of a layer": (
+        "self.norm.rng.random(); return self.linear(x)",
+        "draws other random numbers from `norm.rng`",
+        "at every step",
+    ),
     "a counter": (
         "COUNT.append(1); return self.linear(x) * len(COUNT)",
         "not repeatable: a trial",
