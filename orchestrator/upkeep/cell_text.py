@@ -106,13 +106,19 @@ def link_line(link: Link) -> str:
     return f"{link.trial}  {link.cell}: {how}"
 
 
+_CURVES = {  # by column: the name of a measure, and the format of its values
+    "train_loss": ("training loss", ".4g"),
+    "train_accuracy": ("training accuracy", ".2%"),
+    "learning_rate": ("learning rate", ".4g"),
+}
+
+
 def curve_lines(curve: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A sparkline for each measure of training."""
-    names = {"train_loss": "training loss", "train_accuracy": "training accuracy", "learning_rate": "learning rate"}
-    for column, name in names.items():
+    for column, (name, form) in _CURVES.items():
         values = [point[column] for point in curve if point.get(column) is not None]
         if values:
-            yield f"{name:<18} {sparkline(values)}  {values[0]:.4g} to {values[-1]:.4g}"
+            yield f"{name:<18} {sparkline(values)}  {format(values[0], form)} to {format(values[-1], form)}"
 
 
 def layer_lines(layers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -122,6 +122,7 @@ def test_all_of_a_cell_that_is_done(store):
         "digits · resnet8 · default · magnitude · iterative",
         "test accuracy 92.50% (dense 95.00%, change -2.50 points), loss 0.31, 8,000 images",
         "training loss      █▃▂▁  1 to 0.25",
+        "training accuracy  ▁▃▆█  25.00% to 100.00%",
         "on gpu-3 (cpu, avx2), 1 thread, 1 rank",
         "2025-01-01 12:00:07 UTC",
         "duration: 16ep",

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from orchestrator.results.figures.accuracy import accuracy_vs_compression
 from orchestrator.results.figures.looks import LOOKS
 from orchestrator.results.frame import join
-from tests.support.records import cell, dense_cell, make_store, record_of
+from tests.support.records import cell, dense_cell, make_store, record_of, result_grid
 from workers.errors import InputError
 
 
@@ -66,6 +66,17 @@ def test_names_at_line_ends_do_not_overlap(figure):
     boxes = [Text.get_window_extent(text) for text in names]  # without the leaders
     assert not any(one.y0 < other.y1 and other.y0 < one.y1 for one, other in combinations(boxes, 2))
     assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_the_caption_says_that_not_all_budgets_could_be_chosen(tmp_path):
+    losses = ((0.01, 0.01, 0.01), (0.01, 0.01, 0.01))
+    groups = {("fine_tuning", 4.0, budget): losses for budget in ("10ep", "20ep")}
+    whole = accuracy_vs_compression(result_grid(tmp_path / "whole", groups)).caption
+    lacking = accuracy_vs_compression(
+        result_grid(tmp_path / "lacking", groups, missing=[("fine_tuning", "20ep", 0)])
+    ).caption
+    sentence = " Where a budget has missing or failed replicates, validation chose among the others."
+    assert lacking == whole + sentence
 
 
 def test_an_incomplete_group_has_hollow_dots_no_median_and_a_legend(tmp_path):
