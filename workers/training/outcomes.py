@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,12 +24,16 @@ _OUT_OF_MEMORY = (
     "not enough memory",  # the same on Windows
     "unable to allocate",  # NumPy, where a library has turned its MemoryError into another error
     "could not allocate",  # oneDNN, SciPy
-    "allocation_failed",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, and of the device
-    "status_alloc_failed",  # aten/src/ATen/cuda/Exceptions.cpp: cuBLAS, cuSPARSE, cuSOLVER, cuDNN and cuFFT
-    "cufft_alloc_failed",  # aten/src/ATen/native/cuda/CuFFTUtils.h
-    "std::bad_alloc",  # C++ libraries
+    "failed to allocate",  # Triton, ONNX Runtime
+    "allocation failed",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED, and of the device
+    "alloc failed",  # aten/src/ATen/cuda/Exceptions.cpp: cuBLAS, cuSPARSE, cuSOLVER and cuDNN; CuFFTUtils.h
+    "std::bad alloc",  # C++ libraries: std::bad_alloc
+    "killed by signal: killed",  # torch/utils/data: a process that loads data, which only the kernel kills
 )
-"""What messages of RuntimeErrors say where memory runs out, in lower case, and where they come from (in torch)."""
+"""What messages of RuntimeErrors say where memory runs out, and where they come from (in torch).
+
+In lower case, and with spaces for underscores: drivers say CUDA_ERROR_OUT_OF_MEMORY, too.
+"""
 
 _MEMORY_HINT = "use a smaller `batch_size`, fewer trials at once, or a machine with more memory"
 
@@ -55,14 +60,27 @@ def _passed(error: BaseException, *rooms: str) -> bool:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, here or in the error that this one is raised from."""
+    """Whether memory ran out, here or in an error that led to this one."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY):
+    if isinstance(error, RuntimeError) and _says_out_of_memory(str(error)):
         return True
-    return error.__cause__ is not None and _is_out_of_memory(error.__cause__)
+    return any(_is_out_of_memory(earlier) for earlier in _earlier(error))
+
+
+def _says_out_of_memory(message: str) -> bool:
+    words = message.lower().replace("_", " ")
+    return any(text in words for text in _OUT_OF_MEMORY)
+
+
+def _earlier(error: BaseException) -> Sequence[BaseException]:
+    """The errors of a group; else the error that another was raised from, or while it was handled."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.exceptions
+    earlier = error.__cause__ if error.__suppress_context__ else error.__context__
+    return () if earlier is None else (earlier,)
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -33,6 +33,9 @@ MEMORY = [
     "unable to mmap 4096 bytes from file </torch_1_2>: Cannot allocate memory (12)",
     "could not allocate a memory object",
     "std::bad_alloc",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "Failed to allocate memory for requested buffer of size 4294967296",
+    "DataLoader worker (pid 12) is killed by signal: Killed. ",
 ]
 NOT_MEMORY = [
     "CUDA error: device-side assert triggered",
@@ -41,6 +44,7 @@ NOT_MEMORY = [
     "view size is not compatible with input tensor's size and stride",
     "Storage size calculation overflowed with sizes=[4611686018427387904]",
     "shape '[2, 3]' is invalid for input of size 4",
+    "DataLoader worker (pid 12) is killed by signal: Segmentation fault. ",
 ]
 
 
@@ -67,6 +71,14 @@ def test_running_out_of_memory_in_the_users_code_is_not_bad_input() -> None:
     error = BadInput("network `net:build` cannot take a batch")
     error.__cause__ = RuntimeError(MEMORY[0])
     assert outcome_of(error) == "out_of_memory"
+
+
+def test_running_out_of_memory_may_lead_to_another_error() -> None:
+    error = ValueError("the block failed")
+    error.__context__ = MemoryError()  # raised while it was handled
+    assert outcome_of(error) == outcome_of(ExceptionGroup("blocks", [error])) == "out_of_memory"
+    error.__suppress_context__ = True  # `raise ... from None`
+    assert outcome_of(error) == "bug"
 
 
 @pytest.mark.parametrize(
