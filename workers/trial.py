@@ -212,6 +212,7 @@ class Job:
     records: tuple[int, ...]
     checkpoints: tuple[int, ...]
     evaluation: Evaluation = field(default_factory=Evaluation)
+    ranks: int = 1  # processes that share every batch, each on a device
     is_new: bool = False  # the store has no stops, states or logs of the trial, so that no worker need look
 
     @property
@@ -267,7 +268,7 @@ def job_from_json(data: dict[str, Any]) -> Job:
         records=tuple(data["records"]),
         checkpoints=tuple(data["checkpoints"]),
         evaluation=evaluation_from_json(data.get("evaluation", {})),
-        is_new=data.get("is_new", False),
+        **{key: data[key] for key in ("ranks", "is_new") if key in data},
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.files.damage import refuse_damaged
 from workers.data.files.depth import MOST_DEPTH, check_depth
 from workers.data.files.file_stream import FilePart, FileStream, Reading
@@ -151,6 +152,6 @@ class Streamed:
     heldout: FilePart
     test: FilePart
 
-    def stream(self, recipe: Recipe, replicate: int, stage: str) -> FileStream:
+    def stream(self, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> FileStream:
         """The training batches. Raises InputError if the recipe does not fit these images."""
-        return FileStream(self.train, recipe, replicate, stage)
+        return FileStream(self.train, recipe, replicate, stage, share)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from workers.data import DATASETS, DEFAULT_ROOT, missing_folder
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.stream import Stream
 from workers.data.plausible import SAMPLE, check_held_out, class_notes, pixel_notes, pixel_range
 from workers.data.source import Data, ImageFacts, Source
@@ -139,9 +140,9 @@ class Resident:
     heldout: ResidentPart
     test: ResidentPart
 
-    def stream(self, recipe: Recipe, replicate: int, stage: str) -> Stream:
+    def stream(self, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> Stream:
         """The training batches. Raises InputError if the recipe does not fit these images."""
-        return Stream(self.train.images, self.train.labels, recipe, replicate, stage)
+        return Stream(self.train.images, self.train.labels, recipe, replicate, stage, share)
 
 
 def load_images(dataset: Dataset) -> Source:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.split import Indices
 from workers.trial import Recipe
 
@@ -76,8 +77,8 @@ class Data(Protocol):
     @property
     def test(self) -> Part: ...
 
-    def stream(self, recipe: Recipe, replicate: int, stage: str) -> Batches:
-        """The training batches. Raises InputError if the recipe does not fit these images."""
+    def stream(self, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> Batches:
+        """The training batches, or a share of each. Raises InputError if the recipe does not fit these images."""
 
 
 @runtime_checkable

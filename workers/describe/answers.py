@@ -33,6 +33,7 @@ from workers.errors import BadInput, InputError, PrunesweepError
 from workers.machine.kind import kind_of_machine
 from workers.machine.parent import end_with_parent
 from workers.models import NETWORKS
+from workers.models.batch_norm_groups import has_batch_norm
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out
 from workers.registry import described, is_own, load_function, load_own, lookup
@@ -62,10 +63,10 @@ def describe_network(
     """What a network is and costs under a recipe.
 
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
-    of each), `left_out` (the same of the other parameters, and the `reason`), `parameters` (a number), `buffer_bytes`,
-    `checkpoint_bytes` (parameters, buffers, the optimizer's state after a step and one byte per weight for masks; file
-    headers excluded), and, of one image, `multiply_adds` and `paper_flops`. Raises InputError or BadInput for an
-    impossible network, recipe or pruning.
+    of each), `batch_norm` (whether it has any), `left_out` (the same of the other parameters, and the `reason`),
+    `parameters` (a number), `buffer_bytes`, `checkpoint_bytes` (parameters, buffers, the optimizer's state after a
+    step and one byte per weight for masks; file headers excluded), and, of one image, `multiply_adds` and
+    `paper_flops`. Raises InputError or BadInput for an impossible network, recipe or pruning.
     """
     facts = ImageFacts(**dataset_facts)
     _import_own(network, recipe)
@@ -99,6 +100,7 @@ def describe_network(
             dataclasses.asdict(row) | {"multiply_adds": cost.per_layer.get(row.name, 0.0)}
             for row in left_out(module, pruning.exclude, pruning.include)
         ],
+        "batch_norm": has_batch_norm(module),
         "parameters": sum(parameter.numel() for parameter in parameters),
         "buffer_bytes": buffer_bytes,
         "checkpoint_bytes": state_bytes + _optimizer_bytes(optimizer) + sum(w.numel() for w in weights.values()),

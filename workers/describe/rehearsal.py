@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workers.data.batches.share import BatchShare
 from workers.data.images import EVALUATION_BATCH, open_data
 from workers.data.source import Data, Part
 from workers.describe.own_generators import generator_states
@@ -50,11 +51,12 @@ _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsal:
-    """A task, and how and where its trials are evaluated."""
+    """A task, and how and where its trials are evaluated; of several `ranks`, the first one is rehearsed."""
 
     task: Task
     evaluation: Evaluation
     device: str = "cpu"
+    ranks: int = 1
 
     @classmethod
     def of_request(cls, request: dict[str, Any]) -> Rehearsal:
@@ -67,6 +69,7 @@ class Rehearsal:
             ),
             evaluation=evaluation_from_json(request["rehearsal"]["evaluation"]),
             device=request["rehearsal"]["device"],
+            ranks=request["rehearsal"].get("ranks", 1),
         )
 
     @property
@@ -148,7 +151,7 @@ def new_trainer(rehearsal: Rehearsal, data: Data) -> Trainer:
     trial = Trial(task=rehearsal.task, replicate=0, stage="dense", rates=(Segment(rate=_RATE),))
     device = torch.device(rehearsal.device)
     with _explained(rehearsal.task, device, "built"):
-        trainer = make_trainer(trial, data, device)
+        trainer = make_trainer(trial, data, device, BatchShare(0, rehearsal.ranks))
     trainer.begin({})
     return trainer
 

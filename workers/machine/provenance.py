@@ -16,14 +16,17 @@ import torch
 from workers.machine.kind import device_name, instruction_set
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """The columns of a record that say where it was made. `commit` is None outside a git checkout of prunesweep."""
+def provenance(device: torch.device, ranks: int = 1) -> dict[str, Any]:
+    """The columns of a record that say where it was made, and by how many ranks.
+
+    `commit` is None outside a git checkout of prunesweep.
+    """
     return {
         "host": socket.gethostname(),
         "device": device_name(device),
         "instruction_set": instruction_set(),
         "threads": torch.get_num_threads(),
-        "ranks": 1,
+        "ranks": ranks,
         **_versions(),
     }
 

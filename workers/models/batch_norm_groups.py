@@ -23,6 +23,10 @@ def group_batch_norm(network: nn.Module, size: int) -> None:
             layer.forward = partial(_forward, layer, name, size)  # type: ignore[method-assign]
 
 
+def has_batch_norm(network: nn.Module) -> bool:
+    return any(isinstance(layer, _BatchNorm) for layer in network.modules())
+
+
 def _forward(layer: _BatchNorm, name: str, size: int, inputs: Tensor) -> Tensor:
     """The outputs of a BatchNorm for inputs (N, C, ...). Raises BadInput unless N is a multiple of `size`."""
     if not layer.training or len(inputs) == size:

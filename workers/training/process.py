@@ -6,6 +6,7 @@ import os
 
 import torch
 
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.source import Data
 from workers.models import NETWORKS
 from workers.registry import is_own, load_function, load_own, lookup
@@ -13,11 +14,11 @@ from workers.training.trainer import Trainer
 from workers.trial import Recipe, Task, Trial
 
 
-def make_trainer(trial: Trial, data: Data, device: torch.device) -> Trainer:
+def make_trainer(trial: Trial, data: Data, device: torch.device, share: BatchShare = WHOLE) -> Trainer:
     """A trainer for a process that is set up for its trial, whatever imported code has set."""
     import_code(trial.task)
     configure(trial.task.recipe)
-    trainer = Trainer(trial, data, device)
+    trainer = Trainer(trial, data, device, share)
     configure(trial.task.recipe)
     return trainer
 

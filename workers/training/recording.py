@@ -25,7 +25,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
     or not, layers and learning curve.
     """
     seed_generators(seed(job.trial.replicate, job.trial.stage, "evaluation", trainer.step))
-    scores = evaluate(trainer.model, data, trainer.recipe, job.evaluation, trainer.stream)
+    scores = evaluate(trainer.model, data, trainer.recipe, job.evaluation, trainer.whole_batches())
     costs = _costs_of(trainer, data)
     layers = _layers(trainer, costs)
     record = {
@@ -38,7 +38,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
         **_digests(trainer, digest),
         "settings": json.dumps(canonical(job.trial), sort_keys=True),
         "attempts": trainer.history.attempts,
-        **provenance(trainer.device),
+        **provenance(trainer.device, trainer.share.ranks),
     }
     detail = {
         "parameters": sum(parameter.numel() for parameter in trainer.model.parameters()),

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import torch
 
 from workers.crashpoints import crash_point
+from workers.data.batches.ranks import check_ranks
 from workers.data.images import open_data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.machine.device import Device
+from workers.models.batch_norm_groups import has_batch_norm
 from workers.store import Store
 from workers.store.layout import RecordKey, checkpoint_path
 from workers.store.local_copies import LocalCopies
@@ -22,6 +24,7 @@ from workers.training.process import configure, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
 from workers.training.states.state import State, dump_state, parse_state
+from workers.training.team import Alone, team_of
 from workers.training.trainer import Trainer
 from workers.trial import Job, Stop, trial_id
 
@@ -54,12 +57,13 @@ def run(job: Job, store: Store, device: Device, copies: LocalCopies | None = Non
     missing = _missing(job, store)
     if not missing.stops:
         return
-    run = _TrialRun(job, store, device, missing, copies)
-    try:
-        scores = yield from run.train()
-    except GeneratorExit:
-        run.save()
-        raise
+    with team_of(job, device, sorted(missing.stops)) as team:
+        run = _TrialRun(job, store, device, missing, copies, team)
+        try:
+            scores = yield from run.train()
+        except GeneratorExit:
+            run.save()
+            raise
     crash_point("trial.complete")
     run.forget()
     yield run.reached(scores)
@@ -89,19 +93,24 @@ def _missing(job: Job, store: Store) -> _Missing:
 class _TrialRun:
     """A trial that trains in this process, from its newest valid state to the last stop that the store lacks."""
 
-    def __init__(self, job: Job, store: Store, device: Device, missing: _Missing, copies: LocalCopies | None) -> None:
+    def __init__(
+        self, job: Job, store: Store, device: Device, missing: _Missing, copies: LocalCopies | None, team: Alone
+    ) -> None:
         configure(job.trial.task.recipe)
         torch_device = torch.device(device.name)
         self._job = job
         self._store = store
         self._device = device
         self._missing = missing
+        self._team = team
         self._data = open_data(job.trial.task.dataset, torch_device)
-        self._trainer = make_trainer(job.trial, self._data, torch_device)
+        self._trainer = make_trainer(job.trial, self._data, torch_device, team.share)
+        check_ranks(job.trial.task.recipe, job.ranks, has_batch_norm(self._trainer.model))
         crash_point("trial.before")
         self._may_have_partial = not job.is_new
         if job.is_new or not _resume(self._trainer, store, min(missing.stops)):
             self._trainer.begin(_load_parents(job, store, copies))
+        team.join(self._trainer)
         crash_point("trial.ready")
         self._trainer.history.attempts += 1
         self._clock = _Clock(self._trainer)
@@ -122,7 +131,7 @@ class _TrialRun:
                     return scores
                 yield self.reached(scores)
                 configure(recipe)
-            self._trainer.advance()
+            self._team.advance(self._trainer)
             crash_point("trial.step")
             now = time.monotonic()
             if now - self._saved >= self._device.checkpoint_seconds:
@@ -160,6 +169,7 @@ class _TrialRun:
         self._clock.tick()
         step = self._trainer.step
         state, digest = dump_state(self._trainer.state())
+        self._team.check_same(self._trainer, digest)
         if step in self._missing.checkpoints:
             self._store.states.write_checkpoint(Stop(self._trainer.id, step), state)
             self._saved = time.monotonic()

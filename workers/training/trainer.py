@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from workers import schedules
-from workers.data.source import Data
+from workers.data.batches.share import WHOLE, BatchShare
+from workers.data.source import Batches, Data
 from workers.errors import BadInput, Diverged
 from workers.models import is_shipped
 from workers.models.build import build, prunable, prunable_by_default
@@ -25,6 +26,7 @@ from workers.models.layout import arranged
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
+from workers.training.exchange import Exchange, Step
 from workers.training.losses import loss_function
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
@@ -37,15 +39,18 @@ from workers.trial import MaskRule, Stop, Trial, trial_id
 class Trainer:
     """A trial in training: network, optimizer, masks and data stream on one device.
 
-    It is freshly initialized at step 0; `begin` sets the trial's start state, `restore` a state where it stopped.
+    It is freshly initialized at step 0; `begin` sets the trial's start state, `restore` a state where it stopped. With
+    an `exchange`, it trains on its share of each batch in step with others, and has the same state after each step.
     """
 
-    def __init__(self, trial: Trial, data: Data, device: torch.device) -> None:
+    def __init__(self, trial: Trial, data: Data, device: torch.device, share: BatchShare = WHOLE) -> None:
         self.trial = trial
         self.id = trial_id(trial)
         self.recipe = trial.task.recipe
         self.device = device
         self._data = data
+        self.share = share
+        self.exchange: Exchange | None = None
         self.step = 0
         self.history = History()
         model = build(trial.task.network, data.facts, self.recipe, trial.replicate, trial.stage)
@@ -53,15 +58,21 @@ class Trainer:
         self.optimizer = make_optimizer(self.recipe, self.model)
         self.weights = _weights(self.model, trial.mask)
         self._loss = loss_function(self.recipe)
-        self.stream = data.stream(self.recipe, trial.replicate, trial.stage)
+        self.stream = data.stream(self.recipe, trial.replicate, trial.stage, share)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._pending: list[tuple[torch.Tensor, torch.Tensor, int]] = []
+        self._pending: list[Step] = []
         self._use_masks({})
 
     @property
     def masks(self) -> dict[str, torch.Tensor]:
         """The boolean masks by weight (True: kept), on the device; empty before pruning."""
         return self._masking.masks
+
+    def whole_batches(self) -> Batches:
+        """The training batches of which `stream` has a share."""
+        if self.share == WHOLE:
+            return self.stream
+        return self._data.stream(self.recipe, self.trial.replicate, self.trial.stage)
 
     @property
     def epochs(self) -> float:
@@ -120,7 +131,8 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         correct = (logits.detach().argmax(1) == labels).sum()
-        self._pending.append((loss.detach(), correct, len(labels)))
+        step = Step(loss.detach(), correct, len(labels))
+        self._pending.append(self.exchange.step(*step) if self.exchange else step)
         if self.device.type == "cpu":
             self.settle()
         self._masking.mask_gradients()
@@ -135,7 +147,8 @@ class Trainer:
     def forward(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The logits (N, classes), labels (N,) and loss of training batch `index`."""
         inputs, labels = self.stream.batch(index)
-        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index))  # for dropout
+        rank = (self.share.rank,) if self.share.rank else ()
+        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index, *rank))  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             logits = self.model(inputs)
             return logits, labels, self._loss(logits, labels)

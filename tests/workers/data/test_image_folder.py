@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from workers.data.batches.share import BatchShare
 from workers.data.files.file_stream import EVALUATION_BATCH
 from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
@@ -174,6 +175,14 @@ def test_batches_are_functions_of_replicate_stage_and_index(folder: Path) -> Non
     assert inputs.is_contiguous(memory_format=torch.channels_last)
     for replicate, stage in ((1, "dense"), (0, "1")):
         assert not torch.equal(inputs, data.stream(CROPPED, replicate, stage).batch(0)[0])
+
+
+def test_shares_of_a_batch_are_the_batch(folder: Path) -> None:
+    data = opened(folder)
+    whole = data.stream(CROPPED, 0, "dense").batch(2)
+    shares = [data.stream(CROPPED, 0, "dense", BatchShare(rank, 4)).batch(2) for rank in range(4)]
+    for parts, together in zip(zip(*shares, strict=True), whole, strict=True):
+        assert torch.equal(torch.cat(parts), together)
 
 
 def test_every_image_comes_once_an_epoch(folder: Path) -> None:

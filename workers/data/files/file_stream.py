@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from workers.data.batches.loading import Batch, loaded
 from workers.data.batches.order import Order
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.stream import Augmentation
 from workers.data.files.crops import DRAWS, TRIES, read
 from workers.data.split import Indices
@@ -87,15 +88,15 @@ class FilePart:
 class FileStream:
     """Training batches from files, as pure functions of (replicate, stage, i).
 
-    Consecutive batches are decoded ahead; any other batch starts new workers. Raises InputError for a batch size below
-    1, and for augmentation or normalization that does not fit.
+    Consecutive batches are decoded ahead; any other batch starts new workers. Only the images of the `share` are read.
+    Raises InputError for a batch size below 1, and for augmentation or normalization that does not fit.
     """
 
-    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
-        self._batches = _Shuffled(files, recipe, replicate, stage)
-        self._finish = Augmentation(recipe, replicate, stage, 3, files.reading.device)
+    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> None:
+        self._batches = _Shuffled(files, recipe, replicate, stage, share)
+        self._finish = Augmentation(recipe, replicate, stage, 3, files.reading.device, share)
         self._files = files
-        self._batch_size = recipe.batch_size
+        self._images = recipe.batch_size // share.ranks
         self._next = -1
         self._ahead: Iterator[Batch] = iter(())
 
@@ -107,7 +108,7 @@ class FileStream:
         """Batch `index` (from 0): inputs, float32 (batch size, 3, H, W) in channels_last, and labels."""
         if index != self._next:
             how = self._files.reading
-            self._ahead = loaded(self._batches, count(index), how.workers, how.device, how.bytes(self._batch_size))
+            self._ahead = loaded(self._batches, count(index), how.workers, how.device, how.bytes(self._images))
         images, labels = next(self._ahead)
         self._next = index + 1
         return self._finish(images, index), labels
@@ -127,15 +128,18 @@ class _InOrder(Dataset[Batch]):
 class _Shuffled(Dataset[Batch]):
     """Training batches by number, randomly cropped if the recipe says so."""
 
-    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str) -> None:
+    def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str, share: BatchShare) -> None:
         self.order = Order(len(files), recipe.batch_size, replicate, stage)
         self._files = files
+        self._share = share
         self._crop = recipe.random_resized_crop
         self._purpose = (replicate, stage)
 
     def __getitem__(self, index: int) -> Batch:
-        which = self.order.batch(index)
+        whole = self.order.batch(index)
+        which = self._share.of(whole)
         if not self._crop:
             return self._files.read(which)
         generator = torch.Generator().manual_seed(seed(*self._purpose, "crop", index))
-        return self._files.read(which, torch.rand(len(which), TRIES, DRAWS, generator=generator, dtype=torch.float64))
+        draws = torch.rand(len(whole), TRIES, DRAWS, generator=generator, dtype=torch.float64)
+        return self._files.read(which, self._share.of(draws))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from workers.data import split
 from workers.data.batches.inputs import crop_and_flip, normalizer
+from workers.data.batches.share import BatchShare
 from workers.data.batches.stream import Stream, eval_inputs, steps_per_epoch
 from workers.errors import InputError
 from workers.trial import Recipe
@@ -54,6 +55,14 @@ def test_a_batch_may_span_several_epochs() -> None:
     assert len(labels) == 25
     assert counts.tolist().count(0) == 0
     assert set(counts.tolist()) <= {2, 3}
+
+
+def test_shares_of_a_batch_are_the_batch() -> None:
+    whole = stream().batch(3)
+    shares = [Stream(*noise(), AUGMENTED, 0, "dense", BatchShare(rank, 2)).batch(3) for rank in range(2)]
+    for parts, together in zip(zip(*shares, strict=True), whole, strict=True):
+        assert [len(part) for part in parts] == [2, 2]
+        assert torch.equal(torch.cat(parts), together)
 
 
 def test_any_batch_can_be_had_at_once() -> None:

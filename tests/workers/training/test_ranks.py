@@ -1,0 +1,160 @@
+"""Several ranks train as one process does, continue to the same bits, and end together."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from tests.support import tiny
+from workers.data.batches.ranks import check_ranks
+from workers.data.batches.share import BatchShare
+from workers.errors import InputError, TrialError
+from workers.machine.device import Device
+from workers.store import Store
+from workers.training import team
+from workers.training.attempt import Attempt, Bounds
+from workers.training.exchange import Exchange, connect
+from workers.training.run import run
+from workers.training.states.state import parse_state
+from workers.trial import Job, Network, Recipe, Stop, trial_id
+
+OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
+NETWORK = Network(name="mlp", arguments={"hidden": [16, 12], "batch_norm": True})
+DENSE = tiny.dense(tiny.task(network=NETWORK, batch_norm_group=4))
+CHILD = tiny.retraining("lr_rewinding", DENSE)
+STOPS = (4, tiny.TOTAL - 8)
+JOB = Job(trial=CHILD, records=STOPS, checkpoints=STOPS, ranks=2)
+
+
+def new_store(folder):
+    """A store that has the dense network, which one process has trained."""
+    store = Store(folder, create=True)
+    list(run(Job(trial=DENSE, records=(), checkpoints=(8, tiny.TOTAL)), store, Device()))
+    return store
+
+
+def state_of(store, step):
+    return parse_state(store.states.read_checkpoint(Stop(trial_id(CHILD), step)), "checkpoint")
+
+
+def records_of(store):
+    rows = store.records.read_all().table.to_pylist()
+    return {row["step"]: row for row in rows if row["trial"] == trial_id(CHILD)}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """The same trial: by one process, by two ranks, and by two of which one is killed, then by two more.
+
+    `ending` is how the attempt ended whose rank was killed, and `processes` are all ranks but the first.
+    """
+    folder = tmp_path_factory.mktemp("ranks")
+    alone, undisturbed, killed = (new_store(folder / name) for name in ("alone", "undisturbed", "killed"))
+    processes = []
+    start = team.Team._start
+
+    def noting_start(self, *arguments):
+        processes.append(start(self, *arguments))
+        return processes[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(team.Team, "_start", noting_start)
+        list(run(replace(JOB, ranks=1), alone, Device()))
+        list(run(JOB, undisturbed, Device()))
+        attempt = Attempt(JOB, killed, OFTEN, Bounds(lease="token"))
+        ending = None
+        while ending is None:
+            ending = attempt.advance(0)
+            if attempt.step == STOPS[0] + 2:
+                processes[-1].kill()
+        list(run(JOB, killed, Device()))
+    return SimpleNamespace(alone=alone, undisturbed=undisturbed, killed=killed, ending=ending, processes=processes)
+
+
+def test_two_ranks_train_as_one_process_does(stores):
+    for step in STOPS:
+        one, two = state_of(stores.alone, step), state_of(stores.undisturbed, step)
+        assert one.digest() != two.digest()
+        assert all(torch.equal(one.masks[name], two.masks[name]) for name in one.masks)
+        for name, tensor in one.tensors().items():
+            torch.testing.assert_close(two.tensors()[name], tensor, rtol=1e-5, atol=1e-5, msg=name)
+        alone, ranks = records_of(stores.alone)[step], records_of(stores.undisturbed)[step]
+        assert (alone["ranks"], ranks["ranks"]) == (1, 2)
+        same = ("kept_weights", "achieved_density", "mask_digest", "learning_rate", "test_accuracy", "train_accuracy")
+        assert [ranks[column] for column in same] == [alone[column] for column in same]
+        assert ranks["test_loss"] == pytest.approx(alone["test_loss"], rel=1e-5)
+
+
+def test_a_killed_rank_ends_the_attempt_and_the_next_one_gives_the_same_bits(stores):
+    assert stores.ending.outcome == "lost_worker"
+    assert stores.ending.failure.reason == "rank 1 of the trial was lost: its process ended with exit code -9"
+    last = STOPS[-1]
+    assert records_of(stores.killed)[last]["attempts"] == 2
+    assert state_of(stores.killed, last).digest() == state_of(stores.undisturbed, last).digest()
+
+
+def test_no_process_and_no_group_is_left(stores):
+    assert len(stores.processes) == 3
+    assert all(process.poll() is not None for process in stores.processes)
+    assert not dist.is_initialized()
+
+
+@pytest.fixture
+def exchange(tmp_path):
+    """Makes the exchange of the only rank of a network."""
+    connect(BatchShare(), str(tmp_path / "meeting"), torch.device("cpu"))
+    yield lambda network: Exchange(network, list(network.parameters()), BatchShare())
+    dist.destroy_process_group()
+
+
+def test_unused_parameters_have_no_gradient_unless_another_rank_has_used_them(exchange, monkeypatch):
+    network = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
+    used, elsewhere, nowhere = (layer.weight for layer in network)
+    used.grad = torch.tensor([[1.0, 2.0]])
+
+    def with_another(flat):  # its gradients of the three, its loss, its correct images, and what it has used
+        flat += torch.tensor([3.0, 4.0, 8.0, 0.0, 1.5, 3.0, 1.0, 1.0, 0.0])
+
+    monkeypatch.setattr(dist, "all_reduce", with_another)
+    both = Exchange(network, list(network.parameters()), BatchShare(0, 2))
+    step = both.step(torch.tensor(0.5), torch.tensor(1), 4)
+    assert (step.loss.item(), step.correct.item(), step.images) == (1.0, 4, 8)
+    assert used.grad.tolist() == [[2, 3]]
+    assert elsewhere.grad.tolist() == [[4]]
+    assert nowhere.grad is None
+
+
+def test_ranks_with_different_states_are_a_bug(exchange, monkeypatch):
+    exchange(nn.Linear(1, 1)).check_same("ab" * 32, 3)
+    monkeypatch.setattr(dist, "all_gather", lambda digests, own: None)
+    digests = [torch.tensor([1]), torch.tensor([2])]
+    monkeypatch.setattr(torch, "empty_like", lambda own: digests.pop())
+    with pytest.raises(TrialError, match="different weights or buffers after step 3") as caught:
+        Exchange(nn.Linear(1, 1), [], BatchShare(0, 2)).check_same("ab" * 32, 3)
+    assert caught.value.outcome == "bug"
+
+
+@pytest.mark.parametrize(
+    ("batch", "group", "about", "hint"),
+    [
+        (10, None, "batch_size", "use 8, or another number of `gpus`"),
+        (16, None, "batch_size", "add `batch_norm_group: 4` to the recipe"),
+        (16, 8, "batch_norm_group", "use `batch_norm_group: 4` or another divisor"),
+    ],
+)
+def test_batches_that_ranks_cannot_share_are_refused(batch, group, about, hint):
+    recipe = Recipe(batch_size=batch, optimizer="SGD", batch_norm_group=group)
+    with pytest.raises(InputError) as caught:
+        check_ranks(recipe, 4, has_batch_norm=True)
+    assert caught.value.about == about
+    assert hint in caught.value.hint
+
+
+def test_batches_that_ranks_can_share():
+    recipe = Recipe(batch_size=16, optimizer="SGD")
+    check_ranks(recipe, 4, has_batch_norm=False)
+    check_ranks(recipe, 1, has_batch_norm=True)
+    check_ranks(replace(recipe, batch_norm_group=2), 4, has_batch_norm=True)

@@ -1,0 +1,43 @@
+"""Whether several ranks, processes that each have a device, can share the batches of a recipe. Imports no torch."""
+
+from __future__ import annotations
+
+from workers.errors import InputError
+from workers.text import plural
+from workers.trial import Recipe
+
+
+def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
+    """Raise InputError unless all ranks can have equal parts of a batch, in whole groups of BatchNorm.
+
+    `about` of the error is the key of the recipe that is wrong.
+    """
+    part, rest = divmod(recipe.batch_size, ranks)
+    if rest:
+        raise _problem(
+            "batch_size",
+            f"`batch_size` must be a multiple of the {plural(ranks, 'GPU')} of a trial: {recipe.batch_size:,}",
+            f"use {recipe.batch_size - recipe.batch_size % ranks or ranks:,}, or another number of `gpus`",
+        )
+    if ranks == 1 or not has_batch_norm:
+        return
+    share = f"the {plural(part, 'image')} that each of {plural(ranks, 'GPU')} has of a batch"
+    group = recipe.batch_norm_group
+    if group is None:
+        raise _problem(
+            "batch_size",
+            f"several GPUs cannot share a batch without groups for BatchNorm, which divide {share}",
+            f"add `batch_norm_group: {part}` to the recipe",
+        )
+    if part % group:
+        raise _problem(
+            "batch_norm_group",
+            f"`batch_norm_group` must divide {share}: {group:,}",
+            f"use `batch_norm_group: {part}` or another divisor, or another number of `gpus`",
+        )
+
+
+def _problem(key: str, message: str, hint: str) -> InputError:
+    error = InputError(message, hint=hint)
+    error.about = key
+    return error
