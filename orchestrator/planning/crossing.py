@@ -14,7 +14,9 @@ from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningS
 from orchestrator.sweep.problems import KeyPath, Problem, noting, problem_of
 from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.spec import SweepSpec
+from workers.data.batches.ranks import check_ranks
 from workers.data.validation_share import validation_count
+from workers.errors import InputError
 from workers.models import NETWORKS
 from workers.registry import lookup
 from workers.store import Store
@@ -154,7 +156,7 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error
     crossing = Crossing(spec, settings, facts)
-    if problems := [*_check_validation(crossing), *_ask_techniques(crossing)]:
+    if problems := [*_check_validation(crossing), *_check_ranks(crossing), *_ask_techniques(crossing)]:
         raise spec.refusal(problems)
     return crossing
 
@@ -171,11 +173,27 @@ def _check_validation(crossing: Crossing) -> list[Problem]:
     return problems[:1]
 
 
+def _check_ranks(crossing: Crossing) -> list[Problem]:
+    """The problems of recipes whose batches the GPUs of a trial cannot share."""
+    resources = crossing.spec.resources
+    problems: dict[KeyPath, Problem] = {}
+    for (setting, answer), is_dense in product(crossing, (True, False)):
+        has_batch_norm = answer.facts["network"].get("batch_norm", False)  # older stores do not say: the trial will
+        try:
+            check_ranks(setting.question.recipe, resources.ranks(is_dense), has_batch_norm)
+        except InputError as error:
+            place = (*setting.places["recipe"], error.about)
+            problems.setdefault(place, problem_of(error, place))
+    return list(problems.values())
+
+
 def rehearsal_of(spec: SweepSpec) -> dict[str, Any]:
-    """How the tasks of a sweep are rehearsed: the `evaluation` and the `device` of its trials."""
+    """How the tasks of a sweep are rehearsed: the `evaluation`, `device` and, if several, `ranks` of its trials."""
+    ranks = min(spec.resources.ranks(is_dense) for is_dense in (True, False))
     return {
         "evaluation": canonical(spec.evaluation.for_worker),
         "device": "cuda" if spec.resources.gpus else "cpu",
+        **({"ranks": ranks} if ranks > 1 else {}),
     }
 
 

@@ -159,7 +159,7 @@ class Facts:
         """Forget answers that were rehearsed on another device or with another evaluation."""
         for key, answer in list(self._answers.items()):
             done = answer.get("rehearsal")
-            if done and rehearsal and any(done[name] != value for name, value in rehearsal.items()):
+            if done and rehearsal and any(done.get(name) != value for name, value in rehearsal.items()):
                 del self._answers[key]
                 self.in_store.discard(key)
 

@@ -118,6 +118,7 @@ class Plan:
                 records=tuple(sorted(to_record)),
                 checkpoints=tuple(sorted(to_keep)),
                 evaluation=self.evaluation,
+                ranks=self.spec.resources.ranks(is_dense=planned.trial.stage == "dense"),
             )
             for stop in planned.trial.parents:
                 demanded[stop.trial].add(stop.step)

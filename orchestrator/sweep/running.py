@@ -17,7 +17,7 @@ class DenseResourcesSpec(FixedKeys):
 
 
 class ResourcesSpec(FixedKeys):
-    """The CPUs and GPUs of one trial. `gpus` is a whole number, or 1/k: k trials share a GPU.
+    """The CPUs and GPUs of one trial. `gpus` is 1/k, where k trials share a GPU, or a whole number that share a trial.
 
     `dense` is what a dense training gets instead, such as a whole GPU where other trials share one. `price_per_hour` is
     what these cost while a trial runs, in any currency: `plan` multiplies it.
@@ -27,6 +27,13 @@ class ResourcesSpec(FixedKeys):
     gpus: Gpus = Fraction(0)
     dense: DenseResourcesSpec | None = None
     price_per_hour: Annotated[float, number("a positive price", lambda price: price > 0, "0.35")] | None = None
+
+    def ranks(self, is_dense: bool) -> int:
+        """How many GPUs share the batches of a trial: all that it has, each with one process."""
+        gpus = self.gpus
+        if is_dense and self.dense is not None and self.dense.gpus is not None:
+            gpus = self.dense.gpus
+        return max(1, int(gpus))
 
 
 class LimitsSpec(FixedKeys):
