@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.results.baseline import Contrast, contrasts
-from orchestrator.results.intervals import Interval
+from orchestrator.results.intervals import FEWEST_FOR_T, Interval
 from orchestrator.results.page.grids import Grid
 from orchestrator.results.page.reach import Intervals
 from orchestrator.results.page.tables import Cell, DataTable, MarkedCell, bounds, signed
@@ -18,7 +18,7 @@ from workers.text import plural
 def comparison_view(grid: Grid, columns: Sequence[ComparedColumn], intervals: Intervals, baseline: str) -> View:
     """The comparison table, and the table of tests where the baseline is in the grid."""
     reading = (
-        f"Mean change from the dense network ± half the 95% interval, in {grid.unit}, over {_count(grid)}, at the "
+        f"Mean change from the dense network{_spread(grid)}, in {grid.unit}, over {_count(grid)}, at the "
         "budget that validation chose, shown under each number. Bold: the best of its column, or tied with it (the "
         "rule is with the answers). A cell with missing replicates shows how many are done, and never a mean."
     )
@@ -32,6 +32,11 @@ def comparison_view(grid: Grid, columns: Sequence[ComparedColumn], intervals: In
         )
     text = " ".join([reading, *(f"{note.rstrip('.')}." for note in notes)])
     return View("Comparison", text, shown=[comparison], tables=[_tests(grid, tested, baseline)] if tested else [])
+
+
+def _spread(grid: Grid) -> str:
+    n = replicates(grid.section)
+    return "" if n is not None and n < FEWEST_FOR_T else " ± half the 95% interval"
 
 
 def _count(grid: Grid) -> str:

@@ -86,6 +86,8 @@ def _figure(ink: Ink, curves: Sequence[_Curve], rewinds: Sequence[float], column
             color=look.color if look else INK,
             linestyle=look.dash if look else "solid",
             linewidth=1.5,
+            marker="o" if len(points) == 1 else None,
+            markersize=4,
             gid=ink.group(curve.technique) if curve.technique else None,
             drawstyle="steps-pre" if column == "learning_rate" else "default",
         )
@@ -99,10 +101,14 @@ def _figure(ink: Ink, curves: Sequence[_Curve], rewinds: Sequence[float], column
 
 
 def _name_ticks(axes: Any) -> None:
-    """Powers of ten as plain numbers."""
+    """Powers of ten as plain numbers; evenly spaced ones where the axis has fewer than two of those."""
+    from matplotlib.ticker import MaxNLocator
+
     low, high = axes.get_ylim()
-    powers = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-    axes.set_yticks(powers, [f"{power:g}" for power in powers], fontsize=TEXT - 1)
+    ticks = [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    if len(ticks) < 2:
+        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:.5g}" for tick in ticks], fontsize=TEXT - 1)
     axes.set_yticks([], minor=True)
 
 
