@@ -275,6 +275,13 @@ def _key(dataset: Dataset) -> str:
 
 
 def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None:
+    for what, values in (("images", images), ("labels", labels)):
+        if not isinstance(values, Tensor):
+            raise BadInput(
+                f"{part} {what} must be a torch tensor, not {type(values).__name__}",
+                hint="convert arrays with `torch.from_numpy(...)`, lists with `torch.tensor(...)`, and number classes "
+                "that are text from 0",
+            )
     if images.dtype != torch.uint8 or images.ndim != 4 or 0 in images.shape:
         raise BadInput(
             f"{part} images must be uint8 of shape (N, C, H, W), not {images.dtype} {tuple(images.shape)}",
