@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from orchestrator.sweep.problems import KeyPath, shown
-from orchestrator.sweep.values import Duration, Unit, exact_text, parse_ratio
+from orchestrator.sweep.values import Duration, Unit, exact_text, in_units, parse_ratio
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.registry import closest
@@ -225,7 +225,7 @@ def duration(*units: Unit, or_zero: bool = False) -> PlainValidator:
         except ValueError as error:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 raise refuse("needs a unit", f"write `{_with_unit(value, units)}`; {allowed}") from None
-            raise refuse(f"is {error}", allowed) from None
+            raise refuse(f"is {error}", f"write `{meant}`" if (meant := in_units(value, units)) else allowed) from None
         if parsed.unit not in units:
             raise refuse(f"cannot be given in `{parsed.unit}`", allowed)
         if parsed.value < 0 or (parsed.value == 0 and not or_zero):

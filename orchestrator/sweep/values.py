@@ -106,3 +106,18 @@ class Duration:
 
     def __str__(self) -> str:
         return exact_text(self.value) + self.unit
+
+
+_UNIT_WORDS = {
+    "ep": ("e", "ep", "eps", "epoch", "epochs"),
+    "it": ("it", "its", "iter", "iters", "iteration", "iterations", "step", "steps"),
+    "%": ("percent", "%"),
+}
+_LENGTH_IN_WORDS = re.compile(r"\s*(\d+\.?\d*)[\s_-]*([A-Za-z%]+)\s*")
+
+
+def in_units(value: object, units: tuple[Unit, ...]) -> str:
+    """A length whose unit is a word, such as `5 epochs`, as `Duration.parse` takes it; else an empty text."""
+    parts = _LENGTH_IN_WORDS.fullmatch(str(value))
+    unit = next((unit for unit in units if parts and parts[2].lower() in _UNIT_WORDS[unit]), None)
+    return f"{parts[1]}{unit}" if parts and unit else ""

@@ -1,7 +1,8 @@
 """Rehearsals in two processes, whose results are compared.
 
 `python -m workers.describe.second_process` takes the steps of rehearsals without a break: it reads
-`{"rehearsals": [...], "folder": path, "answers": path}` from stdin and writes, for each, `{"digest": of the state}` or
+`{"rehearsals": [...], "folder": path, "answers": path}` from stdin and writes, for each, the `digest` of the state and
+the fingerprint of the `data`, or
 `{"error": message, "hint": hint}` to the path of the answers.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 import torch
 
-from workers.data.images import forget_loaded
+from workers.data.images import forget_loaded, open_data
 from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight
 from workers.errors import BadInput, PrunesweepError
 from workers.machine.parent import end_with_parent
@@ -65,9 +66,17 @@ def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str]
     """Compare with what another process answers, if it was asked. Raises BadInput if it fails or differs."""
     if other is None:
         return
-    name = rehearsal.task.network.name
+    name, dataset = rehearsal.task.network.name, rehearsal.task.dataset.name
     if "error" in other:
         raise BadInput(f"network `{name}` fails in the second of two processes: {other['error']}", hint=other["hint"])
+    if other["data"] != _fingerprint(rehearsal):
+        refused = BadInput(
+            f"data set `{dataset}` is not repeatable: two processes load different data",
+            hint="return the same images each time: draw random numbers from a generator with a fixed seed, and do not "
+            "depend on the order of sets or on hash()",
+        )
+        refused.about = "dataset"
+        raise refused
     if other["digest"] != digest and rehearsal.task.recipe.deterministic:
         raise not_repeatable(name, "two processes train it to other weights")
 
@@ -136,8 +145,17 @@ def main() -> None:
     end_with_parent()
     wanted = json.load(sys.stdin)
     add_import_folder(wanted["folder"])
-    answers = [_answer(request, lambda rehearsal: {"digest": straight(rehearsal)}) for request in wanted["rehearsals"]]
+    answers = [_answer(request, without_a_break) for request in wanted["rehearsals"]]
     Path(wanted["answers"]).write_text(json.dumps(answers), "utf-8")
+
+
+def without_a_break(rehearsal: Rehearsal) -> dict[str, str]:
+    """What the other process is compared with."""
+    return {"digest": straight(rehearsal), "data": _fingerprint(rehearsal)}
+
+
+def _fingerprint(rehearsal: Rehearsal) -> str:
+    return open_data(rehearsal.task.dataset, torch.device(rehearsal.device)).facts.fingerprint
 
 
 def _answer(request: Request, work: Callable[[Rehearsal], dict[str, Any]]) -> dict[str, Any]:

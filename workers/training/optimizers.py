@@ -37,14 +37,12 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
         groups: list[dict[str, Any]] = [{"params": list(network.parameters())}]
     else:
         groups = _spare_batch_norm(network)
-    with contextlib.suppress(
-        TypeError, ValueError, RuntimeError
-    ):  # fused kernels take fewer arguments and types of parameters than others
+    with contextlib.suppress(Exception):  # fused kernels take fewer arguments and types of parameters than others
         fused = _quickest(optimizer, network) | recipe.optimizer_arguments
         return optimizer([dict(group) for group in groups], lr=0.0, **fused)  # type: ignore[call-arg]
     try:
         return optimizer(groups, lr=0.0, **recipe.optimizer_arguments)  # type: ignore[call-arg]
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # torch indexes and compares what it is given, such as `betas`
         arguments = ", ".join(f"{key}: {value!r}" for key, value in recipe.optimizer_arguments.items())
         raise InputError(
             f"optimizer `{recipe.optimizer}` cannot be used with {arguments or 'no arguments'}: {error}",

@@ -24,6 +24,7 @@ _WORDS = {
     dict: "a mapping",
 }
 _IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimizer that is text
+_SWITCHES = ("amsgrad", "centered", "decoupled_weight_decay", "maximize", "nesterov")
 _EXAMPLES = {
     int: "8",
     float: "0.1",
@@ -86,7 +87,8 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     for key, item in value.items():
         if key in ("name", "lr", *arguments):
             if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
-                yield Problem((*path, key), "must not be text", f"write a number without quotes: `{key}: 0.9`")
+                example = "true" if key in _SWITCHES else "0.9"
+                yield Problem((*path, key), "must not be text", f"write it without quotes, such as `{key}: {example}`")
         elif pointers(key, ("lr",)):
             yield Problem((*path, key), f"unknown argument of `{name}`", "use `lr`", at_key=True, stands_for="lr")
         elif key in RecipeSpec.model_fields or difflib.get_close_matches(key, arguments, n=1):
@@ -124,7 +126,8 @@ def _meant(name: str, entries: Mapping[str, Entry]) -> str:
         return f"write `{own}` if it is your own function"
     if "/" in name and "image_folder" in entries:
         return f"write `{{name: image_folder, path: {name}}}` for a folder of images"
-    return closest(name, entries)
+    own = "build" if "resnet20" in entries else "load"
+    return f"{closest(name, entries)}; your own: `{name}:{own}`" if name.isidentifier() else closest(name, entries)
 
 
 def _as_own(name: str) -> str | None:

@@ -25,6 +25,13 @@ def test_a_budget_without_a_unit(value, hint):
     assert problem.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("value", "hint"), [("5 epochs", "write `5ep`"), ("100 steps", "write `100it`"), ("50 percent", "write `50%`")]
+)
+def test_a_budget_with_its_unit_in_words(value, hint):
+    assert only_problem(grid=grid(budget=[value])).hint == hint
+
+
 def test_a_duration_without_a_unit_is_not_a_share():
     assert only_problem(recipe=recipe(duration=20)).hint.startswith("write `20ep`")
 

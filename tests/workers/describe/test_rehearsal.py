@@ -16,7 +16,7 @@ from tests.support.tiny import DATA, task
 from workers.describe import second_process
 from workers.describe.answers import answer
 from workers.describe.rehearsal import Rehearsal, rehearse, straight
-from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere
+from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere, without_a_break
 from workers.errors import BadInput
 from workers.machine.kind import kind_of_machine
 from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
@@ -129,7 +129,8 @@ def test_a_network_that_seeds_torch_would_make_all_replicates_alike(module: Writ
 
 def test_without_determinism_everything_that_trains_passes(module: Write) -> None:
     rehearse(rehearsal(module, REFUSED["an operation that cannot be repeated"][0], deterministic=False))
-    check_other_process(rehearsal(module, deterministic=False), "one", {"digest": "other"})
+    own = rehearsal(module, deterministic=False)
+    check_other_process(own, "one", without_a_break(own) | {"digest": "other"})
 
 
 def test_what_prunesweep_ships_needs_no_rehearsal() -> None:
@@ -207,6 +208,15 @@ def build(*, input_shape, classes, fails):
 """
 
 
+def test_data_that_differ_in_another_process_are_refused_as_such(module: Write) -> None:
+    own = rehearsal(module)
+    with pytest.raises(
+        BadInput, match="data set `synthetic` is not repeatable: two processes load different"
+    ) as refused:
+        check_other_process(own, "digest", {"digest": "other", "data": "others"})
+    assert refused.value.about == "dataset"
+
+
 def test_two_processes_are_compared(module: Write) -> None:
     name = f"{module(OF_A_PROCESS.format(process=os.getpid()))}:build"
     requests = [request(Network(name=name, arguments={"fails": fails})) for fails in (False, True)]
@@ -237,7 +247,7 @@ def test_a_machine_rehearses_what_another_one_asks_for(module: Write, monkeypatc
 
 @contextlib.contextmanager
 def in_this_process(requests: list[dict], folder: str) -> Iterator[Callable[[], list]]:
-    yield lambda: [second_process._answer(item, lambda asked: {"digest": straight(asked)}) for item in requests]
+    yield lambda: [second_process._answer(item, without_a_break) for item in requests]
 
 
 def test_on_a_gpu_the_second_process_begins_once_the_first_has_freed_its_memory(

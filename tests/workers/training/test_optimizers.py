@@ -100,6 +100,7 @@ def test_every_optimizer_that_can_be_used_follows_its_rates(name: str) -> None:
         (recipe(params=[]), "no argument `params`"),
         (recipe(momentum=-1), "optimizer `SGD` cannot be used with momentum: -1: Invalid momentum"),
         (recipe(momentum="0.9"), "optimizer `SGD` cannot be used"),
+        (recipe("Adam", betas=[0.9]), "optimizer `Adam` cannot be used with betas: .0.9.: "),
         (recipe(nesterov=True), "optimizer `SGD` cannot be used with nesterov: True: Nesterov"),
     ],
 )
