@@ -64,5 +64,5 @@ def test_a_network_that_fails_on_one_kind_is_refused_as_are_gpus_that_no_node_ha
     assert problem.field == "network"
     assert capsys.readouterr().err.count("Rehearsing 1 task on node ") == 1
     assert Store(store).records.all_keys() == set()
-    with pytest.raises(ps.InputError, match="no node in the cluster has 1 CPU and 3 GPUs for a trial"):
-        ps.run(ps.load(write(resources={"gpus": 3})), store, options=RunOptions(address=two_kinds, quiet=True))
+    with pytest.raises(ps.InputError, match="no node in the cluster has 1 CPU and 4 GPUs for a trial"):
+        ps.run(ps.load(write(resources={"gpus": 4})), store, options=RunOptions(address=two_kinds, quiet=True))

@@ -16,6 +16,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.division import Assignment, divide
 from orchestrator.driver.work import Work
 from orchestrator.planning.plan import Plan, PlannedTrial
+from orchestrator.sweep.running import ResourcesSpec
 from tests.support.jobs import jobs
 from tests.support.records import record
 from tests.support.simulated_bucket import SimulatedBucket
@@ -225,7 +226,7 @@ def _plan(stops: dict[str, Any]) -> Plan:
         name: PlannedTrial(job.trial, Fraction(1), checkpoint_bytes=100, records=set(job.checkpoints))
         for name, job in jobs(**stops).items()
     }
-    return Plan(SimpleNamespace(keep="all"), Evaluation(), [], trials)
+    return Plan(SimpleNamespace(keep="all", resources=ResourcesSpec()), Evaluation(), [], trials)
 
 
 def _parts(plan: Plan, shards: int) -> list[Assignment | None]:
