@@ -76,6 +76,16 @@ def describe_here():
         yield
 
 
+@pytest.fixture(autouse=True)
+def environment_afterward():
+    """Workers set variables for processes that they start: a test that runs a worker here must not leave them."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @pytest.fixture
 def elsewhere(tmp_path):
     """A folder outside a store, with a file in it."""

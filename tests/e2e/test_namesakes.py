@@ -141,7 +141,7 @@ def test_processes_started_in_a_clone_import_its_code(tmp_path: Path, environmen
         "import subprocess, sys; from prunesweep.import_order import put_current_folder_last as last; last();"
         "subprocess.run([sys.executable, '-P', '-c', 'import prunesweep, workers; print(workers.__file__)'])"
     )
-    inherited = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, *(["-P"] if environment else []), "-c", program]
     done = subprocess.run(
         command, cwd=tmp_path, env=inherited | environment, capture_output=True, text=True, check=True
