@@ -22,8 +22,10 @@ install: .venv/installed
 demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHON="$(CURDIR)/$(BIN)/python" sh demo.sh
 
-# Whichever process is done first takes over tests of the other; the last line says how much of the code was run.
+# Whichever process is done first takes over tests of the other; the last line says how much of the code was run. What has
+# changed since the installation is compiled once, not by each of the processes that tests start.
 test: install
+	$(BIN)/python -m compileall -q prunesweep orchestrator workers tests/support
 	$(BIN)/python -m pytest -n auto --dist worksteal -p tests.support.coverage
 
 # The whole suite with the oldest versions that pyproject.toml promises; torch alone is several gigabytes.

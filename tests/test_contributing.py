@@ -33,10 +33,10 @@ grid: {technique: highest_lr_retraining, compression: 2, budget: 50%}
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory):
-    """A copy of the packages with all diffs applied."""
+    """A copy of the packages with all diffs applied, and with the bytecode of what they leave as it is."""
     folder = tmp_path_factory.mktemp("changed")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, folder / package)
     for diff in DIFFS:
         subprocess.run(["git", "apply", "-"], cwd=folder, input=diff, text=True, check=True)
     return folder
