@@ -27,8 +27,15 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)  # the longest first: none ends alone
+def pytest_collection_modifyitems(config, items):
+    """Let each worker of xdist, which all begin with an equal part, begin with its share of the longest tests."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("timeout") is not None]
+    short = [item for item in items if item.get_closest_marker("timeout") is None]
+    ends = [len(short) * number // workers for number in range(workers + 1)]
+    items[:] = [
+        item for number in range(workers) for item in (*long[number::workers], *short[ends[number] : ends[number + 1]])
+    ]
 
 
 def pytest_xdist_auto_num_workers():

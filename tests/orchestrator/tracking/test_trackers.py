@@ -113,7 +113,7 @@ def bad(monkeypatch):
 @pytest.mark.usefixtures("bad")
 def test_a_tracker_that_hangs_raises_or_dies_costs_the_driver_nothing(monkeypatch, capsys, name, warning):
     monkeypatch.setattr(audience_module, "_TRACKER_SECONDS", 0.2 if name == "Hanging" else 300)
-    assert tell([*EVENTS, end()], f"{name}:x") < 5
+    assert tell([*EVENTS, end()], f"{name}:x") < 60
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1, lines
     [line] = lines
@@ -126,7 +126,7 @@ def test_a_tracker_that_cannot_be_started_costs_the_driver_nothing(monkeypatch, 
         raise OSError("cannot allocate memory")
 
     monkeypatch.setattr("orchestrator.tracking.host.subprocess.Popen", refuse)
-    assert tell([*EVENTS, end()], "Raising:x") < 5
+    assert tell([*EVENTS, end()], "Raising:x") < 60
     assert capsys.readouterr().err == "warning: Raising:x: OSError: cannot allocate memory\n"
 
 
