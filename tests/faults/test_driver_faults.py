@@ -16,7 +16,7 @@ from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
-from tests.support.stores import results, with_facts
+from tests.support.stores import results, undisturbed_run, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from tests.support.trainings import fail_in_step
 from workers.errors import FAILURES, InputError, StoreError
@@ -30,12 +30,7 @@ SWEEP = tiny_sweep(grid=GRID)
 CELLS = 2 + 4
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The store of a run to which nothing happened."""
-    store = tmp_path_factory.mktemp("undisturbed") / "store"
-    assert ps.run(spec_from_dict(SWEEP), store, options=IN_PROCESS).exit_code == 0
-    return store
+undisturbed = undisturbed_run(spec_from_dict(SWEEP))
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import prunesweep as ps
 from workers.store import Store
 from workers.store.record import RESULT_COLUMNS
 
@@ -31,6 +34,18 @@ def contents(store: Store | str | os.PathLike[str], folder: str = "results") -> 
 def attempts(store: Path) -> dict[str, int]:
     """When each stop was recorded: a stop that is trained again would not change it, so by file time."""
     return {path.name: path.stat().st_mtime_ns for path in (store / "results").glob("[!.]*")}
+
+
+def undisturbed_run(spec: ps.SweepSpec) -> Any:
+    """A fixture for a module: the store of a run of a sweep to which nothing happens."""
+
+    @pytest.fixture(scope="module", name="undisturbed")
+    def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        store = tmp_path_factory.mktemp("undisturbed") / "store"
+        assert ps.run(spec, store, options=ps.RunOptions(in_process=True, quiet=True)).exit_code == 0
+        return store
+
+    return run
 
 
 def with_facts(store: Path, other: Path) -> Path:

@@ -10,26 +10,18 @@ import pytest
 
 import prunesweep as ps
 from orchestrator.driver import session
-from orchestrator.planning import facts
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.tracking.events import SweepEnded, SweepStarted, TrialEnded, TrialReached, TrialStarted
-from tests.support.stores import with_facts
+from tests.support.stores import undisturbed_run, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from tests.support.trainings import fail_in_step
-from workers.describe.answers import answer
 from workers.errors import InputError, StoreError
 from workers.waiting import NoAnswer
 
 SPEC = spec_from_dict(tiny_sweep(grid=grid(technique="lr_rewinding", compression=4, budget="50%", replicates=2)))
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    store = tmp_path_factory.mktemp("undisturbed") / "store"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(facts, "describe_apart", lambda requests: [answer(request) for request in requests])
-        ps.run(SPEC, store, options=ps.RunOptions(in_process=True, quiet=True))
-    return store
+undisturbed = undisturbed_run(SPEC)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from orchestrator.driver.other_shards import OtherShards
 from orchestrator.driver.work import Work
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.jobs import jobs
-from tests.support.stores import attempts, results, with_facts
+from tests.support.stores import attempts, results, undisturbed_run, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from workers import crashpoints
 from workers.errors import StoreError
@@ -30,11 +30,7 @@ from workers.trial import Stop
 SPEC = spec_from_dict(tiny_sweep(grid=grid(compression=[2, 4, 8], budget="50%")))
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    store = tmp_path_factory.mktemp("undisturbed") / "store"
-    ps.run(SPEC, store, options=ps.RunOptions(in_process=True, quiet=True))
-    return store
+undisturbed = undisturbed_run(SPEC)
 
 
 @pytest.fixture
