@@ -20,6 +20,7 @@ from workers.errors import InputError
 from workers.store import Store
 from workers.store.layout import RecordKey, sweep_name
 from workers.store.lease import Lease
+from workers.store.record_parsing import record_keys
 from workers.text import plural
 
 Location = str | os.PathLike[str]
@@ -91,8 +92,7 @@ def list_sweeps(store: Location) -> SweepList:
     opened = Store(store)
     kept, unreadable = read_kept(opened, opened.sweeps.folders())
     records, unreadable_records = opened.records.read_all()
-    columns = (records.column(name).to_pylist() for name in ("trial", "step", "evaluation", "finished_at"))
-    made = {RecordKey(trial, step, evaluation): at for trial, step, evaluation, at in zip(*columns, strict=True)}
+    made = dict(zip(record_keys(records), records.column("finished_at").to_pylist(), strict=True))
     failures = opened.failures.read_all()
     listed = []
     for folder, sweep in kept.items():
@@ -113,8 +113,7 @@ def list_sweeps(store: Location) -> SweepList:
 
 
 def _newest(sweep: Kept, made: dict[RecordKey, datetime | None]) -> datetime | None:
-    keys = (sweep.cells.column(name).to_pylist() for name in ("trial", "step", "evaluation"))
-    times = [made.get(RecordKey(*key)) for key in zip(*keys, strict=True)]
+    times = [made.get(key) for key in record_keys(sweep.cells)]
     return max((time for time in times if time is not None), default=None)
 
 

@@ -12,7 +12,14 @@ from workers.store.checksummed import from_parquet
 from workers.store.layout import RecordKey
 from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION
 
-KEY = ("trial", "step", "evaluation")
+KEY = RecordKey._fields
+"""The columns that name a record."""
+
+
+def record_keys(table: pa.Table) -> list[RecordKey]:
+    """What names the record of each row; the table has the columns `KEY`."""
+    columns = (table.column(name).to_pylist() for name in KEY)
+    return [RecordKey(*key) for key in zip(*columns, strict=True)]
 
 
 def parse_record(path: str, data: bytes) -> pa.Table:

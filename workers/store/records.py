@@ -21,7 +21,7 @@ from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
 from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, table_of
 from workers.store.record_cache import RecordCache
-from workers.store.record_parsing import KEY, parse_detail, parse_details, parse_record, parse_records
+from workers.store.record_parsing import KEY, parse_detail, parse_details, parse_record, parse_records, record_keys
 
 log = logging.getLogger(__name__)
 
@@ -205,8 +205,7 @@ class Records:
     def consolidate(self) -> None:
         """Write all records into one file, for quick reading. Safe at any time; the records themselves stay."""
         table = self.read_all().table
-        keys = zip(*(table.column(name).to_pylist() for name in KEY), strict=True)
-        files = [layout.record_file(RecordKey(*key)) for key in keys]
+        files = [layout.record_file(key) for key in record_keys(table)]
         sizes = self._sizes()
         self._cache.replace(_cached(table, files, [sizes.get(file) for file in files]))
 

@@ -10,6 +10,7 @@ from orchestrator.planning.cells import read_kept
 from orchestrator.tracking.audience import audience
 from orchestrator.tracking.events import SweepEnded
 from workers.store import Store
+from workers.store.record_parsing import record_keys
 from workers.waiting import within
 
 _STORE_SECONDS = 5.0
@@ -44,9 +45,8 @@ def _counts(situation: Situation) -> tuple[int, int, dict[str, int]]:
     """The cells of the newest sweep of the name, how many of them are done, and its failed trials by outcome."""
     store = Store(situation.store)
     [kept] = read_kept(store, store.sweeps.named(situation.sweep)[-1:])[0].values()
-    rows = kept.cells.select(["trial", "step", "evaluation"]).to_pylist()
-    records = store.records.all_keys()
-    trials = {row["trial"] for row in rows}
+    cells, records = record_keys(kept.cells), store.records.all_keys()
+    trials = {cell.trial for cell in cells}
     failures = {trial: failure for trial, failure in store.failures.read_all().items() if trial in trials}
-    done = sum((row["trial"], row["step"], row["evaluation"]) in records for row in rows)
-    return len(rows), done, dict(Counter(failure.outcome for failure in failures.values()))
+    done = sum(cell in records for cell in cells)
+    return len(cells), done, dict(Counter(failure.outcome for failure in failures.values()))

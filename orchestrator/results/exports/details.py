@@ -11,6 +11,7 @@ from workers.errors import InputError
 from workers.registry import closest
 from workers.store import Store
 from workers.store.layout import RecordKey
+from workers.store.record_parsing import KEY, record_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Contents = Literal["cells", "layers", "curves"]
 """What a file has a row for: each cell, each layer of each record, or each point of each learning curve."""
-
-_KEY = ("trial", "step", "evaluation")
 
 
 class Details(NamedTuple):
@@ -38,8 +37,8 @@ def read_details(store: Store, rows: pa.Table) -> Details:
     `multiply_adds`. `curves`: one point per epoch, with `at_step` and `epoch` since the start of the trial,
     `learning_rate`, `train_loss` and `train_accuracy`.
     """
-    done = [row for row in rows.select((*_KEY, "done", "epochs")).to_pylist() if row["done"]]
-    epochs = {RecordKey(*(row[name] for name in _KEY)): row["epochs"] for row in done}
+    done = [row for row in rows.select((*KEY, "done", "epochs")).to_pylist() if row["done"]]
+    epochs = {RecordKey(*(row[name] for name in KEY)): row["epochs"] for row in done}
     details, unreadable = store.records.details(list(epochs))
     return Details(_layers(details), _curves(details, epochs), unreadable)
 
@@ -73,17 +72,16 @@ def _curves(details: pa.Table, epochs: Mapping[RecordKey, float | None]) -> pa.T
     import pyarrow as pa
 
     table = _exploded(details, "curve").rename_columns(
-        [*_KEY, "at_step", "learning_rate", "train_loss", "train_accuracy"]
+        [*KEY, "at_step", "learning_rate", "train_loss", "train_accuracy"]
     )
-    keys = zip(*(table.column(name).to_pylist() for name in _KEY), strict=True)
     at = table.column("at_step").to_pylist()
-    places = [_place(step, key, epochs[RecordKey(*key)]) for step, key in zip(at, keys, strict=True)]
+    places = [_place(step, key, epochs[key]) for step, key in zip(at, record_keys(table), strict=True)]
     return table.add_column(table.column_names.index("at_step") + 1, "epoch", pa.array(places, pa.float64()))
 
 
-def _place(step: int, key: tuple[str, int, str], epochs: float | None) -> float | None:
+def _place(step: int, key: RecordKey, epochs: float | None) -> float | None:
     """The epochs since the start of the trial: its record is of the step that `epochs` are of."""
-    return None if epochs is None or not key[1] else epochs * step / key[1]
+    return None if epochs is None or not key.step else epochs * step / key.step
 
 
 def _exploded(details: pa.Table, column: str) -> pa.Table:
@@ -93,7 +91,7 @@ def _exploded(details: pa.Table, column: str) -> pa.Table:
 
     lists = details.column(column).combine_chunks()
     members = pc.list_flatten(lists)
-    keys = details.select(_KEY).take(pc.list_parent_indices(lists))
+    keys = details.select(KEY).take(pc.list_parent_indices(lists))
     names = [field.name for field in lists.type.value_type]
     # A curve has a `step`, too, so columns are put together by position.
-    return pa.table([*keys.columns, *members.flatten()], names=[*_KEY, *names])
+    return pa.table([*keys.columns, *members.flatten()], names=[*KEY, *names])
