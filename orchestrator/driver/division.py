@@ -61,13 +61,13 @@ def divide(jobs: Mapping[str, Job], count: int, costs: Mapping[str, float]) -> d
 
 def _bundles(jobs: Mapping[str, Job], costs: Mapping[str, float], most: float) -> list[list[str]]:
     """The trials that stay together, most expensive first and otherwise in the order of the plan."""
+    places = {trial: place for place, trial in enumerate(jobs)}
     bundles = []
     for family in _connected(jobs, lambda trial: True):
         if _cost(family, costs) <= most:
             bundles.append(family)
         else:
-            members = set(family)
-            bundles += _chains({trial: job for trial, job in jobs.items() if trial in members}, costs)
+            bundles += _chains({trial: jobs[trial] for trial in sorted(family, key=places.__getitem__)}, costs)
     return sorted(bundles, key=lambda bundle: -_cost(bundle, costs))
 
 
