@@ -7,6 +7,7 @@ double it. The tests' own processes are measured, not those that they start.
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{share:.1f}% of {lines:,} lines were run; at least {FLOOR}% must be")
 
 
+@cache  # once all workers have ended: it compiles every file that no test has imported
 def _summary() -> dict[str, Any]:
     """Of this process and all workers."""
     coverage: dict[str, Any] = _slipcover.get_coverage()
