@@ -2,8 +2,7 @@
 
 `python -m workers.describe.second_process` takes the steps of rehearsals without a break: it reads
 `{"rehearsals": [...], "folder": path, "answers": path}` from stdin and writes, for each, the `digest` of the state and
-the fingerprint of the `data`, or
-`{"error": message, "hint": hint}` to the path of the answers.
+the fingerprint of the `data`, or `{"error": message, "hint": hint}`, to the path of the answers.
 """
 
 from __future__ import annotations
