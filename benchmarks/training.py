@@ -105,7 +105,7 @@ def our_loop(device: str) -> Callable[[int], None]:
     import torch
 
     from workers import schedules
-    from workers.data.images import open_data
+    from workers.data.loading import open_data
     from workers.training.process import configure
     from workers.training.trainer import Trainer
     from workers.trial import Dataset, Network, Recipe, Task, Trial

@@ -14,7 +14,7 @@ from workers.trial import Dataset
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DataFacts:
+class PlannedData:
     """A data set of a sweep. `train_images` are without the `holdout`; `settled` are arguments taken from the data."""
 
     dataset: str
@@ -47,9 +47,9 @@ class DataFacts:
         return f" ({', '.join(self.class_names[:3])}{rest})"
 
 
-def data_facts(crossing: Crossing) -> list[DataFacts]:
+def data_facts(crossing: Crossing) -> list[PlannedData]:
     """The data sets of a sweep, each once; none whose facts are not complete."""
-    by_name: dict[str, DataFacts] = {}
+    by_name: dict[str, PlannedData] = {}
     for setting, answer in crossing:
         facts = answer.facts["dataset"]
         name = setting.dataset.label
@@ -62,9 +62,9 @@ def data_facts(crossing: Crossing) -> list[DataFacts]:
     return list(by_name.values())
 
 
-def _data_facts(name: str, facts: dict[str, Any], dataset: Dataset) -> DataFacts:
+def _data_facts(name: str, facts: dict[str, Any], dataset: Dataset) -> PlannedData:
     missing = missing_folder(dataset.name, dataset.arguments)
-    return DataFacts(
+    return PlannedData(
         dataset=name,
         train_images=facts["train_images"] - dataset.holdout,
         holdout=dataset.holdout,

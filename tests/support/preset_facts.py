@@ -12,17 +12,19 @@ from orchestrator.planning.crossing import questions
 from orchestrator.presets import presets
 from orchestrator.presets.catalog import TEMPLATES
 from orchestrator.sweep.spec import parse_spec
-from workers.describe.answers import describe_dataset, describe_network
+from workers.data.image_facts import ImageFacts
+from workers.data.loading import load_facts
+from workers.describe.answers import describe_network
 
-IMAGENET = {
-    "train_images": 1_281_167,
-    "test_images": 50_000,
-    "channels": 3,
-    "height": 224,
-    "width": 224,
-    "classes": 1000,
-    "fingerprint": "",  # of the files, which only they tell
-}
+IMAGENET = ImageFacts(
+    train_images=1_281_167,
+    test_images=50_000,
+    channels=3,
+    height=224,
+    width=224,
+    classes=1000,
+    fingerprint="",  # of the files, which only they tell
+)
 """ILSVRC 2012."""
 
 
@@ -33,9 +35,9 @@ def describe_presets() -> dict[str, dict[str, Any]]:
     for preset in presets().values():
         if preset.network not in answers:
             [question, *_] = questions(parse_spec(preset.text))
-            images = IMAGENET if question.dataset.name == "image_folder" else describe_dataset(question.dataset)
+            images = IMAGENET if question.dataset.name == "image_folder" else load_facts(question.dataset)
             network = describe_network(question.network, images, question.recipe, question.pruning)
-            answers[preset.network] = {"dataset": images, "network": network}
+            answers[preset.network] = {"dataset": images.to_json(), "network": network}
     return answers
 
 

@@ -9,7 +9,7 @@ import torch
 import prunesweep as ps
 from orchestrator.driver.options import RunOptions
 from tests.support.places import ROOT
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.models.build import build
 from workers.trial import Dataset, Network, Recipe
 

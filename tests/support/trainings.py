@@ -6,7 +6,7 @@ import itertools
 
 import torch
 
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.training.process import configure, make_trainer
 from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer

@@ -16,8 +16,8 @@ from workers.data.files.damage import refuse_damaged
 from workers.data.files.depth import MOST_DEPTH, check_depth
 from workers.data.files.file_stream import FilePart, FileStream, Reading
 from workers.data.files.file_survey import survey
-from workers.data.plausible import class_notes
-from workers.data.source import ImageFacts
+from workers.data.image_facts import ImageFacts
+from workers.data.plausible import check_held_out, class_notes
 from workers.data.split import holdout_indices, training_indices
 from workers.errors import BadInput
 from workers.text import plural
@@ -30,7 +30,7 @@ class ImageFiles:
 
     Paths are relative to `root`. `workers` is the number of processes that decode (0: the training process does); it
     changes no result. 16-bit images are read as `bit_depth` bits (16 if not given). `class_names` name the classes in
-    order (empty: they are only numbers); `settled` and `notes` are those of `workers.data.source.ImageFacts`. Raises
+    order (empty: they are only numbers); `settled` and `notes` are those of `workers.data.source.DataFacts`. Raises
     BadInput if there are no files, or if labels do not fit them.
     """
 
@@ -77,9 +77,9 @@ class ImageFiles:
             notes=self.notes,
         )
 
-    def training_labels(self) -> Sequence[int]:
-        """The labels of all training images, in the order of their paths."""
-        return self._parts()[0][2]
+    def check_held_out(self, holdout: int) -> None:
+        """Raise InputError if no training image of some class is left."""
+        check_held_out(self._parts()[0][2], holdout)
 
     def inspected(self) -> ImageFiles:
         """These files, with what reading them shows. Raises InputError for files that cannot be meant, BadInput with

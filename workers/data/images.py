@@ -1,29 +1,23 @@
-"""Data sets by name, and those that are in memory: their facts, and their images on a device."""
+"""Images in memory: their facts, and on a device."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from workers.data import DATASETS, DEFAULT_ROOT, missing_folder
 from workers.data.batches.share import WHOLE, BatchShare
-from workers.data.batches.stream import Stream
+from workers.data.batches.stream import Stream, eval_inputs
+from workers.data.batches.structure import Batch
+from workers.data.image_facts import ImageFacts
 from workers.data.plausible import SAMPLE, check_held_out, class_notes, pixel_notes, pixel_range
-from workers.data.source import Data, ImageFacts, Source
 from workers.data.split import Indices, holdout_indices, training_indices
-from workers.errors import BadInput, InputError
-from workers.registry import call, is_own, lookup
-from workers.text import plural
-from workers.trial import Dataset, Recipe
+from workers.errors import BadInput
+from workers.trial import Recipe
 
 EVALUATION_BATCH = 1000
 """Fixed, because the last bits of a result may depend on it."""
@@ -79,10 +73,9 @@ class Images:
             notes=self.notes,
         )
 
-    def training_labels(self) -> Sequence[int]:
-        """The labels of all training images, in order."""
-        labels: list[int] = self.train_labels.tolist()
-        return labels
+    def check_held_out(self, holdout: int) -> None:
+        """Raise InputError if no training image of some class is left."""
+        check_held_out(self.train_labels.tolist(), holdout)
 
     def inspected(self) -> Images:
         """These images, with notes on what is odd about them. Raises InputError if they cannot be meant."""
@@ -123,9 +116,12 @@ class ResidentPart:
         indices = torch.from_numpy(which).to(self.labels.device)
         return ResidentPart(self.images[indices], self.labels[indices])
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, 1,000 at a time."""
-        return zip(self.images.split(EVALUATION_BATCH), self.labels.split(EVALUATION_BATCH), strict=True)
+    def batches(self, recipe: Recipe) -> Iterator[Batch]:
+        """All images in order, normalized, and their labels, 1,000 at a time."""
+        for images, labels in zip(
+            self.images.split(EVALUATION_BATCH), self.labels.split(EVALUATION_BATCH), strict=True
+        ):
+            yield eval_inputs(images, recipe), labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,135 +139,6 @@ class Resident:
     def stream(self, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> Stream:
         """The training batches. Raises InputError if the recipe does not fit these images."""
         return Stream(self.train.images, self.train.labels, recipe, replicate, stage, share)
-
-
-def load_images(dataset: Dataset) -> Source:
-    """The images of a data set; the last two sets stay in memory.
-
-    Raises InputError for an unknown data set, missing files, and arguments that do not fit. If the data set has a
-    fingerprint, raises BadInput instead, and for any other data: a trial was planned with it.
-    """
-    return _load_checked(dataset)[0]
-
-
-def load_facts(dataset: Dataset) -> ImageFacts:
-    """The facts of a data set, registered or found by loading it. Raises the errors of `load_images`.
-
-    Registered facts need no data, since a sweep may be planned elsewhere; but a `root` of the user's must have them.
-    """
-    registered = _registered_facts(dataset.name, dataset.arguments)
-    if registered:
-        _check_root(dataset)
-    if not registered:
-        return _inspected(dataset)
-    facts = ImageFacts(**registered)
-    _check_holdout(dataset, facts)
-    return facts
-
-
-def _inspected(dataset: Dataset) -> ImageFacts:
-    """The facts of a data set that is worth training on. Raises InputError for data that cannot be meant."""
-    source, _ = _load_checked(dataset)
-    check_held_out(source.training_labels(), dataset.holdout)
-    facts = source.inspected().facts()
-    if facts.settled and is_own(dataset.name):
-        arguments = ", ".join(f"{name}={value}" for name, value in facts.settled.items())
-        raise InputError(
-            f"the files of data set `{dataset.name}` need other arguments: ImageFiles({arguments})",
-            hint="; ".join(facts.notes),
-        )
-    return facts
-
-
-def open_data(dataset: Dataset, device: torch.device) -> Data:
-    """A data set for trials on a device; the last two stay there. Raises the errors of `load_images`."""
-    _load_checked(dataset)
-    return _open(dataset.name, _key(dataset), os.getcwd(), dataset.holdout, device)
-
-
-def forget_loaded() -> None:
-    """Load data sets again when they are needed next."""
-    _load.cache_clear()
-    _open.cache_clear()
-
-
-def _load_checked(dataset: Dataset) -> tuple[Source, ImageFacts]:
-    try:
-        images, facts = _load(dataset.name, _key(dataset), os.getcwd())
-        if dataset.fingerprint not in ("", facts.fingerprint):  # what was loaded before may be out of date
-            forget_loaded()
-            images, facts = _load(dataset.name, _key(dataset), os.getcwd())
-    except InputError as error:
-        if dataset.fingerprint:
-            raise BadInput(error.message, hint=error.hint) from error
-        raise
-    if dataset.fingerprint not in ("", facts.fingerprint):
-        where = ", ".join(f"{key} `{value}`" for key, value in dataset.arguments.items()) or "no arguments"
-        raise BadInput(
-            f"the data have changed since the sweep was planned: data set `{dataset.name}` ({where}) has fingerprint "
-            f"`{facts.fingerprint}`, not `{dataset.fingerprint}`",
-            hint="restore the old data, or use another store",
-        )
-    _check_holdout(dataset, facts)
-    return images, facts
-
-
-def _registered_facts(name: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The registered facts of a data set, unless only a part of it is asked for."""
-    if arguments.keys() & {"train_images", "test_images"}:
-        return {}
-    return lookup(DATASETS, name, "data set").facts
-
-
-def _check_root(dataset: Dataset) -> None:
-    """Raise InputError if data are neither in the `root` that a data set gives nor to be downloaded.
-
-    The default is what presets name, which are planned without data.
-    """
-    place = missing_folder(dataset.name, dataset.arguments)
-    root = dataset.arguments.get("root", DEFAULT_ROOT)
-    if place is not None and root != DEFAULT_ROOT:
-        raise InputError(
-            f"data set `{dataset.name}` not found: `{place}`",
-            hint=f"set `root` to the folder that holds it, or `download: true` to fetch it into `{root}`",
-        )
-
-
-def _check_holdout(dataset: Dataset, facts: ImageFacts) -> None:
-    if not 0 <= dataset.holdout < facts.train_images:
-        limit = f"at least 0 and below the {plural(facts.train_images, 'training image')}"
-        error = InputError(f"`holdout` must be {limit}: {dataset.holdout:,}", hint="hold out fewer images")
-        error.about = "evaluation"
-        raise error
-
-
-@functools.lru_cache(maxsize=2)
-def _load(name: str, key: str, folder: str) -> tuple[Source, ImageFacts]:
-    """A data set and its facts. `folder` is the current one, which relative paths begin in."""
-    entry = lookup(DATASETS, name, "data set")
-    images = call(entry, "data set", name, json.loads(key))
-    if not isinstance(images, Source):
-        hint = "return `prunesweep.Images(...)` or `prunesweep.ImageFiles(...)`, an object and not its class"
-        raise BadInput(f"data set `{name}` returned {type(images).__name__}, not prunesweep.Images", hint=hint)
-    facts = images.facts()
-    if registered := _registered_facts(name, json.loads(key)):  # the factory has verified the data by other means
-        facts = dataclasses.replace(facts, fingerprint=registered["fingerprint"])
-    return images, facts
-
-
-@functools.lru_cache(maxsize=2)
-def _open(name: str, key: str, folder: str, holdout: int, device: torch.device) -> Data:
-    images, facts = _load(name, key, folder)
-    return images.on(device, holdout, facts)
-
-
-def kept_datasets() -> int:
-    """How many data sets this process keeps on its device for trials to come."""
-    return _open.cache_info().currsize
-
-
-def _key(dataset: Dataset) -> str:
-    return json.dumps(dataset.arguments, sort_keys=True)
 
 
 def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None:

@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from workers.data.batches.share import WHOLE, BatchShare
+from workers.data.batches.structure import Batch
 from workers.data.split import Indices
 from workers.trial import Recipe
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImageFacts:
-    """What a plan and a network need to know of a data set. `train_images` counts them before any holdout.
+class DataFacts(Protocol):
+    """What a plan and a network need to know of a data set.
 
-    `class_names` are empty if classes are only numbers. `settled` has the arguments that were not given but taken from
-    the data, such as an image size, and `notes` what a person should know before believing the data.
+    `train_examples` counts before any holdout. `offers` are the values that a network may ask for by name, such as
+    `input_shape` and `classes`. `settled` has the arguments that were not given but taken from the data, such as an
+    image size, and `notes` what a person should know before believing the data.
     """
 
-    train_images: int
-    test_images: int
-    channels: int
-    height: int
-    width: int
-    classes: int
-    fingerprint: str
-    class_names: tuple[str, ...] = ()
-    settled: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    @property
+    def train_examples(self) -> int: ...
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        return (self.channels, self.height, self.width)
+    def test_examples(self) -> int: ...
+
+    @property
+    def noun(self) -> str:
+        """What an example is, in one word or two: `image`, `row`, `sentence pair`."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def offers(self) -> Mapping[str, Any]: ...
+
+    @property
+    def settled(self) -> Mapping[str, Any]: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def sample(self, examples: int) -> Batch:
+        """A batch of so many examples on the CPU, to try a network and a loss on: the same each time."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as plain data, which a plan keeps in the store."""
 
 
 class Batches(Protocol):
@@ -46,30 +57,32 @@ class Batches(Protocol):
     @property
     def steps_per_epoch(self) -> Fraction: ...
 
-    def batch(self, index: int) -> tuple[Tensor, Tensor]:
-        """Batch `index` (from 0): inputs, float32 (batch size, C, H, W) in channels_last, and int64 labels."""
+    def batch(self, index: int) -> Batch:
+        """Batch `index` (from 0): the inputs of a network and the targets, of `batch_size` examples, on the device."""
 
 
 class Part(Protocol):
-    """Images to evaluate on."""
+    """Examples to evaluate on."""
 
     def __len__(self) -> int: ...
 
     def select(self, which: Indices) -> Part:
-        """The images at some indices, in that order."""
+        """The examples at some indices, in that order."""
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order: uint8 (N, C, H, W) and int64 labels on the device, N fixed except for the last batch."""
+    def batches(self, recipe: Recipe) -> Iterator[Batch]:
+        """All examples in order as inputs of a network and targets on the device; their number is fixed except for
+        the last batch.
+        """
 
 
 class Data(Protocol):
     """A data set on a device, shared by all trials of a process: nothing may write to it.
 
-    `heldout` are training images used for validation only.
+    `heldout` are training examples used for validation only.
     """
 
     @property
-    def facts(self) -> ImageFacts: ...
+    def facts(self) -> DataFacts: ...
 
     @property
     def heldout(self) -> Part: ...
@@ -78,17 +91,17 @@ class Data(Protocol):
     def test(self) -> Part: ...
 
     def stream(self, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> Batches:
-        """The training batches, or a share of each. Raises InputError if the recipe does not fit these images."""
+        """The training batches, or a share of each. Raises InputError if the recipe does not fit these data."""
 
 
 @runtime_checkable
 class Source(Protocol):
     """What a data set's factory returns."""
 
-    def facts(self) -> ImageFacts: ...
+    def facts(self) -> DataFacts: ...
 
-    def training_labels(self) -> Sequence[int]:
-        """The labels of all training images, in the order in which some are held out."""
+    def check_held_out(self, holdout: int) -> None:
+        """Raise InputError if so many examples cannot be held out, for example because a class would have none left."""
 
     def inspected(self) -> Source:
         """The same data with notes for a person, and with what was taken from the data.
@@ -96,5 +109,5 @@ class Source(Protocol):
         Raises InputError for data that cannot be meant: blank images, a single class; BadInput for damaged files.
         """
 
-    def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Data:
-        """The data set on a device, with `holdout` of its training images held out. `facts` are those of `facts()`."""
+    def on(self, device: torch.device, holdout: int, facts: Any) -> Data:
+        """The data set on a device, with `holdout` of its training examples held out, and the facts of `facts()`."""

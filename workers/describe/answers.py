@@ -12,6 +12,7 @@ instead, `"probe"` with the same: see `workers.describe.probe`); its answer is
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -21,10 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from workers.data import DATASETS
-from workers.data.images import load_facts
-from workers.data.source import ImageFacts
+from workers.data.batches.structure import Values, call
+from workers.data.image_facts import ImageFacts
+from workers.data.loading import load_facts
+from workers.data.source import DataFacts
 from workers.describe import probe
 from workers.describe.pruning_check import check_pruning
 from workers.describe.rehearsal import Rehearsal, rehearse
@@ -45,21 +49,8 @@ from workers.training.process import configure
 from workers.training.states.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe
 
-_OPTIONAL_FACTS = ("class_names", "settled", "notes")
 
-
-def describe_dataset(dataset: Dataset) -> dict[str, Any]:
-    """`train_images` (before any holdout), `test_images`, `channels`, `height`, `width` (pixels), `classes` and
-    `fingerprint` of a data set, from loading it; `class_names`, `settled` and `notes` (see
-    `workers.data.source.ImageFacts`) only if there are any. Raises InputError or BadInput where that fails.
-    """
-    facts = dataclasses.asdict(load_facts(dataset))
-    return {key: value for key, value in facts.items() if value or key not in _OPTIONAL_FACTS}
-
-
-def describe_network(
-    network: Network, dataset_facts: dict[str, Any], recipe: Recipe, pruning: Pruning
-) -> dict[str, Any]:
+def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning: Pruning) -> dict[str, Any]:
     """What a network is and costs under a recipe.
 
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
@@ -68,7 +59,6 @@ def describe_network(
     step and one byte per weight for masks; file headers excluded), and, of one image, `multiply_adds` and
     `paper_flops`. Raises InputError or BadInput for an impossible network, recipe or pruning.
     """
-    facts = ImageFacts(**dataset_facts)
     _import_own(network, recipe)
     configure(recipe)  # whatever the modules have set
     with _about("network"):
@@ -76,12 +66,13 @@ def describe_network(
     with _about("optimizer"):
         optimizer = make_optimizer(recipe, module)
     with _about("recipe"):
-        check_loss(recipe, facts.classes)
+        check_loss(recipe, *_tried(module, facts))
     with _about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
         weights = prunable(module, pruning.exclude, pruning.include)
-    with _about("pruning"):
-        check_pruning(network, recipe, pruning, facts)
-    cost = costs(module, facts.input_shape)
+    if isinstance(facts, ImageFacts):
+        with _about("pruning"):
+            check_pruning(network, recipe, pruning, facts)
+    cost = costs(module, facts.sample(1)[0])
     parameters = list(module.parameters())
     buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())
     state_bytes = sum(parameter.nbytes for parameter in parameters) + buffer_bytes
@@ -117,6 +108,14 @@ def _import_own(network: Network, recipe: Recipe) -> None:
             load_own(recipe.loss)
 
 
+def _tried(network: nn.Module, facts: DataFacts) -> tuple[Any, Values]:
+    """Outputs and targets of two examples; logits 0 in place of outputs for images, of which more is known."""
+    inputs, targets = facts.sample(2)
+    if isinstance(facts, ImageFacts):
+        return torch.zeros((2, facts.classes), requires_grad=True), targets
+    return call(copy.deepcopy(network), inputs), targets
+
+
 def check_augmentation(dataset: Dataset, recipe: Recipe, streams: bool) -> None:
     """Raise InputError for an augmentation that a data set cannot have; `streams` if its images may stay in files."""
     if recipe.random_resized_crop and not streams:
@@ -143,11 +142,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         with _about("recipe"):
             check_augmentation(dataset, recipe, streams)
         with _about("dataset"):
-            dataset_facts = describe_dataset(dataset)
-        network_facts = describe_network(network, dataset_facts, recipe, pruning)
+            facts = load_facts(dataset)
+        network_facts = describe_network(network, facts, recipe, pruning)
         checksums = {}
         if "pretrained" in request:
-            module = build(network, ImageFacts(**dataset_facts), recipe, 0, "dense")
+            module = build(network, facts, recipe, 0, "dense")
             with _about("pretrained"):
                 checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
         rehearsed = _rehearsed(request)
@@ -157,7 +156,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if not is_own(network.name):
             raise
         return _refusal(BadInput(f"cannot inspect network `{network.name}`: {described(error)}"))
-    return {"facts": {"dataset": dataset_facts, "network": network_facts, "pretrained": checksums, **rehearsed}}
+    return {"facts": {"dataset": facts.to_json(), "network": network_facts, "pretrained": checksums, **rehearsed}}
 
 
 def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:

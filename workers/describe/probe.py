@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.describe.rehearsal import Rehearsal, advance, new_trainer
 from workers.errors import InputError, PrunesweepError
 from workers.training.evaluation import evaluate

@@ -8,8 +8,9 @@ from fractions import Fraction
 import torch
 
 from workers import schedules
+from workers.data.image_facts import ImageFacts
 from workers.data.images import Images
-from workers.data.source import Data, ImageFacts
+from workers.data.source import Data
 from workers.pruning import kept_weights
 from workers.registry import is_own
 from workers.training.trainer import Trainer

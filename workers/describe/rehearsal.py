@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from workers.data.batches.share import BatchShare
-from workers.data.images import EVALUATION_BATCH, open_data
+from workers.data.images import EVALUATION_BATCH
+from workers.data.loading import open_data
 from workers.data.source import Data, Part
 from workers.describe.own_generators import generator_states
 from workers.errors import BadInput, PrunesweepError

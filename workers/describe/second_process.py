@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from workers.data.images import forget_loaded, open_data
+from workers.data.loading import forget_loaded, open_data
 from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight
 from workers.errors import BadInput, PrunesweepError
 from workers.machine.parent import end_with_parent

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.parameter import is_lazy
 
-from workers.data.source import ImageFacts
+from workers.data.source import DataFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
+from workers.models.arguments import arguments
 from workers.models.batch_norm_groups import group_batch_norm
 from workers.models.generators import seed_generators
-from workers.models.modes import inference
+from workers.models.outputs import check_outputs
 from workers.models.weights import Weight, weights
 from workers.registry import call, is_own, load_function, lookup
 from workers.seeds import seed
 from workers.trial import Network, Recipe
 
 
-def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, stage: str) -> nn.Module:
+def build(network: Network, facts: DataFacts, recipe: Recipe, replicate: int, stage: str) -> nn.Module:
     """The network of a trial before its first step, on the CPU, in training mode.
 
     The initial weights are a pure function of (replicate, stage); torch's default generator is not changed. The
     recipe's BatchNorm momentum and group, if it has them, are set in every BatchNorm. Raises InputError for an unknown
-    name or impossible arguments, BadInput if the network does not map such images to logits (N, classes).
+    name or impossible arguments, BadInput if the network does not take such data: see `workers.models.outputs`.
     """
     function = load_function(lookup(NETWORKS, network.name, "network"), network.name)  # may seed, but once a process
     if isinstance(function, nn.Module):
@@ -51,23 +50,23 @@ def build(network: Network, facts: ImageFacts, recipe: Recipe, replicate: int, s
     return module
 
 
-def seeds_itself(network: Network, facts: ImageFacts) -> bool:
+def seeds_itself(network: Network, facts: DataFacts) -> bool:
     """Whether a network's function sets the seed of torch's generator."""
     entry = lookup(NETWORKS, network.name, "network")
-    arguments = {**network.arguments, "input_shape": facts.input_shape, "classes": facts.classes}
+    given = arguments(network, facts)
     with torch.random.fork_rng(devices=[]):
         seed_generators(unlikely := seed("a seed that no code sets"))
-        call(entry, "network", network.name, arguments)
+        call(entry, "network", network.name, given)
         return torch.default_generator.initial_seed() != unlikely
 
 
-def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module:
+def _initialized(network: Network, facts: DataFacts, initial: int) -> nn.Module:
     """A network whose weights are drawn from generators with the seed `initial`."""
     entry = lookup(NETWORKS, network.name, "network")
-    arguments = {**network.arguments, "input_shape": facts.input_shape, "classes": facts.classes}
+    given = arguments(network, facts)
     with torch.random.fork_rng(devices=[]):
         seed_generators(initial)
-        module = call(entry, "network", network.name, arguments)
+        module = call(entry, "network", network.name, given)
         if not isinstance(module, nn.Module):
             raise _not_a_module(network.name, module)
         if isinstance(module, torch.jit.ScriptModule):
@@ -76,7 +75,7 @@ def _initialized(network: Network, facts: ImageFacts, initial: int) -> nn.Module
                 hint="return the module that it was compiled from",
             )
         module.train()
-        _check_outputs(network.name, module, facts)  # lazy layers draw their weights here
+        check_outputs(network.name, module, facts)  # lazy layers draw their weights here
     return module
 
 
@@ -122,51 +121,3 @@ def _check_patterns(field: str, patterns: Sequence[str], among: Sequence[Weight]
         if not any(weight.matches([pattern]) for weight in among):
             names = ", ".join(weight.name for weight in among)
             raise InputError(f"`{field}` pattern `{pattern}` matches no {what}", hint=f"they are {names}")
-
-
-def _check_outputs(name: str, network: nn.Module, facts: ImageFacts) -> None:
-    """Check both modes, since some networks return more than logits in training."""
-    with inference(network):
-        _check_logits(name, network, facts, "in evaluation mode")
-    unused = [parameter for parameter, tensor in network.named_parameters() if is_lazy(tensor)]
-    if unused:
-        raise BadInput(
-            f"network `{name}` never uses a lazy layer, whose parameter has no shape: `{unused[0]}`",
-            hint="call the layer in `forward`, or remove it",
-        )
-    try:
-        copied = copy.deepcopy(network)  # training changes buffers
-    except Exception as error:  # what the user's network holds may raise anything
-        raise BadInput(
-            f"network `{name}` cannot be copied: {error}",
-            hint="keep locks, open files and results of earlier steps out of its attributes",
-        ) from error
-    with torch.no_grad():
-        _check_logits(name, copied, facts, "in training mode")
-
-
-def _check_logits(name: str, network: nn.Module, facts: ImageFacts, mode: str) -> None:
-    shape = (2, *facts.input_shape)
-    expected = (2, facts.classes)
-    try:
-        outputs = network(torch.zeros(shape))
-    except Exception as error:  # the user's network may raise anything
-        raise BadInput(
-            f"network `{name}` cannot take a batch of shape {shape} {mode}: {error}",
-            hint="`forward` must take float images (N, C, H, W) for any N: take sizes from `x.shape`, `input_shape` "
-            "and `classes`, not from constants",
-        ) from error
-    if not isinstance(outputs, Tensor):
-        raise BadInput(
-            f"network `{name}` must map a batch of shape {shape} to one tensor of logits {mode}, not to "
-            f"{type(outputs).__name__}",
-            hint="end `forward` with `return`"
-            if outputs is None
-            else "return logits only; some classifiers of torchvision need `aux_logits: false` for that",
-        )
-    if not outputs.is_floating_point() or outputs.shape != expected:
-        raise BadInput(
-            f"network `{name}` must map a batch of shape {shape} to float logits of shape {expected} {mode}, not to "
-            f"{outputs.dtype} of shape {tuple(outputs.shape)}",
-            hint="keep the first dimension of the batch, and give the last layer `classes` outputs",
-        )

@@ -1,4 +1,4 @@
-"""What a network costs for one image: multiply-adds, and FLOPs as the rewinding study counts them."""
+"""What a network costs for one example: multiply-adds, and FLOPs as the rewinding study counts them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from workers.data.batches.structure import Values, call, tensors, to_device
 from workers.models.modes import inference
 from workers.models.weights import weights
 
@@ -37,7 +38,7 @@ _FORMULAS = flop_registry | {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
-    """The costs of a dense network for one image.
+    """The costs of a dense network for one example.
 
     `multiply_adds` is for the whole network, `per_layer` for each weight that is a factor, by name; products of two
     activations, as in attention, are in no layer. `paper_flops` is the study's count, `paper_per_layer` the part of it
@@ -50,19 +51,19 @@ class Costs:
     paper_per_layer: Mapping[str, float]
 
 
-def costs(network: nn.Module, input_shape: tuple[int, int, int]) -> Costs:
-    """Count one forward pass of an image of `input_shape` (channels, height, width). Does not change the network.
+def costs(network: nn.Module, inputs: Values) -> Costs:
+    """Count one forward pass of the inputs of one example. Does not change the network.
 
     Multiply-adds are half of what torch's FLOP formulas give. A product counts for the weight that is a factor in it,
-    also where a layer computes that weight from its parameters, which itself costs nothing for an image.
+    also where a layer computes that weight from its parameters, which itself costs nothing for an example.
     The study's counter is not released; this rule is inferred from its data, and reproduces those of ResNet-20, -56
     and -110 exactly. A convolution counts its multiply-adds, plus 2 for each output if it is 1×1 and 4 otherwise; a
     linear layer counts 2 for each multiply-add, plus 1 for each output.
     """
     device = next(network.parameters()).device
-    image = torch.zeros((1, *input_shape), device=device)
-    with _in_the_open(), inference(network), _Counter(network, image) as counter:
-        network(image)
+    inputs = to_device(inputs, device)
+    with _in_the_open(), inference(network), _Counter(network, inputs) as counter:
+        call(network, inputs)
     return Costs(
         multiply_adds=counter.multiply_adds,
         paper_flops=counter.paper_flops,
@@ -88,11 +89,11 @@ def _in_the_open() -> Iterator[None]:
 class _Counter(TorchDispatchMode):
     """Adds up the costs of matrix products and convolutions, by the weight that is a factor in them.
 
-    Follows where tensors come from, by memory: `_varying` depend on the image, `_sources` has the weights that others
+    Follows where tensors come from, by memory: `_varying` depend on the example, `_sources` has the weights that others
     are computed from, and `_created` are neither, like the first state of a recurrent layer.
     """
 
-    def __init__(self, network: nn.Module, image: Tensor) -> None:
+    def __init__(self, network: nn.Module, inputs: Values) -> None:
         super().__init__()
         self.multiply_adds = self.paper_flops = 0.0
         self.per_layer: dict[str, float] = defaultdict(float)
@@ -103,7 +104,7 @@ class _Counter(TorchDispatchMode):
             _memory(parameter): frozenset([name_of[name]]) for name, parameter in network.named_parameters()
         }
         self._parameters = frozenset(self._sources)
-        self._varying = {_memory(image)}
+        self._varying = {_memory(tensor) for tensor in tensors(inputs)}
         self._created: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -122,7 +123,7 @@ class _Counter(TorchDispatchMode):
         return result
 
     def _has_activation(self, operands: Sequence[Tensor]) -> bool:
-        """Whether a product is part of the work for an image; others compute weights."""
+        """Whether a product is part of the work for an example; others compute weights."""
         return any(_memory(operand) in self._varying | self._created for operand in operands)
 
     def _follow(self, operands: Sequence[Tensor], result: Any) -> None:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from workers.data.batches.stream import eval_inputs
+from workers.data.batches.structure import call, tensors
 from workers.data.source import Batches, Data, Part
 from workers.data.split import test_indices, validation_indices
 from workers.errors import InputError
 from workers.models.modes import inference
+from workers.training.losses import summed_for_evaluation
 from workers.trial import Evaluation, Recipe
 
 
@@ -67,12 +67,11 @@ def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float,
     loss = torch.zeros((), dtype=torch.float64, device=device)
     bfloat16 = recipe.precision == "bf16"
     with inference(network):
-        for images, labels in part.batches():
+        for inputs, targets in part.batches(recipe):
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                logits = network(eval_inputs(images, recipe))
-            losses = F.cross_entropy(logits.float(), labels, reduction="none")
-            loss += losses.double().sum()
-            correct += (logits.argmax(1) == labels).sum()
+                outputs = call(network, inputs)
+            loss += summed_for_evaluation(recipe, outputs, targets)
+            correct += (outputs.argmax(1) == targets).sum()
     return correct.item() / len(part), loss.item() / len(part), len(part)
 
 
@@ -107,5 +106,6 @@ def _average(network: nn.Module, stream: Batches, recipe: Recipe, batches: int) 
                 module.train()
         for index in range(batches):
             inputs, _ = stream.batch(index)
-            with torch.autocast(inputs.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-                network(inputs)
+            device = tensors(inputs)[0].device
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+                call(network, inputs)

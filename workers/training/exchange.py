@@ -35,11 +35,14 @@ class PeerLost(TrialError):
 
 
 class Step(NamedTuple):
-    """The mean loss of a whole batch, how many images of it were classified correctly, and how many it has."""
+    """The mean loss of a whole batch, how many of its examples are classified correctly, and how many it has.
+
+    `correct` is None where nothing is classified.
+    """
 
     loss: Tensor
-    correct: Tensor
-    images: int
+    correct: Tensor | None
+    examples: int
 
 
 def connect(share: BatchShare, path: str, device: torch.device) -> None:
@@ -82,20 +85,22 @@ class Exchange:
         self._share = share
 
     @torch.no_grad()
-    def step(self, loss: Tensor, correct: Tensor, images: int) -> Step:
+    def step(self, loss: Tensor, correct: Tensor | None, examples: int) -> Step:
         """Average gradients and running statistics over all ranks. Takes and returns what the step is judged by."""
         missing = [parameter for parameter in self._parameters if parameter.grad is None]
         present = torch.tensor([float(parameter.grad is not None) for parameter in self._parameters])
         for parameter in missing:
             parameter.grad = torch.zeros_like(parameter)
-        sums = torch.cat((torch.stack((loss.float(), correct.float())), present.to(loss.device)))
+        classified = torch.zeros_like(loss) if correct is None else correct
+        sums = torch.cat((torch.stack((loss.float(), classified.float())), present.to(loss.device)))
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         self._add_up([*gradients, *self._statistics(), sums])
         for tensor in (*gradients, *self._statistics()):
             tensor.div_(self._share.ranks)
         if missing:
             self._drop_unused(sums[2:])
-        return Step(sums[0] / self._share.ranks, sums[1].long(), images * self._share.ranks)
+        whole = None if correct is None else sums[1].long()
+        return Step(sums[0] / self._share.ranks, whole, examples * self._share.ranks)
 
     def check_same(self, digest: str, step: int) -> None:
         """Raise TrialError unless all ranks have the same state, by its digest: hexadecimal digits."""

@@ -25,7 +25,7 @@ class Measured(Protocol):
     model: nn.Module
     weights: dict[str, nn.Parameter]
 
-    def forward(self, index: int) -> tuple[Tensor, Tensor, Tensor]: ...
+    def forward(self, index: int) -> tuple[Any, Any, Tensor]: ...
 
 
 class Measurement:

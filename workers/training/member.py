@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from workers.data.batches.share import BatchShare
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.machine.parent import end_with_parent
 from workers.training.exchange import Exchange, PeerLost, connect
 from workers.training.outcomes import failure_of

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from workers.data.batches.structure import tensors
 from workers.data.source import Data
 from workers.machine.provenance import provenance
 from workers.models import NETWORKS
@@ -49,7 +50,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
 
 
 class _LayerDetail(NamedTuple):
-    """A prunable parameter: its name, how many weights it has and keeps, and what it costs dense, for one image."""
+    """A prunable parameter: its name, how many weights it has and keeps, and what it costs dense, for one example."""
 
     layer: str
     weights: int
@@ -135,7 +136,9 @@ def _costs_of(trainer: Trainer, data: Data) -> cost.Costs:
     """What the network costs, counted once in a process for each function that builds one."""
     network = trainer.trial.task.network
     function = load_function(lookup(NETWORKS, network.name, "network"), network.name)
-    key = json.dumps([canonical(network), data.facts.input_shape, data.facts.classes]), function
+    inputs, _ = data.facts.sample(1)
+    shapes = [tuple(tensor.shape) for tensor in tensors(inputs)]
+    key = json.dumps([canonical(network), shapes, canonical(data.facts.offers)]), function
     if key not in _counted:
-        _counted[key] = cost.costs(trainer.model, data.facts.input_shape)
+        _counted[key] = cost.costs(trainer.model, inputs)
     return _counted[key]

@@ -13,7 +13,7 @@ import torch
 
 from workers.crashpoints import crash_point
 from workers.data.batches.ranks import check_ranks
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.errors import SET_ASIDE, BadInput, CorruptFile
 from workers.machine.device import Device
 from workers.models.batch_norm_groups import has_batch_norm

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
 
 from workers import schedules
 from workers.data.batches.share import WHOLE, BatchShare
+from workers.data.batches.structure import Values, call, examples
+from workers.data.image_facts import ImageFacts
 from workers.data.source import Batches, Data
 from workers.errors import BadInput, Diverged
 from workers.models import is_shipped
@@ -27,7 +30,7 @@ from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.exchange import Exchange, Step
-from workers.training.losses import loss_function
+from workers.training.losses import correct, loss_function
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
 from workers.training.optimizers import make_optimizer, take_step
@@ -127,11 +130,10 @@ class Trainer:
         learning_rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        logits, labels, loss = self.forward(self.step)
+        outputs, targets, loss = self.forward(self.step)
         self.optimizer.zero_grad()
         loss.backward()
-        correct = (logits.detach().argmax(1) == labels).sum()
-        step = Step(loss.detach(), correct, len(labels))
+        step = Step(loss.detach(), correct(outputs, targets), examples(targets))
         self._pending.append(self.exchange.step(*step) if self.exchange else step)
         if self.device.type == "cpu":
             self.settle()
@@ -144,14 +146,14 @@ class Trainer:
         if self.step == math.ceil((len(self.history.curve) + 1) * self.stream.steps_per_epoch):
             self._end_epoch(learning_rate)
 
-    def forward(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The logits (N, classes), labels (N,) and loss of training batch `index`."""
-        inputs, labels = self.stream.batch(index)
+    def forward(self, index: int) -> tuple[Any, Values, torch.Tensor]:
+        """The outputs of the network, the targets and the loss of training batch `index`."""
+        inputs, targets = self.stream.batch(index)
         rank = (self.share.rank,) if self.share.rank else ()
         seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index, *rank))  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
-            logits = self.model(inputs)
-            return logits, labels, self._loss(logits, labels)
+            outputs = call(self.model, inputs)
+            return outputs, targets, self._loss(outputs, targets)
 
     def settle(self) -> None:
         """Read the losses of the steps since the last call: once a chunk, because it waits for the GPU.
@@ -162,17 +164,17 @@ class Trainer:
         if not pending:
             return
         losses = torch.stack([loss for loss, _, _ in pending]).tolist()
-        counts = torch.stack([correct for _, correct, _ in pending]).tolist()
+        counts = _counts([correct for _, correct, _ in pending])
         first = self.step - len(pending) + (1 if self.device.type == "cpu" else 0)
-        for index, (loss, count, (_, _, images)) in enumerate(zip(losses, counts, pending, strict=True)):
+        for index, (loss, count, (_, _, number)) in enumerate(zip(losses, counts, pending, strict=True)):
             if not math.isfinite(loss):
                 before = self.history.last_loss
                 last = f"last finite loss {before:.6g}" if before is not None else "no finite loss before"
                 raise Diverged(f"the loss at step {first + index:,} is not finite ({last}): {loss}", first + index)
             self.history.last_loss = loss
-            self.history.losses += loss * images
-            self.history.correct += count
-            self.history.images += images
+            self.history.losses += loss * number
+            self.history.correct = None if count is None else (self.history.correct or 0) + count
+            self.history.images += number
 
     def state(self) -> State:
         """A copy of the whole state. Raises Diverged if a parameter or buffer is not finite."""
@@ -217,7 +219,7 @@ class Trainer:
             "step": self.step,
             "learning_rate": learning_rate,
             "train_loss": history.losses / history.images,
-            "train_accuracy": history.correct / history.images,
+            "train_accuracy": None if history.correct is None else history.correct / history.images,
         }
         history.curve.append(point)
         history.losses, history.correct, history.images = 0.0, 0, 0
@@ -226,7 +228,13 @@ class Trainer:
 def _arranged(model: nn.Module, name: str, data: Data) -> nn.Module:
     if is_shipped(name):
         return model.to(memory_format=torch.channels_last)
-    return arranged(model, data.facts.input_shape)
+    return arranged(model, data.facts.input_shape) if isinstance(data.facts, ImageFacts) else model
+
+
+def _counts(correct: Sequence[torch.Tensor | None]) -> list[int] | list[None]:
+    """The numbers on the device, read at once; None where nothing can be classified correctly."""
+    tensors = [count for count in correct if count is not None]
+    return torch.stack(tensors).tolist() if tensors else [None] * len(correct)
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

@@ -128,7 +128,7 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         if self._attempt is not None:
-            from workers.data.images import kept_datasets  # brings in torch, as the attempt did
+            from workers.data.loading import kept_datasets  # brings in torch, as the attempt did
 
             self._attempt.close()  # saves the state of a trial that was stopped
             self._attempt = None

@@ -72,12 +72,12 @@ def unseen_data(jobs: Iterable[Job], loaded: Collection[str] = ()) -> list[Datas
 
 def data_problem(datasets: Sequence[Dataset], folder: str) -> PrunesweepError | None:
     """Why one of the data sets cannot be loaded in this process, or differs from what was planned, or None."""
-    from workers.data.images import load_images
+    from workers.data.loading import load_source
 
     add_import_folder(folder)
     try:
         for dataset in datasets:
-            load_images(dataset)
+            load_source(dataset)
     except PrunesweepError as error:
         return error
     return None

@@ -17,7 +17,7 @@ from orchestrator.planning.preview import preview
 from orchestrator.sweep.spec import SpecError, spec_from_dict
 from tests.support.parquet import encode, gray
 from tests.support.sweeps import answered, sweep
-from workers.data.images import load_images
+from workers.data.loading import load_source
 from workers.errors import BadInput
 from workers.trial import Dataset
 
@@ -153,10 +153,10 @@ def test_facts_of_an_older_version_keep_the_size_that_its_image_folders_had(tmp_
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         (tmp_path / place / f"{level}.png").write_bytes(encode(gray(level)))
     given = {"name": "image_folder", "path": str(tmp_path)}
-    old = load_images(Dataset(name="image_folder", arguments={"path": str(tmp_path), "image_size": 224})).facts()
+    old = load_source(Dataset(name="image_folder", arguments={"path": str(tmp_path), "image_size": 224})).facts()
     facts = {name: getattr(old, name) for name in DATA}
     [(_, answer), *_] = planned(facts, dataset=given)
     dataset = answer.dataset
-    assert load_images(dataset).facts().height == 224
+    assert load_source(dataset).facts().height == 224
     with pytest.raises(BadInput, match="the data have changed"):
-        load_images(replace(dataset, arguments={"path": str(tmp_path)}))
+        load_source(replace(dataset, arguments={"path": str(tmp_path)}))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 import prunesweep as ps
 from tests.support.searches import DATA, IN_PROCESS, README, RECIPE, SWEEP, loaded, prune
 from tests.support.stores import attempts
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.errors import InputError
 from workers.models.build import prunable
 from workers.training.evaluation import evaluate

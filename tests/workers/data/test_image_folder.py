@@ -20,7 +20,7 @@ from workers.data.batches.share import BatchShare
 from workers.data.files.file_stream import EVALUATION_BATCH
 from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
-from workers.data.images import load_facts, open_data
+from workers.data.loading import load_facts, open_data
 from workers.data.source import Data
 from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
@@ -127,8 +127,8 @@ def test_the_order_in_which_files_are_listed_changes_nothing(folder: Path) -> No
     one, same = (files.on(CPU, 8, files.facts()) for files in (found, other))
     for first, second in [
         (one.stream(CROPPED, 0, "dense").batch(3), same.stream(CROPPED, 0, "dense").batch(3)),
-        (next(iter(one.heldout.batches())), next(iter(same.heldout.batches()))),
-        (next(iter(one.test.batches())), next(iter(same.test.batches()))),
+        (next(iter(one.heldout.batches(PLAIN))), next(iter(same.heldout.batches(PLAIN)))),
+        (next(iter(one.test.batches(PLAIN))), next(iter(same.test.batches(PLAIN)))),
     ]:
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -208,22 +208,22 @@ def test_decoding_processes_change_nothing(folder: Path) -> None:
 
 def test_parts_to_evaluate_on(folder: Path) -> None:
     data = opened(folder)
-    sizes = [len(labels) for _, labels in data.test.batches()]
+    sizes = [len(labels) for _, labels in data.test.batches(PLAIN)]
     assert sizes == [EVALUATION_BATCH, 30]
-    images, labels = next(data.test.batches())
-    assert (images.shape, images.dtype) == ((100, 3, 16, 16), torch.uint8)
-    some, their_labels = next(data.test.select(np.array([5, 2])).batches())
+    images, labels = next(data.test.batches(PLAIN))
+    assert (images.shape, images.dtype) == ((100, 3, 16, 16), torch.float32)
+    some, their_labels = next(data.test.select(np.array([5, 2])).batches(PLAIN))
     assert torch.equal(some, images[[5, 2]])
     assert torch.equal(their_labels, labels[[5, 2]])
 
 
 def test_heldout_images_are_not_trained_on(folder: Path) -> None:
     data = opened(folder, holdout=10)
-    (held, _), *_ = data.heldout.batches()
+    (held, _), *_ = data.heldout.batches(PLAIN)
     stream = data.stream(dataclasses.replace(PLAIN, batch_size=30), 0, "dense")
     assert stream.steps_per_epoch == 1
     trained = {image.numpy().tobytes() for image in stream.batch(0)[0]}
-    heldout = {image.numpy().tobytes() for image in held.float() / 255}
+    heldout = {image.numpy().tobytes() for image in held}
     assert (len(trained), len(heldout), len(trained & heldout)) == (30, 10, 0)
 
 

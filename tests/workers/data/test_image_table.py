@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from workers.data.image_table import image_table
-from workers.data.images import load_facts
+from workers.data.loading import load_facts
 from workers.errors import BadInput, InputError
 from workers.trial import Dataset
 

@@ -11,7 +11,8 @@ import torch
 
 from workers.data.cifar import cifar10, cifar100
 from workers.data.digits import digits
-from workers.data.images import Images, load_facts, load_images, open_data
+from workers.data.images import Images
+from workers.data.loading import load_facts, load_source, open_data
 from workers.data.synthetic import synthetic
 from workers.errors import BadInput, InputError
 from workers.trial import Dataset
@@ -117,13 +118,13 @@ def test_impossible_synthetic_images_are_refused(name: str, value: int) -> None:
 def test_loaded_images_stay_in_memory() -> None:
     one = Dataset(name="synthetic", arguments={"train_images": 20, "seed": 5})
     other = Dataset(name="synthetic", arguments={"seed": 5, "train_images": 20}, holdout=3)
-    assert load_images(one) is load_images(other)
+    assert load_source(one) is load_source(other)
     assert open_data(one, CPU) is open_data(one, CPU)
 
 
 def test_resident_images_leave_out_the_holdout() -> None:
     dataset = Dataset(name="digits", holdout=100)
-    images, data = load_images(dataset), open_data(dataset, CPU)
+    images, data = load_source(dataset), open_data(dataset, CPU)
     assert (len(data.train), len(data.heldout), len(data.test)) == (900, 100, 797)
     assert data.facts.train_images == 1000
     together = torch.cat((data.train.images, data.heldout.images)).flatten(1)
@@ -134,30 +135,30 @@ def test_resident_images_leave_out_the_holdout() -> None:
 @pytest.mark.parametrize("holdout", [1000, -1])
 def test_holdout_must_leave_training_images(holdout: int) -> None:
     with pytest.raises(InputError, match=f"`holdout` must be .* below the 1,000 training images: {holdout:,}"):
-        load_images(Dataset(name="digits", holdout=holdout))
+        load_source(Dataset(name="digits", holdout=holdout))
 
 
 def test_changed_data_are_refused() -> None:
     planned = load_facts(Dataset(name="synthetic", arguments={"seed": 1})).fingerprint
-    assert load_images(Dataset(name="synthetic", arguments={"seed": 1}, fingerprint=planned))
+    assert load_source(Dataset(name="synthetic", arguments={"seed": 1}, fingerprint=planned))
     with pytest.raises(BadInput, match=r"the data have changed .*`synthetic` \(seed `2`\)") as raised:
-        load_images(Dataset(name="synthetic", arguments={"seed": 2}, fingerprint=planned))
+        load_source(Dataset(name="synthetic", arguments={"seed": 2}, fingerprint=planned))
     assert f"not `{planned}`\n\nhint:" in str(raised.value)
 
 
 def test_unknown_data_and_arguments_are_named() -> None:
     with pytest.raises(InputError, match="unknown data set: `digit`"):
-        load_images(Dataset(name="digit"))
+        load_source(Dataset(name="digit"))
     with pytest.raises(InputError, match=r"data set `digits`: .*'size'"):
-        load_images(Dataset(name="digits", arguments={"size": 8}))
+        load_source(Dataset(name="digits", arguments={"size": 8}))
 
 
 def test_missing_data_are_bad_input_once_planned(tmp_path: Path) -> None:
     dataset = Dataset(name="image_parquet", arguments={"path": str(tmp_path / "gone")})
     with pytest.raises(InputError, match="`path` not found"):
-        load_images(dataset)
+        load_source(dataset)
     with pytest.raises(BadInput, match="`path` not found"):
-        load_images(dataclasses.replace(dataset, fingerprint="sha256:0"))
+        load_source(dataclasses.replace(dataset, fingerprint="sha256:0"))
 
 
 def test_missing_cifar_says_how_to_get_it(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from tests.support.parquet import PAIR, deep, write_pair
-from workers.data.images import Images, load_facts
+from workers.data.images import Images
+from workers.data.loading import load_facts
 from workers.data.plausible import class_notes, pixel_notes, pixel_range
 from workers.errors import InputError
 from workers.trial import Dataset

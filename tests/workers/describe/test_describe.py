@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from torch import nn
 
+from workers.data.loading import load_facts
 from workers.describe import answers, apart
-from workers.describe.answers import answer, describe_dataset, describe_network
+from workers.describe.answers import answer, describe_network
 from workers.describe.apart import describe_apart
 from workers.errors import InputError
 from workers.trial import Dataset, Network, Pruning, Recipe, canonical
@@ -27,7 +28,7 @@ def request(**changes: Any) -> dict[str, Any]:
 
 
 def test_data_set_facts() -> None:
-    facts = describe_dataset(DATASET)
+    facts = load_facts(DATASET).to_json()
     fingerprint = facts.pop("fingerprint")
     assert fingerprint.startswith("sha256:")
     assert facts == {
@@ -36,7 +37,7 @@ def test_data_set_facts() -> None:
 
 
 def test_network_facts() -> None:
-    facts = describe_network(RESNET20, describe_dataset(DATASET), RECIPE, Pruning())
+    facts = describe_network(RESNET20, load_facts(DATASET), RECIPE, Pruning())
     weights, parameters = 271_152, 272_762
     # stem, two convolutions a block and a shortcut a stage
     normalized = sum(layers * width for layers, width in ((8, 16), (7, 32), (7, 64)))
@@ -56,14 +57,14 @@ def test_network_facts() -> None:
 def test_checkpoints_hold_what_the_optimizer_keeps(optimizer: str, arguments: dict, slots: int) -> None:
     recipe = Recipe(batch_size=1, optimizer=optimizer, optimizer_arguments=arguments)
     network = Network(name="mlp", arguments={"hidden": []})
-    facts = describe_network(network, describe_dataset(DATASET), recipe, Pruning())
+    facts = describe_network(network, load_facts(DATASET), recipe, Pruning())
     parameters, weights = 30_730, 30_720
     counters = 2 * 4 if optimizer == "Adam" else 0  # a step for each parameter
     assert facts["checkpoint_bytes"] == 4 * parameters * (1 + slots) + counters + weights
 
 
 def test_excluded_weights_are_not_prunable() -> None:
-    facts = describe_network(RESNET20, describe_dataset(DATASET), RECIPE, Pruning(exclude=("classifier.*",)))
+    facts = describe_network(RESNET20, load_facts(DATASET), RECIPE, Pruning(exclude=("classifier.*",)))
     assert sum(count for _, count in facts["prunable"]) == 271_152 - 640
 
 
@@ -100,7 +101,7 @@ def test_a_holdout_is_a_mistake_in_the_evaluation() -> None:
 
 def test_unknown_data_sets_raise() -> None:
     with pytest.raises(InputError):
-        describe_dataset(Dataset(name="nothing"))
+        load_facts(Dataset(name="nothing"))
 
 
 def test_the_module_answers_in_a_file(tmp_path: Path) -> None:

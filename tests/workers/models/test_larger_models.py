@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from workers.data.images import ImageFacts
+from workers.data.image_facts import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models import NETWORKS
 from workers.models.build import build, prunable
@@ -41,7 +41,7 @@ def test_vgg_has_the_papers_size_and_cost() -> None:
     channels = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
     image_sizes = (32, 32, 16, 16, 8, 8, 8, 4, 4, 4, 2, 2, 2)
     by_hand = sum(9 * a * b * s * s for a, b, s in zip(channels, channels[1:], image_sizes, strict=False)) + 512 * 10
-    assert costs(network, (3, 32, 32)).multiply_adds == by_hand
+    assert costs(network, torch.zeros(1, 3, 32, 32)).multiply_adds == by_hand
     assert {(m.eps, m.momentum) for m in network.modules() if isinstance(m, nn.BatchNorm2d)} == {(1e-5, 0.003)}
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from tests.support import tiny
-from workers.data.images import load_facts
+from workers.data.loading import load_facts
 from workers.errors import BadInput
 from workers.models.build import build, prunable
 from workers.models.left_out import left_out

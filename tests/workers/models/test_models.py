@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from workers import models
-from workers.data.images import ImageFacts
+from workers.data.image_facts import ImageFacts
 from workers.errors import BadInput, InputError
 from workers.models.build import build, prunable
 from workers.models.cifar_resnet import CifarResNet, cifar_resnet

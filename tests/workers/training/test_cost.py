@@ -14,7 +14,7 @@ from workers.training.cost import costs, sparse
     [(20, 41_075_328, 41_886_986), (56, 126_009_984, 128_197_898), (110, 253_411_968, 257_664_266)],
 )
 def test_resnets_cost_what_the_paper_counts(depth: int, multiply_adds: int, paper_flops: int) -> None:
-    cost = costs(cifar_resnet(depth=depth, input_shape=(3, 32, 32), classes=10), (3, 32, 32))
+    cost = costs(cifar_resnet(depth=depth, input_shape=(3, 32, 32), classes=10), torch.zeros(1, 3, 32, 32))
     assert cost.multiply_adds == multiply_adds
     assert cost.paper_flops == paper_flops
     assert sum(cost.per_layer.values()) == multiply_adds
@@ -28,21 +28,21 @@ def small() -> nn.Sequential:
 
 
 def test_layers_by_hand() -> None:
-    cost = costs(small(), (1, 4, 4))
+    cost = costs(small(), torch.zeros(1, 1, 4, 4))
     assert cost.per_layer == {"0.weight": 9 * 2 * 16, "1.weight": 2 * 3 * 4, "4.weight": 12 * 4}
     assert cost.multiply_adds == 288 + 24 + 48
     assert cost.paper_flops == (288 + 4 * 32) + (24 + 2 * 12) + (2 * 48 + 4)
 
 
 def test_sparse_costs_scale_only_what_weights_do() -> None:
-    cost = costs(small(), (1, 4, 4))
+    cost = costs(small(), torch.zeros(1, 1, 4, 4))
     multiply_adds, paper_flops = sparse(cost, {"0.weight": 0.25, "4.weight": 0.5})
     assert multiply_adds == 288 / 4 + 24 + 48 / 2
     assert paper_flops == (288 / 4 + 4 * 32) + (24 + 2 * 12) + (48 + 4)
 
 
 def test_sparse_at_full_density_is_dense() -> None:
-    cost = costs(small(), (1, 4, 4))
+    cost = costs(small(), torch.zeros(1, 1, 4, 4))
     assert sparse(cost, dict.fromkeys(cost.per_layer, 1.0)) == (cost.multiply_adds, cost.paper_flops)
     assert sparse(cost, {}) == (cost.multiply_adds, cost.paper_flops)
 
@@ -51,7 +51,7 @@ def test_counting_leaves_the_network_as_it_was() -> None:
     network = small().train()
     network[0].eval()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    costs(network, (1, 4, 4))
+    costs(network, torch.zeros(1, 1, 4, 4))
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
     assert network.training
     assert not network[0].training
@@ -61,7 +61,7 @@ def test_counting_leaves_the_network_as_it_was() -> None:
 def test_a_shared_weight_costs_every_use() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4))
     network[2].weight = network[1].weight
-    assert costs(network, (1, 2, 2)).per_layer == {"1.weight": 32}
+    assert costs(network, torch.zeros(1, 1, 2, 2)).per_layer == {"1.weight": 32}
 
 
 class Standardized(nn.Conv2d):
@@ -148,6 +148,6 @@ twice = nn.Linear(4, 4)
 def test_costs_belong_to_the_weight_of_the_layer_that_runs(
     network: nn.Module, shape: tuple[int, int, int], per_layer: dict[str, int], without_weight: int
 ) -> None:
-    cost = costs(network, shape)
+    cost = costs(network, torch.zeros(1, *shape))
     assert cost.per_layer == per_layer
     assert cost.multiply_adds == sum(per_layer.values()) + without_weight

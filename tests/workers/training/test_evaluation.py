@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from workers.data.batches.stream import Stream, eval_inputs
-from workers.data.images import Resident, ResidentPart, open_data
+from workers.data.images import Resident, ResidentPart
+from workers.data.loading import open_data
 from workers.data.split import validation_indices
 from workers.errors import InputError
 from workers.models.build import build

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.support import tiny
-from workers.data.images import open_data
+from workers.data.loading import open_data
 from workers.errors import BadInput
 from workers.training.measurement import Measurement
 from workers.training.trainer import Trainer

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.support.own_modules import Write
-from workers.data.images import ImageFacts, load_images
+from workers.data.image_facts import ImageFacts
+from workers.data.loading import load_source
 from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
 from workers.models.build import build, prunable
@@ -21,6 +22,7 @@ from workers.trial import Dataset, Network, Pruning, Recipe, canonical
 
 FACTS = ImageFacts(train_images=8, test_images=4, channels=1, height=6, width=6, classes=3, fingerprint="sha256:0")
 RECIPE = Recipe(batch_size=4, optimizer="SGD")
+TRIED = torch.zeros((2, 3), requires_grad=True), torch.zeros(2, dtype=torch.int64)
 
 
 def own_network(name: str, **arguments: object) -> nn.Module:
@@ -83,12 +85,12 @@ def test_modules_that_break(module: Write) -> None:
 @pytest.mark.parametrize(
     ("code", "error", "message"),
     [
+        ("def f(classes): ...", BadInput, "returned NoneType"),
         (
-            "def f(classes): ...",
+            "def f(input_shape, classes, depth): ...",
             InputError,
-            "unexpected keyword argument 'input_shape'\n\nhint: .*input_shape, classes",
+            "neither the sweep file nor the data give: `depth`\n\nhint: the data give `input_shape`, `classes`;",
         ),
-        ("def f(input_shape, classes, depth): ...", InputError, "missing a required argument: 'depth'"),
         ("def f(**a): return 5", BadInput, "returned int, not a torch.nn.Module"),
         ("def f(**a): return {}['a']", BadInput, r"failed: KeyError: 'a' \(own_.*, line 3\)"),
         ("def f(**a): ...", BadInput, "returned NoneType, .*\n\nhint: end the function with `return network`"),
@@ -137,7 +139,7 @@ DATA = """
 
 
 def test_data_of_ones_own(module: Write) -> None:
-    images = load_images(Dataset(name=f"{module(DATA)}:load", arguments={"count": 6}))
+    images = load_source(Dataset(name=f"{module(DATA)}:load", arguments={"count": 6}))
     assert images.train_images.shape == (6, 1, 6, 6)
 
 
@@ -159,7 +161,7 @@ def test_data_that_do_not_keep_the_protocol(
     code: str, arguments: dict[str, int], error: type[Exception], message: str, module: Write
 ) -> None:
     with pytest.raises(error, match=message):
-        load_images(Dataset(name=f"{module(code)}:load", arguments=arguments))
+        load_source(Dataset(name=f"{module(code)}:load", arguments=arguments))
 
 
 def test_descriptions_of_ones_own_code(module: Write) -> None:
@@ -188,7 +190,7 @@ def test_descriptions_of_ones_own_code(module: Write) -> None:
 def test_a_loss_of_ones_own(module: Write) -> None:
     name = module("def f(logits, labels): return (logits ** 2).sum()")
     recipe = dataclasses.replace(RECIPE, loss=f"{name}:f")
-    check_loss(recipe, 3)
+    check_loss(recipe, *TRIED)
     assert loss_function(recipe)(torch.tensor([[2.0, 1.0]]), torch.tensor([0])).item() == 5
 
 
@@ -201,11 +203,14 @@ def test_a_loss_of_ones_own(module: Write) -> None:
         ),
         (
             "def f(logits, labels): return logits.detach().sum()",
-            r"of shape \(\) without gradient\n\nhint: compute it from the logits by differentiable operations",
+            r"of shape \(\) without gradient\n\nhint: compute it from the outputs by differentiable operations",
         ),
         ("def f(logits, labels): return 1.0", "not float\n\nhint: return a tensor"),
         ("def f(logits, labels): logits.sum()", "not NoneType\n\nhint: end the function with `return`"),
-        ("def f(logits): return logits.sum()", "failed on logits of shape .*TypeError(?s:.*)hint: it is called with"),
+        (
+            "def f(logits): return logits.sum()",
+            r"failed on outputs float32 \(2, 3\) and targets int64 \(2,\): TypeError(?s:.*)hint: it is called with",
+        ),
         (
             "class f(nn.CrossEntropyLoss): ...",
             r"must be a function, not a class: f\n\nhint: .* a callable object, such as `mine = f\(\)`",
@@ -214,7 +219,7 @@ def test_a_loss_of_ones_own(module: Write) -> None:
 )
 def test_functions_that_are_not_losses(code: str, message: str, module: Write) -> None:
     with pytest.raises((BadInput, InputError), match=message):
-        check_loss(dataclasses.replace(RECIPE, loss=f"{module(code)}:f"), 3)
+        check_loss(dataclasses.replace(RECIPE, loss=f"{module(code)}:f"), *TRIED)
 
 
 def test_label_smoothing_belongs_to_cross_entropy() -> None:
@@ -277,7 +282,7 @@ def test_patterns_add_and_leave_out_parameters() -> None:
 
 
 def test_attention_costs_by_hand() -> None:
-    cost = costs(Transformer(), (1, 6, 6))
+    cost = costs(Transformer(), torch.zeros(1, 1, 6, 6))
     tokens, heads, scores = 6, 2, 2 * 6 * 6 * 3
     projections = {name: tokens * weights for name, weights in LAYERS.items() if name != "out.weight"}
     assert cost.per_layer == projections | {"out.weight": 18, "scale": tokens * 36}

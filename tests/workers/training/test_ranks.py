@@ -115,13 +115,13 @@ def test_unused_parameters_have_no_gradient_unless_another_rank_has_used_them(ex
     used, elsewhere, nowhere = (layer.weight for layer in network)
     used.grad = torch.tensor([[1.0, 2.0]])
 
-    def with_another(flat):  # its gradients of the three, its loss, its correct images, and what it has used
+    def with_another(flat):  # its gradients of the three, its loss, its correct examples, and what it has used
         flat += torch.tensor([3.0, 4.0, 8.0, 0.0, 1.5, 3.0, 1.0, 1.0, 0.0])
 
     monkeypatch.setattr(dist, "all_reduce", with_another)
     both = Exchange(network, list(network.parameters()), BatchShare(0, 2))
     step = both.step(torch.tensor(0.5), torch.tensor(1), 4)
-    assert (step.loss.item(), step.correct.item(), step.images) == (1.0, 4, 8)
+    assert (step.loss.item(), step.correct.item(), step.examples) == (1.0, 4, 8)
     assert used.grad.tolist() == [[2, 3]]
     assert elsewhere.grad.tolist() == [[4]]
     assert nowhere.grad is None

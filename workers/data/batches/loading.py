@@ -5,17 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
+from workers.data.batches.structure import Batch, to_device
 from workers.errors import DataStalled, PrunesweepError
 from workers.text import size
 
-Batch = tuple[Tensor, Tensor]
+AnyBatch = TypeVar("AnyBatch", bound=Batch)
 
 PATIENCE = 300.0
 """Seconds to wait for a batch. Decoding one takes seconds, even from a slow disk."""
@@ -35,8 +35,8 @@ class _Caught(Dataset[Any]):
 
 
 def loaded(
-    batches: Dataset[Batch], indices: Iterable[int], workers: int, device: torch.device, batch_bytes: int
-) -> Iterator[Batch]:
+    batches: Dataset[AnyBatch], indices: Iterable[int], workers: int, device: torch.device, batch_bytes: int
+) -> Iterator[AnyBatch]:
     """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device.
 
     Raises DataStalled if the processes die or deliver nothing for five minutes, and at once if batches of
@@ -58,8 +58,8 @@ def loaded(
     for item in _delivered(loader, workers):
         if isinstance(item, PrunesweepError):
             raise item
-        images, labels = item
-        yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        inputs, targets = item
+        yield to_device(inputs, device), to_device(targets, device)  # type: ignore[misc]  # of the same types
 
 
 def _check_shared_memory(workers: int, batch_bytes: int) -> None:

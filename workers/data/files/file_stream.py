@@ -14,14 +14,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from workers.data.batches.loading import Batch, loaded
+from workers.data.batches.loading import loaded
 from workers.data.batches.order import Order
 from workers.data.batches.share import WHOLE, BatchShare
-from workers.data.batches.stream import Augmentation
+from workers.data.batches.stream import Augmentation, eval_inputs
+from workers.data.batches.structure import Batch
 from workers.data.files.crops import DRAWS, TRIES, read
 from workers.data.split import Indices
 from workers.seeds import seed
 from workers.trial import Recipe
+
+Labeled = tuple[Tensor, Tensor]
+"""Images and their labels."""
 
 EVALUATION_BATCH = 100
 """Fixed, because the last bits of a result may depend on it."""
@@ -66,7 +70,7 @@ class FilePart:
         labels = self.labels[torch.from_numpy(which)]
         return FilePart(self.paths[which], labels, self.reading)
 
-    def read(self, which: Tensor, draws: Tensor | None = None) -> Batch:
+    def read(self, which: Tensor, draws: Tensor | None = None) -> Labeled:
         """The images at some indices, uint8 (N, H, W, C), and their labels, on the CPU (`draws`: see `crops.read`)."""
         how = self.reading
         names = [os.path.join(how.root, os.fsdecode(path)) for path in self.paths[which.numpy()]]
@@ -76,13 +80,13 @@ class FilePart:
         ]
         return torch.from_numpy(np.stack(images)), self.labels[which]
 
-    def batches(self) -> Iterator[Batch]:
-        """All images in order: uint8 (N, C, H, W) and labels on the device, 100 at a time."""
+    def batches(self, recipe: Recipe) -> Iterator[Batch]:
+        """All images in order, normalized, and their labels, on the device, 100 at a time."""
         number = -(-len(self) // EVALUATION_BATCH)
         how = self.reading
         helpers = min(how.workers, number - 1)  # starting one takes longer than decoding a batch
         for images, labels in loaded(_InOrder(self), range(number), helpers, how.device, how.bytes(EVALUATION_BATCH)):
-            yield images.permute(0, 3, 1, 2), labels
+            yield eval_inputs(images.permute(0, 3, 1, 2), recipe), labels
 
 
 class FileStream:
@@ -98,13 +102,13 @@ class FileStream:
         self._files = files
         self._images = recipe.batch_size // share.ranks
         self._next = -1
-        self._ahead: Iterator[Batch] = iter(())
+        self._ahead: Iterator[Labeled] = iter(())
 
     @property
     def steps_per_epoch(self) -> Fraction:
         return self._batches.order.steps_per_epoch
 
-    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+    def batch(self, index: int) -> Labeled:
         """Batch `index` (from 0): inputs, float32 (batch size, 3, H, W) in channels_last, and labels."""
         if index != self._next:
             how = self._files.reading
@@ -114,18 +118,18 @@ class FileStream:
         return self._finish(images, index), labels
 
 
-class _InOrder(Dataset[Batch]):
+class _InOrder(Dataset[Labeled]):
     """Evaluation batches by number."""
 
     def __init__(self, files: FilePart) -> None:
         self._files = files
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Labeled:
         first = index * EVALUATION_BATCH
         return self._files.read(torch.arange(first, min(first + EVALUATION_BATCH, len(self._files))))
 
 
-class _Shuffled(Dataset[Batch]):
+class _Shuffled(Dataset[Labeled]):
     """Training batches by number, randomly cropped if the recipe says so."""
 
     def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str, share: BatchShare) -> None:
@@ -135,7 +139,7 @@ class _Shuffled(Dataset[Batch]):
         self._crop = recipe.random_resized_crop
         self._purpose = (replicate, stage)
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Labeled:
         whole = self.order.batch(index)
         which = self._share.of(whole)
         if not self._crop:

@@ -28,14 +28,15 @@ _UNREADABLE = (SafetensorError, ValueError, KeyError, TypeError, AttributeError,
 class History:
     """How a trial came to a state: saved with it, but not part of its digest.
 
-    `curve` has a point for each complete epoch; `losses`, `correct` and `images` are sums over the incomplete one.
+    `curve` has a point for each complete epoch; `losses`, `correct` and `images` (the examples) are sums over the
+    incomplete one. `correct` is None where nothing is classified.
     `seconds` and `attempts` add up all attempts that led here. `start_digest` and `mask_digest` are those of the
     states that the trial began with; `rate_factor` multiplies all learning rates; `last_loss` is the last step's.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
     losses: float = 0.0
-    correct: int = 0
+    correct: int | None = 0
     images: int = 0
     seconds: float = 0.0
     attempts: int = 0

@@ -14,9 +14,9 @@ from PIL import Image
 from tests.support.parquet import deep
 from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
-from workers.data.images import load_facts
+from workers.data.loading import load_facts
 from workers.errors import BadInput, InputError
-from workers.trial import Dataset
+from workers.trial import Dataset, Recipe
 
 RAMP = np.arange(64).reshape(8, 8)
 
@@ -191,8 +191,9 @@ def test_16_bit_files_keep_their_real_range(tmp_path: Path) -> None:
     assert facts.notes == ("16-bit images are read as 12 bits (`bit_depth`); their largest value is 4,095",)
     files = image_folder(path=path, **facts.settled)
     assert files.fingerprint() == facts.fingerprint
-    images, _ = next(iter(files.on(torch.device("cpu"), 0, facts).test.batches()))
-    assert images.max() > 240
+    recipe = Recipe(batch_size=1, optimizer="SGD", normalization="none")
+    images, _ = next(iter(files.on(torch.device("cpu"), 0, facts).test.batches(recipe)))
+    assert 255 * images.max() > 240
     with pytest.raises(InputError, match=r"`bit_depth: 10`, whose largest value is 1,023: 4,095\n\nhint: .*12`"):
         load_facts(Dataset(name="image_folder", arguments={"path": path, "bit_depth": 10}))
     assert image_folder(path=path, bit_depth=16).fingerprint() == image_folder(path=path).fingerprint()

@@ -13,7 +13,7 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from tests.support import tiny
-from workers.data.images import load_facts
+from workers.data.loading import load_facts
 from workers.describe.answers import answer
 from workers.errors import BadInput, InputError
 from workers.machine.device import Device
