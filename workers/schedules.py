@@ -16,7 +16,7 @@ from typing import Literal
 from workers.trial import Segment
 
 Program = tuple[Segment, ...]
-Shape = Literal["linear", "cosine"]
+Shape = Literal["linear", "cosine", "exponential"]
 
 
 def rate(program: Sequence[Segment], step: int) -> float:
@@ -36,6 +36,8 @@ def _rate_within(segment: Segment, step: int) -> float:
     fraction = float((segment.offset + step) / segment.length)
     if segment.shape == "linear":
         return segment.rate + (segment.final - segment.rate) * fraction
+    if segment.shape == "exponential":
+        return segment.final * (segment.rate / segment.final) ** (1 - fraction)
     return segment.final + (segment.rate - segment.final) * (1 + math.cos(math.pi * fraction)) / 2
 
 
@@ -49,9 +51,18 @@ def stepwise(rates: Sequence[float]) -> Program:
     return _merged([Segment(rate=value, steps=1) for value in rates])
 
 
-def piecewise(peak: Fraction, boundaries: Sequence[Fraction], factors: Sequence[Fraction], warmup: Fraction) -> Program:
-    """After a linear warm-up `peak`, times factors[0] after step boundaries[0] and so on (ascending)."""
-    segments = list(_warm_up(peak, warmup))
+def piecewise(
+    peak: Fraction,
+    boundaries: Sequence[Fraction],
+    factors: Sequence[Fraction],
+    warmup: Fraction,
+    warmup_from: Fraction = Fraction(0),
+) -> Program:
+    """After a warm-up `peak`, times factors[0] after step boundaries[0] and so on (ascending).
+
+    A warm-up is linear from 0, or exponential from the share `warmup_from` of the peak.
+    """
+    segments = list(_warm_up(peak, warmup, start=warmup_from))
     begin = sum(segment.steps or 0 for segment in segments)
     for boundary, factor in zip(boundaries, (Fraction(1), *factors), strict=False):
         end = math.floor(boundary) + 1
@@ -62,9 +73,20 @@ def piecewise(peak: Fraction, boundaries: Sequence[Fraction], factors: Sequence[
     return _merged(segments)
 
 
-def ramp(shape: str, peak: Fraction, final: Fraction, warmup: Fraction, total: int, rise: Shape = "linear") -> Program:
-    """After a warm-up, from `peak` to `final` along a `linear` or `cosine` ramp that ends at step `total`."""
-    segments = list(_warm_up(peak, warmup, rise))
+def ramp(
+    shape: str,
+    peak: Fraction,
+    final: Fraction,
+    warmup: Fraction,
+    total: int,
+    rise: Shape = "linear",
+    warmup_from: Fraction = Fraction(0),
+) -> Program:
+    """After a warm-up, from `peak` to `final` along a `linear` or `cosine` ramp that ends at step `total`.
+
+    The warm-up rises from 0 in the shape `rise`, or exponentially from the share `warmup_from` of the peak.
+    """
+    segments = list(_warm_up(peak, warmup, rise, warmup_from))
     begin = sum(segment.steps or 0 for segment in segments)
     down = Segment(
         shape="linear" if shape == "linear" else "cosine",
@@ -120,10 +142,13 @@ def _scaled(segment: Segment, scale: Fraction, offset: Fraction, steps: int) -> 
     return replace(segment, steps=steps, length=segment.length * scale, offset=segment.offset * scale + offset)
 
 
-def _warm_up(peak: Fraction, warmup: Fraction, shape: Shape = "linear") -> Program:
+def _warm_up(peak: Fraction, warmup: Fraction, shape: Shape = "linear", start: Fraction = Fraction(0)) -> Program:
     if warmup <= 0:
         return ()
-    return (Segment(shape=shape, rate=0.0, final=float(peak), steps=math.floor(warmup) + 1, length=warmup),)
+    if start:
+        shape = "exponential"
+    first = float(start * peak)
+    return (Segment(shape=shape, rate=first, final=float(peak), steps=math.floor(warmup) + 1, length=warmup),)
 
 
 def warm_up_steps(program: Sequence[Segment]) -> int:

@@ -60,13 +60,13 @@ class Network:
 class Recipe:
     """How to train, except for how long and at which learning rates.
 
-    `optimizer` names a class of torch.optim, `optimizer_arguments` are its keyword arguments without `lr`. `loss` is
-    `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels), `horizontal_flip` and,
-    if images stream from files, `random_resized_crop` augment. `normalization` is `per_image` (zero mean and unit
-    variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std) pair of per-channel
-    lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the network's. BatchNorm
-    normalizes each `batch_norm_group` consecutive images apart (paper, ImageNet: 128), None: the whole batch.
-    `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
+    `optimizer` names a class of torch.optim or `TFAdam`, `optimizer_arguments` are its keyword arguments without `lr`.
+    `loss` is `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels),
+    `horizontal_flip` and, if images stream from files, `random_resized_crop` augment. `normalization` is `per_image`
+    (zero mean and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std)
+    pair of per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
+    network's. BatchNorm normalizes each `batch_norm_group` consecutive images apart (paper, ImageNet: 128), None: the
+    whole batch. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -101,11 +101,11 @@ class Task:
 class Segment:
     """A stretch of the learning-rate program; `workers.schedules` has the rate at each of its steps.
 
-    `steps` is how many steps it lasts (None: without end). A ramp (`linear` or `cosine`) goes from `rate` to `final`
-    over `length` steps, and this stretch starts `offset` steps into it; a constant stretch has only a `rate`.
+    `steps` is how many steps it lasts (None: without end). A ramp (any other shape) goes from `rate` to `final` over
+    `length` steps, and this stretch starts `offset` steps into it; a constant stretch has only a `rate`.
     """
 
-    shape: Literal["constant", "linear", "cosine"] = "constant"
+    shape: Literal["constant", "linear", "cosine", "exponential"] = "constant"
     rate: float
     steps: int | None = None
     final: float | None = None

@@ -34,9 +34,10 @@ def _schedule(recipe: RecipeSpec, steps: int, steps_per_epoch: Fraction) -> Prog
     peak, schedule = _exact(recipe.optimizer.lr), recipe.schedule
     moments = (schedule.warmup, *schedule.boundaries)
     warmup, *boundaries = [moment.in_steps(steps_per_epoch, steps) for moment in moments]
+    start = schedule.warmup_from or Fraction(0)
     if schedule.name in ("cosine", "linear"):
-        return schedules.ramp(schedule.name, peak, _exact(schedule.final_rate), warmup, steps)
-    return schedules.piecewise(peak, boundaries, [_exact(factor) for factor in schedule.factors], warmup)
+        return schedules.ramp(schedule.name, peak, _exact(schedule.final_rate), warmup, steps, warmup_from=start)
+    return schedules.piecewise(peak, boundaries, [_exact(factor) for factor in schedule.factors], warmup, start)
 
 
 def _exact(number: float) -> Fraction:

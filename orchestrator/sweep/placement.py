@@ -10,7 +10,7 @@ from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.synonyms import pointers
 from workers.data import DATASETS
 from workers.models import NETWORKS
-from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS
+from workers.training.optimizing.optimizer_names import OPTIMIZER_ARGUMENTS
 
 Models = Mapping[str, type[BaseModel]]
 """The model of the mapping under each key; `""` is the whole file."""

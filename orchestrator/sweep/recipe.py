@@ -14,6 +14,7 @@ from orchestrator.sweep.fields import (
     duration,
     number,
     one_of,
+    ratio,
     refuse,
     whole,
 )
@@ -30,19 +31,22 @@ Smoothing = Annotated[float, number("a number from 0 to below 1", lambda value: 
 Length = Annotated[Duration, duration("ep", "it")]
 Moment = Annotated[Duration, duration("ep", "it", "%")]
 Warmup = Annotated[Duration, duration("ep", "it", "%", or_zero=True)]
+WarmupStart = Annotated[
+    Fraction, ratio("a share between 0% and 100%", lambda value: 0 < value < 1, "write a value such as `1%`")
+]
 Precision = Annotated[Literal["fp32", "tf32", "bf16"], one_of("fp32", "tf32", "bf16", kind="precision")]
 
 SCHEDULE_KEYS = {
-    "constant": ("warmup",),
-    "piecewise": ("boundaries", "factors", "factor", "warmup"),
-    "cosine": ("final_rate", "warmup"),
-    "linear": ("final_rate", "warmup"),
+    "constant": ("warmup", "warmup_from"),
+    "piecewise": ("boundaries", "factors", "factor", "warmup", "warmup_from"),
+    "cosine": ("final_rate", "warmup", "warmup_from"),
+    "linear": ("final_rate", "warmup", "warmup_from"),
 }
 """The schedules, and the keys that each of them uses."""
 
 
 class OptimizerSpec(NamedSpec):
-    """A class of torch.optim, its learning rate, and its other arguments."""
+    """A class of torch.optim or `TFAdam`, its learning rate, and its other arguments."""
 
     lr: Positive
 
@@ -55,7 +59,7 @@ def _schedule_name(value: object) -> str:
 
 
 class ScheduleSpec(FixedKeys):
-    """The learning rate over the dense training, after a linear warm-up from 0.
+    """The learning rate over the dense training, after a warm-up: linear from 0, or exponential from a share of `lr`.
 
     `piecewise`: `lr` times `factors[i]` after `boundaries[i]` (a single `factor` in a file means its powers).
     `cosine`, `linear`: from `lr` down to the rate `final_rate` at the end. `constant`: always `lr`.
@@ -66,6 +70,7 @@ class ScheduleSpec(FixedKeys):
     factors: Many[Positive] = ()
     final_rate: NotNegative = 0.0
     warmup: Warmup = Duration(Fraction(0), "it")
+    warmup_from: WarmupStart | None = None
 
     @model_validator(mode="before")
     @classmethod

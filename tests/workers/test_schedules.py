@@ -5,7 +5,7 @@ from fractions import Fraction as F
 
 import pytest
 
-from workers.schedules import after, constant, constant_end, piecewise, ramp, rate, then
+from workers.schedules import after, constant, constant_end, piecewise, ramp, rate, then, warm_up_steps
 from workers.techniques import TECHNIQUES, DenseTraining
 
 T = 71_108
@@ -42,6 +42,45 @@ def test_cifar_schedule_at_its_boundary_steps(step, expected):
 )
 def test_imagenet_schedule_at_its_boundary_steps(step, expected):
     assert rate(IMAGENET, step) == pytest.approx(expected, rel=1e-15, abs=0)
+
+
+GNMT = piecewise(
+    F("0.002"), [F(6_471), F(7_190), F(7_909), F(8_628)], [F(1, 2**i) for i in range(1, 5)], F(200), F("0.01")
+)
+"""The rate of the study's code, 0.002 · 0.01^((200 − s)/200), then 0.002 · 0.5^⌊(s − 5,753)/719⌋."""
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, 0.00002),
+        (199, 0.002 * 0.01 ** (1 / 200)),
+        (200, 0.002),
+        (6_471, 0.002),
+        (6_472, 0.001),
+        (7_190, 0.001),
+        (7_191, 0.0005),
+        (7_910, 0.00025),
+        (8_628, 0.00025),
+        (8_629, 0.000125),
+    ],
+)
+def test_gnmt_schedule_at_its_boundary_steps(step, expected):
+    assert rate(GNMT, step) == pytest.approx(expected, rel=1e-15, abs=0)
+
+
+def test_gnmt_holds_another_rate_after_its_last_step():
+    dense = DenseTraining(schedule=GNMT, steps=8_630, last_rate=0.00025)
+    assert rate(TECHNIQUES["fine_tuning"].rates(dense, 6_904), 0) == 0.00025
+    again = TECHNIQUES["reinitialization"].rates(dense, 6_904)
+    assert [rate(again, step) for step in (8_629, 8_630, 10_355)] == [0.000125, 0.00025, 0.00025]
+
+
+def test_an_exponential_warm_up_is_one_for_every_schedule_and_technique():
+    program = ramp("linear", F(1), F(0), F(10), 20, warmup_from=F(1, 100))
+    assert [rate(program, step) for step in (0, 5, 10)] == [0.01, pytest.approx(0.1), 1]
+    assert rate(after(program, 3), 2) == rate(program, 5)
+    assert warm_up_steps(program) == 11
 
 
 def test_cosine_with_warm_up():

@@ -44,7 +44,7 @@ from workers.registry import described, is_own, load_function, load_own, lookup
 from workers.techniques import own
 from workers.training.cost import costs
 from workers.training.losses import check_loss
-from workers.training.optimizers import make_optimizer
+from workers.training.optimizing.optimizers import make_optimizer
 from workers.training.process import configure
 from workers.training.states.pretrained import describe_weights
 from workers.trial import Dataset, Network, Pruning, Recipe

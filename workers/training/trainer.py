@@ -33,7 +33,7 @@ from workers.training.exchange import Exchange, Step
 from workers.training.losses import correct, loss_function
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
-from workers.training.optimizers import make_optimizer, take_step
+from workers.training.optimizing.optimizers import make_optimizer, take_step
 from workers.training.states.pretrained import read_weights
 from workers.training.states.state import History, State
 from workers.trial import MaskRule, Stop, Trial, trial_id

@@ -78,6 +78,9 @@ def check_schedule(path: KeyPath, recipe: dict[str, Any], images: Sequence[int])
         for key in schedule:
             if key not in SCHEDULE_KEYS[name] and any(key in useful for useful in SCHEDULE_KEYS.values()):
                 yield Problem((*path, key), f"has no effect in a `{name}` schedule", "remove it", at_key=True)
+    if "warmup_from" in schedule and not schedule.get("warmup"):
+        hint = "add the length of the warm-up, for example `warmup: 1ep`"
+        yield Problem((*path, "warmup_from"), "has no effect without `warmup`", hint, at_key=True)
     if name == "piecewise":
         yield from _check_factors(path, schedule)
     training = TrainingLength.of(recipe, images)

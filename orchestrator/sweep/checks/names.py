@@ -13,7 +13,7 @@ from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.synonyms import is_meant, pointers
 from workers.registry import Entry, closest, is_own, misspelled
-from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
+from workers.training.optimizing.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 
 _WORDS = {
     int: "a whole number",

@@ -14,7 +14,7 @@ from tests.support.trainings import CPU, through_a_file, train, training
 from workers.data.loading import open_data
 from workers.models.generators import seed_generators
 from workers.training.evaluation import evaluate
-from workers.training.optimizers import make_optimizer, take_step
+from workers.training.optimizing.optimizers import make_optimizer, take_step
 from workers.trial import Evaluation, Network, Recipe
 
 CONVOLUTIONS = "self.first = nn.Conv2d(1, 4, 3, padding=1); self.second = nn.Conv2d(4, 4, 3, padding=1)"

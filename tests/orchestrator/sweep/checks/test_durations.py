@@ -77,3 +77,15 @@ def test_warmups_that_cannot_be():
     assert list(messages_of(piecewise("10ep", warmup="20ep"))) == ["recipe.schedule.warmup"]
     assert list(messages_of(piecewise("10ep", warmup="-1ep"))) == ["recipe.schedule.warmup"]
     assert list(messages_of(scheduled(name="constant", warmup="200it"))) == ["recipe.schedule.warmup"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"warmup_from": "1%"}, "has no effect without `warmup`"),
+        ({"warmup": "1ep", "warmup_from": 0}, "must be a share between 0% and 100%"),
+        ({"warmup": "1ep", "warmup_from": 1}, "must be a share between 0% and 100%"),
+    ],
+)
+def test_starts_of_warmups_that_cannot_be(schedule, message):
+    assert messages_of(scheduled(name="constant", **schedule)) == {"recipe.schedule.warmup_from": message}

@@ -3,13 +3,14 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from workers.errors import InputError
-from workers.training.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
-from workers.training.optimizers import OPTIMIZERS, make_optimizer
+from workers.training.optimizing.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
+from workers.training.optimizing.optimizers import OPTIMIZERS, make_optimizer
 from workers.trial import Recipe
 
 
@@ -84,7 +85,7 @@ def test_every_optimizer_that_can_be_used_follows_its_rates(name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (recipe("sgd"), "unknown optimizer: `sgd`\n\nhint: did you mean `SGD`\\? torch.optim has ASGD"),
+        (recipe("sgd"), "unknown optimizer: `sgd`\n\nhint: did you mean `SGD`\\? use one of ASGD"),
         (recipe("Adamm"), "did you mean `Adam`"),
         (recipe("lr_scheduler"), "unknown optimizer"),
         (recipe("Optimizer"), "unknown optimizer"),
@@ -100,6 +101,10 @@ def test_every_optimizer_that_can_be_used_follows_its_rates(name: str) -> None:
         (recipe(params=[]), "no argument `params`"),
         (recipe(momentum=-1), "optimizer `SGD` cannot be used with momentum: -1: Invalid momentum"),
         (recipe(momentum="0.9"), "optimizer `SGD` cannot be used"),
+        (
+            recipe("TFAdam", betas=[0.9, 1]),
+            "optimizer `TFAdam` cannot be used with betas: .*: `betas` must be",
+        ),
         (recipe("Adam", betas=[0.9]), "optimizer `Adam` cannot be used with betas: .0.9.: "),
         (recipe(nesterov=True), "optimizer `SGD` cannot be used with nesterov: True: Nesterov"),
     ],
@@ -107,6 +112,38 @@ def test_every_optimizer_that_can_be_used_follows_its_rates(name: str) -> None:
 def test_impossible_optimizers_are_refused(asked: Recipe, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_optimizer(asked, network())
+
+
+def test_tfadam_adds_epsilon_after_the_correction() -> None:
+    """By hand, with an ε large enough to tell: m/(√v + ε) times 0.1·√(1 − 0.99ᵗ)/(1 − 0.9ᵗ)."""
+    weight = nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    module = nn.Module()
+    module.weight = weight
+    optimizer = make_optimizer(recipe("TFAdam", betas=[0.9, 0.99], eps=0.5), module)
+    optimizer.param_groups[0]["lr"] = 0.1
+    expected, mean, square = np.array([1.0, 2.0]), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate(([0.3, -2.0], [0.1, 5.0], [-0.7, 0.0]), start=1):
+        weight.grad = torch.tensor(gradient, dtype=torch.float64)
+        optimizer.step()
+        mean = 0.9 * mean + 0.1 * np.array(gradient)
+        square = 0.99 * square + 0.01 * np.array(gradient) ** 2
+        expected = expected - 0.1 * (1 - 0.99**step) ** 0.5 / (1 - 0.9**step) * mean / (np.sqrt(square) + 0.5)
+        np.testing.assert_allclose(weight.detach().numpy(), expected, rtol=1e-12)
+
+
+def test_tfadam_without_epsilon_is_adam() -> None:
+    results = []
+    for name in ("TFAdam", "Adam"):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 4)
+        optimizer = make_optimizer(recipe(name, eps=0.0), model)
+        optimizer.param_groups[0]["lr"] = 0.01
+        for _ in range(3):
+            optimizer.zero_grad()
+            (model(torch.randn(8, 3)) - 1).square().sum().backward()
+            optimizer.step()
+        results.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]))
+    torch.testing.assert_close(*results)
 
 
 def test_the_names_that_are_known_without_torch_are_torchs() -> None:

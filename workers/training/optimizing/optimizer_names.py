@@ -1,6 +1,7 @@
-"""The names in torch.optim, without importing torch: enough to correct a misspelled one before anything starts.
+"""The names of optimizers, without importing torch: enough to correct a misspelled one before anything starts.
 
-A name that is not listed is not refused: a newer torch may have it, and `workers.training.optimizers` checks.
+A name that is not listed is not refused: a newer torch may have it, and `optimizers`, the module next to this one,
+checks.
 """
 
 _OF_ALL = ("maximize", "foreach", "capturable", "differentiable", "fused", "weight_decay", "eps")
@@ -18,8 +19,9 @@ OPTIMIZER_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "RAdam": ("betas", "decoupled_weight_decay", *_OF_ALL),
     "RMSprop": ("alpha", "momentum", "centered", *_OF_ALL),
     "SGD": ("momentum", "dampening", "nesterov", *_OF_ALL),
+    "TFAdam": ("betas", "eps"),
 }
 """The optimizers that can be used, and their arguments besides `lr`."""
 
 REFUSED_OPTIMIZERS = ("LBFGS", "Rprop", "SparseAdam")
-"""Those that torch has but trials cannot use; `workers.training.optimizers` says why."""
+"""Those that torch has but trials cannot use; `optimizers` says why."""

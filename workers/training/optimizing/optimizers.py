@@ -1,4 +1,4 @@
-"""The optimizers of torch.optim that work on dense gradients, as a recipe sets them up."""
+"""The optimizers of torch.optim that work on dense gradients, and `TFAdam`, as a recipe sets them up."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.errors import InputError
 from workers.registry import misspelled
+from workers.training.optimizing.tensorflow_adam import TFAdam
 from workers.trial import Recipe
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name: value
     for name, value in sorted(vars(torch.optim).items())
     if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and value is not torch.optim.Optimizer
-}
+} | {"TFAdam": TFAdam}
 
 
 def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
@@ -96,7 +97,7 @@ def _optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     if name not in OPTIMIZERS:
         near = misspelled(name, OPTIMIZERS)
         meant = f"did you mean `{near}`? " if near else ""
-        raise InputError(f"unknown optimizer: `{name}`", hint=f"{meant}torch.optim has {', '.join(OPTIMIZERS)}")
+        raise InputError(f"unknown optimizer: `{name}`", hint=f"{meant}use one of {', '.join(OPTIMIZERS)}")
     optimizer = OPTIMIZERS[name]
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
