@@ -156,7 +156,7 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
         problems = [problem_of(reason, places[question.key][about]) for question, about, reason in error.unanswered]
         raise spec.refusal(problems) from error
     crossing = Crossing(spec, settings, facts)
-    if problems := [*_check_validation(crossing), *_check_ranks(crossing), *_ask_techniques(crossing)]:
+    if problems := [*_check_validation(crossing), *_check_batches(crossing), *_ask_techniques(crossing)]:
         raise spec.refusal(problems)
     return crossing
 
@@ -171,6 +171,26 @@ def _check_validation(crossing: Crossing) -> list[Problem]:
             with noting(problems, setting.places["evaluation"]):
                 validation_count(images, share)
     return problems[:1]
+
+
+def _check_batches(crossing: Crossing) -> list[Problem]:
+    """The problems of how recipes divide their batches: among groups of BatchNorm, and among the GPUs of a trial."""
+    return [*_check_groups(crossing), *_check_ranks(crossing)]
+
+
+def _check_groups(crossing: Crossing) -> list[Problem]:
+    """The problems of recipes with groups for BatchNorm that train only networks without it."""
+    problems: dict[KeyPath, Problem] = {}
+    with_effect = set()
+    for setting, answer in crossing:
+        if setting.recipe.batch_norm_group is None:
+            continue
+        place = (*setting.places["recipe"], "batch_norm_group")
+        if answer.facts["network"].get("batch_norm", True):  # older stores do not say
+            with_effect.add(place)
+        message = f"has no effect without BatchNorm, which network `{setting.network.label}` does not have"
+        problems.setdefault(place, Problem(place, message, "remove it, or give it to a recipe of another network"))
+    return [problem for place, problem in problems.items() if place not in with_effect]
 
 
 def _check_ranks(crossing: Crossing) -> list[Problem]:

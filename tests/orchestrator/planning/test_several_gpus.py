@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
-from orchestrator.planning.crossing import find_out, rehearsal_of
+from orchestrator.planning.crossing import find_out, questions, rehearsal_of
 from orchestrator.planning.expand import make_plan
+from orchestrator.planning.facts import Facts
 from orchestrator.presets.catalog import preset
 from orchestrator.presets.cost import known_facts
 from orchestrator.sweep.problems import SpecError
@@ -31,6 +32,30 @@ def test_other_trials_have_one_process(resources):
     plan = planned(resources)
     assert {job.ranks for job in plan.missing(set(), set()).values()} == {1}
     assert "ranks" not in rehearsal_of(plan.spec)
+
+
+GROUPED = TEXT.replace(BATCH, f"{BATCH}\n  batch_norm_group: 32")
+
+
+def crossed(text, batch_norm):
+    """A sweep of two networks, of which each has BatchNorm or not."""
+    spec = parse_spec(text)
+    known, facts = known_facts(preset("digits"), parse_spec(TEXT)), Facts({})
+    [answer] = known._answers.values()
+    for question in questions(spec):
+        network = answer["network"] | {"batch_norm": batch_norm[question.network.arguments["width"]]}
+        facts.add(question, answer | {"network": network})
+    return find_out(spec, None, facts)
+
+
+def test_groups_without_batch_norm_are_refused_unless_another_network_of_the_recipe_has_it():
+    with pytest.raises(SpecError, match=r"sweep.yaml:\d+:\d+: `recipe.batch_norm_group`: has no .*: 32\n") as caught:
+        crossed(GROUPED, {8: False})
+    [problem] = caught.value.problems
+    assert "which network `resnet8(width=8)` does not have" in problem.message
+    assert problem.hint.startswith("remove it")
+    both = GROUPED.replace("network: {name", "network: [{name: resnet8, width: 4}, {name").replace("8}  #", "8}]  #")
+    assert crossed(both, {4: True, 8: False})
 
 
 @pytest.mark.parametrize(
