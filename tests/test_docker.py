@@ -10,6 +10,7 @@ import shlex
 import socket
 import subprocess
 import tomllib
+from copy import deepcopy
 from pathlib import Path
 
 import check_jsonschema
@@ -18,6 +19,7 @@ import pytest
 import ray
 import typer
 import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
 from ray.scripts.scripts import cli as ray_command
 
 from orchestrator.cli import app
@@ -71,6 +73,7 @@ def test_compose_files_are_valid(name):
 def test_the_cluster_of_ray_up_is_valid():
     [document] = documents("cluster.yaml")
     jsonschema.validate(document, json.loads(CLUSTER_SCHEMA.read_text()))
+    validate_config(prepare_config(deepcopy(document)))  # what `ray up` does first
     assert "--env=RAY_AUTH_MODE=token" in document["docker"]["run_options"]
     assert all("auth_token" in path for mount in document["file_mounts"].items() for path in mount)
 
@@ -155,6 +158,38 @@ def node(tmp_path):
         return process.returncode, process.stdout + process.stderr
 
     return call
+
+
+@pytest.fixture
+def rented(tmp_path):
+    """Runs what SkyPilot runs on a node, where `prunesweep-node ROLE` ends with a code; returns the script's code."""
+    [task] = documents("sky.yaml")
+    (tmp_path / "prunesweep/bin").mkdir(parents=True)
+    program = tmp_path / "prunesweep/bin/prunesweep-node"
+    program.write_text(
+        '#!/bin/sh\necho "$@" >> calls\n[ "$1" = head ] && exec sleep 60\n'
+        '[ "$1" = worker ] || until grep -q "^head" calls; do sleep 0.05; done\nexit "$CODE"\n'
+    )
+    program.chmod(0o755)
+
+    def run(rank, port, code):
+        script = task["run"].replace("6400", str(port))
+        ours = {"SKYPILOT_NODE_IPS": "127.0.0.1\n10.0.0.2", "SKYPILOT_NODE_RANK": str(rank), "CODE": str(code)}
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SWEEP": "a.yaml", "STORE": "s3://b"} | ours
+        return subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, timeout=60, check=False).returncode
+
+    return run
+
+
+def test_on_rented_machines_the_first_node_says_how_the_sweep_has_ended(rented, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port = head.getsockname()[1]
+        assert rented(1, port, 2) == 2
+    assert rented(1, port, 1) == 0
+    assert [rented(0, port, code) for code in (0, 75)] == [0, 75]
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert "driver run a.yaml --store s3://b" in calls
+    assert any(call.startswith(f"head --block --node-ip-address=127.0.0.1 --port={port} ") for call in calls)
 
 
 def test_no_node_starts_without_a_token(node):
