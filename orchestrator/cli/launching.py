@@ -136,6 +136,8 @@ def launch(
     with collecting(errors):
         order = _order(sweep, store, via, tuple(run_options or ()), nodes or 1, cpus, gpus, tuple(option or ()))
     raise_all(errors)
+    if via != "slurm":  # there a job runs in the folder from which it is submitted
+        _note_code_elsewhere(order)
     if via == "job":
         _through_job_server(order, address, dry_run)
     elif via == "slurm":
@@ -183,6 +185,11 @@ def _order(
     )
 
 
+def _note_code_elsewhere(order: LaunchOrder) -> None:
+    for module in order.code_elsewhere():
+        say(f"note: `{module}` is not in the current folder, so it must be installed where trials run")
+
+
 def _check_run_options(words: Sequence[str]) -> None:
     """Raise InputError for words that `run` does not know, and for options that `launch` sets."""
     names = [word.partition("=")[0] for word in words]
@@ -202,7 +209,7 @@ def _through_job_server(order: LaunchOrder, address: str | None, dry_run: bool) 
     server = job.JobServer.parse(address)
     if dry_run:
         _hand_over(job.on_cluster(order, server, "FOLDER"), dry_run)
-        say(f"FOLDER would be a copy of:  {' '.join(order.files())}")
+        say(f"FOLDER would be a copy of:  {' '.join(order.files(job.MOST_BYTES))}")
         return
     server.check()
     with job.to_upload(order) as folder:

@@ -15,6 +15,9 @@ from orchestrator.launching.order import SWEEP_NAME, LaunchOrder
 from orchestrator.launching.submission import Directions, Submission
 from workers.errors import InputError
 
+MOST_BYTES = 20_000_000
+"""Ray's head keeps what is sent along in memory, for every job."""
+
 _PORT = 8265
 _SECONDS = 10.0
 _FORM = "give `--address http://HEAD:8265`, or set $RAY_API_SERVER_ADDRESS"
@@ -67,6 +70,8 @@ def on_cluster(order: LaunchOrder, server: JobServer, folder: str) -> Submission
 def to_upload(order: LaunchOrder) -> Iterator[str]:
     """A folder with the files of an order, for the time of the submission."""
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
-        for name, text in order.files().items():
-            Path(folder, name).write_text(text, "utf-8")
+        for name, text in order.files(MOST_BYTES).items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
         yield folder

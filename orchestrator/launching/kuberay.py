@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -13,6 +14,9 @@ from orchestrator.launching.submission import Directions, Submission
 from orchestrator.launching.templates import template
 from workers.errors import InputError
 from workers.paths import is_uri
+
+MOST_BYTES = 900_000
+"""A ConfigMap of Kubernetes holds 1 MiB."""
 
 _MOUNT = "/store"
 _SWEEPS = "/sweeps"
@@ -46,7 +50,8 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
         )
     sweep, job = yaml.safe_load_all(template("rayjob.yaml"))
     sweep["metadata"]["name"] = job["metadata"]["name"] = order.name
-    sweep["data"] = dict(order.files())
+    files = order.files(MOST_BYTES)
+    sweep["data"] = {_key(path): text for path, text in files.items()}
     driver = shlex.join([*order.run_command(SWEEP_NAME), "--address", "auto"])
     job["spec"]["entrypoint"] = shlex.join(["sh", "-c", f"cd {_SWEEPS} && exec {driver}"])  # next to the user's modules
     cluster = job["spec"]["rayClusterSpec"]
@@ -54,7 +59,7 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     [workers] = cluster["workerGroupSpecs"]
     workers["replicas"] = workers["minReplicas"] = workers["maxReplicas"] = order.nodes
     for pod in (cluster["headGroupSpec"]["template"]["spec"], workers["template"]["spec"]):
-        _fill_pod(pod, order.name, image, None if in_bucket else claim)
+        _fill_pod(pod, order.name, files, image, None if in_bucket else claim)
     _fill_worker(workers["template"]["spec"]["containers"][0], order)
     return _submission(
         yaml.dump_all([sweep, job], Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True, width=120),
@@ -63,11 +68,16 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     )
 
 
-def _fill_pod(pod: dict[str, Any], name: str, image: str, claim: str | None) -> None:
+def _key(path: str) -> str:
+    """The key of a file in a ConfigMap, which has no folders."""
+    return path.replace("/", ".")
+
+
+def _fill_pod(pod: dict[str, Any], name: str, files: Iterable[str], image: str, claim: str | None) -> None:
     [container] = pod["containers"]
     container["image"] = image
     volumes = {volume["name"]: dict(volume) for volume in pod["volumes"]}
-    volumes["sweep"]["configMap"] = {"name": name}
+    volumes["sweep"]["configMap"] = {"name": name, "items": [{"key": _key(path), "path": path} for path in files]}
     if claim is None:
         del volumes["store"]
     else:

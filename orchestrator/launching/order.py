@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from orchestrator.launching.own_code import check_modules, code_in, own_modules
 from orchestrator.sweep.spec import SweepSpec
 from workers.errors import InputError
 from workers.text import size
@@ -16,10 +17,6 @@ from workers.text import size
 SWEEP_NAME = "sweep.yaml"
 """What the sweep file is called where its copy runs."""
 
-MOST_BYTES = 900_000
-"""A ConfigMap of Kubernetes holds 1 MiB."""
-
-_OWN = re.compile(r"\b[A-Za-z_][\w.]*:[A-Za-z_]")  # `module:function`, in a comment at worst
 _LONGEST_NAME = 28  # with the time after it, KubeRay allows 41 characters
 
 
@@ -72,18 +69,32 @@ class LaunchOrder:
         """`prunesweep run` of a copy of the sweep file."""
         return ["prunesweep", "run", sweep, "--store", self.store, *self.options]
 
-    def files(self) -> Mapping[str, str]:
-        """The sweep file, and the modules next to it if the sweep uses functions of the user's own: names and texts.
+    def code_elsewhere(self) -> list[str]:
+        """The user's own modules that are not in `folder`, which the machines must have installed.
 
-        Raises InputError if they are too large to travel.
+        Raises InputError for those next to the sweep file.
         """
-        files = {SWEEP_NAME: self.file.read_text("utf-8")}
-        if _OWN.search(files[SWEEP_NAME]):
-            files |= {path.name: path.read_text("utf-8") for path in sorted(self.folder.glob("*.py"))}
-        total = sum(len(text.encode()) for text in files.values())
-        if total > MOST_BYTES:
+        return check_modules(own_modules(self.spec), self.folder, self.file.resolve())
+
+    def files(self, most_bytes: int) -> Mapping[str, str]:
+        """The sweep file, and the modules in `folder` if it uses functions of the user's own: relative paths and texts.
+
+        Raises InputError if they are too large to travel, or if one is not UTF-8.
+        """
+        files = {SWEEP_NAME: self.file}
+        if own := own_modules(self.spec):
+            files |= code_in(self.folder, own)
+        total = sum(path.stat().st_size for path in files.values())
+        if total > most_bytes:
             raise InputError(
-                f"the modules in `{self.folder}` cannot be sent along, above {size(MOST_BYTES)}: {size(total)}",
+                f"the modules in `{self.folder}` cannot be sent along, above {size(most_bytes)}: {size(total)}",
                 hint="install your code as a package where trials run (in the image), and launch from another folder",
             )
-        return files
+        return {name: _text(path) for name, path in files.items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"not a text in UTF-8: {path}", hint="save it as UTF-8, or move it elsewhere") from error

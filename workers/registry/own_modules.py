@@ -68,12 +68,12 @@ def _imported(module: str, folder: str) -> Iterator[str]:
         if name in done or source is None or source.is_dir():
             continue
         done.add(name)
-        imports = list(_imports(source, name))
-        yield from imports
-        waiting += imports
+        names = list(imports(source, name))
+        yield from names
+        waiting += names
 
 
-def _imports(source: Path, module: str) -> Iterator[str]:
+def imports(source: Path, module: str) -> Iterator[str]:
     """The names in the import statements of a file; `from a import b` may mean a module `a.b`."""
     package = module if source.name == "__init__.py" else module.rpartition(".")[0]
     try:
@@ -84,6 +84,9 @@ def _imports(source: Path, module: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (package or not node.level):
-            base = resolve_name("." * node.level + (node.module or ""), package)
+            try:
+                base = resolve_name("." * node.level + (node.module or ""), package)
+            except ImportError:  # above the package; importing it tells why
+                continue
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)

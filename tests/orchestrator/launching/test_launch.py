@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 
 import pytest
 import yaml
 
+from orchestrator.launching.own_code import code_in
 from orchestrator.sweep.spec import load_spec
 from tests.support.command import SWEEP
 
@@ -30,9 +32,9 @@ def sweep(tmp_path, monkeypatch):
 def program(tmp_path):
     """Puts a program on the PATH that keeps its words and its input, and prints `says`."""
 
-    def write(name, says="", code=0):
+    def write(name, says="", code=0, before=""):
         path = tmp_path / "bin" / name
-        path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > words\ncat > input\necho "{says}"\nexit {code}\n')
+        path.write_text(f'#!/bin/sh\n{before}printf "%s\\n" "$@" > words\ncat > input\necho "{says}"\nexit {code}\n')
         path.chmod(0o755)
 
     return write
@@ -104,15 +106,21 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
 
 def test_on_kubernetes_modules_travel_and_a_bucket_needs_no_volume(sweep, tmp_path, main):
     sweep.write_text(sweep.read_text().replace("{name: mlp, hidden: [16, 12], dropout: 0.2}", '{name: "helper:build"}'))
-    (tmp_path / "helper.py").write_text("def build(): ...\n")
-    code, text, _ = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
-    assert code == 0
+    (tmp_path / "helper.py").write_text("from layers.conv import Conv\ndef build(): ...\n")
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "conv.py").write_text("Conv = 1\n")
+    code, text, said = main(
+        "launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"]
+    )
+    assert (code, "note:" in said) == (0, False)
     config, job = yaml.safe_load_all(text)
-    assert config["data"].keys() == {"sweep.yaml", "helper.py"}
+    assert config["data"].keys() == {"sweep.yaml", "helper.py", "layers.conv.py"}
     (tmp_path / "sent.yaml").write_text(config["data"]["sweep.yaml"])
     assert load_spec(tmp_path / "sent.yaml").name == "tiny"
     pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     assert [volume["name"] for volume in pod["volumes"]] == ["sweep", "memory"]
+    places = {item["key"]: item["path"] for item in pod["volumes"][0]["configMap"]["items"]}
+    assert places == {key: key for key in places} | {"layers.conv.py": "layers/conv.py"}
     assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == {"sweep", "memory"}
     (tmp_path / "large.py").write_text("#" * 1_000_000)
     code, _, said = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
@@ -137,6 +145,52 @@ def test_a_job_of_ray(sweep, program, tmp_path, main):
     code, stdout, said = main("launch", sweep, "--via", "job", "--address", address, "--store", "/s", "--dry-run")
     assert (code, said) == (0, "FOLDER would be a copy of:  sweep.yaml\n")
     assert "--working-dir FOLDER --no-wait -- prunesweep run sweep.yaml --store /s --address auto" in stdout
+
+
+OWN = {
+    "models/__init__.py": "from .blocks import block",
+    "models/blocks.py": "import helper\nfrom ... import above",
+    "models/v1.0/old.py": "import unused",
+    "helper.py": "import torch, shared.losses, workers, absent",
+    "my-script.py": "import unused",
+    "shared/losses.py": "",
+    "unused/large.py": "",
+    "workers/own.py": "",
+}
+
+
+def test_the_code_of_a_sweep_is_what_it_may_import_from_the_folder(tmp_path):
+    for name, text in OWN.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    files = code_in(tmp_path, ["models"])
+    assert list(files) == ["helper.py", "models/__init__.py", "models/blocks.py", "shared/losses.py"]
+    assert files["helper.py"] == tmp_path / "helper.py"
+
+
+def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path, main):
+    sweep.write_text(sweep.read_text().replace("{name: mlp, hidden: [16, 12], dropout: 0.2}", '"models.mlp:build"'))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mlp.py").write_text("def build(): ...\n")
+    program("ray", before='shift; while [ "$1" != --working-dir ]; do shift; done; cp -r "$2" sent\n')
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        to = ["--via", "job", "--address", f"http://127.0.0.1:{server.getsockname()[1]}", "--store", "/s"]
+        assert main("launch", sweep, *to)[0] == 0
+    assert (tmp_path / "sent" / "models" / "mlp.py").read_text() == "def build(): ...\n"
+    assert (tmp_path / "sent" / "sweep.yaml").read_text() == sweep.read_text()
+    to = [*to, "--dry-run"]
+    shutil.move(tmp_path / "models", tmp_path / "elsewhere")
+    code, _, said = main("launch", sweep, *to)
+    assert (code, said.splitlines()[0]) == (
+        0,
+        "note: `models` is not in the current folder, so it must be installed where trials run",
+    )
+    (tmp_path / "sweeps").mkdir()
+    shutil.move(tmp_path / "elsewhere", tmp_path / "sweeps" / "models")
+    code, _, said = main("launch", shutil.copy(sweep, tmp_path / "sweeps"), *to)
+    assert code == 2
+    assert f"module `models` lies next to the sweep file, not in the current folder: {tmp_path}" in said
+    assert f"run the command in `{tmp_path / 'sweeps'}`" in said
 
 
 @pytest.mark.parametrize(
