@@ -47,13 +47,13 @@ class PrunesweepError(Exception):
     `about` names the part of a request that is wrong, empty if unknown; `exit_code` is that of a command.
     """
 
-    about: str = ""
     exit_code: int = 70  # EX_SOFTWARE of sysexits.h
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", about: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.about = about
 
     def __str__(self) -> str:
         return with_hint(self.message, self.hint)

@@ -59,13 +59,12 @@ def check_held_out(train_labels: Sequence[int], holdout: int) -> None:
     labels = np.asarray(train_labels)
     lost = set(labels.tolist()) - set(labels[training_indices(len(labels), holdout)].tolist())
     if lost:
-        error = InputError(
+        raise InputError(
             f"`holdout` must leave training images of every class, but {len(lost):,} of "
             f"{len(set(train_labels)):,} classes would have none: {holdout:,}",
             hint=f"hold out fewer of the {plural(len(labels), 'training image')}",
+            about="evaluation",
         )
-        error.about = "evaluation"
-        raise error
 
 
 class PixelRange(NamedTuple):

@@ -12,12 +12,11 @@ def validation_count(images: int, share: Fraction) -> int:
     """⌊images · share⌋ of the test images. Raises InputError unless some validate and some test."""
     count = int(images * share)
     if not 0 < count < images:
-        error = InputError(
+        raise InputError(
             "the validation share must leave images for validation and images for the test: "
             f"{share} of {plural(images, 'test image')}",
             hint=f"set `evaluation: {{validation: 1/{max(images, 2)}}}` or more, or hold out training images, for "
             "example with `evaluation: {validation: {holdout: 100}}`",
+            about="evaluation",
         )
-        error.about = "evaluation"
-        raise error
     return count

@@ -69,13 +69,12 @@ def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str]
     if "error" in other:
         raise BadInput(f"network `{name}` fails in the second of two processes: {other['error']}", hint=other["hint"])
     if other["data"] != _fingerprint(rehearsal):
-        refused = BadInput(
+        raise BadInput(
             f"data set `{dataset}` is not repeatable: two processes load different data",
             hint="return the same images each time: draw random numbers from a generator with a fixed seed, and do not "
             "depend on the order of sets or on hash()",
+            about="dataset",
         )
-        refused.about = "dataset"
-        raise refused
     if other["digest"] != digest and rehearsal.task.recipe.deterministic:
         raise not_repeatable(name, "two processes train it to other weights")
 

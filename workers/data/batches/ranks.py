@@ -14,30 +14,24 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
     """
     part, rest = divmod(recipe.batch_size, ranks)
     if rest:
-        raise _problem(
-            "batch_size",
+        raise InputError(
             f"`batch_size` must be a multiple of the {plural(ranks, 'GPU')} of a trial: {recipe.batch_size:,}",
-            f"use {recipe.batch_size - recipe.batch_size % ranks or ranks:,}, or another number of `gpus`",
+            hint=f"use {recipe.batch_size - recipe.batch_size % ranks or ranks:,}, or another number of `gpus`",
+            about="batch_size",
         )
     if ranks == 1 or not has_batch_norm:
         return
     share = f"the {plural(part, 'image')} that each of {plural(ranks, 'GPU')} has of a batch"
     group = recipe.batch_norm_group
     if group is None:
-        raise _problem(
-            "batch_size",
+        raise InputError(
             f"several GPUs cannot share a batch without groups for BatchNorm, which divide {share}",
-            f"add `batch_norm_group: {part}` to the recipe",
+            hint=f"add `batch_norm_group: {part}` to the recipe",
+            about="batch_size",
         )
     if part % group:
-        raise _problem(
-            "batch_norm_group",
+        raise InputError(
             f"`batch_norm_group` must divide {share}: {group:,}",
-            f"use `batch_norm_group: {part}` or another divisor, or another number of `gpus`",
+            hint=f"use `batch_norm_group: {part}` or another divisor, or another number of `gpus`",
+            about="batch_norm_group",
         )
-
-
-def _problem(key: str, message: str, hint: str) -> InputError:
-    error = InputError(message, hint=hint)
-    error.about = key
-    return error
