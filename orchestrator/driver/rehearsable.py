@@ -13,6 +13,11 @@ from workers.store import Store
 from workers.trial import Task, canonical, digest
 
 
+def rehearsals_key(task: Task) -> str:
+    """The key of the facts that keep the rehearsals of a task."""
+    return digest({"rehearsals": canonical(task)})[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsable:
     """A task that has to be rehearsed, how, and where its network is in the sweep file.
@@ -28,7 +33,7 @@ class Rehearsable:
     @property
     def key(self) -> str:
         """The key of the facts that keep its rehearsals."""
-        return digest({"rehearsals": canonical(self.task)})[:16]
+        return rehearsals_key(self.task)
 
     @property
     def request(self) -> dict[str, Any]:

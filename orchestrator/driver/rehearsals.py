@@ -10,14 +10,14 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 
 from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
-from orchestrator.driver.rehearsable import Rehearsable
+from orchestrator.driver.rehearsable import Rehearsable, rehearsals_key
 from orchestrator.planning.crossing import Crossing, rehearsal_of
 from orchestrator.planning.facts import task_of
 from orchestrator.sweep.problems import Problem
 from orchestrator.sweep.spec import SweepSpec
 from workers.store import Store
 from workers.text import duration, plural
-from workers.trial import Task, canonical, digest
+from workers.trial import Task
 
 KIND_SECONDS = 60.0
 """How long a node may take to say of which kind it is. One whose GPUs are all in use does not answer."""
@@ -52,21 +52,18 @@ def check_rehearsed(
 
 def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[Rehearsable]:
     """The tasks among some that need a rehearsal, with what the store has of it."""
-    wanted = {_key(task) for task in tasks}
-    rows = {}
+    wanted = {rehearsals_key(task) for task in tasks}
+    rows: dict[str, Rehearsable] = {}
     for setting, answer in Crossing.pinned(spec, store):
         task, here = task_of(setting.question, answer), answer.facts.get("rehearsal")
-        if here is None or _key(task) not in wanted or _key(task) in rows:
+        key = rehearsals_key(task)
+        if here is None or key not in wanted or key in rows:
             continue
         item = Rehearsable.pinned_in(store, task, rehearsal_of(spec), setting.places["network"])
         if "kind" in here:
             item.pinned[here["kind"]] = here
-        rows[_key(task)] = item
+        rows[key] = item
     return list(rows.values())
-
-
-def _key(task: Task) -> str:
-    return digest(canonical(task))
 
 
 def _kinds(nodes: Nodes, device: str) -> dict[str, Node]:

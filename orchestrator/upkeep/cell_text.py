@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.planning.cells import in_words
+from workers.errors import hint_line
+from workers.store.failures import Failure
 from workers.text import duration, plural
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -76,17 +78,17 @@ def _score(result: Mapping[str, Any], split: str) -> str:
     return f"{text}, loss {result[f'{split}_loss']:.4g}, {plural(result[f'{split}_images'], 'image')}"
 
 
-def failure_lines(failure: Mapping[str, Any] | None, failed_attempts: Mapping[str, int], logs: str) -> Iterator[str]:
+def failure_lines(failure: Failure | None, failed_attempts: Mapping[str, int], logs: str) -> Iterator[str]:
     """How a trial failed, how often attempts did, and the command that prints the log."""
     if failure is not None:
-        where = "" if failure["step"] is None else f" at step {failure['step']:,}"
-        host = f" on {failure['host']}" if failure["host"] else ""
-        yield f"{failure['outcome']}{where}{host}: {failure['reason'].strip().splitlines()[0]}"
-        if failure["hint"]:
-            yield f"hint: {failure['hint']}"
+        where = "" if failure.step is None else f" at step {failure.step:,}"
+        host = f" on {failure.host}" if failure.host else ""
+        yield f"{failure.outcome}{where}{host}: {failure.first_line}"
+        if failure.hint:
+            yield hint_line(failure.hint)
     if failed_attempts:
         yield f"failed attempts: {', '.join(f'{count} {outcome}' for outcome, count in failed_attempts.items())}"
-    if failure is not None and failure["log"]:
+    if failure is not None and failure.log:
         yield logs
 
 

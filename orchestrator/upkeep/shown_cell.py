@@ -16,6 +16,7 @@ from orchestrator.upkeep.cell_text import Link
 from workers import html
 from workers.errors import CorruptFile
 from workers.store import Store, layout
+from workers.store.failures import Failure
 from workers.store.layout import RecordKey
 from workers.text import printable, size
 
@@ -59,7 +60,7 @@ class ShownCell:
     run: Mapping[str, Any]
     files: Mapping[str, int]
     failed_attempts: Mapping[str, int]
-    failure: Mapping[str, Any] | None
+    failure: Failure | None
     unreadable: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def show_cell(store: Store, cell: str, sweep: str | None = None, *, retired: boo
         run={name: row[name] for name in _RUN} if row["done"] else {},
         files=files,
         failed_attempts=store.failures.failed_attempts(row["trial"]) | dict(failure.attempts if failure else {}),
-        failure=None if failure is None else failure.to_json(),
+        failure=failure,
         unreadable=joined.unreadable | damaged,
     )
 
