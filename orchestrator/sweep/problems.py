@@ -19,6 +19,7 @@ class Problem(NamedTuple):
 
     `message` is about the value there, or about the last key if `at_key`; `show` appends the value to it. `missing` are
     the keys of which one is missing, if that is the problem; `stands_for` is the missing key that the last one means.
+    `follows_from` are keys of other mappings whose absence explains the problem.
     """
 
     path: KeyPath
@@ -29,6 +30,7 @@ class Problem(NamedTuple):
     missing: tuple[str, ...] = ()
     is_unknown_key: bool = False
     stands_for: str = ""
+    follows_from: tuple[str, ...] = ()
 
 
 def problem_of(error: PrunesweepError, path: KeyPath) -> Problem:

@@ -18,6 +18,7 @@ _EXAMPLES = {
     "network": "network: resnet20",
     "recipe": "recipe: {duration: 20ep, batch_size: 128, optimizer: {name: SGD, lr: 0.1}}",
     "grid": "grid: {technique: lr_rewinding, compression: [4, 8], budget: 90%}",
+    "from": "from: dense-{replicate}.safetensors",
     "duration": "duration: 20ep",
     "batch_size": "batch_size: 128",
     "optimizer": "optimizer: {name: SGD, lr: 0.1}",

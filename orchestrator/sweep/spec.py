@@ -141,15 +141,19 @@ def spec_from_dict(data: dict[str, Any]) -> SweepSpec:
     return _build(Document(plain))
 
 
-def _is_explained(problem: Problem, problems: Iterable[Problem]) -> bool:
-    """Whether a key is missing only because it is at another level, or an unknown key next to it is misspelled."""
-    unknown = [other.path for other in problems if other.is_unknown_key]
-    replaced = {(_mapping_at(other.path[:-1]), other.stands_for) for other in problems}
-    return any((_mapping_at(problem.path), wanted) in replaced for wanted in problem.missing) or any(
-        (path[-1] == wanted and wanted not in COMMON)
-        or (_mapping_at(path[:-1]) == _mapping_at(problem.path) and is_meant(str(path[-1]), wanted))
-        for path in unknown
-        for wanted in problem.missing
+def _explains(other: Problem, problem: Problem) -> bool:
+    """Whether a problem is there only because another one is: a key that is misspelled or at the wrong level."""
+    key = str(other.path[-1]) if other.path else ""
+    is_here = _mapping_at(other.path[:-1]) == _mapping_at(problem.path)
+
+    def is_for(wanted: str) -> bool:
+        return wanted == other.stands_for or (other.is_unknown_key and is_meant(key, wanted))
+
+    def is_misplaced(wanted: str) -> bool:
+        return other.is_unknown_key and key == wanted and wanted not in COMMON
+
+    return any((is_here and is_for(wanted)) or is_misplaced(wanted) for wanted in problem.missing) or any(
+        is_for(wanted) for wanted in problem.follows_from
     )
 
 
@@ -174,7 +178,9 @@ def _build(document: Document, grid: dict[str, Any] | None = None) -> SweepSpec:
         spec = SweepSpec.model_validate(data)
     except ValidationError as error:
         problems += problems_of(error, _MODELS)
-    problems = [with_place(problem, _MODELS) for problem in problems if not _is_explained(problem, problems)]
+    problems = [
+        with_place(problem, _MODELS) for problem in problems if not any(_explains(other, problem) for other in problems)
+    ]
     if problems:
         raise SpecError(document.locate(problems))
     spec._document = document

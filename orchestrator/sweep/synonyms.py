@@ -24,6 +24,9 @@ _MEANT = {
     "bs": {"batch_size": "use `batch_size`"},
     "model": {"network": "use `network`"},
     "type": {"name": "use `name`"},
+    "pretrained": {"from": "use `from`"},
+    "checkpoint": {"from": "use `from`"},
+    "weights": {"from": "use `from`"},
     "data": {"dataset": "use `dataset`"},
     "method": {"technique": "use `technique`"},
     "lr": {"optimizer": "use `optimizer: {name: SGD, lr: 0.1}`"},
@@ -34,10 +37,16 @@ _MEANT = {
 
 def pointers(key: str, siblings: Iterable[str]) -> list[str]:
     """What to write instead of a key that has another name here; empty if that is unknown."""
-    meant = _MEANT.get(key, {})
+    meant = _MEANT.get(_plain(key), {})
     return [meant[sibling] for sibling in siblings if sibling in meant]
 
 
 def is_meant(key: str, wanted: str) -> bool:
     """Whether a key of a file is most likely a wrong spelling of another, or another word for it."""
-    return wanted in _MEANT.get(key, {}) or bool(difflib.get_close_matches(key, [wanted], n=1))
+    plain = _plain(key)
+    return wanted in _MEANT.get(plain, {}) or bool(difflib.get_close_matches(plain, [wanted], n=1))
+
+
+def _plain(key: str) -> str:
+    """`learning-rate` and `Learning_Rate` are `learning_rate`."""
+    return key.lower().replace("-", "_")

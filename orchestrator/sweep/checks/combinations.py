@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from orchestrator.sweep.checks.durations import TrainingLength, check_budget, check_schedule, train_images
-from orchestrator.sweep.checks.names import check_named, check_optimizer
+from orchestrator.sweep.checks.names import check_named, check_optimizer, key_of_name
 from orchestrator.sweep.checks.pruning import check_levels, check_structure
 from orchestrator.sweep.dense import check_techniques
 from orchestrator.sweep.fields import MOST_CELLS, MOST_REPLICATES, MOST_ROUNDS
@@ -114,7 +114,8 @@ def _check_recipe_names(recipes: Mappings) -> Iterator[Problem]:
     if len(recipes) > 1:
         for path, recipe in recipes:
             if "name" not in recipe:
-                yield Problem(path, "`name` is missing", "name each recipe if there are several", show=False)
+                hint = "name each recipe if there are several"
+                yield Problem(path, "`name` is missing", hint, show=False, missing=("name",))
     yield from _check_repeated([((*path, "name"), recipe["name"]) for path, recipe in recipes if "name" in recipe], str)
 
 
@@ -151,7 +152,8 @@ def _check_fine_tuning_rate(path: KeyPath, recipe: dict[str, Any], grids: Mappin
         for technique in _names("technique", grid):
             if technique in TECHNIQUES and TECHNIQUES[technique].needs_last_rate:
                 message = f"`{technique}` holds the last learning rate, but a `{ramp}` schedule does not end with one"
-                yield Problem(path, message, "add `fine_tuning_rate`, for example `1e-3`", show=False)
+                hint, missing = "add `fine_tuning_rate`, for example `1e-3`", ("fine_tuning_rate",)
+                yield Problem(path, message, hint, show=False, missing=missing)
                 return
 
 
@@ -238,12 +240,12 @@ def _check_iterative(path: KeyPath, iterative: object, techniques: list[tuple[Ke
 
 
 def _check_recipes_of(path: KeyPath, grid: dict[str, Any], recipes: Mappings) -> Iterator[Problem]:
-    names = [name for _, recipe in recipes if isinstance(name := recipe.get("name", "default"), str)]
+    names = [name for _, recipe in recipes if isinstance(name := recipe.get(key_of_name(recipe), "default"), str)]
     named = items_at((*path, "recipe"), grid)
     yield from _check_repeated(named, str)
     for place, name in named:
         if isinstance(name, str) and name not in names:
-            yield Problem(place, "unknown recipe", closest(name, names))
+            yield Problem(place, "unknown recipe", closest(name, names), follows_from=("recipe",))
 
 
 def _check_budgets(path: KeyPath, grid: dict[str, Any], recipes: Mappings, images: list[int]) -> Iterator[Problem]:

@@ -93,10 +93,10 @@ def _check_factors(path: KeyPath, schedule: dict[str, Any]) -> Iterator[Problem]
     factors = _count(schedule.get("factors"))
     if not boundaries:
         hint = "add it, for example `boundaries: [10ep, 15ep]`, or use a constant schedule"
-        yield Problem(path, "`boundaries` is missing", hint, show=False)
+        yield Problem(path, "`boundaries` is missing", hint, show=False, missing=("boundaries",))
     elif not factors and "factor" not in schedule:
         hint = "add one factor for each boundary, or `factor: 0.1`"
-        yield Problem(path, "`factors` is missing", hint, show=False)
+        yield Problem(path, "`factors` is missing", hint, show=False, missing=("factors", "factor"))
     elif factors and factors != boundaries:
         hint = f"list {plural(boundaries, 'factor')}"
         yield Problem((*path, "factors"), "must have one factor for each boundary", hint)

@@ -38,23 +38,24 @@ _EXAMPLES = {
 def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind: str) -> Iterator[Problem]:
     """Problems with a name, or with a mapping of a name and its arguments. `kind` is what errors call the name."""
     named = value if isinstance(value, dict) else {"name": value}
-    name = named.get("name")
+    name_key = key_of_name(named)
+    yield from _check_key_of_name(path, name_key)
+    name = named.get(name_key)
     if not isinstance(name, str) or not name.strip():
-        yield from _other_names(path, named)
         return
     if ":" in name:
-        yield from check_own((*path, "name"), name)
+        yield from check_own((*path, name_key), name)
         return
     entry = entries.get(name)
     if entry is None:
-        yield Problem((*path, "name"), f"unknown {kind}", _meant(name, entries))
+        yield Problem((*path, name_key), f"unknown {kind}", _meant(name, entries))
         return
-    arguments = {key: item for key, item in named.items() if key != "name"}
+    arguments = {key: item for key, item in named.items() if key != name_key}
     yield from _check_arguments(path, name, entry, arguments)
     for key in entry.required:
         if key not in arguments:
             hint = f"add it, for example `{{name: {name}, {key}: {_example(entry.arguments[key])}}}`"
-            yield Problem(path, f"`{name}` needs `{key}`", hint, show=False)
+            yield Problem(path, f"`{name}` needs `{key}`", hint, show=False, missing=(key,))
 
 
 def _check_arguments(path: KeyPath, name: str, entry: Entry, arguments: Mapping[str, object]) -> Iterator[Problem]:
@@ -72,9 +73,16 @@ def _check_arguments(path: KeyPath, name: str, entry: Entry, arguments: Mapping[
 
 def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
     """Misspelled names and arguments of an optimizer. Names unlike any known one may belong to a newer torch."""
-    name = value.get("name") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(name, str):
-        yield from _other_names(path, value if isinstance(value, dict) else {})
+    if not isinstance(value, dict):
+        return
+    name_key = key_of_name(value)
+    yield from _check_key_of_name(path, name_key)
+    if "lr" not in value:
+        for key in value:
+            if is_meant(key, "lr"):
+                yield Problem((*path, key), "unknown key", "use `lr`", at_key=True, stands_for="lr")
+    name = value.get(name_key)
+    if not isinstance(name, str):
         return
     arguments = OPTIMIZER_ARGUMENTS.get(name)
     if arguments is None:
@@ -82,31 +90,36 @@ def check_optimizer(path: KeyPath, value: object) -> Iterator[Problem]:
             return  # `workers.describe` says why it cannot be used
         if near := misspelled(name, OPTIMIZER_ARGUMENTS):
             others = ", ".join(OPTIMIZER_ARGUMENTS)
-            yield Problem((*path, "name"), "unknown optimizer", f"did you mean `{near}`? Use one of {others}")
+            yield Problem((*path, name_key), "unknown optimizer", f"did you mean `{near}`? Use one of {others}")
         return
     for key, item in value.items():
-        if key in ("name", "lr", *arguments):
-            if key not in ("name", "lr") and isinstance(item, str) and key not in _IN_WORDS:
+        if key in (name_key, "lr", *arguments):
+            if key not in (name_key, "lr") and isinstance(item, str) and key not in _IN_WORDS:
                 example = "true" if key in _SWITCHES else "0.9"
                 yield Problem((*path, key), "must not be text", f"write it without quotes, such as `{key}: {example}`")
+        elif "lr" not in value and is_meant(key, "lr"):
+            continue
         elif pointers(key, ("lr",)):
-            yield Problem((*path, key), f"unknown argument of `{name}`", "use `lr`", at_key=True, stands_for="lr")
+            yield Problem((*path, key), f"unknown argument of `{name}`", "use `lr`", at_key=True)
         elif key in RecipeSpec.model_fields or difflib.get_close_matches(key, arguments, n=1):
             yield _unknown_argument((*path, key), name, closest(key, arguments), arguments)
 
 
-def _other_names(path: KeyPath, mapping: Mapping[str, object]) -> Iterator[Problem]:
-    """Keys that most likely stand for the `name` that a mapping lacks: misspelled, or another word for it."""
-    if "name" not in mapping:
-        for key in mapping:
-            if is_meant(key, "name"):
-                yield Problem((*path, key), "unknown key", "use `name`", at_key=True, stands_for="name")
+def key_of_name(mapping: Mapping[str, object]) -> str:
+    """The key that has the name of a mapping: `name`, or if it lacks that, the key that most likely stands for it."""
+    return "name" if "name" in mapping else next((key for key in mapping if is_meant(key, "name")), "name")
+
+
+def _check_key_of_name(path: KeyPath, key: str) -> Iterator[Problem]:
+    if key != "name":
+        yield Problem((*path, key), "unknown key", "use `name`", at_key=True, stands_for="name")
 
 
 def _unknown_argument(path: KeyPath, name: str, hint: str, arguments: Iterable[str]) -> Problem:
     """An argument that may belong to another level of the file, unless it is misspelled."""
-    is_misspelled = bool(difflib.get_close_matches(str(path[-1]), list(arguments), n=1))
-    return Problem(path, f"unknown argument of `{name}`", hint, at_key=True, is_unknown_key=not is_misspelled)
+    near = next(iter(difflib.get_close_matches(str(path[-1]), list(arguments), n=1)), "")
+    message = f"unknown argument of `{name}`"
+    return Problem(path, message, hint, at_key=True, is_unknown_key=not near, stands_for=near)
 
 
 def check_own(path: KeyPath, name: str) -> Iterator[Problem]:

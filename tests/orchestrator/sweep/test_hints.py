@@ -58,6 +58,10 @@ def test_a_number_in_quotes():
         ({"network": {"width": 8}}, "network", "add it, for example `name: resnet20`"),
         ({"recipe": recipe(optimizer={"lr": 0.1})}, "recipe.optimizer", "add it, for example `name: SGD`"),
         ({"recipe": recipe(optimizer={"type": "SGD", "lr": 0.1})}, "recipe.optimizer.type", "use `name`"),
+        ({"recipe": recipe(optimizer={"name": "SGD", "lrr": 0.1})}, "recipe.optimizer.lrr", "use `lr`"),
+        ({"recipe": recipe(optimizer={"name": "SGD", "LR": 0.1})}, "recipe.optimizer.LR", "use `lr`"),
+        ({"dense": {"form": "a.safetensors"}}, "dense.form", "did you mean `from`?"),
+        ({"dense": {"pretrained": "a.safetensors"}}, "dense.pretrained", "use `from`"),
         (
             {"recipe": recipe(optimizer={"name": "SGD", "learning_rate": 0.1})},
             "recipe.optimizer.learning_rate",
@@ -89,6 +93,43 @@ def test_other_words_for_a_key(overrides, field, hint):
     problem = only_problem(**overrides)
     assert (problem.field, problem.message) == (field, "unknown key")
     assert problem.hint.startswith(hint)
+
+
+FILTERS = {"structure": "filters", "layers": "resnet56_a"}
+LEVELS = grid(compression=None, levels=[1])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fields"),
+    [
+        (
+            {"recipe": recipe(optimizer={"nmae": "SGD", "learning_rate": 0.1, "mometum": 0.9})},
+            ["optimizer.nmae", "optimizer.learning_rate", "optimizer.mometum"],
+        ),
+        ({"network": {"nmae": "resnet8", "wdith": 8}}, ["nmae", "wdith"]),
+        ({"dataset": {"name": "image_folder", "paht": "images"}}, ["dataset.paht"]),
+        (
+            {"recipe": recipe(schedule={"name": "piecewise", "boundary": ["10ep"], "facotr": 0.1})},
+            ["boundary", "facotr"],
+        ),
+        ({"recipe": recipe(schedule={"name": "cosine"}, fine_tune_rate=0.1)}, ["fine_tune_rate"]),
+        ({"recipe": [recipe(naem="a"), recipe(name="b")], "grid": grid(recipe=["a", "b"])}, ["recipe[0].naem"]),
+        ({"recipe": None, "recepie": recipe(name="a"), "grid": grid(recipe="a")}, ["recepie"]),
+        ({"prunning": FILTERS, "grid": LEVELS}, ["prunning"]),
+        (
+            {"pruning": {"layers": "resnet56_a", "structur": "filters"}, "grid": LEVELS},
+            ["structur"],
+        ),
+        (
+            {"pruning": {"layer": "resnet56_a", "structure": "filters"}, "grid": grid(compression=None, level=[1])},
+            ["pruning.layer", "grid.level"],
+        ),
+    ],
+)
+def test_misspelled_keys_are_one_error_each(overrides, fields):
+    problems = problems_of({key: value for key, value in sweep(**overrides).items() if value is not None})
+    assert all(problem.message.startswith("unknown ") for problem in problems)
+    assert all(problem.field.endswith(field) for problem, field in zip(problems, fields, strict=True))
 
 
 @pytest.mark.parametrize(
