@@ -16,6 +16,7 @@ from orchestrator.sweep.recipe import RecipeSpec
 from orchestrator.sweep.spec import SweepSpec
 from workers.data.batches.ranks import check_ranks
 from workers.data.validation_share import validation_count
+from workers.describe import HIGHEST_RATE
 from workers.errors import InputError
 from workers.models import NETWORKS
 from workers.registry import lookup
@@ -208,12 +209,17 @@ def _check_ranks(crossing: Crossing) -> list[Problem]:
 
 
 def rehearsal_of(spec: SweepSpec) -> dict[str, Any]:
-    """How the tasks of a sweep are rehearsed: the `evaluation`, `device` and, if several, `ranks` of its trials."""
+    """How the tasks of a sweep are rehearsed: the `evaluation` and `device` of its trials, and if several, the `ranks`.
+
+    `rate` is the lowest learning rate of its recipes, if that is below the rate that rehearsals have.
+    """
+    rate = min(float(recipe.optimizer.lr) for recipe in spec.recipes)
     ranks = min(spec.resources.ranks(is_dense) for is_dense in (True, False))
     return {
         "evaluation": canonical(spec.evaluation.for_worker),
         "device": "cuda" if spec.resources.gpus else "cpu",
         **({"ranks": ranks} if ranks > 1 else {}),
+        **({"rate": rate} if rate < HIGHEST_RATE else {}),
     }
 
 

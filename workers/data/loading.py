@@ -114,9 +114,11 @@ def _check_root(dataset: Dataset) -> None:
 def _check_holdout(dataset: Dataset, facts: DataFacts) -> None:
     if not 0 <= dataset.holdout < facts.train_examples:
         limit = f"at least 0 and below the {plural(facts.train_examples, f'training {facts.noun}')}"
-        error = InputError(f"`holdout` must be {limit}: {dataset.holdout:,}", hint=f"hold out fewer {facts.noun}s")
-        error.about = "evaluation"
-        raise error
+        raise InputError(
+            f"`holdout` must be {limit}: {dataset.holdout:,}",
+            hint=f"hold out fewer {facts.noun}s",
+            about="evaluation",
+        )
 
 
 @functools.lru_cache(maxsize=2)

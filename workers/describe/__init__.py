@@ -2,3 +2,6 @@
 
 Imports torch and every other room of `workers`; planning runs it as a separate process, `python -m workers.describe`.
 """
+
+HIGHEST_RATE = 1e-3
+"""The learning rate of rehearsals, unless a sweep has a lower one."""

@@ -20,13 +20,15 @@ from workers.data.batches.share import BatchShare
 from workers.data.images import EVALUATION_BATCH
 from workers.data.loading import open_data
 from workers.data.source import Data, Part
+from workers.describe import HIGHEST_RATE
 from workers.describe.own_generators import generator_states
-from workers.errors import BadInput, PrunesweepError
+from workers.errors import BadInput, Diverged, PrunesweepError
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
 from workers.models.generators import seed_generators
 from workers.registry import is_own
 from workers.training.evaluation import new_statistics, score, validation_and_test
+from workers.training.losses import remedy_of_divergence
 from workers.training.outcomes import outcome_of
 from workers.training.process import make_trainer
 from workers.training.states.state import dump_state, parse_state
@@ -44,7 +46,6 @@ from workers.trial import (
 )
 
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
-_RATE = 1e-3
 _TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
 _SAVED, _CONTINUED = "saved", "continued from a saved state"
 _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
@@ -52,12 +53,16 @@ _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsal:
-    """A task, and how and where its trials are evaluated; of several `ranks`, the first one is rehearsed."""
+    """A task, and how and where its trials are evaluated; of several `ranks`, the first one is rehearsed.
+
+    It trains at the learning rate `rate`.
+    """
 
     task: Task
     evaluation: Evaluation
     device: str = "cpu"
     ranks: int = 1
+    rate: float = HIGHEST_RATE
 
     @classmethod
     def of_request(cls, request: dict[str, Any]) -> Rehearsal:
@@ -71,6 +76,7 @@ class Rehearsal:
             evaluation=evaluation_from_json(request["rehearsal"]["evaluation"]),
             device=request["rehearsal"]["device"],
             ranks=request["rehearsal"].get("ranks", 1),
+            rate=request["rehearsal"].get("rate", HIGHEST_RATE),
         )
 
     @property
@@ -149,7 +155,7 @@ def straight(rehearsal: Rehearsal) -> str:
 
 def new_trainer(rehearsal: Rehearsal, data: Data) -> Trainer:
     """A trainer of the task, at step 0. Raises BadInput where it cannot be built."""
-    trial = Trial(task=rehearsal.task, replicate=0, stage="dense", rates=(Segment(rate=_RATE),))
+    trial = Trial(task=rehearsal.task, replicate=0, stage="dense", rates=(Segment(rate=rehearsal.rate),))
     device = torch.device(rehearsal.device)
     with _explained(rehearsal.task, device, "built"):
         trainer = make_trainer(trial, data, device, BatchShare(0, rehearsal.ranks))
@@ -197,17 +203,19 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
                 hint="replace the operation, or write `deterministic: false` in the recipe: results then differ in "
                 "their last bits from run to run",
             ) from error
-        if isinstance(error, PrunesweepError) and verb != _CONTINUED:
+        if isinstance(error, PrunesweepError) and verb != _CONTINUED and not isinstance(error, Diverged):
             raise
         batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
         reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
         raise BadInput(
-            f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb)
+            f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb, task.recipe)
         ) from error
 
 
-def _remedy(error: Exception, verb: str) -> str:
+def _remedy(error: Exception, verb: str, recipe: Recipe) -> str:
     """What to do about an error of the user's code."""
+    if isinstance(error, Diverged):
+        return remedy_of_divergence(recipe, error.step or 0, " (the rehearsal uses this one, or 0.001 if that is less)")
     if verb in (_SAVED, _CONTINUED):
         return "buffers must be tensors that keep their shapes, and so must what `get_extra_state` returns"
     if isinstance(error, EOFError | BdbQuit):

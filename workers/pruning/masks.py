@@ -28,8 +28,12 @@ def prune(
     not finite.
     """
     weights = {name: weight.detach().cpu() for name, weight in weights.items()}
-    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
-        raise Diverged("a weight of the network to prune is not finite")
+    for name, weight in weights.items():
+        if not bool(torch.isfinite(weight).all()):
+            raise Diverged(
+                f"weight `{name}` of the network to prune is not finite",
+                hint="if its layer computes the weight, as parametrizations do, check the divisions in that",
+            )
     alive = {
         name: masks[name].cpu() if masks else torch.ones_like(weight, dtype=torch.bool)
         for name, weight in weights.items()

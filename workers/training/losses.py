@@ -86,3 +86,20 @@ def _is_classification(outputs: Any, targets: Values) -> bool:
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return False
     return outputs.is_floating_point() and outputs.ndim == 2 and targets.ndim == 1 and targets.dtype == torch.int64
+
+
+def remedy_of_divergence(recipe: Recipe, step: int, rate: str = "") -> str:
+    """What to do about a loss or a weight that is not finite after a number of steps. `rate` says more about `lr`.
+
+    Before the first step, the learning rate does not matter.
+    """
+    advice = (
+        "check the scale of the inputs (`normalization`), the initial weights, and every division, `log` and `sqrt` of "
+        "your network and loss"
+    )
+    if recipe.precision == "bf16":
+        advice += "; try `precision: fp32`"
+    if step == 0:
+        return advice
+    clip = "" if recipe.clip_grad_norm else " or `clip_grad_norm: 1`"
+    return f"use a lower `lr`{rate}{clip}, and {advice}"

@@ -17,11 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from workers.errors import BadInput, Diverged
+from workers.training.losses import remedy_of_divergence
+from workers.trial import Recipe
 
 
 class Measured(Protocol):
     """What a measurement needs of a trainer."""
 
+    recipe: Recipe
     model: nn.Module
     weights: dict[str, nn.Parameter]
 
@@ -49,7 +52,8 @@ class Measurement:
         parameters = [self._parameter(name) for name in trainer.weights]
         _, _, loss = trainer.forward(index)
         if not bool(torch.isfinite(loss)):
-            raise Diverged(f"the loss of the network to prune is not finite: {loss.item()}")
+            message = f"the loss of the network to prune is not finite: {loss.item()}"
+            raise Diverged(message, hint=remedy_of_divergence(trainer.recipe, 0))
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         return {
             name: gradient.detach().to("cpu", torch.float32, copy=True).contiguous()

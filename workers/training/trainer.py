@@ -30,7 +30,7 @@ from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.exchange import Exchange, Step
-from workers.training.losses import correct, loss_function
+from workers.training.losses import correct, loss_function, remedy_of_divergence
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
 from workers.training.optimizing.optimizers import make_optimizer, take_step
@@ -170,7 +170,8 @@ class Trainer:
             if not math.isfinite(loss):
                 before = self.history.last_loss
                 last = f"last finite loss {before:.6g}" if before is not None else "no finite loss before"
-                raise Diverged(f"the loss at step {first + index:,} is not finite ({last}): {loss}", first + index)
+                message = f"the loss at step {first + index:,} is not finite ({last}): {loss}"
+                raise Diverged(message, first + index, hint=remedy_of_divergence(self.recipe, first + index))
             self.history.last_loss = loss
             self.history.losses += loss * number
             self.history.correct = None if count is None else (self.history.correct or 0) + count
@@ -182,7 +183,9 @@ class Trainer:
         model = {name: _copy(tensor) for name, tensor in self.model.state_dict().items()}
         for name, tensor in model.items():
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise Diverged(f"parameter `{name}` is not finite after step {self.step:,}", self.step)
+                kind = "parameter" if name in dict(self.model.named_parameters()) else "buffer"
+                message = f"{kind} `{name}` is not finite after step {self.step:,}"
+                raise Diverged(message, self.step, hint=remedy_of_divergence(self.recipe, self.step))
         optimizer = {
             int(index): {
                 key: _copy(value) if isinstance(value, torch.Tensor) else value

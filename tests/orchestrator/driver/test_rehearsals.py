@@ -13,8 +13,8 @@ from orchestrator.driver.rehearsals import check_rehearsed, rehearsable
 from orchestrator.planning.crossing import Crossing, find_out, rehearsal_of
 from orchestrator.planning.facts import pin, task_of
 from orchestrator.sweep.problems import SpecError
-from orchestrator.sweep.spec import load_spec
-from tests.support.sweeps import recipe, tiny_sweep
+from orchestrator.sweep.spec import load_spec, spec_from_dict
+from tests.support.sweeps import recipe, sweep, tiny_sweep
 from workers.describe import second_process
 from workers.errors import BadInput
 from workers.machine import kind
@@ -161,3 +161,10 @@ def test_a_node_that_joins_rehearses_with_its_first_trial(check, monkeypatch):
     check.join({here, "arm"})  # that is in the store now
     assert asked == [os.getcwd()] * 2
     assert check.state()[0] == {here, "new, cpu"}
+
+
+@pytest.mark.parametrize(("rates", "rate"), [((0.1,), {}), ((1e-3,), {}), ((0.1, 1e-5), {"rate": 1e-5})])
+def test_a_sweep_with_a_lower_learning_rate_than_rehearsals_is_rehearsed_at_that_rate(rates, rate):
+    recipes = [recipe(name=f"lr-{lr}", optimizer={"name": "SGD", "lr": lr}) for lr in rates]
+    how = rehearsal_of(spec_from_dict(sweep(recipe=recipes)))
+    assert how == {"evaluation": how["evaluation"], "device": "cpu"} | rate

@@ -41,6 +41,9 @@ class Net(nn.Module):
 def build(*, input_shape, classes):
     {build}
     return Net(classes)
+
+def steep_loss(logits, labels):
+    return 1e6 * nn.functional.cross_entropy(logits, labels)
 """
 FINE = "return self.linear(self.norm(x))"
 ITS_OWN_GENERATOR = "return self.linear(x) * torch.rand((), generator=GENERATOR)"
@@ -88,6 +91,21 @@ REFUSED = {
         "cannot be trained with batches of 16 images on cpu: RuntimeError",
         "a smaller `batch_size`",
     ),
+    "a loss that is not finite from the first step on": (
+        "return self.linear(x) * torch.log(torch.zeros(()))",
+        "with batches of 16 images on cpu: the loss at step 0 is not finite (no finite loss before): nan",
+        "check the scale of the inputs (`normalization`), the initial weights",
+    ),
+    "a loss that is not finite after a step": (
+        "self.norm(x); return self.linear(x) / (self.norm.num_batches_tracked < 3)",
+        "cannot be trained with batches of 16 images on cpu: the loss at step 2 is not finite (last finite loss",
+        "use a lower `lr` (the rehearsal uses this one, or 0.001 if that is less), and check the scale",
+    ),
+    "weights that are not finite": (
+        "self.norm.running_var.fill_(float('nan') if self.training else 1); return self.linear(x)",
+        "cannot be saved with batches of 16 images on cpu: buffer `norm.running_var` is not finite after step 3",
+        "a lower `lr`",
+    ),
     "an operation that cannot be repeated": (
         "y = x.clone().put_(torch.tensor([0, 0]), x.flatten()[:2]) if len(x) > 2 else x; return self.linear(y)",
         "cannot be trained repeatably on cpu: torch has no deterministic implementation of an operation: `put_`",
@@ -112,6 +130,18 @@ def test_what_would_fail_in_trials_is_refused_before_them(module: Write, forward
         rehearse(rehearsal(module, forward))
     assert message in refused.value.message
     assert hint in refused.value.hint
+
+
+def test_a_learning_rate_below_that_of_rehearsals_is_rehearsed(module: Write) -> None:
+    fragile = "return self.linear(x) * (1 if float(self.linear.weight.abs().max()) < 1 else float('nan'))"
+    own = rehearsal(module, fragile, clip_grad_norm=None)
+    recipe = replace(own.task.recipe, loss=own.task.network.name.replace("build", "steep_loss"))
+    steep = replace(own, task=replace(own.task, recipe=recipe))
+    with pytest.raises(BadInput, match="the loss at step 1 is not finite") as refused:
+        rehearse(steep)
+    assert "use a lower `lr` (the rehearsal uses this one, or 0.001 if that is less) or" in refused.value.hint
+    gentle = replace(steep, rate=1e-9)
+    assert rehearse(gentle)["digest"] == straight(gentle)
 
 
 def test_a_network_that_trains_passes_with_the_digest_of_straight_steps(module: Write) -> None:
