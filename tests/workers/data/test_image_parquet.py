@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -155,6 +156,11 @@ def test_one_column_of_a_kind_needs_no_usual_name(tmp_path: Path) -> None:
     assert image_parquet(path=str(tmp_path)).train_labels.dtype == torch.int64
 
 
+def write_columns(folder: Path, columns: dict[str, Any]) -> None:
+    for part in ("train", "test"):
+        pq.write_table(pa.table(columns), folder / f"{part}.parquet")
+
+
 def test_ambiguous_columns_are_listed_and_can_be_named(tmp_path: Path) -> None:
     columns = {"fine_label": [0, 1], "coarse_label": [1, 0], "img": PAIR}
     for part in ("train", "test"):
@@ -164,8 +170,20 @@ def test_ambiguous_columns_are_listed_and_can_be_named(tmp_path: Path) -> None:
     ):
         image_parquet(path=str(tmp_path))
     assert image_parquet(path=str(tmp_path), label_column="coarse_label").train_labels.tolist() == [1, 0]
-    with pytest.raises(InputError, match="`label_column` must hold one label in each row, not binary: `img`"):
+    message = r"column `img` of .*train\.parquet, row 0: bytes must be text in UTF-8: b'\\x89PNG.*\n\nhint: write the"
+    with pytest.raises(InputError, match=message):
         image_parquet(path=str(tmp_path), label_column="img")
+
+
+def test_labels_in_bytes_are_found_by_their_name_or_the_images_by_theirs(tmp_path: Path) -> None:
+    names = pa.array([b"cat", b"ant"])
+    for columns in ({"label": names, "scan": PAIR}, {"animal": names, "image": PAIR}):
+        write_columns(tmp_path, columns)
+        assert image_parquet(path=str(tmp_path)).class_names == ("ant", "cat")
+    write_columns(tmp_path, {"animal": names, "scan": PAIR})
+    with pytest.raises(InputError, match="`image_column` must be given: 2 columns could be it"):
+        image_parquet(path=str(tmp_path))
+    assert image_parquet(path=str(tmp_path), image_column="scan", label_column="animal").classes == 2
 
 
 def test_labels_are_counted_over_the_whole_set(tmp_path: Path) -> None:
@@ -189,6 +207,8 @@ def test_class_names_of_the_file_count(tmp_path: Path) -> None:
         (pa.array([1.0, float("nan")]), "rows without a label: 1"),
         (pa.array(["a", ""]), "rows without a label: 1"),
         (pa.array([" ", None]).dictionary_encode(), "rows without a label: 2"),
+        (pa.array([b"a", b"\0"], pa.binary(1)), "rows without a label: 1"),
+        (pa.array([b"a", b"caf\xe9"]), r"train\.parquet, row 1: bytes must be text in UTF-8: b'caf\\xe9'"),
     ],
 )
 def test_every_row_must_have_a_label(tmp_path: Path, labels: pa.Array, message: str) -> None:
@@ -211,6 +231,10 @@ def test_every_row_must_have_a_label(tmp_path: Path, labels: pa.Array, message: 
         (pa.array([2.0, 0.5, 2.0, 1.0], pa.float16()), pa.array([1.0, 2.0], pa.float32()), ("0.5", "1", "2")),
         (pa.array(["b", "a", "b", "b"], pa.string_view()), pa.array(["a", "b"]), ("a", "b")),
         (pa.array(["b", "a", "b", "b"], pa.large_string()), pa.array(["a", "b"], pa.string()), ("a", "b")),
+        (pa.array([b"b", b"a", b"b", b"b"]), pa.array(["a", "b"]), ("a", "b")),
+        (pa.array([b"\xc3\xa9", b"a", b"a", b"a"], pa.large_binary()), pa.array([b"a", b"a"]), ("a", "é")),
+        (pa.array([b"bb\0", b"a\0\0", b"bb\0", b"bb\0"], pa.binary(3)), pa.array(["a", "bb"]), ("a", "bb")),
+        (pa.array([b"b", b"a", b"b", b"b"]).dictionary_encode(), pa.array([b"a", b"b"], pa.binary(1)), ("a", "b")),
     ],
 )
 def test_labels_of_any_type_are_numbered_in_order(
@@ -219,9 +243,13 @@ def test_labels_of_any_type_are_numbered_in_order(
     write(tmp_path / "train.parquet", PAIR * 2, label=train)
     write(tmp_path / "test.parquet", PAIR, label=test)
     images = image_parquet(path=str(tmp_path))
-    order = sorted(set(train.to_pylist()))
-    assert images.train_labels.tolist() == [order.index(value) for value in train.to_pylist()]
-    assert images.test_labels.tolist() == [order.index(value) for value in test.to_pylist()]
+    values, test_values = (
+        [value.decode().rstrip("\0") if isinstance(value, bytes) else value for value in part.to_pylist()]
+        for part in (train, test)
+    )
+    order = sorted(set(values))
+    assert images.train_labels.tolist() == [order.index(value) for value in values]
+    assert images.test_labels.tolist() == [order.index(value) for value in test_values]
     assert (images.classes, images.class_names) == (len(order), names)
     assert images.facts().class_names == names
 

@@ -208,3 +208,22 @@ def test_images_in_both_parts_are_noted(tmp_path: Path) -> None:
     path = table(tmp_path, "path,label,split\n0.png,a,train\n1.png,b,train\n1.png,b,test\n")
     facts = load_facts(Dataset(name="image_table", arguments={"path": path}))
     assert facts.notes == ("files that are both training and test images: 1",)
+
+
+def test_labels_and_paths_in_bytes_are_text(tmp_path: Path) -> None:
+    table(tmp_path)
+    file = str(tmp_path / "images.parquet")
+    columns = {"path": [name.encode() for name in NAMES], "label": pa.array([b"dog", b"cat"] * 3, pa.binary(3))}
+    pq.write_table(pa.table(columns | {"split": PARTS}), file)
+    assert image_table(path=file).class_names == ("cat", "dog")
+    for column, values, message in (
+        (
+            "label",
+            [b"dog", b"\xff"] * 3,
+            r"column `label` of `.*images\.parquet`, row 1: bytes must be text in UTF-8: b'\\xff'",
+        ),
+        ("path", [[name] for name in NAMES], r"column `path` of `.*` must hold text, not list<"),
+    ):
+        pq.write_table(pa.table(columns | {column: values, "split": PARTS}), file)
+        with pytest.raises(InputError, match=message):
+            image_table(path=file)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from workers.data.files.damage import listed
 from workers.errors import InputError
-from workers.text import plural
+from workers.text import cut, plural
 
 Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -30,28 +30,63 @@ class ClassNumbers(NamedTuple):
 
 
 def is_label(kind: pa.DataType) -> bool:
-    """Whether values of an Arrow type can be labels: numbers, text, true or false, dates, and dictionaries of them."""
+    """Whether values of an Arrow type can be labels: numbers, text, its bytes, dates, and dictionaries of them."""
     if pa.types.is_dictionary(kind):
         return is_label(kind.value_type)
-    return not (pa.types.is_nested(kind) or is_bytes(kind) or pa.types.is_null(kind))
+    return not (pa.types.is_nested(kind) or pa.types.is_null(kind))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Whether an Arrow type holds bytes, such as those of an image."""
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return (
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
 
 
-def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Labels without their dictionary encoding, in a type that Arrow can count and select."""
+def plain(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Values without their dictionary encoding, in a type that Arrow can count and select; bytes as text.
+
+    `where` names column and file. Raises InputError for bytes that are not UTF-8.
+    """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_string_view(values.type):
         return values.cast(pa.large_string())
+    if is_bytes(values.type):
+        return _decoded(values, where)
     return values.cast(pa.float32()) if pa.types.is_float16(values.type) else values
 
 
-def check_labels(values: pa.ChunkedArray, where: str) -> None:
-    """Raise InputError for rows without a label (null, not a number, empty, `NaN`). `where` names column and file."""
+def _decoded(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Bytes as text; those of a fixed size end at the zero bytes that fill them up."""
+    try:
+        texts = values.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        rows = ((row, value.as_py()) for row, value in enumerate(values))  # one at a time: they may be images
+        row, value = next((row, value) for row, value in rows if not _is_text(value))
+        raise InputError(
+            f"{where}, row {row}: bytes must be text in UTF-8: {cut(repr(value), 60)}",
+            hint="write the values as text or numbers, or name another column",
+        ) from None
+    return pc.utf8_rtrim(texts, characters="\0") if pa.types.is_fixed_size_binary(values.type) else texts
+
+
+def _is_text(value: bytes | None) -> bool:
+    try:
+        return value is None or value.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def read_labels(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """The labels of a column as `plain` gives them. `where` names column and file.
+
+    Raises InputError for rows without a label (null, not a number, empty, `NaN`).
+    """
+    values = plain(values, where)
     missing = values.null_count
     if pa.types.is_floating(values.type):
         missing += pc.sum(pc.is_nan(values)).as_py() or 0
@@ -62,6 +97,7 @@ def check_labels(values: pa.ChunkedArray, where: str) -> None:
         raise InputError(
             f"{where} has rows without a label: {missing:,}", hint="remove these rows, or name another column"
         )
+    return values
 
 
 def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) -> ClassNumbers:

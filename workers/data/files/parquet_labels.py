@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from workers.data.files.labels import ClassNumbers, Labels, check_labels, number_classes, plain, unknown_classes
+from workers.data.files.labels import ClassNumbers, Labels, number_classes, read_labels, unknown_classes
 from workers.data.files.parquet_table import read_column, read_schema
 from workers.errors import InputError
 
@@ -33,11 +33,7 @@ def read_classes(train_files: Sequence[Path], test_files: Sequence[Path], column
 
 
 def _column(files: Sequence[Path], column: str) -> pa.ChunkedArray:
-    parts = []
-    for file in files:
-        values = plain(read_column(file, column))
-        check_labels(values, f"column `{column}` of {file}")
-        parts.append(values)
+    parts = [read_labels(read_column(file, column), f"column `{column}` of {file}") for file in files]
     kind = parts[0].type
     return pa.chunked_array([chunk for part in parts for chunk in part.cast(kind).chunks], kind)
 

@@ -52,15 +52,18 @@ def row_count(file: Path) -> int:
 def image_column(schema: pa.Schema, given: str | None) -> str:
     """The column with encoded images: binary, or a struct with binary `bytes`. Raises InputError if it is unclear."""
     fitting = [field.name for field in schema if _is_image(field.type)]
+    likely = [name for name in fitting if name not in _LABEL_NAMES]
     wanted = "bytes, or a struct with `bytes`"
-    return _column(schema, given, "image_column", fitting, fitting, wanted, _IMAGE_NAMES)
+    return _column(schema, given, "image_column", fitting, likely, wanted, _IMAGE_NAMES)
 
 
 def label_column(schema: pa.Schema, given: str | None) -> str:
     """The column with labels. Raises InputError if it is unclear."""
     fitting = [field.name for field in schema if is_label(field.type)]
     numbers = [name for name in fitting if pa.types.is_integer(schema.field(name).type)]
-    return _column(schema, given, "label_column", fitting, numbers or fitting, "one label in each row", _LABEL_NAMES)
+    others = [name for name in fitting if not is_bytes(schema.field(name).type)]
+    likely = numbers or others or [name for name in fitting if name not in _IMAGE_NAMES]
+    return _column(schema, given, "label_column", fitting, likely, "one label in each row", _LABEL_NAMES)
 
 
 def _column(

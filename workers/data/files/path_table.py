@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from workers.data.files.csv_table import read_csv
 from workers.data.files.damage import listed
-from workers.data.files.labels import check_labels, is_label, plain
+from workers.data.files.labels import is_label, plain, read_labels
 from workers.data.files.parquet_table import damaged
 from workers.errors import InputError
 
@@ -57,14 +57,13 @@ def read_path_table(
     if not is_label(table.schema.field(label_name).type):
         kind = table.schema.field(label_name).type
         raise InputError(f"`label_column` of {where} must hold one label in each row, not {kind}: `{label_name}`")
-    labels = plain(table.column(label_name))
-    check_labels(labels, f"column `{label_name}` of {where}")
+    labels = read_labels(table.column(label_name), f"column `{label_name}` of {where}")
     texts = table if _is_parquet(file) else read_csv(file, dict.fromkeys(table.column_names, pa.string()))
-    paths = [text.replace("\\", "/") for text in _texts(texts, path_name)]
+    paths = [text.replace("\\", "/") for text in _texts(texts, path_name, where)]
     if "" in paths:
         raise InputError(f"column `{path_name}` of {where} has rows without a path: {paths.count(''):,}")
     _check_repeated(paths, labels.to_pylist(), where)
-    return PathTable(paths, labels, _texts(texts, label_name), _parts(texts, split_column, where))
+    return PathTable(paths, labels, _texts(texts, label_name, where), _parts(texts, split_column, where))
 
 
 def check_spelling(tables: Sequence[PathTable], where: str) -> None:
@@ -124,12 +123,17 @@ def _parts(table: pa.Table, given: str | None, where: str) -> list[str] | None:
     if given is None and len(usual) != 1:
         return None
     name = _column(table, given, "split_column", SPLITS, where)
-    return [text.strip() for text in _texts(table, name)]
+    return [text.strip() for text in _texts(table, name, where)]
 
 
-def _texts(table: pa.Table, name: str) -> list[str]:
-    """A column as text, empty where it has no value."""
-    texts: list[str | None] = pc.cast(plain(table.column(name)), pa.string()).to_pylist()
+def _texts(table: pa.Table, name: str, where: str) -> list[str]:
+    """A column as text, empty where it has no value. Raises InputError for values that are not text."""
+    column = f"column `{name}` of {where}"
+    try:
+        texts: list[str | None] = pc.cast(plain(table.column(name), column), pa.string()).to_pylist()
+    except pa.ArrowException as error:
+        hint = "name another column, or write its values as text"
+        raise InputError(f"{column} must hold text, not {table.schema.field(name).type}", hint=hint) from error
     return [text or "" for text in texts]
 
 
