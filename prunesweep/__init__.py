@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from orchestrator.upkeep.merge import merge
     from orchestrator.upkeep.sweeps import list_sweeps as sweeps
     from orchestrator.upkeep.sweeps import rename, retire
+    from workers.data.examples.arrays import Arrays
+    from workers.data.examples.fingerprint import Declared
     from workers.data.image_files import ImageFiles
     from workers.data.images import Images
     from workers.errors import InputError, PrunesweepError, StoreError
@@ -88,6 +90,8 @@ _HOMES = {
     "pareto": "orchestrator.results.figures.pareto",
     "save_figure": "orchestrator.results.figures.files:save",
     "export": "orchestrator.api",
+    "Arrays": "workers.data.examples.arrays",
+    "Declared": "workers.data.examples.fingerprint",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",
     "RunOptions": "orchestrator.driver.options",
@@ -104,6 +108,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Arrays",
+    "Declared",
     "ExportedModel",
     "ImageFiles",
     "Images",

@@ -16,7 +16,7 @@ GRAPH = import_graph.read()
 READERS = ("cli", "planning", "presets", "results", "search", "sweep", "upkeep")
 
 LONGEST = 300  # lines
-LONGER = {"workers/trial.py": 320}  # one subject, which two halves would only scatter
+LONGER = {"workers/trial.py": 345}  # one subject, which two halves would only scatter
 MOST_FILES = 19  # in a folder
 MOST_LOOSE = 10  # in `workers`
 

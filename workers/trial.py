@@ -35,10 +35,10 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
-    """Where images come from. Only the fingerprint and the number of held-out images are part of an id.
+    """Where data come from. Only the fingerprint and the number of held-out examples are part of an id.
 
     `arguments` locate the data (paths, column names); `fingerprint` says what they must contain. `holdout` training
-    images, always the same ones, are used for validation only (0: validate on a part of the test set, as the paper
+    examples, always the same ones, are used for validation only (0: validate on a part of the test set, as the paper
     does).
     """
 
@@ -61,12 +61,12 @@ class Recipe:
     """How to train, except for how long and at which learning rates.
 
     `optimizer` names a class of torch.optim or `TFAdam`, `optimizer_arguments` are its keyword arguments without `lr`.
-    `loss` is `cross_entropy` or `module:function`, (logits, labels) to a scalar. `crop_padding` (pixels),
-    `horizontal_flip` and, if images stream from files, `random_resized_crop` augment. `normalization` is `per_image`
-    (zero mean and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a (mean, std)
-    pair of per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None keeps the
-    network's. BatchNorm normalizes each `batch_norm_group` consecutive images apart (paper, ImageNet: 128), None: the
-    whole batch. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
+    `loss` is a name of `workers.training.loss_names` or `module:function`, (outputs, targets) to a scalar. Images are
+    augmented by `crop_padding` (pixels), `horizontal_flip` and, in files, `random_resized_crop`; `normalization` is
+    `per_image` (zero mean and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a
+    (mean, std) pair of per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None
+    keeps the network's. BatchNorm normalizes each `batch_norm_group` consecutive examples apart (paper, ImageNet: 128),
+    None: the whole batch. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -85,6 +85,7 @@ class Recipe:
     random_resized_crop: bool = False
     deterministic: bool = True
     batch_norm_group: int | None = None
+    loss_arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

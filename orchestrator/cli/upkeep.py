@@ -145,7 +145,8 @@ def list_names(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="techniques, networks, datasets, scores, distributions, structures or presets."
+            metavar="KIND",
+            help="techniques, networks, datasets, losses, scores, distributions, structures or presets.",
         ),
     ],
     as_json: AsJson = False,
@@ -156,11 +157,13 @@ def list_names(
     from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
     from workers.registry import closest
     from workers.techniques import LENGTHS, TECHNIQUES
+    from workers.training.loss_names import LOSSES
 
     kinds: dict[str, Mapping[str, Entry | Technique]] = {
         "techniques": TECHNIQUES,
         "networks": NETWORKS,
         "datasets": DATASETS,
+        "losses": LOSSES,
         "scores": SCORES,
         "distributions": DISTRIBUTIONS,
         "structures": STRUCTURES,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, gather, pinned
+from orchestrator.planning.facts import Answer, Facts, Question, Undescribed, examples_of, gather, pinned
 from orchestrator.planning.own_techniques import RetrainingChoice, TechniqueQuestion
 from orchestrator.planning.retraining import Training, dense_training, retraining_chains
 from orchestrator.sweep.grid import DatasetSpec, GridSpec, NetworkSpec, PruningSpec
@@ -167,10 +167,11 @@ def _check_validation(crossing: Crossing) -> list[Problem]:
     problems: list[Problem] = []
     share = crossing.spec.evaluation.for_worker.validation_share
     for setting, answer in crossing:
-        images = answer.facts["dataset"].get("test_images")  # older stores do not say
-        if share is not None and images is not None:
+        facts = answer.facts["dataset"]
+        examples = examples_of(facts, "test")
+        if share is not None and examples is not None and "validation_examples" not in facts:
             with noting(problems, setting.places["evaluation"]):
-                validation_count(images, share)
+                validation_count(examples, share, facts.get("noun", "image"))
     return problems[:1]
 
 

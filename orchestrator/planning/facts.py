@@ -40,7 +40,7 @@ class Answer:
     """The facts of one question. `dataset` has its fingerprint; `layers` counts each parameter's prunable weights."""
 
     dataset: Dataset
-    training_images: int
+    training_examples: int
     layers: dict[str, int]
     checkpoint_bytes: int
     facts: dict[str, Any]
@@ -56,7 +56,13 @@ class Answer:
         return {layer["name"]: tuple(layer["shape"]) for layer in self.facts["network"]["layers"]}
 
     def steps_per_epoch(self, batch_size: int) -> Fraction:
-        return Fraction(self.training_images, batch_size)
+        return Fraction(self.training_examples, batch_size)
+
+
+def examples_of(dataset: dict[str, Any], part: str) -> int | None:
+    """How many examples the part `train` or `test` of a data set has, by its facts; older stores may not say."""
+    count: int | None = dataset.get(f"{part}_examples", dataset.get(f"{part}_images"))
+    return count
 
 
 def _settled(dataset: Dataset, facts: dict[str, Any]) -> dict[str, Any]:
@@ -108,13 +114,15 @@ class Facts:
     def __getitem__(self, question: Question) -> Answer:
         facts = self._answers[question.key]
         dataset, network = facts["dataset"], facts["network"]
+        training_examples = examples_of(dataset, "train")
+        assert training_examples is not None
         return Answer(
             dataset=replace(
                 question.dataset,
                 fingerprint=dataset["fingerprint"],
                 arguments=question.dataset.arguments | _settled(question.dataset, dataset),
             ),
-            training_images=dataset["train_images"] - question.dataset.holdout,
+            training_examples=training_examples - question.dataset.holdout,
             layers=dict(network["prunable"]),
             checkpoint_bytes=network["checkpoint_bytes"],
             facts=facts,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from orchestrator.planning import expand
 from orchestrator.planning.crossing import Crossing, find_out, questions
-from orchestrator.planning.data_facts import PlannedData, data_facts
+from orchestrator.planning.data_facts import Planned, data_facts
 from orchestrator.planning.estimate import rehearsed_seconds_per_step, seconds_left, seconds_per_step
 from orchestrator.planning.facts import Facts
 from orchestrator.planning.plan import Plan, steps_left
@@ -50,7 +50,7 @@ class Preview:
     probed: list[Probed]
     price: float | None
     price_per_hour: float | None
-    data: list[PlannedData]
+    data: list[Planned]
     unreadable: dict[str, str]
     prunable: list[Share]
 

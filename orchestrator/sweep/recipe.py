@@ -18,10 +18,10 @@ from orchestrator.sweep.fields import (
     refuse,
     whole,
 )
-from orchestrator.sweep.mappings import FixedKeys, NamedSpec
+from orchestrator.sweep.mappings import AnyFunction, FixedKeys, NamedSpec, arguments_of, name_of
 from orchestrator.sweep.values import MOST_DIGITS, Duration, digits, parse_ratio
 from workers import trial
-from workers.registry import closest, is_own
+from workers.registry import closest
 
 Positive = Annotated[float, number("a number above 0", lambda value: value > 0, "0.1")]
 NotNegative = Annotated[float, number("a number, 0 or more", lambda value: value >= 0, "0")]
@@ -112,12 +112,6 @@ def _normalization(value: object) -> str | ChannelStatistics:
     return str(value)
 
 
-def _loss(value: object) -> str:
-    if value == trial.CROSS_ENTROPY or (isinstance(value, str) and is_own(value)):
-        return str(value)
-    raise refuse("unknown loss", f"write `{trial.CROSS_ENTROPY}`, or `module:function` for your own")
-
-
 class RecipeSpec(FixedKeys):
     """How dense networks are trained, on which retraining is based.
 
@@ -144,13 +138,15 @@ class RecipeSpec(FixedKeys):
     clip_grad_norm: Positive | None = None
     precision: Precision = "fp32"
     threads: Annotated[int, whole(1, 1024)] = 1
-    loss: Annotated[str, PlainValidator(_loss)] = trial.CROSS_ENTROPY
+    loss: AnyFunction = trial.CROSS_ENTROPY
     deterministic: Truth = True
 
     @model_validator(mode="after")
     def _smooths_only_cross_entropy(self) -> RecipeSpec:
-        if self.label_smoothing and self.loss != trial.CROSS_ENTROPY:
-            raise refuse("has no effect on your own loss", "remove one of the two", at=("label_smoothing",))
+        if self.label_smoothing and name_of(self.loss) != trial.CROSS_ENTROPY:
+            raise refuse(
+                f"has no effect on loss `{name_of(self.loss)}`", "remove one of the two", at=("label_smoothing",)
+            )
         return self
 
     @model_validator(mode="after")
@@ -167,6 +163,7 @@ class RecipeSpec(FixedKeys):
         statistics = self.normalization
         if isinstance(statistics, ChannelStatistics):
             same["normalization"] = [list(statistics.mean), list(statistics.std)]
+        same |= {"loss": name_of(self.loss), "loss_arguments": arguments_of(self.loss)}
         return trial.Recipe(optimizer=self.optimizer.name, optimizer_arguments=self.optimizer.arguments, **same)
 
 

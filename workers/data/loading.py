@@ -127,8 +127,10 @@ def _load(name: str, key: str, folder: str) -> tuple[Source, DataFacts]:
     entry = lookup(DATASETS, name, "data set")
     source = call(entry, "data set", name, json.loads(key))
     if not isinstance(source, Source):
-        hint = "return `prunesweep.Images(...)` or `prunesweep.ImageFiles(...)`, an object and not its class"
-        raise BadInput(f"data set `{name}` returned {type(source).__name__}, not prunesweep.Images", hint=hint)
+        hint = "return `prunesweep.Images(...)`, `ImageFiles(...)` or `Arrays(...)`, an object and not its class"
+        raise BadInput(
+            f"data set `{name}` returned {type(source).__name__}, not one of prunesweep's data sets", hint=hint
+        )
     facts = source.facts()
     if registered := _registered_facts(name, json.loads(key)):  # the factory has verified the data by other means
         facts = ImageFacts(**registered)

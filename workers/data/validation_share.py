@@ -1,4 +1,4 @@
-"""How many test images validate. Imports no NumPy: planning checks it."""
+"""How many test examples validate. Imports no NumPy: planning checks it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from workers.errors import InputError
 from workers.text import plural
 
 
-def validation_count(images: int, share: Fraction) -> int:
-    """⌊images · share⌋ of the test images. Raises InputError unless some validate and some test."""
-    count = int(images * share)
-    if not 0 < count < images:
+def validation_count(examples: int, share: Fraction, noun: str = "image") -> int:
+    """⌊examples · share⌋ of the test examples. Raises InputError unless some validate and some test.
+
+    `noun` is what an example is called.
+    """
+    count = int(examples * share)
+    if not 0 < count < examples:
         raise InputError(
-            "the validation share must leave images for validation and images for the test: "
-            f"{share} of {plural(images, 'test image')}",
-            hint=f"set `evaluation: {{validation: 1/{max(images, 2)}}}` or more, or hold out training images, for "
+            f"the validation share must leave {noun}s for validation and {noun}s for the test: "
+            f"{share} of {plural(examples, f'test {noun}')}",
+            hint=f"set `evaluation: {{validation: 1/{max(examples, 2)}}}` or more, or hold out training {noun}s, for "
             "example with `evaluation: {validation: {holdout: 100}}`",
             about="evaluation",
         )

@@ -69,9 +69,8 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
         check_loss(recipe, *_tried(module, facts))
     with _about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
         weights = prunable(module, pruning.exclude, pruning.include)
-    if isinstance(facts, ImageFacts):
-        with _about("pruning"):
-            check_pruning(network, recipe, pruning, facts)
+    with _about("pruning"):
+        check_pruning(network, recipe, pruning, facts)
     cost = costs(module, facts.sample(1)[0])
     parameters = list(module.parameters())
     buffer_bytes = sum(buffer.nbytes for buffer in module.buffers())

@@ -45,15 +45,18 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
 
 
 def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]:
-    """The validation images and the test images. Raises InputError without validation images."""
+    """The validation and the test examples. Raises InputError without validation examples.
+
+    Examples that are held out of training, and a validation split that the data bring along, come before a share.
+    """
+    if len(data.heldout):
+        return data.heldout, data.test
     if evaluation.validation_share is not None:
         share = evaluation.validation_share
         return (
             data.test.select(validation_indices(len(data.test), share)),
             data.test.select(test_indices(len(data.test), share)),
         )
-    if len(data.heldout):
-        return data.heldout, data.test
     raise InputError(
         "no validation images: none are held out of training, and no share of the test set is used",
         hint="hold images out of training with `holdout`, or validate on a share of the test set",

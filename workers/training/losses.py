@@ -1,8 +1,8 @@
-"""What training minimizes: cross-entropy, or a function of the user."""
+"""What training minimizes: a loss of torch, or a function of the user."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from workers.data.batches.structure import Values, described, examples
 from workers.errors import BadInput, InputError
-from workers.registry import check_not_a_class, is_own, load_own
+from workers.registry import check_not_a_class, is_own, load, load_own, lookup
+from workers.training.loss_names import ELEMENTWISE, LOSSES
 from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
@@ -23,18 +24,57 @@ Loss = Callable[[Any, Any], Tensor]
 
 
 def loss_function(recipe: Recipe) -> Loss:
-    """A recipe's loss. Raises InputError for an unknown name, and for label smoothing of the user's function."""
-    if recipe.loss == CROSS_ENTROPY:
-        return partial(functional.cross_entropy, label_smoothing=recipe.label_smoothing)
-    if not is_own(recipe.loss):
-        raise InputError(
-            f"unknown loss: `{recipe.loss}`", hint=f"use `{CROSS_ENTROPY}`, or your own function as `module:function`"
-        )
-    if recipe.label_smoothing:
+    """A recipe's loss. Raises InputError for an unknown name, and for label smoothing of another than cross-entropy."""
+    if recipe.label_smoothing and recipe.loss != CROSS_ENTROPY:
         raise InputError(f"`label_smoothing` has no effect on loss `{recipe.loss}`", hint="remove it")
-    function = load_own(recipe.loss)
-    check_not_a_class(function, "loss", recipe.loss)
-    return function
+    entry = lookup(LOSSES, recipe.loss, "loss")
+    if is_own(recipe.loss):
+        function = load_own(recipe.loss)
+        check_not_a_class(function, "loss", recipe.loss)
+        return partial(function, **recipe.loss_arguments) if recipe.loss_arguments else function
+    if recipe.loss == CROSS_ENTROPY and not recipe.loss_arguments:
+        return partial(functional.cross_entropy, label_smoothing=recipe.label_smoothing)
+    return _OfTorch(recipe.loss, load(entry.factory), _arguments(recipe))
+
+
+def _arguments(recipe: Recipe) -> dict[str, Any]:
+    """The arguments of a loss of torch. Lists become tensors, and the mean is that over the batch."""
+    arguments = {
+        name: torch.tensor(value, dtype=torch.float32) if isinstance(value, list) else value
+        for name, value in recipe.loss_arguments.items()
+    }
+    if recipe.loss == CROSS_ENTROPY:
+        arguments["label_smoothing"] = recipe.label_smoothing
+    return arguments | ({"reduction": "batchmean"} if recipe.loss == "kl_div" else {})
+
+
+class _OfTorch:
+    """A loss of torch with its arguments. Raises BadInput for shapes that torch would repeat to fit each other."""
+
+    def __init__(self, name: str, function: Loss, arguments: Mapping[str, Any]) -> None:
+        self._name = name
+        self._function = function
+        self._arguments = dict(arguments)
+
+    def __call__(self, outputs: Any, targets: Any) -> Tensor:
+        if self._name in ELEMENTWISE and isinstance(outputs, Tensor) and isinstance(targets, Tensor):
+            _check_same_shape(self._name, outputs, targets)
+        for name, value in self._arguments.items():
+            if isinstance(value, Tensor) and isinstance(outputs, Tensor) and value.device != outputs.device:
+                self._arguments[name] = value.to(outputs.device)
+        return self._function(outputs, targets, **self._arguments)
+
+
+def _check_same_shape(name: str, outputs: Tensor, targets: Tensor) -> None:
+    if outputs.shape != targets.shape:
+        squeezed = outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1
+        raise BadInput(
+            f"loss `{name}` needs outputs and targets of the same shape, not {tuple(outputs.shape)} and "
+            f"{tuple(targets.shape)}",
+            hint="end `forward` with `.squeeze(-1)`, or give targets of shape (N, 1)"
+            if squeezed
+            else "let the network return one number for each number in the targets",
+        )
 
 
 def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
@@ -43,11 +83,19 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     Raises InputError if it cannot be found, BadInput if it does not work as a loss.
     """
     loss = loss_function(recipe)
+    if recipe.loss == CROSS_ENTROPY and isinstance(outputs, Tensor) and (outputs.ndim < 2 or outputs.shape[1] < 2):
+        raise BadInput(
+            f"loss `{recipe.loss}` needs logits for 2 classes or more, not {described(outputs)}",
+            hint="to predict numbers, write `loss: mse` in the recipe; yes or no, `loss: bce_with_logits`",
+        )
     try:
         value = loss(outputs, targets)
+    except BadInput:
+        raise
     except Exception as error:  # the user's function may raise anything
         message = f"loss `{recipe.loss}` failed on outputs {described(outputs)} and targets {described(targets)}"
-        raise BadInput(f"{message}: {type(error).__name__}: {error}", hint=_CALLED) from error
+        hint = _CALLED if is_own(recipe.loss) else f"it takes {LOSSES[recipe.loss].summary}"
+        raise BadInput(f"{message}: {type(error).__name__}: {error}", hint=hint) from error
     if not isinstance(value, Tensor):
         returned = type(value).__name__
         hint = "end the function with `return`" if value is None else "return a tensor, without `.item()` or `float()`"
@@ -71,8 +119,8 @@ def correct(outputs: Any, targets: Values) -> Tensor | None:
 def summed_for_evaluation(recipe: Recipe, outputs: Any, targets: Values) -> Tensor:
     """The loss that evaluation reports, summed over the examples of a batch in float64.
 
-    Of logits and labels it is cross-entropy, never smoothed, for `cross_entropy` and for a loss of the user's own;
-    otherwise what the recipe minimizes.
+    Of logits and labels it is cross-entropy, neither smoothed nor weighted, for `cross_entropy` and for a loss of the
+    user's own; otherwise what the recipe minimizes, without smoothing.
     """
     if _is_classification(outputs, targets) and (recipe.loss == CROSS_ENTROPY or is_own(recipe.loss)):
         assert isinstance(targets, Tensor)

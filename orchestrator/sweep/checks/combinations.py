@@ -25,6 +25,7 @@ from workers.models import NETWORKS
 from workers.pruning import DISTRIBUTIONS, SCORES
 from workers.registry import Entry, closest
 from workers.techniques import DENSE, TECHNIQUES
+from workers.training.loss_names import LOSSES
 from workers.trial import Pruning
 
 _PRUNED_ONLY = ("compression", "density", "iterative", "levels", "budget", "pruning")
@@ -51,6 +52,8 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
     images = _train_images(data, everywhere)
     for path, recipe in recipes:
         yield from check_optimizer((*path, "optimizer"), recipe.get("optimizer"))
+        if "loss" in recipe:
+            yield from check_named((*path, "loss"), recipe["loss"], LOSSES, "loss")
         yield from check_schedule(path, recipe, images)
         yield from _check_fine_tuning_rate(path, recipe, grids)
     for path, grid in grids:

@@ -16,7 +16,9 @@ def test_techniques_come_with_the_meaning_of_their_lengths(main):
     assert "T is the length of the dense training, t the retraining time of a round" in stdout
 
 
-@pytest.mark.parametrize("kind", ["techniques", "networks", "datasets", "scores", "distributions", "structures"])
+@pytest.mark.parametrize(
+    "kind", ["techniques", "networks", "datasets", "losses", "scores", "distributions", "structures"]
+)
 def test_every_name_of_a_kind_has_a_summary(main, kind):
     _, stdout, _ = main("list", kind, "--json")
     summaries = json.loads(stdout)

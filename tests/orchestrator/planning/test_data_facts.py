@@ -126,7 +126,7 @@ def test_a_validation_share_without_images_is_refused(images: int, share: str, r
     crossing = planned(DATA | {"test_images": images}, evaluation={"validation": share})
     if not refused:
         [(_, answer), *_] = find_out(crossing.spec, None, crossing.facts)
-        assert answer.training_images == 1000
+        assert answer.training_examples == 1000
         return
     with pytest.raises(SpecError) as raised:
         find_out(crossing.spec, None, crossing.facts)

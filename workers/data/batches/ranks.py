@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.errors import InputError
+from workers.registry import is_own
 from workers.text import plural
 from workers.trial import Recipe
 
@@ -18,6 +19,12 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             f"`batch_size` must be a multiple of the {plural(ranks, 'GPU')} of a trial: {recipe.batch_size:,}",
             hint=f"use {recipe.batch_size - recipe.batch_size % ranks or ranks:,}, or another number of `gpus`",
             about="batch_size",
+        )
+    if ranks > 1 and "weight" in recipe.loss_arguments and not is_own(recipe.loss):
+        raise InputError(
+            f"several GPUs cannot share a batch whose loss `{recipe.loss}` is a weighted mean over all of it: `weight`",
+            hint="train on one GPU, or remove `weight`",
+            about="loss",
         )
     if ranks == 1 or not has_batch_norm:
         return

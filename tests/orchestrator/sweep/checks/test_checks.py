@@ -178,7 +178,7 @@ def test_a_loss_of_ones_own():
     assert spec_from_dict(sweep(recipe=recipe(loss="losses:focal"))).recipes[0].for_worker.loss == "losses:focal"
     assert messages_of(sweep(recipe=recipe(loss="focal"))) == {"recipe.loss": "unknown loss"}
     both = recipe(loss="losses:focal", label_smoothing=0.1)
-    assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on your own loss"}
+    assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on loss `losses:focal`"}
 
 
 def test_a_batch_is_whole_groups_of_batch_norm():

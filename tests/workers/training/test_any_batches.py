@@ -1,0 +1,172 @@
+"""Networks and losses of any batch: several inputs, inputs by name, regression, sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tests.support.own_modules import Write
+from workers import schedules
+from workers.data.batches.ranks import check_ranks
+from workers.data.examples.arrays import Arrays
+from workers.describe.answers import describe_network
+from workers.errors import BadInput, InputError
+from workers.models.arguments import arguments
+from workers.training.losses import loss_function, summed_for_evaluation
+from workers.training.states.state import dump_state, parse_state
+from workers.training.trainer import Trainer
+from workers.trial import Dataset, Network, Pruning, Recipe, Task, Trial
+
+CPU = torch.device("cpu")
+COUNT = 12
+ROWS = torch.randn(COUNT, 5, generator=torch.Generator().manual_seed(0))
+TOKENS = torch.arange(COUNT * 4).view(COUNT, 4) % 7
+
+CODE = """
+    class Rows(nn.Module):
+        def __init__(self, features, outputs, width=4):
+            super().__init__()
+            self.hidden, self.out = nn.Linear(features, width), nn.Linear(width, outputs)
+        def forward(self, x):
+            return self.out(self.hidden(x).relu()).squeeze(-1)
+
+    class Two(nn.Module):
+        def __init__(self, input_shapes, vocabulary):
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, 3)
+            self.out = nn.Linear(3 + 5, 1)
+        def forward(self, rows, ids):
+            mixed = torch.cat((rows, self.embedding(ids).mean(1)), 1)
+            return {"price": self.out(mixed).squeeze(-1), "rows": rows}
+
+    class Text(nn.Module):
+        def __init__(self, vocabulary):
+            super().__init__()
+            self.embedding = nn.Embedding(vocabulary, 6)
+            self.dropout = nn.Dropout(0.2)
+            self.out = nn.Linear(6, vocabulary)
+        def forward(self, ids):
+            return self.out(self.dropout(self.embedding(ids))).mT
+
+    def of_dict(outputs, targets, power=2):
+        return (outputs["price"] - targets).abs().pow(power).mean()
+"""
+
+
+def data(inputs: Any, targets: Any) -> Arrays:
+    return Arrays(
+        train_inputs=inputs,
+        train_targets=targets,
+        test_inputs=inputs,
+        test_targets=targets,
+        offers={"vocabulary": 7} if not isinstance(inputs, torch.Tensor) else {},
+    )
+
+
+CASES = {
+    "rows": (ROWS, ROWS.sum(1), "Rows", {"loss": "mse"}),
+    "tuple": ((ROWS, TOKENS), ROWS.sum(1), "Two", {"loss": "of_dict", "loss_arguments": {"power": 3}}),
+    "names": ({"ids": TOKENS, "rows": ROWS}, ROWS.sum(1), "Two", {"loss": "of_dict"}),
+    "text": (TOKENS, TOKENS.roll(-1, 1), "Text", {}),
+}
+MULTIPLY_ADDS = {"rows": 5 * 4 + 4, "tuple": 8, "names": 8, "text": 4 * 6 * 7}
+
+
+def task(case: str, name: str) -> tuple[Arrays, Task]:
+    inputs, targets, network, settings = CASES[case]
+    own = {"loss": f"{name}:of_dict"} if settings.get("loss") == "of_dict" else {}
+    recipe = Recipe(batch_size=4, optimizer="SGD", optimizer_arguments={"momentum": 0.9}, **(settings | own))
+    return data(inputs, targets), Task(
+        dataset=Dataset(name="own:load"), network=Network(name=f"{name}:{network}"), recipe=recipe
+    )
+
+
+@pytest.fixture
+def name(module: Write) -> str:
+    return module(CODE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_any_batch_is_trained_and_continued_to_the_same_bits(case: str, name: str) -> None:
+    source, settings = task(case, name)
+    trial = Trial(task=settings, replicate=0, stage="dense", rates=schedules.constant(0.005))
+    opened = source.on(CPU, 0, source.facts())
+    trainer = Trainer(trial, opened, CPU)
+    for step in range(7):
+        if step == 4:
+            saved = dump_state(trainer.state())[0]
+        trainer.advance()
+    continued = Trainer(trial, opened, CPU)
+    continued.restore(parse_state(saved, "the state"))
+    while continued.step < 7:
+        continued.advance()
+    assert continued.state().digest() == trainer.state().digest()
+    curve = trainer.history.curve
+    assert [point["step"] for point in curve] == [3, 6]
+    assert curve[1]["train_loss"] != curve[0]["train_loss"]
+    assert all(point["train_accuracy"] is None for point in curve)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_and_products_are_counted_for_any_network(case: str, name: str) -> None:
+    source, settings = task(case, name)
+    facts = describe_network(settings.network, source.facts(), settings.recipe, Pruning())
+    assert facts["multiply_adds"] == MULTIPLY_ADDS[case]
+    assert all(count > 0 for _, count in facts["prunable"])
+
+
+def test_a_network_gets_what_it_asks_for_and_the_file_comes_first(name: str) -> None:
+    facts = data(ROWS, ROWS.sum(1)).facts()
+    network = Network(name=f"{name}:Rows", arguments={"width": 3})
+    assert arguments(network, facts) == {"features": 5, "outputs": 1, "width": 3}
+    network = Network(name=f"{name}:Rows", arguments={"outputs": 4})
+    assert arguments(network, facts) == {"features": 5, "outputs": 4}
+    with pytest.raises(InputError, match=r"`vocabulary`\n\nhint: the data give `input_shape`, `features`, `outputs`;"):
+        arguments(Network(name=f"{name}:Text"), facts)
+    assert arguments(Network(name="mlp"), data(ROWS, TOKENS[:, 0]).facts()) == {"input_shape": (5,), "classes": 7}
+
+
+@pytest.mark.parametrize(
+    ("targets", "settings", "message"),
+    [
+        (ROWS[:, :1], {"loss": "mse"}, r"same shape, not \(2,\) and \(2, 1\)\n\nhint: let the network return one"),
+        (ROWS.sum(1), {}, r"needs logits for 2 classes or more, not float32 \(2,\)\n\nhint: .* `loss: mse`"),
+        (TOKENS[:, 0], {"loss": "nll", "loss_arguments": {"weight": [1]}}, "(?s)failed on outputs.*hint: it takes log"),
+    ],
+)
+def test_a_network_that_does_not_fit_the_loss(targets: Any, settings: Any, message: str, name: str) -> None:
+    recipe = Recipe(batch_size=4, optimizer="SGD", **settings)
+    with pytest.raises(BadInput, match=message):
+        describe_network(Network(name=f"{name}:Rows"), data(ROWS, targets).facts(), recipe, Pruning())
+
+
+def test_losses_of_torch_by_name_with_arguments() -> None:
+    outputs, targets = torch.tensor([0.0, 3.0]), torch.tensor([0.5, 1.0])
+    recipe = Recipe(batch_size=1, optimizer="SGD", loss="smooth_l1", loss_arguments={"beta": 0.5})
+    expected = F.smooth_l1_loss(outputs, targets, beta=0.5)
+    assert torch.equal(loss_function(recipe)(outputs, targets), expected)
+    assert summed_for_evaluation(recipe, outputs, targets) == 2 * expected.double()
+    weighted = Recipe(batch_size=2, optimizer="SGD", loss_arguments={"weight": [1.0, 3.0]}, label_smoothing=0.1)
+    logits, labels = torch.randn(3, 2), torch.tensor([0, 1, 1])
+    expected = F.cross_entropy(logits, labels, torch.tensor([1.0, 3.0]), label_smoothing=0.1)
+    assert torch.equal(loss_function(weighted)(logits, labels), expected)
+    assert summed_for_evaluation(weighted, logits, labels) == F.cross_entropy(logits, labels, reduction="none").sum()
+    with pytest.raises(InputError, match="weighted mean over all of it: `weight`"):
+        check_ranks(weighted, 2, has_batch_norm=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def f(features): return nn.Linear(3, 1)", r"cannot take a batch float32 \(2, 5\) in evaluation mode"),
+        ("f = lambda features: nn.Sequential(nn.Linear(features, 1), Nothing())", "returns None in evaluation mode"),
+    ],
+)
+def test_networks_that_do_not_take_the_data(code: str, message: str, module: Write) -> None:
+    nothing = "class Nothing(nn.Module):\n    def forward(self, x): ..."
+    network = Network(name=f"{module(nothing + chr(10) + code)}:f")
+    with pytest.raises(BadInput, match=message):
+        describe_network(network, data(ROWS, ROWS.sum(1)).facts(), Recipe(batch_size=4, optimizer="SGD"), Pruning())

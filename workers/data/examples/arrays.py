@@ -1,0 +1,147 @@
+"""Tensors in memory, of any type and shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workers.data.batches.structure import Batch, Values, described, examples, mapped, tensors
+from workers.data.examples.facts import ExampleFacts
+from workers.data.examples.fingerprint import Declared, Fingerprint
+from workers.data.examples.offers import numbers, shapes
+from workers.data.examples.plausible import check_classes_left, example_notes
+from workers.data.examples.resident import ResidentData, ResidentExamples
+from workers.data.split import holdout_indices, training_indices
+from workers.errors import BadInput, InputError
+
+_SAMPLED = 2  # examples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrays:
+    """Inputs and targets in main memory, each a tensor or a tuple or dict of tensors with one entry for each example.
+
+    Networks are called as `network(x)`, `network(*inputs)` or `network(**inputs)`. `validation_inputs` and
+    `validation_targets` are a validation split of your own, which is used in place of a share of the test set.
+    `offers` are values that networks may ask for by name, in addition to those that the tensors tell (see
+    `workers.data.examples.offers`). `fingerprint` is declared, or else that of all bytes. `noun` is what an example
+    is called, and `class_names` name the classes in order.
+
+    Raises BadInput for anything but tensors, and for parts that do not fit together.
+    """
+
+    train_inputs: Values
+    train_targets: Values
+    test_inputs: Values
+    test_targets: Values
+    validation_inputs: Values | None = None
+    validation_targets: Values | None = None
+    offers: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Declared | None = None
+    noun: str = "example"
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.validation_inputs is None) != (self.validation_targets is None):
+            raise BadInput("`validation_inputs` and `validation_targets` must be given together")
+        first = None
+        for part, batch in self._parts().items():
+            _check_part(part, batch)
+            kinds = tuple(described(mapped(lambda tensor: tensor[0], values)) for values in batch)
+            if kinds != (first := first or kinds):
+                raise BadInput(
+                    f"{part} examples must have the types and shapes of training examples, {' and '.join(first)}, not "
+                    f"{' and '.join(kinds)}",
+                    hint="prepare all parts in the same way",
+                )
+
+    def facts(self) -> ExampleFacts:
+        parts = self._parts()
+        validation = parts.get("validation")
+        inputs, targets = parts["training"]
+        sampled = slice(_SAMPLED)
+        return ExampleFacts(
+            train_examples=examples(inputs),
+            test_examples=examples(self.test_inputs),
+            validation_examples=examples(validation[0]) if validation else 0,
+            fingerprint=self.fingerprint.fingerprint if self.fingerprint else self._computed_fingerprint(),
+            sampled=(mapped(lambda tensor: tensor[sampled], inputs), mapped(lambda tensor: tensor[sampled], targets)),
+            offers=shapes(parts["training"]) | numbers(list(parts.values())) | dict(self.offers),
+            noun=self.noun,
+            class_names=self.class_names,
+            notes=self.notes,
+        )
+
+    def check_held_out(self, holdout: int) -> None:
+        """Raise InputError if a class would have no training example left, or if there is a validation split."""
+        if holdout and self.validation_inputs is not None:
+            raise InputError(
+                f"`holdout` cannot be combined with the validation split that the data have: {holdout:,}",
+                hint="remove `validation: {holdout: ...}` from the sweep file: the split of the data is used",
+                about="evaluation",
+            )
+        check_classes_left(self.train_targets, holdout, self.noun)
+
+    def inspected(self) -> Arrays:
+        """These data, with notes on what is odd about them. Raises InputError if they cannot be meant."""
+        notes = example_notes(self._parts(), self.noun)
+        declared = [self.fingerprint.note] if self.fingerprint else []
+        return dataclasses.replace(self, notes=(*self.notes, *declared, *notes))
+
+    def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> ResidentData:
+        """The data set on a device."""
+        parts = self._parts()
+        train = ResidentExamples(*parts["training"])
+        held = train.select(holdout_indices(len(train), holdout))
+        rest = train.select(training_indices(len(train), holdout)) if holdout else train
+        heldout = parts.get("validation", (held.inputs, held.targets))
+        return ResidentData(
+            facts=facts,
+            train=ResidentExamples.on(device, (rest.inputs, rest.targets)),
+            heldout=ResidentExamples.on(device, heldout),
+            test=ResidentExamples.on(device, parts["test"]),
+        )
+
+    def _parts(self) -> dict[str, Batch]:
+        parts: dict[str, Batch] = {
+            "training": (self.train_inputs, self.train_targets),
+            "test": (self.test_inputs, self.test_targets),
+        }
+        if self.validation_inputs is not None and self.validation_targets is not None:
+            parts["validation"] = (self.validation_inputs, self.validation_targets)
+        return parts
+
+    def _computed_fingerprint(self) -> str:
+        summary = Fingerprint("arrays")
+        for part, (inputs, targets) in self._parts().items():
+            summary.add(f"{part} inputs", inputs)
+            summary.add(f"{part} targets", targets)
+        return summary.text()
+
+
+def _check_part(part: str, batch: Batch) -> None:
+    for what, values in zip(("inputs", "targets"), batch, strict=True):
+        if not isinstance(values, Tensor | tuple | dict) or not _are_tensors(values):
+            raise BadInput(
+                f"{part} {what} must be a tensor, or a tuple or dict of tensors, not {described(values)}",
+                hint="convert arrays with `torch.from_numpy(...)`, lists with `torch.tensor(...)`",
+            )
+    counts = {len(tensor) if tensor.ndim else None for values in batch for tensor in tensors(values)}
+    if len(counts) != 1 or counts & {0, None}:
+        kinds = " and ".join(described(values) for values in batch)
+        raise BadInput(
+            f"all {part} tensors must have the same first dimension, the number of examples, at least 1: {kinds}",
+            hint="give every tensor one entry for each example",
+        )
+
+
+def _are_tensors(values: Values) -> bool:
+    """Whether inputs or targets consist of tensors, at least one."""
+    items = tensors(values)
+    return bool(items) and all(isinstance(item, Tensor) for item in items)

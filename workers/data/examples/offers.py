@@ -1,0 +1,59 @@
+"""What tensors tell about themselves: the values that networks may ask for by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from workers.data.batches.structure import Batch, Values
+
+
+def shapes(batch: Batch) -> dict[str, Any]:
+    """What the shapes of a batch tell.
+
+    `input_shape` is the shape of an example of a single tensor, `input_shapes` a tuple or dict of them; `features` is
+    the last size of inputs in floating point, and `outputs` the number of values in a target that is not a class.
+    """
+    inputs, targets = batch
+    known: dict[str, Any] = {}
+    if isinstance(inputs, Tensor):
+        known["input_shape"] = tuple(inputs.shape[1:])
+        if inputs.is_floating_point() and inputs.ndim > 1:
+            known["features"] = inputs.shape[-1]
+    elif isinstance(inputs, dict):
+        known["input_shapes"] = {name: tuple(tensor.shape[1:]) for name, tensor in inputs.items()}
+    else:
+        known["input_shapes"] = tuple(tuple(tensor.shape[1:]) for tensor in inputs)
+    if isinstance(targets, Tensor) and not _is_whole(targets):
+        known["outputs"] = math.prod(targets.shape[1:])
+    return known
+
+
+def numbers(parts: Sequence[Batch]) -> dict[str, Any]:
+    """What the whole numbers in all parts of a data set tell, each one more than the largest.
+
+    `classes` (and `outputs`) is that of targets, of which those below 0 mark what is not to be predicted, and
+    `vocabulary` that of inputs, and of targets that are sequences as well.
+    """
+    known: dict[str, Any] = {}
+    classes = _one_more([targets for _, targets in parts])
+    if classes is not None:
+        known["classes"] = known["outputs"] = classes
+    vocabulary = _one_more([inputs for inputs, _ in parts])
+    if vocabulary is not None:
+        sequences = [targets for _, targets in parts if isinstance(targets, Tensor) and targets.ndim > 1]
+        known["vocabulary"] = max(vocabulary, _one_more(sequences) or 0)
+    return known
+
+
+def _one_more(parts: Sequence[Values]) -> int | None:
+    """One more than the largest of whole numbers; None for anything else."""
+    largest = [int(part.max()) for part in parts if isinstance(part, Tensor) and _is_whole(part) and part.numel()]
+    return max(largest) + 1 if largest and len(largest) == len(parts) and max(largest) >= 0 else None
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex())
