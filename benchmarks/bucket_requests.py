@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import Figure, arguments, finish, prunesweep, wait, write_sweep
-from scale import large_sweep, record, trivial_sweep
+from scale import detail, large_sweep, record, trivial_sweep
 
 import prunesweep as ps
 from orchestrator.driver.consolidation import MOST_APART
@@ -29,7 +29,7 @@ from tests.support.buckets import KEYS, Proxy, s3_server
 from workers.store import Store
 from workers.store.checksummed import to_parquet
 from workers.store.layout import RecordKey, record_path
-from workers.store.record import table_of
+from workers.store.record import whole_table
 
 TRIALS_A_REPLICATE = 25
 
@@ -41,7 +41,7 @@ def main() -> None:
         figures = [
             *trials(Path(folder), proxy, "through Ray", ["--cpus", "2"], "results_only", replicates, at_most=3),
             *trials(Path(folder), proxy, "in process", ["--in-process"], "results_only", replicates, at_most=3),
-            *trials(Path(folder), proxy, "with its state", ["--in-process"], "all", replicates, at_most=4),
+            *trials(Path(folder), proxy, "with its state", ["--in-process"], "all", replicates, at_most=3),
             *reading(Path(folder), proxy, replicates=1 if quick else 7),
         ]
     finish("bucket_requests", quick, figures)
@@ -99,7 +99,7 @@ def publish(store: Store, records: Iterable[dict[str, Any]]) -> None:
     apart = []
     for row in records:
         key = RecordKey(row["trial"], row["step"], row["evaluation"])
-        store.files.write(record_path(key), to_parquet(table_of([row])))
+        store.files.write(record_path(key), to_parquet(whole_table(row, detail(density=0.5))))
         apart.append(key)
         if len(apart) == MOST_APART:
             store.records.consolidate_some(apart)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import tempfile
 from collections.abc import Iterator
@@ -9,19 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from measure import Figure, arguments, finish, write_sweep
-from scale import large_sweep, publish_all, record, timed
+from scale import detail, large_sweep, publish_all, record, timed
 
 import prunesweep as ps
 from orchestrator.planning import changes, expand
 from orchestrator.planning.crossing import find_out
 from orchestrator.planning.plan import Plan
 from workers.store import Store
-from workers.store.checksummed import to_parquet
-from workers.store.record import DETAIL_SCHEMA
 
-LAYERS, EPOCHS, HOSTS = 20, 182, 8
+HOSTS = 8
 
 
 def main() -> None:
@@ -52,9 +50,8 @@ def make_store(folder: Path, replicates: int) -> Path:
     location = folder / "store"
     store = Store(location, create=True)
     store.sweeps.add(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
-    publish_all(location, records(plan))
-    for number, path in enumerate((location / "details").iterdir()):
-        path.write_bytes(to_parquet(pa.Table.from_pylist([detail(1 / (1.5 + number % 10 / 4))], schema=DETAIL_SCHEMA)))
+    details = (detail(1 / (1.5 + number % 10 / 4)) for number in itertools.count())
+    publish_all(location, records(plan), details)
     return location
 
 
@@ -76,18 +73,6 @@ def records(plan: Plan) -> Iterator[dict[str, Any]]:
             "multiply_adds": 41_075_328.0,
             "sparse_multiply_adds": 41_075_328.0 * float(cell.density),
         }
-
-
-def detail(density: float) -> dict[str, Any]:
-    layers = [
-        {"layer": f"layer{number}.conv", "weights": 9_216, "kept": round(9_216 * density), "multiply_adds": 2e6}
-        for number in range(LAYERS)
-    ]
-    curve = [
-        {"step": 391 * (epoch + 1), "learning_rate": 0.1, "train_loss": 2 / (epoch + 1), "train_accuracy": 0.9}
-        for epoch in range(EPOCHS)
-    ]
-    return {"parameters": 272_474, "layers": layers, "curve": curve}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import pyarrow as pa
+
 from orchestrator.upkeep.gc import ABANDONED
 from orchestrator.upkeep.retention import Needs, needs_of
 from workers.errors import CorruptFile, NewerFile
@@ -14,6 +16,7 @@ from workers.store.checksummed import from_json, from_parquet
 from workers.store.filesystems.files import NotAFile, is_temporary, walk
 from workers.store.lease_owner import lease_paths, read_owner
 from workers.store.record import SCHEMA
+from workers.store.record_parsing import has_details_apart
 
 Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "missing"]
 
@@ -96,7 +99,9 @@ class _StoreFiles:
         key = layout.parse_record_path(path)
         if key is None:
             return StoreProblem(path, "foreign", "not a valid record name")
-        if (problem := _read_problem(path, lambda: self.store.records.read(path))) is not None:
+        rows: list[pa.Table] = []
+        problem = _read_problem(path, lambda: rows.append(self.store.records.read(path)))
+        if problem is not None or not any(map(has_details_apart, rows)):
             return problem
         details = layout.detail_path(key)
         if details not in self.paths and not self.store.files.exists(details):  # it may have been written meanwhile
@@ -109,7 +114,7 @@ class _StoreFiles:
             return StoreProblem(path, "foreign", "not a valid record name")
         if layout.record_path(key) not in self.paths:
             return StoreProblem(path, "orphaned", "its record is missing")
-        return _read_problem(path, lambda: self.store.records.detail(key))
+        return _read_problem(path, lambda: self.store.records.detail_apart(key))
 
     def conflict(self, path: str) -> StoreProblem | None:
         problem = _read_problem(path, lambda: from_parquet(path, self.store.files.read(path), SCHEMA))

@@ -3,8 +3,8 @@
     store.json                                   the version of this layout
     lease.json                                   who drives the store now
     leases/<number>-of-<count>.json              who drives a shard of it now
-    results/<trial>-<step>-<evaluation>.parquet  one record: published once, never changed
-    details/<the same name>                      its per-layer numbers and learning curve, written before it
+    results/<trial>-<step>-<evaluation>.parquet  one record with its layers and curve: published once, never changed
+    details/<the same name>                      the layers and the curve of a record of an early version
     conflicts/<the same name>-<checksum>.parquet a record that differs from the published one
     checkpoints/<trial>/<step>.safetensors       the states at stops that are kept
     progress/<trial>/<step>.safetensors          partial states: the newest two of a trial that is not finished

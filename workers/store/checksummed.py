@@ -47,13 +47,21 @@ def from_parquet(
         if head + _digest(head, tail) + tail != data:
             raise CorruptFile(path, "its checksum does not match its content")
         file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)  # pq.read_table would import pandas: 0.4 s
-        table = file.read(use_threads=False)
+        table = file.read(_columns(file, schema, former_names or {}), use_threads=False)
         if schema is None or table.schema.equals(schema):
             return table
         columns = [_column(table, field, (former_names or {}).get(field.name, field.name)) for field in schema]
         return pa.table(columns, names=schema.names).cast(schema)
     except _UNREADABLE as error:
         raise CorruptFile(path, f"not a table of prunesweep: {_first_line(error)}") from error
+
+
+def _columns(file: pq.ParquetFile, schema: pa.Schema | None, former_names: Mapping[str, str]) -> list[str] | None:
+    """The columns to read; None for all."""
+    if schema is None:
+        return None
+    wanted = {*schema.names, *former_names.values()}
+    return [name for name in file.schema_arrow.names if name in wanted]
 
 
 def _column(table: pa.Table, field: pa.Field, former_name: str) -> Any:

@@ -83,7 +83,7 @@ def is_folder(path: str) -> bool:
 
 
 def record_file(key: RecordKey) -> str:
-    """The file name of a record, and of its details."""
+    """The file name of a record, and of details apart from it."""
     return f"{key.trial}-{key.step:08d}-{key.evaluation}{_TABLE}"
 
 

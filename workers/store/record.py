@@ -1,4 +1,4 @@
-"""The schema of a record: one flat Parquet row for each (trial, step, evaluation).
+"""The schema of a record: one Parquet row for each (trial, step, evaluation).
 
 Columns in `RESULT_COLUMNS` are what the trial computed: two executions of it must agree on them. The others say
 where and when that happened. Columns are only added or renamed, and `SCHEMA_VERSION` is raised with each change;
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 FORMER_NAMES = {"achieved_density": "density"}
 """Columns that had another name in schema 1."""
@@ -101,7 +101,8 @@ DETAIL_SCHEMA = pa.schema(
         ),
     ]
 )
-"""The details of a record, of which none is compared when a stop is repeated.
+"""The details of a record, which are in its file (before schema 3, in one next to it). None is compared when a stop
+is repeated.
 
 All parameters of the network, of which a record's `prunable_weights` are a share; per-layer weights in network order;
 and the learning curve, one point per epoch.
@@ -111,6 +112,15 @@ and the learning curve, one point per epoch.
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as a table of the declared schema. Raises pyarrow.ArrowInvalid for values that do not fit."""
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def whole_table(record: dict[str, Any], detail: dict[str, Any]) -> pa.Table:
+    """A record with its details, as its file has them. Raises pyarrow.ArrowInvalid for values that do not fit."""
+    return pa.Table.from_pylist([record | detail], schema=whole_schema())
+
+
+def whole_schema() -> pa.Schema:
+    return pa.schema([*SCHEMA, *DETAIL_SCHEMA])
 
 
 def same_result(first: dict[str, Any], second: dict[str, Any]) -> bool:

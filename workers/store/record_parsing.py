@@ -10,7 +10,7 @@ from workers.errors import CorruptFile, NewerFile
 from workers.store import layout
 from workers.store.checksummed import from_parquet
 from workers.store.layout import RecordKey
-from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION
+from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, whole_schema
 
 KEY = RecordKey._fields
 """The columns that name a record."""
@@ -23,8 +23,13 @@ def record_keys(table: pa.Table) -> list[RecordKey]:
 
 
 def parse_record(path: str, data: bytes) -> pa.Table:
-    """The one row of a record's file, from its bytes. Raises CorruptFile."""
-    table = _row_of(path, data, SCHEMA)
+    """The one row of a record's file, without its details, from its bytes. Raises CorruptFile."""
+    return parse_whole_record(path, data).select(SCHEMA.names)
+
+
+def parse_whole_record(path: str, data: bytes) -> pa.Table:
+    """The one row of a record's file, with its details, from its bytes. Raises CorruptFile."""
+    table = _row_of(path, data, whole_schema())
     for problem in _problems([path], table).values():
         raise problem
     return table
@@ -76,8 +81,13 @@ def _problem(path: str, version: int, key: RecordKey) -> CorruptFile | None:
     return None
 
 
+def has_details_apart(table: pa.Table) -> bool:
+    """Whether the one row of a record's file is of a version that kept details in a separate file."""
+    return table.column("layers").null_count > 0
+
+
 def parse_detail(path: str, data: bytes) -> pa.Table:
-    """The one row of the details of a record, from the bytes of their file. Raises CorruptFile."""
+    """The one row of the details of a record, from the bytes of the file that has them. Raises CorruptFile."""
     return _row_of(path, data, DETAIL_SCHEMA)
 
 

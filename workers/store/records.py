@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile
@@ -19,9 +20,18 @@ from workers.store import layout
 from workers.store.checksummed import to_parquet
 from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
-from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, table_of
+from workers.store.record import SCHEMA, SCHEMA_VERSION, same_result, whole_table
 from workers.store.record_cache import RecordCache
-from workers.store.record_parsing import KEY, parse_detail, parse_details, parse_record, parse_records, record_keys
+from workers.store.record_parsing import (
+    KEY,
+    has_details_apart,
+    parse_detail,
+    parse_details,
+    parse_record,
+    parse_records,
+    parse_whole_record,
+    record_keys,
+)
 
 log = logging.getLogger(__name__)
 
@@ -64,15 +74,9 @@ class Records:
         key = RecordKey(*(record[name] for name in KEY))
         path = layout.record_path(key)
         record = record | {"schema_version": SCHEMA_VERSION}
-        table = table_of([record])
+        table = whole_table(record, detail)
         data = to_parquet(table)
         crash_point("record.before")
-        details = to_parquet(pa.Table.from_pylist([detail], schema=DETAIL_SCHEMA))
-        if not self._files.publish(layout.detail_path(key), details):
-            if self._files.exists(path):
-                return self._repeated(key, table, data)
-            self._files.write(layout.detail_path(key), details)  # an attempt ended between the two
-        crash_point("record.details")
         if self._files.publish(path, data):
             crash_point("record.after")
             self._published.append(_row(record, key, len(data)))
@@ -91,12 +95,13 @@ class Records:
         """
         path = layout.record_path(key)
         data = other._data(path)
-        table = parse_record(path, data)
+        table = parse_whole_record(path, data)
         if not self._files.exists(path):
-            detail = layout.detail_path(key)
-            details = other._detail_data(detail)
-            parse_detail(detail, details)
-            self._files.write(detail, details)
+            if has_details_apart(table):
+                detail = layout.detail_path(key)
+                details = other._detail_data(detail)
+                parse_detail(detail, details)
+                self._files.write(detail, details)
             if self._files.publish(path, data):
                 return "published"
         return self._repeated(key, table, data)
@@ -176,8 +181,11 @@ class Records:
         return table, {path: str(error) for path, error in (unread | damaged).items()}
 
     def read(self, path: str) -> pa.Table:
-        """The one row of a record's file. Raises FileNotFoundError, and CorruptFile if it is not a record."""
-        return parse_record(path, self._data(path))
+        """The one row of a record's file, with its details: null if they are apart.
+
+        Raises FileNotFoundError, and CorruptFile if it is not a record.
+        """
+        return parse_whole_record(path, self._data(path))
 
     def accuracy(self, key: RecordKey) -> float | None:
         """The test accuracy of a record; None if it is missing or damaged."""
@@ -189,14 +197,24 @@ class Records:
 
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
+        path = layout.record_path(key)
+        table = parse_detail(path, self._detail_data(path))
+        return self.detail_apart(key) if has_details_apart(table) else dict(table.to_pylist()[0])
+
+    def detail_apart(self, key: RecordKey) -> dict[str, Any]:
+        """The details in the file that records before schema 3 have next to them. Raises CorruptFile."""
         path = layout.detail_path(key)
         [row] = parse_detail(path, self._detail_data(path)).to_pylist()
         return dict(row)
 
     def details(self, keys: list[RecordKey]) -> AllRecords:
         """The details of some records, each with its trial, step and evaluation, and those that cannot be read."""
-        table, damaged = self._parsed([layout.detail_path(key) for key in keys], self._detail_data, parse_details)
-        return AllRecords(table, damaged)
+        paths = [layout.record_path(key) for key in keys]
+        table, damaged = self._parsed(paths, self._detail_data, parse_details)
+        inside = table.column("layers").is_valid()
+        apart = [layout.detail_path(key) for key in record_keys(table.filter(pc.invert(inside)))]
+        older, damaged_older = self._parsed(apart, self._detail_data, parse_details)
+        return AllRecords(pa.concat_tables([table.filter(inside), older]), damaged | damaged_older)
 
     def conflicts(self) -> list[str]:
         """The file names of records that differ from the one published for their stop."""

@@ -114,7 +114,7 @@ def test_all_of_a_cell_that_is_done(store):
     assert shown.cost["search_cost_epochs"] == 20.0
     assert shown.recipe["duration"] == "16ep"
     assert shown.files["checkpoints/aaab2222/00000100.safetensors"] == 5
-    assert sum(path.startswith(("results/", "details/")) for path in shown.files) == 2
+    assert sum(path.startswith(("results/", "details/")) for path in shown.files) == 1
     text = str(shown)
     assert shown._repr_html_().startswith("<pre")
     for line in (
@@ -157,8 +157,9 @@ def test_a_damaged_detail_is_named_and_the_rest_is_shown(store, tmp_path):
     copy = Store(tmp_path / "store", create=True)
     copy.sweeps.add("digits", {"name": "digits"}, table_of([DENSE]))
     copy.records.publish(record_of(DENSE), {"layers": LAYERS, "curve": CURVE})
-    [path] = [path for path in copy.files.sizes("details")]
-    copy.files.write(path, b"damaged")
+    copy.records.consolidate()
+    [(path, size)] = copy.files.sizes("results").items()
+    copy.files.write(path, b"x" * size)
     shown = ps.show(copy.location, "dense_0")
     assert (shown.state, shown.layers, list(shown.unreadable)) == ("done", [], [path])
 

@@ -13,6 +13,7 @@ import prunesweep as ps
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
+from tests.support.places import GOLDEN
 from tests.support.stores import results
 from tests.support.sweeps import tiny_sweep
 from workers.errors import StoreError
@@ -74,7 +75,6 @@ def test_a_sound_store_is_clean(store):
         ("results", "", "half"),
         ("results", "", "flip"),
         ("results", "", "foreign"),
-        ("details", "", "flip"),
         ("checkpoints", "", "foreign"),
         ("checkpoints", "", "flip"),
         ("facts", "", "half"),
@@ -113,7 +113,6 @@ def test_orphans_foreigners_and_half_written_files_are_told_apart(store):
     store.files.write(f"checkpoints/{'0' * 20}/00000001.safetensors", store.files.read(checkpoint))
     store.files.write(checkpoint.replace("checkpoints", "progress"), store.files.read(checkpoint))
     store.files.write("sweeps/0007-half/cells.parquet", b"")
-    store.files.delete(record.replace("results", "details"))
     found = kinds(store)
     assert found == {
         "details/" + "0" * 20 + "-00000001-aaaaaaaa.parquet": "orphaned",
@@ -123,7 +122,20 @@ def test_orphans_foreigners_and_half_written_files_are_told_apart(store):
         f"checkpoints/{'0' * 20}/00000001.safetensors": "corrupt",  # it is the state of another stop
         checkpoint.replace("checkpoints", "progress"): "orphaned",
         "sweeps/0007-half/cells.parquet": "half-written",
-        record: "half-written",
+    }
+
+
+def test_details_in_a_separate_file_belong_to_their_record(tmp_path):
+    """As records before schema 3 have them."""
+    store = Store(shutil.copytree(GOLDEN, tmp_path / "store"))
+    assert kinds(store) == {}
+    damaged, missing, _ = sorted(store.files.sizes("details"))
+    store.files.write(damaged, b"damaged")
+    store.files.delete(missing)
+    assert kinds(store) == {
+        damaged: "corrupt",
+        damaged.replace("details", "results"): "orphaned",
+        missing.replace("details", "results"): "half-written",
     }
 
 

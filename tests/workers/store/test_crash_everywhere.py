@@ -77,4 +77,4 @@ def test_a_crash_loses_nothing(server, undisturbed, tmp_path, point, which, mode
 
 
 def test_an_exit_without_cleaning_up_loses_nothing(server, undisturbed, tmp_path):
-    check(server, undisturbed, tmp_path / "store", "record.details:2:exit")
+    check(server, undisturbed, tmp_path / "store", "record.before:2:exit")

@@ -68,7 +68,7 @@ def test_a_record_says_what_was_trained_and_where(store):
 
 
 def test_a_new_trial_makes_few_requests(store, monkeypatch):
-    """Beyond those for its parents, its record and its checkpoint one: the details."""
+    """One for each parent, its checkpoint and its record."""
     parent = train_dense(store)
     job = Job(trial=tiny.retraining("fine_tuning", parent), records=(3,), checkpoints=(3,), is_new=True)
     requests = []
@@ -80,7 +80,6 @@ def test_a_new_trial_makes_few_requests(store, monkeypatch):
     assert requests == [
         f"read checkpoints/{dense}/00000024.safetensors",
         f"write checkpoints/{child}/00000003.safetensors",
-        f"publish details/{child}-00000003-{EVALUATION}.parquet",
         f"publish results/{child}-00000003-{EVALUATION}.parquet",
     ]
 
