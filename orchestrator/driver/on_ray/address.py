@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
+from orchestrator.driver.on_ray.ray_output import ray_output_apart
 from workers.errors import InputError
 from workers.waiting import ANSWER_SECONDS, NoAnswer, within
 
@@ -39,7 +40,8 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
     if place is None or not place.rpartition(":")[2].isdecimal():
         raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS)
     try:
-        within(seconds, lambda: _ask(place))
+        with ray_output_apart():
+            within(seconds, lambda: _ask(place))
     except OSError as error:
         reason = str(error) if isinstance(error, NoAnswer) else error.strerror or str(error)
         remedy = "set $RAY_AUTH_TOKEN" if isinstance(error, PermissionError) else "check the host and the port"

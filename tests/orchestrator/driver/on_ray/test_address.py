@@ -79,13 +79,15 @@ def test_a_server_of_the_same_protocol_that_is_not_a_cluster(monkeypatch):
     silent.set()
 
 
-def test_a_service_that_refuses_the_question(monkeypatch):
+def test_a_service_that_refuses_the_question(monkeypatch, capfd):
     def refuse(address):
+        os.write(2, b"gcs_client.cc:210: Failed to get cluster ID from GCS server")  # as Ray's native code does
         raise RpcError("Received http2 header with status: 404")
 
     monkeypatch.setattr("ray._raylet.GcsClient", refuse)
     with listening(HTTP2) as place:
         assert refusal(place).message.endswith("what answers there is not a cluster of this version of Ray")
+    assert capfd.readouterr().err == ""
 
 
 def test_options_are_checked_before_a_run_inspects_anything():
