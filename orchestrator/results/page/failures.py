@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from orchestrator.results.page.grids import Grid, Record
 from orchestrator.results.page.source import PageSource
-from orchestrator.results.page.tables import Cell, DataTable, MarkedCell
+from orchestrator.results.page.tables import NOTHING, Cell, DataTable, MarkedCell
 from orchestrator.results.wording import labels_of
 from workers.store.failures import Failure
 
@@ -46,9 +46,9 @@ def _line(source: PageSource, trials: Sequence[str], held_up: dict[str, list[Rec
         str(len(trials)),
         str(len(rows)),
         ", ".join(dict.fromkeys(row["technique"] for row in rows)),
-        _reason(first),
-        ", ".join(sorted({failure.host for failure in failures if failure.host})) or "–",
-        first.hint or "–",
+        MarkedCell(_reason(first), "text"),
+        ", ".join(sorted({failure.host for failure in failures if failure.host})) or NOTHING,
+        MarkedCell(first.hint or NOTHING, "text"),
         trials[0],
     ]
 

@@ -1,14 +1,34 @@
-"""The legend of all figures: each technique's color, dash and marker in a line of SVG."""
+"""The legend of all figures: each technique's color, dash and marker in a line of SVG.
+
+On a screen it stays at the top of the window. On paper it would be on the first page only, so each view with figures
+prints the part of it that its figures use.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from orchestrator.results.figures.looks import Look
 from orchestrator.results.page.canvas import PAPER, Ink
 
 
-def legend(ink: Ink) -> list[tuple[str, str, str]]:
-    """(name, content of a 34 × 12 SVG, class) of each technique."""
-    return [(look.name, _sample(look), ink.group(technique)) for technique, look in ink.looks.items()]
+class LegendEntry(NamedTuple):
+    """A technique in the legend: its name, its look as the content of a 34 × 12 SVG, and its class in figures."""
+
+    name: str
+    look: str
+    kind: str
+
+
+def legend(ink: Ink) -> list[LegendEntry]:
+    """The entry of each technique."""
+    return [LegendEntry(look.name, _sample(look), ink.group(technique)) for technique, look in ink.looks.items()]
+
+
+def used_in(figures: Sequence[str], entries: Sequence[LegendEntry]) -> list[LegendEntry]:
+    """The entries of the techniques that some figures show."""
+    return [entry for entry in entries if any(f'class="t {entry.kind}"' in figure for figure in figures)]
 
 
 def _sample(look: Look) -> str:

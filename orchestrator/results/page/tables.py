@@ -34,14 +34,19 @@ class DataTable:
     texts: Sequence[int] = field(default=())
 
 
+def with_minus(number: str) -> str:
+    """A number with a minus sign, as wide as a plus. What programs may read (CSV, LaTeX, terminal) has a hyphen."""
+    return number.replace("-", "−")
+
+
 def signed(value: float | None, decimals: int = 2) -> str:
-    """`+0.12`, or a dash."""
-    return NOTHING if value is None else f"{value:+z.{decimals}f}"
+    """`+0.12` or `−0.12`, or a dash."""
+    return NOTHING if value is None else with_minus(f"{value:+z.{decimals}f}")
 
 
 def plain(value: float | None, decimals: int = 2) -> str:
     """`91.73`, or a dash."""
-    return NOTHING if value is None else f"{value:z.{decimals}f}"
+    return NOTHING if value is None else with_minus(f"{value:z.{decimals}f}")
 
 
 def epochs(value: float | None) -> str:
@@ -55,7 +60,7 @@ def percent(share: float | None) -> str:
 
 
 def span(summary: ReplicateSummary, write: Callable[[float | None], str] = signed) -> str:
-    """`-0.94 [-1.88, -0.63]`, or how many replicates are done."""
+    """`−0.94 [−1.88, −0.63]`, or how many replicates are done."""
     if summary.median is None:
         return f"{summary.n}/{summary.n_expected}"
     if summary.n == 1:
@@ -64,7 +69,7 @@ def span(summary: ReplicateSummary, write: Callable[[float | None], str] = signe
 
 
 def change(interval: Interval | None) -> str:
-    """`-0.94 [-1.88, -0.63]`, the mean and its interval if there is one, or a dash."""
+    """`−0.94 [−1.88, −0.63]`, the mean and its interval if there is one, or a dash."""
     if interval is None:
         return NOTHING
     mean = signed(interval.middle)
@@ -72,7 +77,7 @@ def change(interval: Interval | None) -> str:
 
 
 def bounds(interval: Interval | None) -> str:
-    """`[-1.88, -0.63]`, or a dash."""
+    """`[−1.88, −0.63]`, or a dash."""
     if interval is None or interval.low is None:
         return NOTHING
     return f"[{signed(interval.low)}, {signed(interval.high)}]"

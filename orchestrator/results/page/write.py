@@ -23,7 +23,7 @@ from orchestrator.results.page.canvas import Ink
 from orchestrator.results.page.cells import cells_table
 from orchestrator.results.page.failures import causes, failures_by_place
 from orchestrator.results.page.grids import Grid, Record, read_grids
-from orchestrator.results.page.legend import legend
+from orchestrator.results.page.legend import legend, used_in
 from orchestrator.results.page.source import PageSource, open_source
 from orchestrator.results.page.text import code, first_upper, long, safe, short
 from orchestrator.results.page.theme import style_sheet
@@ -243,6 +243,7 @@ def _render(context: dict[str, Any], ink: Ink) -> str:
         "short": short,
         "long": long,
         "first_upper": first_upper,
+        "used_in": used_in,
         "code": code,
         "markup": Markup,  # of our own making: figures, the style sheet and the script
     }

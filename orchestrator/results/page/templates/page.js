@@ -3,7 +3,7 @@
 
 // The number that a cell begins with, such as 16 in "≥ 16×"; text and names without one are sorted as text.
 function number(text) {
-  const match = text.replace(/,/g, "").match(/^\s*[≥<]?\s*([-+]?\d*\.?\d+)/);
+  const match = text.replace(/,/g, "").replace("−", "-").match(/^\s*[≥<]?\s*([-+]?\d*\.?\d+)/);
   return match ? parseFloat(match[1]) : NaN;
 }
 

@@ -8,10 +8,16 @@ import pandas as pd
 import pytest
 
 import prunesweep as ps
-from tests.support.html import rows, table
+from tests.support.html import parse, rows, table
 
 T_OF_TWO = 4.302652729911275
 """The 97.5% quantile of Student's t with two degrees of freedom, from a printed table."""
+
+
+@pytest.fixture(scope="module")
+def tree(text):
+    """The page with numbers that Python can read."""
+    return parse(text.replace("−", "-"))
 
 
 @pytest.fixture(scope="module")

@@ -73,11 +73,30 @@ def test_headings_descend_one_level_at_a_time(tree):
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
+def test_negative_numbers_have_a_minus_sign_in_tables_and_figures(tree):
+    shown = [
+        element.text for element in tree.all() if element.tag in {"td", "th", "small", "text", "title", "desc", "p"}
+    ]
+    assert sum("−" in text for text in shown) > 100
+    assert [text for text in shown if re.search(r"(?<![\w.])-\.?\d", text)] == []
+
+
+def test_figures_repeat_the_legend_of_their_techniques_on_paper(tree):
+    views = [view for view in tree.all("section") if view.attributes.get("class") == "view"]
+    legends = {
+        view.all("h3")[0].text: [item.text for legend in view.all("ul") for item in legend.all("li")] for view in views
+    }
+    assert legends["Accuracy against compression"] == ["fine-tuning", "weight rewinding", "LR rewinding"]
+    assert legends["Weights kept in each layer"] == []  # its lines are compressions
+    symbols = {f"#{symbol.attributes['id']}" for symbol in tree.all("symbol")}
+    assert {use.attributes["href"] for view in views for use in view.all("use")} == symbols
+
+
 def test_a_cell_with_a_missing_replicate_shows_its_count(tree):
     lines = {(line[0], line[1]): line for line in rows(table(tree, "Test accuracy (percent)"))}
     assert lines["fine_tuning", "16×"][2] == "5ep*"
     [*_, compared] = next(line for line in rows(table(tree, "Mean change")) if line[0] == "fine_tuning")
-    assert compared == "-23.88 ±0.19*"
+    assert compared == "−23.88 ±0.19*"
     heat = rows(table(tree, "fine_tuning: budget × compression"))
     assert [line[3] for line in heat if line[0] == "10ep"] == ["2/3"]
 
@@ -103,7 +122,7 @@ def test_collapsed_layers_are_marked(tree):
 
 
 def test_a_technique_is_one_class_in_all_figures(tree):
-    [item] = [item for item in tree.all("li") if item.text == "LR rewinding"]
+    item = next(item for item in tree.all("li") if item.text == "LR rewinding")
     marked = [group for group in tree.all("g") if item.attributes["data-technique"] in group.classes]
     assert len(marked) > 10
 
