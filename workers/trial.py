@@ -66,7 +66,9 @@ class Recipe:
     `per_image` (zero mean and unit variance over each whole image; paper, section 3), `none` (pixels over 255), or a
     (mean, std) pair of per-channel lists. `batch_norm_momentum` is in torch's sense (the weight of the new batch); None
     keeps the network's. BatchNorm normalizes each `batch_norm_group` consecutive examples apart (paper, ImageNet: 128),
-    None: the whole batch. `threads` (on a CPU) can change the last bits; without `deterministic`, so can every run.
+    None: the whole batch. The gradient of each `clip_group` consecutive examples is clipped to `clip_grad_norm` apart,
+    and then added up (None: that of the whole batch is). `threads` (on a CPU) can change the last bits; without
+    `deterministic`, so can every run.
     """
 
     batch_size: int
@@ -86,6 +88,7 @@ class Recipe:
     deterministic: bool = True
     batch_norm_group: int | None = None
     loss_arguments: dict[str, Any] = field(default_factory=dict)
+    clip_group: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -136,6 +136,7 @@ class RecipeSpec(FixedKeys):
     )
     label_smoothing: Smoothing = 0.0
     clip_grad_norm: Positive | None = None
+    clip_group: Annotated[int, whole(1)] | None = None
     precision: Precision = "fp32"
     threads: Annotated[int, whole(1, 1024)] = 1
     loss: AnyFunction = trial.CROSS_ENTROPY
@@ -154,6 +155,15 @@ class RecipeSpec(FixedKeys):
         if self.batch_norm_group and self.batch_size % self.batch_norm_group:
             message = f"must divide `batch_size` ({self.batch_size:,}) without a remainder"
             raise refuse(message, "use a divisor of `batch_size`, or remove it", at=("batch_norm_group",))
+        return self
+
+    @model_validator(mode="after")
+    def _clips_whole_groups(self) -> RecipeSpec:
+        if self.clip_group and self.clip_grad_norm is None:
+            raise refuse("has no effect without `clip_grad_norm`", "add it, or remove this", at=("clip_group",))
+        if self.clip_group and self.batch_size % self.clip_group:
+            message = f"must divide `batch_size` ({self.batch_size:,}) without a remainder"
+            raise refuse(message, "use a divisor of `batch_size`, or remove it", at=("clip_group",))
         return self
 
     @property

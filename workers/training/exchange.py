@@ -77,16 +77,25 @@ def _on_loopback() -> Iterator[None]:
 
 
 class Exchange:
-    """The exchange of a connected process about a network and the parameters that its optimizer trains."""
+    """The exchange of a connected process about a network and the parameters that its optimizer trains.
 
-    def __init__(self, network: nn.Module, parameters: Sequence[Tensor], share: BatchShare) -> None:
+    With `adds_up`, gradients are sums over examples, not means.
+    """
+
+    def __init__(
+        self, network: nn.Module, parameters: Sequence[Tensor], share: BatchShare, adds_up: bool = False
+    ) -> None:
+        self._parts_of_gradient = 1 if adds_up else share.ranks
         self._norms = [module for module in network.modules() if isinstance(module, _NormBase)]
         self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self._share = share
 
     @torch.no_grad()
     def step(self, loss: Tensor, correct: Tensor | None, examples: int) -> Step:
-        """Average gradients and running statistics over all ranks. Takes and returns what the step is judged by."""
+        """Average running statistics over all ranks, and average gradients or add them up.
+
+        Takes and returns what the step is judged by.
+        """
         missing = [parameter for parameter in self._parameters if parameter.grad is None]
         present = torch.tensor([float(parameter.grad is not None) for parameter in self._parameters])
         for parameter in missing:
@@ -95,8 +104,10 @@ class Exchange:
         sums = torch.cat((torch.stack((loss.float(), classified.float())), present.to(loss.device)))
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         self._add_up([*gradients, *self._statistics(), sums])
-        for tensor in (*gradients, *self._statistics()):
-            tensor.div_(self._share.ranks)
+        for gradient in gradients:
+            gradient.div_(self._parts_of_gradient)
+        for statistic in self._statistics():
+            statistic.div_(self._share.ranks)
         if missing:
             self._drop_unused(sums[2:])
         whole = None if correct is None else sums[1].long()

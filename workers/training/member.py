@@ -49,7 +49,7 @@ def _train(wanted: dict[str, Any], rank: int, folder: Path) -> None:
     (folder / f"{rank}.ready").touch()
     connect(share, str(folder / "meeting"), trainer.device)
     trainer.restore(parse_state((folder / "state").read_bytes(), "the state of rank 0"))
-    exchange = trainer.exchange = Exchange(trainer.model, trainer.parameters, share)
+    exchange = trainer.exchange = Exchange(trainer.model, trainer.parameters, share, trainer.adds_up)
     exchange.check_same(trainer.state().digest(), trainer.step)
     for stop in wanted["stops"]:
         while trainer.step < stop:

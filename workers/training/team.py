@@ -102,7 +102,7 @@ class Team(Alone):
             self._check_alive()
             time.sleep(_POLL)
         connect(self.share, str(self._folder / "meeting"), trainer.device)
-        trainer.exchange = Exchange(trainer.model, trainer.parameters, self.share)
+        trainer.exchange = Exchange(trainer.model, trainer.parameters, self.share, trainer.adds_up)
         self.check_same(trainer, digest)
         state.unlink()  # it may be large, and is left where this process is killed
         if trainer.device.type == "cuda":

@@ -18,7 +18,7 @@ from torch import nn
 
 from workers import schedules
 from workers.data.batches.share import WHOLE, BatchShare
-from workers.data.batches.structure import Values, call, examples
+from workers.data.batches.structure import Batch, Values, call, examples
 from workers.data.image_facts import ImageFacts
 from workers.data.source import Batches, Data
 from workers.errors import BadInput, Diverged
@@ -33,6 +33,7 @@ from workers.training.exchange import Exchange, Step
 from workers.training.losses import correct, loss_function, remedy_of_divergence
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
+from workers.training.optimizing.clipping import clipped_apart
 from workers.training.optimizing.optimizers import make_optimizer, take_step
 from workers.training.states.pretrained import read_weights
 from workers.training.states.state import History, State
@@ -70,6 +71,11 @@ class Trainer:
     def masks(self) -> dict[str, torch.Tensor]:
         """The boolean masks by weight (True: kept), on the device; empty before pruning."""
         return self._masking.masks
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the gradient of a batch is a sum over its parts, not their mean."""
+        return self.recipe.clip_group is not None
 
     def whole_batches(self) -> Batches:
         """The training batches of which `stream` has a share."""
@@ -130,16 +136,12 @@ class Trainer:
         learning_rate = self._rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        outputs, targets, loss = self.forward(self.step)
-        self.optimizer.zero_grad()
-        loss.backward()
-        step = Step(loss.detach(), correct(outputs, targets), examples(targets))
+        step = self._backward(self._batch(self.step))
         self._pending.append(self.exchange.step(*step) if self.exchange else step)
         if self.device.type == "cpu":
             self.settle()
-        self._masking.mask_gradients()
-        if self.recipe.clip_grad_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
+        if self.recipe.clip_group is None:
+            self._mask_and_clip()
         take_step(self.optimizer, self.parameters)
         self._masking.apply()
         self.step += 1
@@ -148,9 +150,34 @@ class Trainer:
 
     def forward(self, index: int) -> tuple[Any, Values, torch.Tensor]:
         """The outputs of the network, the targets and the loss of training batch `index`."""
-        inputs, targets = self.stream.batch(index)
+        return self._outputs(self._batch(index))
+
+    def _backward(self, batch: Batch) -> Step:
+        """Leave the gradient of a batch in the parameters: masked and clipped, if that is done group by group."""
+        self.optimizer.zero_grad()
+        if self.recipe.clip_group is None:
+            return self._add_gradient(batch)
+        return clipped_apart(batch, self.recipe.clip_group, self.parameters, self._add_gradient, self._mask_and_clip)
+
+    def _add_gradient(self, batch: Batch) -> Step:
+        outputs, targets, loss = self._outputs(batch)
+        loss.backward()
+        return Step(loss.detach(), correct(outputs, targets), examples(targets))
+
+    def _mask_and_clip(self) -> None:
+        self._masking.mask_gradients()
+        if self.recipe.clip_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
+
+    def _batch(self, index: int) -> Batch:
+        """Training batch `index`, with torch's generators seeded for dropout in it."""
+        batch = self.stream.batch(index)
         rank = (self.share.rank,) if self.share.rank else ()
-        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index, *rank))  # for dropout
+        seed_generators(seed(self.trial.replicate, self.trial.stage, "step", index, *rank))
+        return batch
+
+    def _outputs(self, batch: Batch) -> tuple[Any, Values, torch.Tensor]:
+        inputs, targets = batch
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16"):
             outputs = call(self.model, inputs)
             return outputs, targets, self._loss(outputs, targets)

@@ -110,7 +110,8 @@ def exchange(tmp_path):
     dist.destroy_process_group()
 
 
-def test_unused_parameters_have_no_gradient_unless_another_rank_has_used_them(exchange, monkeypatch):
+@pytest.mark.parametrize("adds_up", [False, True])
+def test_unused_parameters_have_no_gradient_unless_another_rank_has_used_them(exchange, monkeypatch, adds_up):
     network = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False))
     used, elsewhere, nowhere = (layer.weight for layer in network)
     used.grad = torch.tensor([[1.0, 2.0]])
@@ -119,11 +120,11 @@ def test_unused_parameters_have_no_gradient_unless_another_rank_has_used_them(ex
         flat += torch.tensor([3.0, 4.0, 8.0, 0.0, 1.5, 3.0, 1.0, 1.0, 0.0])
 
     monkeypatch.setattr(dist, "all_reduce", with_another)
-    both = Exchange(network, list(network.parameters()), BatchShare(0, 2))
+    both = Exchange(network, list(network.parameters()), BatchShare(0, 2), adds_up)
     step = both.step(torch.tensor(0.5), torch.tensor(1), 4)
     assert (step.loss.item(), step.correct.item(), step.examples) == (1.0, 4, 8)
-    assert used.grad.tolist() == [[2, 3]]
-    assert elsewhere.grad.tolist() == [[4]]
+    assert used.grad.tolist() == ([[4, 6]] if adds_up else [[2, 3]])
+    assert elsewhere.grad.tolist() == ([[8]] if adds_up else [[4]])
     assert nowhere.grad is None
 
 
@@ -153,8 +154,14 @@ def test_batches_that_ranks_cannot_share_are_refused(batch, group, about, hint):
     assert hint in caught.value.hint
 
 
+def test_groups_that_are_clipped_apart_are_not_divided_among_ranks():
+    recipe = Recipe(batch_size=16, optimizer="SGD", clip_grad_norm=1.0, clip_group=8)
+    with pytest.raises(InputError, match=r"`clip_group` must divide the 4 examples that each of 4 GPUs has .*: 8"):
+        check_ranks(recipe, 4, has_batch_norm=False)
+
+
 def test_batches_that_ranks_can_share():
     recipe = Recipe(batch_size=16, optimizer="SGD")
     check_ranks(recipe, 4, has_batch_norm=False)
     check_ranks(recipe, 1, has_batch_norm=True)
-    check_ranks(replace(recipe, batch_norm_group=2), 4, has_batch_norm=True)
+    check_ranks(replace(recipe, batch_norm_group=2, clip_group=4), 4, has_batch_norm=True)

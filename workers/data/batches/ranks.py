@@ -26,6 +26,13 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             hint="train on one GPU, or remove `weight`",
             about="loss",
         )
+    if recipe.clip_group and part % recipe.clip_group:
+        raise InputError(
+            f"`clip_group` must divide the {plural(part, 'example')} that each of {plural(ranks, 'GPU')} has of a "
+            f"batch: {recipe.clip_group:,}",
+            hint="use a divisor, or another number of `gpus`",
+            about="clip_group",
+        )
     if ranks == 1 or not has_batch_norm:
         return
     share = f"the {plural(part, 'image')} that each of {plural(ranks, 'GPU')} has of a batch"

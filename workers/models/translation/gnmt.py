@@ -11,8 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from workers.data.translation.tokens import END, START
 from workers.errors import InputError
 from workers.models.translation.attention import Memory, NormedAttention
+from workers.models.translation.beam_search import BeamSearch
 from workers.models.translation.lstm import LSTM, CellState
 
 INITIAL = 0.1
@@ -96,7 +98,7 @@ class GNMT(nn.Module):
     def forward(self, source: Tensor, source_lengths: Tensor, target: Tensor, target_lengths: Tensor) -> Tensor:
         """Logits (N, T, vocabulary) of what follows each token of the target, where T is the longest length.
 
-        `source` (N, S) and `target` (N, T or more) are token numbers, int64; the target begins with the start token.
+        `source` (N, S) and `target` (N, T or more) are token numbers; the target begins with the start token.
         What is beyond the lengths, int64 (N,), is padding, which is cut off or without effect: longer padding does not
         change a bit.
         """
@@ -120,6 +122,21 @@ class GNMT(nn.Module):
         """Decode one token (N,): logits (N, vocabulary), attention (N, S), and the next state."""
         output, weights, state = self.decoder(self.target_embedding(tokens), state, memory)
         return self.projection(output), weights, state
+
+    def translate(self, source: Tensor, lengths: Tensor, **settings: float) -> list[list[int]]:
+        """The tokens of a translation of each source sentence (N, S), without start and end.
+
+        `settings` are those of `BeamSearch`, such as `beams`.
+        """
+        search = BeamSearch(start=START, end=END, **settings)  # type: ignore[arg-type]
+        memory, state = self.encode(source, lengths)
+        memory = memory.repeated(search.beams)
+        rows = torch.arange(len(source), device=source.device).repeat_interleave(search.beams)
+
+        def step(tokens: Tensor, state: DecoderState) -> tuple[Tensor, Tensor, DecoderState]:
+            return self.step(tokens, state, memory)
+
+        return search.run(step, state.select(rows), len(source), source.device)
 
     @torch.no_grad()
     def _initialize(self) -> None:

@@ -181,9 +181,17 @@ def test_a_loss_of_ones_own():
     assert messages_of(sweep(recipe=both)) == {"recipe.label_smoothing": "has no effect on loss `losses:focal`"}
 
 
-def test_a_batch_is_whole_groups_of_batch_norm():
+def test_a_batch_is_whole_groups():
     grouped = recipe(batch_size=128, batch_norm_group=32)
     assert spec_from_dict(sweep(recipe=grouped)).recipes[0].for_worker.batch_norm_group == 32
+    clipped = recipe(batch_size=128, clip_grad_norm=5, clip_group=32)
+    assert spec_from_dict(sweep(recipe=clipped)).recipes[0].for_worker.clip_group == 32
+    assert messages_of(sweep(recipe=clipped | {"clip_group": 48})) == {
+        "recipe.clip_group": "must divide `batch_size` (128) without a remainder"
+    }
+    assert messages_of(sweep(recipe=recipe(clip_group=8))) == {
+        "recipe.clip_group": "has no effect without `clip_grad_norm`"
+    }
     problem = {"recipe.batch_norm_group": "must divide `batch_size` (128) without a remainder"}
     assert messages_of(sweep(recipe=grouped | {"batch_norm_group": 48})) == problem
 

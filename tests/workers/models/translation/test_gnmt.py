@@ -193,3 +193,17 @@ def test_without_its_attention_vector_nothing_is_infinite() -> None:
 def test_impossible_sizes_are_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         gnmt(vocabulary=5, **arguments)
+
+
+def test_a_translation_of_one_beam_is_the_most_probable_token_each_time(small: GNMT) -> None:
+    small.eval()
+    source, lengths = torch.tensor([[3, 4, 5], [6, 7, 2]]), torch.tensor([3, 2])
+    translations = small.translate(source, lengths, beams=1, longest=6)
+    for sentence, translation in enumerate(translations):
+        memory, state = small.encode(source[sentence : sentence + 1], lengths[sentence : sentence + 1])
+        tokens = [1]
+        while len(tokens) < 7 and (tokens[-1] != 2):
+            logits, _, state = small.step(torch.tensor(tokens[-1:]), state, memory)
+            tokens.append(int(logits.argmax()))
+        assert translation == [token for token in tokens if token not in (1, 2)]
+    assert len(small.translate(source, lengths, beams=3, longest=6)) == 2
