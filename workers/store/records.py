@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +18,7 @@ from workers.store import layout
 from workers.store.checksummed import to_parquet
 from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
+from workers.store.many_files import map_paths, read_or_error
 from workers.store.record import SCHEMA, SCHEMA_VERSION, same_result, whole_table
 from workers.store.record_cache import RecordCache
 from workers.store.record_parsing import (
@@ -35,15 +34,11 @@ from workers.store.record_parsing import (
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 Publication = Literal["published", "duplicate", "conflict"]
 
 _PARQUET_END = b"PAR1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 256  # files that are read before their rows are put together, which takes a tenth of the memory
-_MANY = 32  # files from which on reading them in threads is quicker
-_SLICE, _THREADS = 16, 8  # files that a thread reads in a row
 
 
 Row = dict[str, Any]
@@ -175,7 +170,7 @@ class Records:
 
         Only reading waits for other machines, so only that is done in threads: unpacking is quicker in one.
         """
-        contents = dict(zip(paths, _map(partial(_try, read), paths), strict=True))
+        contents = dict(zip(paths, map_paths(partial(read_or_error, read), paths), strict=True))
         unread = {path: error for path, error in contents.items() if isinstance(error, CorruptFile)}
         table, damaged = parse({path: data for path, data in contents.items() if not isinstance(data, CorruptFile)})
         return table, {path: str(error) for path, error in (unread | damaged).items()}
@@ -233,7 +228,7 @@ class Records:
         Raises OSError and CorruptFile.
         """
         paths = [layout.record_path(key) for key in keys]
-        data = _map(self._data, paths)
+        data = map_paths(self._data, paths)
         table = pa.concat_tables([SCHEMA.empty_table(), *map(parse_record, paths, data)])
         table = _cached(table, [layout.record_file(key) for key in keys], list(map(len, data)))
         self._cache.extend(pa.concat_tables([table, pa.Table.from_pylist(list(rows), schema=table.schema)]))
@@ -279,15 +274,6 @@ class Records:
             raise CorruptFile(path, str(error)) from error
 
 
-def _try(read: Callable[[str], bytes], path: str) -> bytes | CorruptFile:
-    try:
-        return read(path)
-    except CorruptFile as error:
-        return error
-    except FileNotFoundError:
-        return CorruptFile(path, "was deleted while records were read")
-
-
 def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:
     """Records as the cache has them, with the names and sizes of their files."""
     table = table.append_column("file", pa.array(files, pa.string()))
@@ -305,13 +291,3 @@ def _microseconds(time: datetime) -> int:
 
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
     return dict(zip(cache.column("file").to_pylist(), cache.column("bytes").to_pylist(), strict=True))
-
-
-def _map(function: Callable[[str], T], paths: list[str]) -> list[T]:
-    """Apply a function to paths; in threads if there are many."""
-    if len(paths) < _MANY:
-        return [function(path) for path in paths]
-    slices = [paths[begin : begin + _SLICE] for begin in range(0, len(paths), _SLICE)]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = pool.map(lambda some: [function(path) for path in some], slices)
-        return list(itertools.chain.from_iterable(results))
