@@ -1,9 +1,9 @@
-"""Sources of batches: where images come from, in which order and how augmented. This module lists the data sets.
+"""Sources of batches: where data come from, in which order and how augmented. This module lists the data sets.
 
 Importing this module imports no torch. The room imports no store, no network and no training code.
 
-A factory returns `workers.data.images.Images` (training and test images, decoded, in memory) or
-`workers.data.image_files.ImageFiles` (images that stay in files).
+A factory returns a `workers.data.source.Source`: images in memory (`workers.data.images.Images`) or in files
+(`workers.data.image_files.ImageFiles`), or examples of any kind (`workers.data.examples`).
 """
 
 import os
@@ -97,6 +97,28 @@ DATASETS = {
         },
         required=("path",),
         streams=True,
+    ),
+    "arrays": Entry(
+        factory="workers.data.examples.array_file:arrays",
+        summary="arrays of a safetensors or .npz file: inputs and targets of any shape, in memory",
+        arguments={"path": str, "split": dict, "noun": str},
+        required=("path",),
+    ),
+    "table": Entry(
+        factory="workers.data.examples.table:table",
+        summary="rows of numbers and categories in a CSV or Parquet file, of which column `target` is predicted",
+        arguments={
+            "path": str,
+            "target": str,
+            "target_type": str,
+            "test_path": str,
+            "split": dict,
+            "split_column": str,
+            "columns": list,
+            "leave_out": list,
+            "categories": list,
+        },
+        required=("path", "target"),
     ),
     "synthetic": Entry(
         factory="workers.data.synthetic:synthetic",

@@ -1,4 +1,4 @@
-"""Setting aside a part of the images as a test set, the same on every machine."""
+"""Setting aside a part of the examples as a test set, the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from workers.errors import InputError
 _EXAMPLE = "write it as `split: {test: 20%, seed: 0}`"
 
 
-def split_test(names: Sequence[str], labels: Sequence[int], split: Mapping[str, Any]) -> tuple[list[int], list[int]]:
-    """Ascending indices of the training and of the test images; every class has the same share of test images.
+def split_test(
+    names: Sequence[str], labels: Sequence[int], split: Mapping[str, Any], noun: str = "image"
+) -> tuple[list[int], list[int]]:
+    """Ascending indices of the training and of the test examples; every class has the same share of test examples.
 
-    `split` has `test` (a share) and `seed` (0 by default). Which images are taken is a function of the seed and their
-    names, so that adding images moves few others. Raises InputError for a share that a class cannot give.
+    `split` has `test` (a share) and `seed` (0 by default). Which examples are taken is a function of the seed and
+    their names, so that adding some moves few others. `noun` is what an example is called. Raises InputError for a
+    share that a class cannot give.
     """
     share, seed = _parse(split)
     members: dict[int, list[int]] = defaultdict(list)
@@ -33,9 +36,9 @@ def split_test(names: Sequence[str], labels: Sequence[int], split: Mapping[str, 
         test += sorted(indices, key=lambda index: _rank(seed, names[index]))[:count]
     if lacking:
         raise InputError(
-            f"`split: {{test: {split['test']}}}` leaves no training images of the classes with these images:\n"
+            f"`split: {{test: {split['test']}}}` leaves no training {noun}s of the classes with these {noun}s:\n"
             f"{listed(lacking)}",
-            hint="use a smaller share; a class needs at least 2 images",
+            hint=f"use a smaller share; a class needs at least 2 {noun}s",
         )
     chosen = set(test)
     return [index for index in range(len(names)) if index not in chosen], sorted(test)

@@ -30,16 +30,44 @@ class MLP(nn.Module):
         return self.classifier(self.hidden(x.flatten(1)))
 
 
+class Regressor(MLP):
+    """Hidden layers, then a linear layer for the numbers of a target, in its unit.
+
+    Maps float (N, ...) to float (N, *shape). What the last layer gives is multiplied by `deviation`, and `mean` is
+    added, so that the network can begin near the targets.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: Sequence[int],
+        dropout: float,
+        batch_norm: bool,
+        shape: Sequence[int],
+        mean: float,
+        deviation: float,
+    ) -> None:
+        super().__init__(inputs, hidden, dropout, batch_norm, math.prod(shape))
+        self.shape, self.mean, self.deviation = tuple(shape), mean, deviation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).reshape(-1, *self.shape) * self.deviation + self.mean
+
+
 def mlp(
     *,
     hidden: Sequence[int] = (300, 100),
     dropout: float = 0.0,
     batch_norm: bool = False,
-    input_shape: tuple[int, int, int],
-    classes: int,
+    input_shape: Sequence[int],
+    classes: int | None = None,
+    target_shape: Sequence[int] = (),
+    target_mean: float = 0.0,
+    target_deviation: float = 1.0,
 ) -> MLP:
     """A fully connected network; LeNet-300-100 by default (Frankle & Carbin 2019, section 2: Glorot's normal, bias 0).
 
+    Where targets are numbers instead of classes, it predicts them.
     Raises InputError for a hidden layer of less than one unit, and for a dropout outside [0, 1).
     """
     for units in hidden:
@@ -47,7 +75,12 @@ def mlp(
             raise InputError(f"`hidden` must list whole numbers of units, at least 1 each: {units!r}")
     if not 0 <= dropout < 1:
         raise InputError(f"`dropout` must be at least 0 and below 1: {dropout}")
-    network = MLP(math.prod(input_shape), hidden, dropout, batch_norm, classes)
+    layers = math.prod(input_shape), hidden, dropout, batch_norm
+    network = (
+        MLP(*layers, classes)
+        if classes is not None
+        else Regressor(*layers, target_shape, target_mean, target_deviation)
+    )
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_normal_(module.weight)

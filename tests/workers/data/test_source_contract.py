@@ -16,6 +16,7 @@ from torch import Tensor
 from workers.data.batches.share import BatchShare
 from workers.data.batches.structure import Batch, Values, described, examples, mapped, tensors
 from workers.data.examples.arrays import Arrays
+from workers.data.examples.table import table
 from workers.data.image_folder import image_folder
 from workers.data.images import Images
 from workers.data.source import Data, Source
@@ -75,7 +76,14 @@ def several(folder: Path) -> Source:
     )
 
 
-SOURCES: list[Callable[[Path], Source]] = [images, files, tensor, several]
+def rows_of_a_table(folder: Path) -> Source:
+    lines = [f"{row},{row * row % 7},{'ab'[row % 2]},{part}" for part in ("train", "test") for row in range(TRAIN)]
+    path = folder / "rows.csv"
+    path.write_text("\n".join(["x,y,kind,part", *lines[: TRAIN + TEST]]))
+    return table(path=str(path), target="y", target_type="number", split_column="part")
+
+
+SOURCES: list[Callable[[Path], Source]] = [images, files, tensor, several, rows_of_a_table]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda make: make.__name__)

@@ -124,7 +124,7 @@ def test_a_network_gets_what_it_asks_for_and_the_file_comes_first(name: str) -> 
     assert arguments(network, facts) == {"features": 5, "outputs": 1, "width": 3}
     network = Network(name=f"{name}:Rows", arguments={"outputs": 4})
     assert arguments(network, facts) == {"features": 5, "outputs": 4}
-    with pytest.raises(InputError, match=r"`vocabulary`\n\nhint: the data give `input_shape`, `features`, `outputs`;"):
+    with pytest.raises(InputError, match=r"`vocabulary`\n\nhint: the data give `input_shape`, `features`, `outputs`"):
         arguments(Network(name=f"{name}:Text"), facts)
     assert arguments(Network(name="mlp"), data(ROWS, TOKENS[:, 0]).facts()) == {"input_shape": (5,), "classes": 7}
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from workers.data.batches.structure import Batch, Values, described, examples, mapped, tensors
 from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.fingerprint import Declared, Fingerprint
-from workers.data.examples.offers import numbers, shapes
+from workers.data.examples.offers import numbers, scale, shapes
 from workers.data.examples.plausible import check_classes_left, example_notes
 from workers.data.examples.resident import ResidentData, ResidentExamples
 from workers.data.split import holdout_indices, training_indices
@@ -72,7 +72,7 @@ class Arrays:
             validation_examples=examples(validation[0]) if validation else 0,
             fingerprint=self.fingerprint.fingerprint if self.fingerprint else self._computed_fingerprint(),
             sampled=(mapped(lambda tensor: tensor[sampled], inputs), mapped(lambda tensor: tensor[sampled], targets)),
-            offers=shapes(parts["training"]) | numbers(list(parts.values())) | dict(self.offers),
+            offers=shapes(parts["training"]) | scale(targets) | numbers(list(parts.values())) | dict(self.offers),
             noun=self.noun,
             class_names=self.class_names,
             notes=self.notes,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from workers.data.batches.structure import Batch, Values
@@ -15,7 +16,8 @@ def shapes(batch: Batch) -> dict[str, Any]:
     """What the shapes of a batch tell.
 
     `input_shape` is the shape of an example of a single tensor, `input_shapes` a tuple or dict of them; `features` is
-    the last size of inputs in floating point, and `outputs` the number of values in a target that is not a class.
+    the last size of inputs in floating point; `target_shape` is the shape of a target that is not a class, and
+    `outputs` the number of its values.
     """
     inputs, targets = batch
     known: dict[str, Any] = {}
@@ -29,7 +31,16 @@ def shapes(batch: Batch) -> dict[str, Any]:
         known["input_shapes"] = tuple(tuple(tensor.shape[1:]) for tensor in inputs)
     if isinstance(targets, Tensor) and not _is_whole(targets):
         known["outputs"] = math.prod(targets.shape[1:])
+        known["target_shape"] = tuple(targets.shape[1:])
     return known
+
+
+def scale(targets: Values) -> dict[str, float]:
+    """`target_mean` and `target_deviation`, the standard deviation, of targets that are one number each."""
+    if not (isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1):
+        return {}
+    deviation, mean = torch.std_mean(targets.double(), correction=0)
+    return {"target_mean": mean.item(), "target_deviation": deviation.item() or 1.0}
 
 
 def numbers(parts: Sequence[Batch]) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from workers.data.files.damage import listed
 from workers.errors import BadInput, InputError
 from workers.text import plural
 
+_IMAGES = "the path and the label of an image"
 
-def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
-    """A CSV file, with columns of the given types, else of those that the values suggest.
+
+def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None, rows: str = _IMAGES) -> pa.Table:
+    """A CSV file, with columns of the given types, else of those that the values suggest; `rows` says what they have.
 
     Raises InputError for an empty file; BadInput, with the lines, for rows that do not have the columns of the first
     line, and for a file that is not text.
@@ -24,7 +26,7 @@ def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None) -> pa.Ta
             header = next((line for line in lines if line.strip()), "")
         delimiter = max(",;\t", key=header.count)
         if not header:
-            raise InputError(f"`{file}` is empty", hint="each row must have the path and the label of an image")
+            raise InputError(f"`{file}` is empty", hint=f"each row must have {rows}")
         return pyarrow.csv.read_csv(
             file,
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),

@@ -100,18 +100,18 @@ def read_labels(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     return values
 
 
-def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str) -> ClassNumbers:
+def number_classes(train: pa.ChunkedArray, test: pa.ChunkedArray, where: str, noun: str = "image") -> ClassNumbers:
     """The class numbers of training and test labels, and the names of the classes.
 
-    The names are empty if the labels are whole numbers from 0 without gaps. `where` names the labels in errors. Raises
-    InputError for test labels that no training image has.
+    The names are empty if the labels are whole numbers from 0 without gaps. `where` names the labels in errors, and
+    `noun` what has one. Raises InputError for test labels that no training image has.
     """
     values = sorted(train.unique().to_pylist())
     _check_type(train.type, test.type, where)
     numbers = _numbers(train, values, train.type), _numbers(test, values, train.type)
     if (numbers[1] < 0).any():
         lacking = sorted(set(test.unique().to_pylist()) - set(values))
-        raise unknown_classes(class_names(lacking), where)
+        raise unknown_classes(class_names(lacking), where, noun)
     names = [] if values == list(range(len(values))) and pa.types.is_integer(train.type) else class_names(values)
     return ClassNumbers(*numbers, len(values), names)
 
@@ -121,13 +121,14 @@ def class_names(values: Sequence[Any]) -> list[str]:
     return [str(value).removesuffix(".0") if isinstance(value, float) else str(value) for value in values]
 
 
-def unknown_classes(names: Sequence[str], where: str) -> InputError:
+def unknown_classes(names: Sequence[str], where: str, noun: str = "image") -> InputError:
     """The error for labels of test images that no training image has."""
-    hint = "remove these images, or choose the parts with `train_split` and `test_split`"
+    hint = f"remove these {noun}s, or choose the parts with `train_split` and `test_split`"
     if names == ["-1"]:
         hint = "-1 usually means a part without labels: choose another, for example `test_split: validation`"
     count = "a label" if len(names) == 1 else plural(len(names), "label")
-    return InputError(f"{where} of the test images has {count} that no training image has:\n{listed(names)}", hint=hint)
+    message = f"{where} of the test {noun}s has {count} that no training {noun} has:\n{listed(names)}"
+    return InputError(message, hint=hint)
 
 
 def _check_type(train: pa.DataType, test: pa.DataType, where: str) -> None:

@@ -22,7 +22,8 @@ def arrays(inputs: Any, targets: Any, **more: Any) -> Arrays:
 
 
 ROWS = torch.arange(12.0).view(4, 3)
-PRICES = torch.tensor([1.0, 2.0, 3.0, 5.0])
+PRICES = torch.tensor([1.0, 2.0, 3.0, 6.0])
+PRICE = {"outputs": 1, "target_shape": (), "target_mean": 3.0, "target_deviation": 3.5**0.5}
 LABELS = torch.tensor([0, 2, 1, 0])
 TOKENS = torch.tensor([[1, 4], [0, 2], [3, 3], [2, 1]])
 
@@ -30,11 +31,11 @@ TOKENS = torch.tensor([[1, 4], [0, 2], [3, 3], [2, 1]])
 @pytest.mark.parametrize(
     ("inputs", "targets", "offers"),
     [
-        (ROWS, PRICES, {"input_shape": (3,), "features": 3, "outputs": 1}),
-        (ROWS, ROWS[:, :2], {"input_shape": (3,), "features": 3, "outputs": 2}),
+        (ROWS, PRICES, {"input_shape": (3,), "features": 3} | PRICE),
+        (ROWS, ROWS[:, :2], {"input_shape": (3,), "features": 3, "outputs": 2, "target_shape": (2,)}),
         (ROWS, LABELS, {"input_shape": (3,), "features": 3, "classes": 3, "outputs": 3}),
         (TOKENS, TOKENS + 1, {"input_shape": (2,), "vocabulary": 6, "classes": 6, "outputs": 6}),
-        ((ROWS, TOKENS), PRICES, {"input_shapes": ((3,), (2,)), "outputs": 1}),
+        ((ROWS, TOKENS), PRICES, {"input_shapes": ((3,), (2,))} | PRICE),
         ({"a": ROWS, "b": TOKENS}, LABELS, {"input_shapes": {"a": (3,), "b": (2,)}, "classes": 3, "outputs": 3}),
     ],
 )
@@ -53,7 +54,7 @@ def test_facts_as_a_plan_keeps_them() -> None:
         "noun": "row",
         "inputs": "{ids: int64 (2,), scale: float32 (3,)}",
         "targets": "float32 ()",
-        "offers": {"input_shapes": {"ids": (2,), "scale": (3,)}, "outputs": 1},
+        "offers": {"input_shapes": {"ids": (2,), "scale": (3,)}} | PRICE,
     }
 
 
@@ -121,7 +122,7 @@ def test_parts_must_look_alike() -> None:
     ("inputs", "targets", "message"),
     [
         (torch.where(ROWS == 5, torch.nan, ROWS), PRICES, "training inputs must be finite numbers, but 1 of 12"),
-        (ROWS, torch.where(PRICES == 5, torch.inf, PRICES), "training targets must be finite"),
+        (ROWS, torch.where(PRICES == 6, torch.inf, PRICES), "training targets must be finite"),
         (torch.ones(4, 3), PRICES, "the inputs of all 4 training examples are the same"),
         (ROWS, torch.ones(4), "the targets of all 4 training examples are the same"),
     ],
