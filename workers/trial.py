@@ -24,6 +24,7 @@ ID_LENGTH = 20
 Precision = Literal["fp32", "tf32", "bf16"]
 
 CROSS_ENTROPY = "cross_entropy"
+TOKEN_CROSS_ENTROPY = "token_cross_entropy"
 
 
 class Stop(NamedTuple):

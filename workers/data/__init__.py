@@ -3,7 +3,8 @@
 Importing this module imports no torch. The room imports no store, no network and no training code.
 
 A factory returns a `workers.data.source.Source`: images in memory (`workers.data.images.Images`) or in files
-(`workers.data.image_files.ImageFiles`), or examples of any kind (`workers.data.examples`).
+(`workers.data.image_files.ImageFiles`), examples of any kind (`workers.data.examples`)
+or sentence pairs (`workers.data.translation`).
 """
 
 import os
@@ -119,6 +120,26 @@ DATASETS = {
             "categories": list,
         },
         required=("path", "target"),
+    ),
+    "text_pairs": Entry(
+        factory="workers.data.translation.text_pairs:text_pairs",
+        summary="sentences and their translations in aligned text files under `path`, such as train.en and train.de",
+        arguments={
+            "path": str,
+            "source": str,
+            "target": str,
+            "vocabulary": int,
+            "longest": int,
+            "train_pairs": int,
+            "test_pairs": int,
+        },
+        required=("path", "source", "target"),
+    ),
+    "wmt16": Entry(
+        factory="workers.data.translation.wmt16:wmt16",
+        summary="English and German of WMT16 as MLPerf's script prepares it under `path`, checked by MD5",
+        arguments={"path": str, "train_pairs": int, "test_pairs": int},
+        required=("path",),
     ),
     "synthetic": Entry(
         factory="workers.data.synthetic:synthetic",

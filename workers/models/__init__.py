@@ -2,9 +2,9 @@
 
 Importing this module imports no torch. The room imports no store and no training code.
 
-A factory takes `input_shape` (channels, height, width), `classes` and its own arguments, and returns a
-torch.nn.Module that maps a float batch (N, C, H, W) to logits (N, classes), freshly initialized from torch's
-default CPU generator.
+A factory takes what the data offer, such as `input_shape` (channels, height, width) and `classes`, and its own
+arguments, and returns a torch.nn.Module, freshly initialized from torch's default CPU generator. On images, it maps a
+float batch (N, C, H, W) to logits (N, classes).
 """
 
 from workers.registry import Entry
@@ -58,6 +58,11 @@ NETWORKS = {
         arguments={"model": str},
         required=("model",),
         open=True,
+    ),
+    "gnmt": Entry(
+        factory="workers.models.translation.gnmt:gnmt",
+        summary="GNMT for sentence pairs: LSTMs with attention, 4 layers of 1,024 units unless others are given",
+        arguments={"units": int, "layers": int, "dropout": (int, float), "shared_embedding": bool},
     ),
     "mlp": Entry(
         factory="workers.models.mlp:mlp",

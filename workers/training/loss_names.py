@@ -1,9 +1,9 @@
-"""The losses of torch that a recipe can name, without importing torch."""
+"""The losses that a recipe can name, without importing torch: those of torch, and one of sentences."""
 
 from __future__ import annotations
 
 from workers.registry import Entry
-from workers.trial import CROSS_ENTROPY
+from workers.trial import CROSS_ENTROPY, TOKEN_CROSS_ENTROPY, Recipe
 
 _NUMBER = (int, float)
 
@@ -38,6 +38,11 @@ LOSSES = {
     ),
     "kl_div": _of_torch("kl_div", "log-probabilities and probabilities (N, ...)", log_target=bool),
     "soft_margin": _of_torch("soft_margin_loss", "logits and 1 or -1, of the same shape"),
+    TOKEN_CROSS_ENTROPY: Entry(
+        factory="workers.training.optimizing.token_loss:token_cross_entropy",
+        summary="logits (N, T, vocabulary) and token numbers (N, T); `reduction: sum` over the tokens, or their mean",
+        arguments={"label_smoothing": _NUMBER, "reduction": str},
+    ),
     "hinge_embedding": _of_torch("hinge_embedding_loss", "distances and 1 or -1, of the same shape", margin=_NUMBER),
 }
 """What each compares: outputs of a network with targets; the mean over a batch is minimized."""
@@ -56,3 +61,8 @@ ELEMENTWISE = (
     "hinge_embedding",
 )
 """Losses of outputs and targets of the same shape, of which torch would repeat one that is smaller."""
+
+
+def is_sum(recipe: Recipe) -> bool:
+    """Whether the loss of a batch is a sum over its examples, not their mean."""
+    return recipe.loss_arguments.get("reduction") == "sum"

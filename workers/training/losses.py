@@ -14,7 +14,7 @@ from torch.nn import functional
 from workers.data.batches.structure import Values, described, examples
 from workers.errors import BadInput, InputError
 from workers.registry import check_not_a_class, is_own, load, load_own, lookup
-from workers.training.loss_names import ELEMENTWISE, LOSSES
+from workers.training.loss_names import ELEMENTWISE, LOSSES, is_sum
 from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
@@ -122,11 +122,14 @@ def summed_for_evaluation(recipe: Recipe, outputs: Any, targets: Values) -> Tens
     Of logits and labels it is cross-entropy, neither smoothed nor weighted, for `cross_entropy` and for a loss of the
     user's own; otherwise what the recipe minimizes, without smoothing.
     """
-    if _is_classification(outputs, targets) and (recipe.loss == CROSS_ENTROPY or is_own(recipe.loss)):
+    own = is_own(recipe.loss)
+    if _is_classification(outputs, targets) and (recipe.loss == CROSS_ENTROPY or own):
         assert isinstance(targets, Tensor)
         return functional.cross_entropy(outputs.float(), targets, reduction="none").double().sum()
-    unsmoothed = replace(recipe, label_smoothing=0.0)
-    return loss_function(unsmoothed)(outputs, targets).double() * examples(targets)
+    arguments = {key: value for key, value in recipe.loss_arguments.items() if key != "label_smoothing"}
+    unsmoothed = replace(recipe, label_smoothing=0.0, loss_arguments=recipe.loss_arguments if own else arguments)
+    loss = loss_function(unsmoothed)(outputs, targets).double()
+    return loss if is_sum(recipe) else loss * examples(targets)
 
 
 def _is_classification(outputs: Any, targets: Values) -> bool:

@@ -30,6 +30,7 @@ from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
 from workers.training.exchange import Exchange, Step
+from workers.training.loss_names import is_sum
 from workers.training.losses import correct, loss_function, remedy_of_divergence
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
@@ -62,6 +63,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.recipe, self.model)
         self.weights = _weights(self.model, trial.mask)
         self._loss = loss_function(self.recipe)
+        self._sums = is_sum(self.recipe)
         self.stream = data.stream(self.recipe, trial.replicate, trial.stage, share)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self._pending: list[Step] = []
@@ -75,7 +77,7 @@ class Trainer:
     @property
     def adds_up(self) -> bool:
         """Whether the gradient of a batch is a sum over its parts, not their mean."""
-        return self.recipe.clip_group is not None
+        return self._sums or self.recipe.clip_group is not None
 
     def whole_batches(self) -> Batches:
         """The training batches of which `stream` has a share."""
@@ -162,7 +164,8 @@ class Trainer:
     def _add_gradient(self, batch: Batch) -> Step:
         outputs, targets, loss = self._outputs(batch)
         loss.backward()
-        return Step(loss.detach(), correct(outputs, targets), examples(targets))
+        number = examples(targets)
+        return Step(loss.detach() / number if self._sums else loss.detach(), correct(outputs, targets), number)
 
     def _mask_and_clip(self) -> None:
         self._masking.mask_gradients()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workers.errors import InputError
 from workers.registry import is_own
 from workers.text import plural
-from workers.trial import Recipe
+from workers.trial import TOKEN_CROSS_ENTROPY, Recipe
 
 
 def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
@@ -24,6 +24,12 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
         raise InputError(
             f"several GPUs cannot share a batch whose loss `{recipe.loss}` is a weighted mean over all of it: `weight`",
             hint="train on one GPU, or remove `weight`",
+            about="loss",
+        )
+    if ranks > 1 and recipe.loss == TOKEN_CROSS_ENTROPY and recipe.loss_arguments.get("reduction") != "sum":
+        raise InputError(
+            f"several GPUs cannot share a batch whose loss `{TOKEN_CROSS_ENTROPY}` is a mean over its tokens",
+            hint="train on one GPU, or add them up: `loss: {name: token_cross_entropy, reduction: sum}`",
             about="loss",
         )
     if recipe.clip_group and part % recipe.clip_group:
