@@ -64,8 +64,8 @@ def records(plan: Plan) -> Iterator[dict[str, Any]]:
         made = record(cell, plan.evaluation.key)
         start = begin + timedelta(minutes=number // HOSTS)
         yield made | {
-            "test_accuracy": made["test_accuracy"] + chance.gauss(0, 0.002),
-            "validation_accuracy": made["validation_accuracy"] + chance.gauss(0, 0.002),
+            "test_score": made["test_score"] + chance.gauss(0, 0.002),
+            "validation_score": made["validation_score"] + chance.gauss(0, 0.002),
             "host": f"node-{number % HOSTS}",
             "started_at": start,
             "finished_at": start + timedelta(seconds=chance.uniform(40, 60)),

@@ -27,6 +27,7 @@ recipe:
   optimizer: {name: SGD, lr: 0.1}
   schedule: {name: piecewise, boundaries: [3ep], factor: 0.1}
 pruning: {score: smallest, distribution: equal_counts}
+metric: [accuracy, confidence]
 grid: {technique: highest_lr_retraining, compression: 2, budget: 50%}
 """
 
@@ -59,5 +60,6 @@ def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
     assert "\thighest_lr_retraining\t2.0\t" in prunesweep("table", "added", "--format", "tsv")
     assert re.fullmatch(r"([0-9a-f]{20}\n){2}", prunesweep("trials", "added"))
     records = [pq.read_table(path) for path in (tmp_path / "added" / "results").glob("*.parquet")]
-    assert all(0.5 <= record["test_confidence"][0].as_py() <= 1 for record in records)
-    assert len(records) == 2
+    others = [record["other_scores"][0].as_py() for record in records]
+    assert [other["metric"] for [other] in others] == ["confidence"] * 2
+    assert all(0.5 <= other["test_score"] <= 1 for [other] in others)

@@ -26,6 +26,8 @@ Precision = Literal["fp32", "tf32", "bf16"]
 CROSS_ENTROPY = "cross_entropy"
 TOKEN_CROSS_ENTROPY = "token_cross_entropy"
 
+ACCURACY = "accuracy"
+
 
 class Stop(NamedTuple):
     """A point on a trial's trajectory: the state after `step` optimizer steps."""
@@ -192,16 +194,31 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """What networks are judged by: a name of `workers.metrics`, a class of torchmetrics or of the user, with arguments.
+
+    `label`, `unit` and `higher_is_better`, where they are given, replace what the metric says of itself.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+    unit: str | None = None
+    higher_is_better: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
     """How a stop is evaluated: part of the key of its record, but of no trial's id.
 
     `validation_share` of the test set is used for validation, the rest for test (paper: one fifth); None if validation
     images are held out of training. `batch_norm_batches` > 0 first estimates BatchNorm statistics again, on that many
-    training batches (a control).
+    training batches (a control). The first of the `metrics` is the primary one; the others are recorded, too.
     """
 
     validation_share: Fraction | None = Fraction(1, 5)
     batch_norm_batches: int = 0
+    metrics: tuple[Metric, ...] = (Metric(name=ACCURACY),)
 
     @property
     def key(self) -> str:
@@ -281,6 +298,8 @@ def evaluation_from_json(data: dict[str, Any]) -> Evaluation:
     """Evaluation settings from their canonical form."""
     if data.get("validation_share") is not None:
         data = data | {"validation_share": Fraction(data["validation_share"])}
+    if "metrics" in data:
+        data = data | {"metrics": tuple(Metric(**metric) for metric in data["metrics"])}
     return Evaluation(**data)
 
 

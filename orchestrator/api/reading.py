@@ -43,7 +43,7 @@ def table(
     sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
-    value: Value = "accuracy",
+    value: Value = "score",
     budget: str | None = None,
     statistic: Statistic = "median",
     split: Split = "test",
@@ -58,7 +58,7 @@ def table(
     retired: whether retired sweeps count, too.
     filters: which cells, as an expression (`technique=lr_rewinding,compression>=8`), or as a mapping of columns to a
         value or a list of values, in which numbers match as tables show them, to half a percent.
-    value: `accuracy`, or `delta`: the difference from the dense network of the same replicate.
+    value: `score` (formerly `accuracy`), or `delta`: the difference from the dense network of the same replicate.
     budget: one of the sweep, a length near one (`50%`), or `best` (chosen on validation), `longest` or `single`;
         default `best`, unless there is only one.
     statistic: `median` [min, max], `mean` ± sd, or `ci`: the mean and its 95% confidence interval.

@@ -31,7 +31,7 @@ def say_round(latest: Round, tolerance: float) -> None:
     """Print a round as a line; the numbers are medians over replicates."""
     if latest.number == 0:
         say("round  compression  validation  change      test  change")
-    validation, test = median(latest.validation_accuracy), median(latest.test_accuracy)
+    validation, test = median(latest.validation_scores), median(latest.test_scores)
     changes = [
         f"{median(change):+.2f}" if latest.number else "" for change in (latest.validation_change, latest.test_change)
     ]

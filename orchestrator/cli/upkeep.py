@@ -146,13 +146,14 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="techniques, networks, datasets, losses, scores, distributions, structures or presets.",
+            help="techniques, networks, datasets, losses, metrics, scores, distributions, structures or presets.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
     """List the names of a kind that a sweep file can use, or the presets of `init`."""
     from workers.data import DATASETS
+    from workers.metrics import METRICS
     from workers.models import NETWORKS
     from workers.pruning import DISTRIBUTIONS, SCORES, STRUCTURES
     from workers.registry import closest
@@ -164,6 +165,7 @@ def list_names(
         "networks": NETWORKS,
         "datasets": DATASETS,
         "losses": LOSSES,
+        "metrics": METRICS,
         "scores": SCORES,
         "distributions": DISTRIBUTIONS,
         "structures": STRUCTURES,

@@ -165,7 +165,7 @@ def find_out(spec: SweepSpec, store: Store | None, known_before: Facts | None = 
 def _check_validation(crossing: Crossing) -> list[Problem]:
     """The problem of a validation share that is too small for a test set, once."""
     problems: list[Problem] = []
-    share = crossing.spec.evaluation.for_worker.validation_share
+    share = crossing.spec.worker_evaluation.validation_share
     for setting, answer in crossing:
         facts = answer.facts["dataset"]
         examples = examples_of(facts, "test")
@@ -217,7 +217,7 @@ def rehearsal_of(spec: SweepSpec) -> dict[str, Any]:
     rate = min(float(recipe.optimizer.lr) for recipe in spec.recipes)
     ranks = min(spec.resources.ranks(is_dense) for is_dense in (True, False))
     return {
-        "evaluation": canonical(spec.evaluation.for_worker),
+        "evaluation": canonical(spec.worker_evaluation),
         "device": "cuda" if spec.resources.gpus else "cpu",
         **({"ranks": ranks} if ranks > 1 else {}),
         **({"rate": rate} if rate < HIGHEST_RATE else {}),

@@ -22,7 +22,7 @@ from workers.trial import MaskRule, Pretrained, Stop, Trial, trial_id
 def make_plan(crossing: Crossing) -> Plan:
     """Expand a sweep. Raises SpecError for what the size of the data or the network makes impossible."""
     spec, choose = crossing.spec, crossing.facts.choice
-    plan = Plan(spec, spec.evaluation.for_worker, [], {})
+    plan = Plan(spec, spec.worker_evaluation, [], {})
     expansions = [_Expansion(setting, answer, spec.dense, plan.trials, choose) for setting, answer in crossing]
     if problems := [problem for expansion in expansions for problem in expansion.problems]:
         raise spec.refusal(problems)

@@ -58,7 +58,7 @@ def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
     """
     candidates = []
     for rows in groups:
-        median = summarize([row.validation_accuracy for row in rows]).median
+        median = summarize([row.validation_score for row in rows]).median
         if median is not None:
             candidates.append((median, -_epochs(rows[0]), rows))
     return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS, Kept, first_failed, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
+from orchestrator.results.score_columns import METRIC, SCORES, by_name, changes, metric_of, primary_metric
 from orchestrator.results.statistics import SECTION
 from workers.store import Store
 from workers.store.failures import Failure
@@ -24,7 +25,6 @@ _TASK = ("dataset", "network", "recipe")
 IDENTITY = (*SECTION, "technique", "compression", "budget", "replicate")
 _STOP = ("trial", "step")
 _RECORD = (*_STOP, "evaluation")
-_MEASURES = ("test_accuracy", "validation_accuracy")
 
 
 class Joined(NamedTuple):
@@ -62,9 +62,12 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     - `failed_trial`: the trial whose failure that is,
     - `same_run_as`: another cell that points to the same stop (`fine_tuning 50%`), so not independent evidence,
     - `mixed_parents`: whether a parent was trained twice with different results, and this row used the unpublished one,
-    - `dense_test_accuracy`, `dense_validation_accuracy`: fractions, of the dense network of the same replicate,
+    - `dense_test_score`, `dense_validation_score`: of the dense network of the same replicate,
     - `dense_epochs`: how long that network was trained,
-    - `delta_test_accuracy`, `delta_validation_accuracy`: the difference from it, in points (percent).
+    - `delta_test_score`, `delta_validation_score`: the difference from it, in points where scores are fractions,
+    - the scores of every metric by its name, in place of `score`: `test_accuracy`, `delta_test_top5`.
+
+    `metric`, its unit and its direction are those of the sweep file in rows without a record.
 
     A cell of several sweeps appears once. If its labels mean different work in an older sweep (because the recipe was
     edited, for example), the older cells appear separately, with the recipe `<recipe> (<folder>)`.
@@ -77,7 +80,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     unreadable |= unreadable_records
     position = {key: row for row, key in enumerate(_keys(records, _RECORD))}
     record_rows = [position.get(key) for key in _keys(cells, _RECORD)]
-    dense = records.select((*_MEASURES, "epochs")).take(
+    dense = records.select((*SCORES, "epochs", "other_scores")).take(
         pa.array([position.get(key) for key in _keys(cells, ("dense_trial", "dense_step", "evaluation"))], pa.int64())
     )
     columns = {name: cells.column(name) for name in cells.column_names if name != "lineage"}
@@ -88,8 +91,12 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
         "same_run_as": _same_run_as(cells),
     }
     columns |= _failures(cells, record_rows, store.failures.read_all())
-    columns |= {f"dense_{name}": dense.column(name) for name in dense.column_names}
-    columns |= {f"delta_{name}": _points(columns[name], dense.column(name)) for name in _MEASURES}
+    columns |= _metrics(cells, records, kept)
+    columns |= {f"dense_{name}": dense.column(name) for name in (*SCORES, "epochs")}
+    units = columns["metric_unit"]
+    columns |= {f"delta_{name}": changes(columns[name], dense.column(name), units) for name in SCORES}
+    columns |= by_name(columns, dense.column("other_scores").to_pylist())
+    del columns["other_scores"]
     return Joined(pa.table(columns), unreadable)
 
 
@@ -140,6 +147,19 @@ def _record_columns(records: pa.Table, record_rows: Sequence[int | None]) -> dic
     columns = dict(zip(taken.column_names, taken.columns, strict=True))
     columns["mixed_parents"] = columns.pop("mixed_parents").fill_null(False)
     return columns
+
+
+def _metrics(cells: pa.Table, records: pa.Table, kept: Mapping[str, Kept]) -> dict[str, pa.Array]:
+    """The primary metric of each cell: equal evaluations have the same one, recorded or in the sweep file."""
+    names = ("evaluation", *METRIC)
+    recorded = {row["evaluation"]: metric_of(row) for row in records.select(names).to_pylist()}
+    planned = {folder: primary_metric(sweep.sweep) for folder, sweep in kept.items()}
+    metrics = [recorded.get(key, planned[folder]) for key, folder in _keys(cells, ("evaluation", "sweep"))]
+    return {
+        "metric": pa.array([metric.name for metric in metrics], pa.string()),
+        "metric_unit": pa.array([metric.unit for metric in metrics], pa.string()),
+        "higher_is_better": pa.array([metric.higher_is_better for metric in metrics], pa.bool_()),
+    }
 
 
 def _parameters(cells: pa.Table, kept: Mapping[str, Kept], store: Store) -> pa.Array:
@@ -204,12 +224,6 @@ def _label(cell: Mapping[str, Any], twin: Mapping[str, Any]) -> str:
     differing = [str(cell[name]) for name in SECTION if cell[name] != twin[name]]
     label = " ".join(str(part) for part in (cell["technique"], cell["budget"]) if part is not None)
     return f"{label} ({', '.join(differing)})" if differing else label
-
-
-def _points(accuracy: pa.ChunkedArray, dense: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow.compute as pc
-
-    return pc.multiply(pc.subtract(accuracy, dense), 100.0)
 
 
 def _keys(table: pa.Table, columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -19,7 +19,6 @@ from orchestrator.results.intervals import (
 )
 from orchestrator.results.rows import Row, Task
 from orchestrator.results.statistics import (
-    ACCURACY,
     SECTION,
     ReplicateSummary,
     Statistic,
@@ -27,6 +26,7 @@ from orchestrator.results.statistics import (
     group_by,
     summarize,
 )
+from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 from workers.techniques import in_order
 
 _SAME_RUN_SIGNS = "†‡§¶"
@@ -91,9 +91,9 @@ class TableCell:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The cells of one grid by (technique, compression), and the scores of its dense networks in percent (BLEU).
+    """The cells of one grid by (technique, compression), and the scores of its dense networks as they are shown.
 
-    `budgets` are those that the cells were chosen from. `metric` is `accuracy`, or `BLEU` for published results.
+    `budgets` are those that the cells were chosen from.
     """
 
     dataset: str
@@ -107,7 +107,7 @@ class Section:
     cells: Mapping[tuple[str, float], TableCell]
     dense: ReplicateSummary
     dense_values: tuple[float, ...] = ()
-    metric: str = ACCURACY
+    metric: MetricFacts = KNOWN_ACCURACY
 
     @property
     def title(self) -> str:
@@ -128,10 +128,8 @@ class Section:
         return interval(self.dense_values) if self.dense.complete else None
 
     def unit(self, value: Value) -> str:
-        """The unit of its numbers: percent of the images and points of that, or BLEU."""
-        if self.metric != ACCURACY:
-            return self.metric
-        return "percent" if value == "accuracy" else "points"
+        """The unit of its numbers: percent and points, or that of its metric."""
+        return self.metric.unit_of_changes if value == "delta" else self.metric.shown_unit
 
 
 def differing(grids: Iterable[Section]) -> set[str]:
@@ -209,7 +207,7 @@ def _cell(groups: Sequence[Sequence[Row]]) -> TableCell:
 
 
 def _validated(group: Sequence[Row]) -> int:
-    return sum(row.validation_accuracy is not None for row in group)
+    return sum(row.validation_score is not None for row in group)
 
 
 def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:

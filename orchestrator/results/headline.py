@@ -13,7 +13,7 @@ from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Cell, Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import ACCURACY, Split, summarize
+from orchestrator.results.statistics import Split, summarize
 from orchestrator.results.table import table
 from orchestrator.results.wording import budget_rule, labels_of, optimism
 from workers.errors import InputError
@@ -103,7 +103,7 @@ class Headline(Printable):
             cells.append(" / ".join(reach.label for reach in reaches if reach) or "n/a")
         if rules != _BUDGETS:
             return cells
-        unit = "" if section.metric == ACCURACY else section.metric
+        unit = "" if section.metric.is_percent else section.unit("delta")
         return [*cells, Number("–") if limits.spread is None else Number(f"{limits.spread:.2f}", unit)]
 
     def _name(self, section: Section) -> str:
@@ -123,7 +123,8 @@ class Headline(Printable):
                 pair = [reaches[technique, rule] for rule in _BUDGETS if (technique, rule) in reaches]
                 if _any_cell(pair):
                     figures.append(f"{technique} {' / '.join(reach.label for reach in pair)}")
-            unit = "BLEU" if limits.section.metric != ACCURACY else "point" if tolerance == 1 else "points"
+            unit = limits.section.unit("delta")
+            unit = "point" if unit == "points" and tolerance == 1 else unit
             parts.append(f"within {tolerance:g} {unit}: {', '.join(figures) or 'none'}")
         return f"{self._name(limits.section)}: no technique matches; {'; '.join(parts)}"
 

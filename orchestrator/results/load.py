@@ -12,6 +12,7 @@ import pyarrow as pa
 from orchestrator.planning.cells import check_shown
 from orchestrator.results.frame import Joined, join
 from orchestrator.results.reference import RENDA2020, published
+from orchestrator.results.score_columns import with_scores
 from workers.errors import InputError
 from workers.store import Store
 
@@ -74,12 +75,12 @@ def as_arrow(results: Results) -> pa.Table:
 def _given(results: Any) -> pa.Table:
     """The rows of an Arrow table, a pandas frame, or a frame of a library that speaks Arrow."""
     if isinstance(results, pa.Table):
-        return results
+        return with_scores(results)
     pandas = sys.modules.get("pandas")  # whoever has a frame has imported it
     if pandas is not None and isinstance(results, pandas.DataFrame):
-        return pa.Table.from_pandas(results, preserve_index=False)
+        return with_scores(pa.Table.from_pandas(results, preserve_index=False))
     if hasattr(results, "__arrow_c_stream__"):
-        return pa.table(results)
+        return with_scores(pa.table(results))
     raise InputError(
         f"results must be a store or its rows: {type(results).__name__}",
         hint="pass the path of a store, or the frame that `prunesweep.frame` returns",

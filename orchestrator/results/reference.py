@@ -3,7 +3,7 @@
 `orchestrator/reference/renda2020.parquet` has 22,590 pruned networks and 1,180 dense ones (Renda, Frankle, Carbin 2020;
 its metadata name the source). Its rows differ from those of a store:
 
-- `metric` is `accuracy` (fractions of 1) or `BLEU` (gnmt; not a fraction, and `delta_*` are BLEU too).
+- `metric` is `accuracy`, or `bleu` for gnmt.
 - The study does not say which dense network a pruned one came from, so `dense_trial` is null: `dense_*` are medians
   over all dense networks of the task, and differences are from those, as in the paper's own aggregation.
 - `trial` is the row in the file, and `step` is null. Columns about machines, times and weights are missing.
@@ -18,12 +18,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
-from orchestrator.results.statistics import ACCURACY, group_by, summarize
+from orchestrator.results.score_columns import SCORES, by_name, changes
+from orchestrator.results.statistics import group_by, summarize
+from workers.metrics.facts import KNOWN_ACCURACY, KNOWN_BLEU
 from workers.techniques import DENSE, TECHNIQUES
+from workers.trial import ACCURACY
 
 RENDA2020 = "renda2020"
 _TASK = ("dataset", "network")
-_SPLITS = ("test_accuracy", "validation_accuracy")
+_RENAMED = {"test_accuracy": "test_score", "validation_accuracy": "validation_score"}
 
 
 class Citation(NamedTuple):
@@ -50,7 +53,7 @@ def citation() -> Citation:
 
 def published() -> pa.Table:
     """The study's results: its columns of `orchestrator.results.frame.join`, and `metric`."""
-    table = _read()
+    table = _as_scores(_read())
     rows = table.drop_columns(["pruning", "schedule", "replicate", "paper_flops", "sparse_paper_flops"]).to_pylist()
     medians = _dense_medians(rows)
     columns: dict[str, Any] = {name: table.column(name) for name in table.column_names}
@@ -70,23 +73,33 @@ def published() -> pa.Table:
         "same_run_as": pa.nulls(len(rows), pa.string()),
         "mixed_parents": [False] * len(rows),
     }
-    for name in _SPLITS:
+    for name in SCORES:
         dense = [medians[row["dataset"], row["network"]][name] for row in rows]
-        columns[f"dense_{name}"] = dense
-        columns[f"delta_{name}"] = [
-            (row[name] - median) * (100.0 if row["metric"] == ACCURACY else 1.0)
-            for row, median in zip(rows, dense, strict=True)
-        ]
+        columns[f"dense_{name}"] = pa.array(dense, pa.float64())
+        columns[f"delta_{name}"] = changes(columns[name], columns[f"dense_{name}"], columns["metric_unit"])
+    columns |= by_name(columns | {"other_scores": pa.nulls(len(rows))}, [None] * len(rows))
     ordered = [name for name in CELLS.names if name in columns]
     ordered += [name for name in columns if name not in ordered]
     return pa.table({name: columns[name] for name in ordered}, metadata=table.schema.metadata)
+
+
+def _as_scores(table: pa.Table) -> pa.Table:
+    """The study's file with the columns of records: its metrics are `accuracy` and `BLEU`."""
+    metrics = [KNOWN_ACCURACY if name == ACCURACY else KNOWN_BLEU for name in table.column("metric").to_pylist()]
+    columns = {_RENAMED.get(name, name): table.column(name) for name in table.column_names}
+    columns |= {
+        "metric": pa.array([metric.name for metric in metrics], pa.string()),
+        "metric_unit": pa.array([metric.unit for metric in metrics], pa.string()),
+        "higher_is_better": pa.array([metric.higher_is_better for metric in metrics], pa.bool_()),
+    }
+    return pa.table(columns, metadata=table.schema.metadata)
 
 
 def _dense_medians(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:
     """The median of each split over the dense networks of each task."""
     dense = group_by([row for row in rows if row["technique"] == DENSE], itemgetter(*_TASK))
     return {
-        task: {name: summarize([row[name] for row in members]).median for name in _SPLITS}
+        task: {name: summarize([row[name] for row in members]).median for name in SCORES}
         for task, members in dense.items()
     }
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.planning.cells import CELLS
 from orchestrator.planning.select import check_picked, selector
-from orchestrator.results.statistics import ACCURACY, SECTION, Split, Value
+from orchestrator.results.score_columns import METRIC, metric_of
+from orchestrator.results.statistics import SECTION, Split, Value
 from workers.errors import InputError
+from workers.metrics.facts import MetricFacts
 from workers.registry import closest
 from workers.techniques import DENSE
 from workers.text import plural
@@ -24,10 +26,10 @@ Task = tuple[str, str, str]
 
 _AS_THEY_ARE = (
     *(*SECTION, "technique", "compression", "budget", "budget_epochs", "replicate"),
-    *("trial", "step", "validation_accuracy", "mixed_parents"),
+    *("trial", "step", "validation_score", "mixed_parents"),
 )
 _OPTIONAL = (
-    *("metric", "dense_trial", "dense_epochs", "dense_step", "prunable_weights", "parameters"),
+    *(*METRIC, "dense_trial", "dense_epochs", "dense_step", "prunable_weights", "parameters"),
     *("search_cost_epochs", "sparse_multiply_adds"),
 )
 _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
@@ -37,11 +39,11 @@ _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
 class Row:
     """One replicate of one cell.
 
-    `value` is what the table shows and `dense` the score of the dense network that it is compared to, both in percent
-    (BLEU). `has_own_dense` is false where it is unknown which dense network that is. `validation_accuracy` is a
-    fraction; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown, as are the
-    numbers of the network's prunable weights and of all its parameters, the search cost, and the multiply-adds of one
-    image.
+    `value` is what the table shows and `dense` the score of the dense network that it is compared to, both as they are
+    shown (in percent). `has_own_dense` is false where it is unknown which dense network that is. `validation_score` is
+    as it is stored; `dense_epochs` and `dense_step` are the length of the dense training, null where it is unknown, as
+    are the numbers of the network's prunable weights and of all its parameters, the search cost, and the multiply-adds
+    of one example.
     """
 
     dataset: str
@@ -56,9 +58,9 @@ class Row:
     replicate: int
     trial: str
     step: int | None
-    validation_accuracy: float | None
+    validation_score: float | None
     mixed_parents: bool
-    metric: str
+    metric: MetricFacts
     value: float | None
     dense: float | None
     has_own_dense: bool
@@ -85,12 +87,12 @@ class Row:
 def read_rows(
     results: pa.Table, value: Value, split: Split, filters: Filters
 ) -> tuple[list[Row], dict[Task, list[float]]]:
-    """The rows that pass the filters, and the scores of all dense networks of each task in percent (BLEU).
+    """The rows that pass the filters, and the scores of all dense networks of each task, as they are shown.
 
     The cells of a task show its dense networks, so rows of dense networks are kept only in tasks without other cells.
     """
-    score, dense = f"{split}_accuracy", f"dense_{split}_accuracy"
-    shown = score if value == "accuracy" else f"delta_{score}"
+    score, dense = f"{split}_score", f"dense_{split}_score"
+    shown = f"delta_{score}" if value == "delta" else score
     _check_columns(results, (*_AS_THEY_ARE, score, dense, shown))
     keep = picker(filters, results.column_names)
     needed = {*_AS_THEY_ARE, *_OPTIONAL, shown, score, dense}
@@ -114,12 +116,12 @@ def _check_columns(results: pa.Table, names: Sequence[str]) -> None:
 
 
 def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row:
-    scale = _scale(record)
+    metric = metric_of(record)
     return Row(
         **{name: record[name] for name in _AS_THEY_ARE},
-        metric=record.get("metric") or ACCURACY,
-        value=_scaled(record[shown], scale if value == "accuracy" else 1.0),  # differences are in points already
-        dense=_scaled(record[dense], scale),
+        metric=metric,
+        value=_scaled(record[shown], 1.0 if value == "delta" else metric.scale),  # differences are in points already
+        dense=_scaled(record[dense], metric.scale),
         has_own_dense=record.get("dense_trial", "") is not None,
         dense_epochs=record.get("dense_epochs"),
         dense_step=record.get("dense_step"),
@@ -135,12 +137,8 @@ def _dense_scores(records: Iterable[Mapping[str, Any]], score: str) -> dict[Task
     for record in records:
         if record["technique"] == DENSE and record[score] is not None:
             task = record["dataset"], record["network"], record["recipe"]
-            scores.setdefault(task, []).append(record[score] * _scale(record))
+            scores.setdefault(task, []).append(record[score] * metric_of(record).scale)
     return scores
-
-
-def _scale(record: Mapping[str, Any]) -> float:
-    return 100.0 if (record.get("metric") or ACCURACY) == ACCURACY else 1.0
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

@@ -13,10 +13,9 @@ from typing import Literal, TypeVar
 SECTION = ("dataset", "network", "recipe", "pruning", "schedule")
 """The columns that tell one grid from another."""
 
-ACCURACY = "accuracy"
-"""The metric that is a fraction of 1, and shown in percent."""
+Value = Literal["score", "accuracy", "delta"]
+"""What is shown: scores, under that name or an older one, or their difference from those of the dense networks."""
 
-Value = Literal["accuracy", "delta"]
 Statistic = Literal["median", "mean", "ci"]
 Split = Literal["test", "validation"]
 

@@ -30,6 +30,7 @@ from orchestrator.results.wording import (
 from workers.errors import InputError, collecting, raise_all
 from workers.registry import closest
 from workers.techniques import DENSE
+from workers.trial import ACCURACY
 
 _COLUMNS = (
     *SECTION,
@@ -59,7 +60,13 @@ class Table(Printable):
     @property
     def unit(self) -> str:
         units = dict.fromkeys(section.unit(self.value) for section in self.sections)
-        return " or ".join(units) or ("percent" if self.value == "accuracy" else "points")
+        return " or ".join(units) or ("points" if self.value == "delta" else "percent")
+
+    @property
+    def shown(self) -> str:
+        """`delta`, or the names of the metrics."""
+        metrics = dict.fromkeys(section.metric.name for section in self.sections)
+        return "delta" if self.value == "delta" else " or ".join(metrics) or ACCURACY
 
     def printed(self, *, compact: bool = False) -> Printout:
         return Printout(
@@ -82,14 +89,14 @@ class Table(Printable):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("value", "unit", "statistic", "split", "budget")}
+        return {"value": self.shown} | {name: getattr(self, name) for name in ("unit", "statistic", "split", "budget")}
 
     @property
     def columns(self) -> Sequence[str]:
         return (*_COLUMNS, *_INTERVAL, *_TESTED) if self.statistic == "ci" else _COLUMNS
 
     def rows(self) -> list[dict[str, Any]]:
-        """One plain row for each table cell, the dense networks first in their section and always as accuracy."""
+        """One plain row for each table cell, the dense networks first in their section and always as scores."""
         rows = []
         grids = set()
         contrasts = contrasts_by_cell(self.sections, self.baseline) if self.statistic == "ci" else {}
@@ -125,7 +132,7 @@ class Table(Printable):
         return (
             section.place
             | {"technique": DENSE, "compression": 1.0, "budget": None}
-            | {"value": "accuracy", "unit": section.unit("accuracy"), "split": self.split}
+            | {"value": section.metric.name, "unit": section.unit("score"), "split": self.split}
             | asdict(section.dense)
             | {"best": False, "provisional": False, "mixed_parents": False, "same_run_as": None}
             | self._base(section)
@@ -136,7 +143,8 @@ class Table(Printable):
         return (
             section.place
             | {"technique": cell.technique, "compression": cell.compression, "budget": cell.budget}
-            | {"value": self.value, "unit": section.unit(self.value), "split": self.split}
+            | {"value": "delta" if self.value == "delta" else section.metric.name}
+            | {"unit": section.unit(self.value), "split": self.split}
             | asdict(cell.summary)
             | {"best": cell.best, "provisional": cell.provisional, "mixed_parents": cell.mixed_parents}
             | {"same_run_as": "; ".join(dict.fromkeys(cell.same_run_as)) or None}
@@ -180,7 +188,7 @@ def _tested(contrast: Contrast | None) -> dict[str, Any]:
 def table(
     results: Results,
     *,
-    value: Value = "accuracy",
+    value: Value = "score",
     budget: str | None = None,
     statistic: Statistic = "median",
     split: Split = "test",
@@ -191,8 +199,9 @@ def table(
 ) -> Table:
     """Techniques × compressions for one budget, or for the budget that validation chooses (`best`).
 
-    `results` are a store, `renda2020`, or rows of either (Arrow or pandas). `value` is the accuracy,
-    or its difference from the dense network of the same replicate (`delta`). `budget` is one of the sweep's or a rule
+    `results` are a store, `renda2020`, or rows of either (Arrow or pandas). `value` is the score
+    (`score`, formerly `accuracy`), or its difference from the dense network of the same replicate (`delta`).
+    `budget` is one of the sweep's or a rule
     of `orchestrator.results.budgets`; by default `best`, unless there is only one. `filters` selects cells: an
     expression (`technique=lr_rewinding,compression>=8`), or a mapping of columns to a value or a list of values, in
     which numbers match as tables show them, to half a percent. `rows` and `columns` are dimensions, one or several

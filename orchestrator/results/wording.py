@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.intervals import CONFIDENCE, Interval, interval
 from orchestrator.results.printing.sheets import Number
-from orchestrator.results.statistics import ACCURACY, ReplicateSummary, Split, Statistic, Value
+from orchestrator.results.statistics import ReplicateSummary, Split, Statistic, Value
+from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 
 _BUDGET_RULES = {
     "best": "budget chosen on validation",
@@ -26,11 +27,32 @@ _STATISTICS: dict[Statistic, str] = {
 
 def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
     """What the numbers are: `Test accuracy, percent`."""
-    metrics = " or ".join(dict.fromkeys(section.metric for section in sections)) or ACCURACY
-    unit = {"accuracy": ", percent", "delta": ", points"}[value] if ACCURACY in metrics else ""
-    if value == "accuracy":
-        return f"{split.capitalize()} {metrics}{unit}"
-    return f"Change in {split} {metrics} relative to the dense network{unit}"
+    if value == "delta":
+        return f"Change in {split} {titles(sections)} relative to the dense network{units(sections, value)}"
+    return f"{split.capitalize()} {titles(sections)}{units(sections, value)}"
+
+
+def titles(sections: Iterable[Section]) -> str:
+    """The metrics of some grids: `accuracy or BLEU`; those of no grid are accuracy."""
+    return " or ".join(dict.fromkeys(metric.title for metric in _metrics(sections)))
+
+
+def units(sections: Iterable[Section], value: Value) -> str:
+    """`, percent`: the units of numbers in some grids, except for metrics that are units by themselves."""
+    texts = {metric.unit_of_changes if value == "delta" else metric.shown_unit: None for metric in _metrics(sections)}
+    names = {metric.title for metric in _metrics(sections)}
+    shown = " or ".join(unit for unit in texts if unit not in names)
+    return f", {shown}" if shown else ""
+
+
+def axis_label(section: Section, value: Value, split: Split) -> str:
+    """`change in test accuracy, points`; a metric that is its own unit is named once."""
+    change = "change in " if value == "delta" else ""
+    return f"{change}{split} {section.metric.title}{units([section], value)}"
+
+
+def _metrics(sections: Iterable[Section]) -> list[MetricFacts]:
+    return list(dict.fromkeys(section.metric for section in sections)) or [KNOWN_ACCURACY]
 
 
 def protocol(statistic: Statistic, budget: str | None, *, compact: bool = False) -> str:
@@ -72,7 +94,7 @@ def dense_accuracy(section: Section, statistic: Statistic, *, compact: bool = Fa
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
     middle, spread = statistic_in_words(dense, section.dense_values, statistic, signed=False)
     shown = f"{middle} {spread}" if spread and not compact else middle
-    return f"Dense network: {shown} {section.unit('accuracy')}, n = {dense.n}"
+    return f"Dense network: {shown} {section.unit('score')}, n = {dense.n}"
 
 
 def replicates(section: Section) -> int | None:

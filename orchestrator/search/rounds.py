@@ -1,4 +1,4 @@
-"""The rounds of a search: their accuracies, and which one is kept."""
+"""The rounds of a search: their scores, and which one is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from statistics import median
 from typing import Any
 
 from orchestrator.planning.plan import Cell, Plan
+from orchestrator.results.score_columns import metric_of
 from workers.errors import StoreError
+from workers.metrics.facts import MetricFacts
 from workers.store import Store
 from workers.store.layout import RecordKey
 from workers.trial import Stop
@@ -21,14 +23,15 @@ _REPAIR = "`prunesweep verify --repair` sets aside what is damaged; then continu
 class Round:
     """A round of pruning (number 0: the dense network). Tuples have one value per replicate.
 
-    Accuracies are fractions of 1, changes are points (percent) from the same replicate's dense network.
+    Scores are as they are stored, changes from the same replicate's dense network as they are shown (in points).
     """
 
+    metric: MetricFacts
     number: int
     density: float
     stops: tuple[Stop, ...]
-    validation_accuracy: tuple[float, ...]
-    test_accuracy: tuple[float, ...]
+    validation_scores: tuple[float, ...]
+    test_scores: tuple[float, ...]
     validation_change: tuple[float, ...]
     test_change: tuple[float, ...]
     epochs: float
@@ -45,12 +48,18 @@ class Round:
         """The replicate with the highest validation accuracy among those whose change is at least the median."""
         lowest = median(self.validation_change)
         able = [index for index, change in enumerate(self.validation_change) if change >= lowest]
-        return self.stops[max(able, key=lambda index: self.validation_accuracy[index])]
+        return self.stops[max(able, key=lambda index: self.validation_scores[index])]
 
     def to_json(self) -> dict[str, Any]:
-        names = ("validation_accuracy", "test_accuracy", "validation_change", "test_change")
-        return {"round": self.number, "compression": self.compression, "density": self.density} | {
-            name: list(getattr(self, name)) for name in names
+        metric = self.metric.name
+        return {
+            "round": self.number,
+            "compression": self.compression,
+            "density": self.density,
+            f"validation_{metric}": list(self.validation_scores),
+            f"test_{metric}": list(self.test_scores),
+            "validation_change": list(self.validation_change),
+            "test_change": list(self.test_change),
         }
 
 
@@ -83,18 +92,23 @@ def read_rounds(plan: Plan, store: Store) -> list[Round]:
 
 def _round(cells: Sequence[Cell], records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Round:
     """A round from its cells, with the record of each cell and that of its dense network."""
+    metric = metric_of(records[0][0])
     return Round(
+        metric=metric,
         number=cells[0].round,
         density=float(cells[0].density),
         stops=tuple(cell.stop for cell in cells),
-        validation_accuracy=tuple(record["validation_accuracy"] for record, _ in records),
-        test_accuracy=tuple(record["test_accuracy"] for record, _ in records),
-        validation_change=_changes(records, "validation_accuracy"),
-        test_change=_changes(records, "test_accuracy"),
+        validation_scores=tuple(record["validation_score"] for record, _ in records),
+        test_scores=tuple(record["test_score"] for record, _ in records),
+        validation_change=_changes(records, "validation_score", metric),
+        test_change=_changes(records, "test_score", metric),
         epochs=sum(record["epochs"] for record, _ in records),
     )
 
 
-def _changes(records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], name: str) -> tuple[float, ...]:
-    """Differences in points, rounded to hide the error of binary fractions: 98.5 − 98 is 0.5."""
-    return tuple(round(100 * (record[name] - dense[name]), 9) for record, dense in records)
+def _changes(
+    records: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], name: str, metric: MetricFacts
+) -> tuple[float, ...]:
+    """Differences as they are shown; points are rounded to hide the error of binary fractions: 98.5 − 98 is 0.5."""
+    changes = [metric.scale * (record[name] - dense[name]) for record, dense in records]
+    return tuple(round(change, 9) for change in changes) if metric.is_percent else tuple(changes)

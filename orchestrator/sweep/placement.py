@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from orchestrator.sweep.problems import KeyPath, Problem
 from orchestrator.sweep.synonyms import pointers
 from workers.data import DATASETS
+from workers.metrics import METRICS
 from workers.models import NETWORKS
 from workers.training.optimizing.optimizer_names import OPTIMIZER_ARGUMENTS
 
@@ -28,6 +29,7 @@ _PARENTS = {
 _ARGUMENTS = {
     "network": {key for entry in NETWORKS.values() for key in entry.arguments},
     "dataset": {key for entry in DATASETS.values() for key in entry.arguments},
+    "metric": {key for entry in METRICS.values() for key in entry.arguments},
     "optimizer": {key for arguments in OPTIMIZER_ARGUMENTS.values() for key in arguments},
 }
 """The arguments of what is chosen by its name."""

@@ -39,6 +39,7 @@ _NAMES = {
     "technique": "lr_rewinding",
     "score": "magnitude",
     "distribution": "erk",
+    "metric": "rmse",
 }
 """An example of a name in each mapping that needs one."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,7 @@ from orchestrator.sweep.evaluation import EvaluationSpec, Holdout
 from orchestrator.sweep.fields import Location, Many, Name, Text, one_of, refuse
 from orchestrator.sweep.grid import Datasets, GridSpec, IterativeSpec, Networks, PruningSpec
 from orchestrator.sweep.mappings import FixedKeys
+from orchestrator.sweep.metric import Metrics
 from orchestrator.sweep.placement import COMMON, DENSE_RESOURCES, with_place
 from orchestrator.sweep.problems import KeyPath, LocatedProblem, Problem, SpecError
 from orchestrator.sweep.pydantic_problems import problems_of
@@ -30,6 +32,7 @@ from orchestrator.sweep.running import DenseResourcesSpec, FailuresSpec, LimitsS
 from orchestrator.sweep.synonyms import is_meant
 from orchestrator.sweep.values import Duration, exact_text
 from orchestrator.sweep.yaml_source import read_yaml
+from workers import trial
 from workers.errors import InputError
 from workers.paths import expanded
 
@@ -54,6 +57,7 @@ class SweepSpec(FixedKeys):
     dense: DenseSpec | None = None
     prunings: Many[PruningSpec] = Field((PruningSpec(),), alias="pruning")
     recipes: Many[RecipeSpec] = Field(alias="recipe")
+    metrics: Metrics = Field((), alias="metric")
     evaluation: EvaluationSpec = EvaluationSpec()
     grids: Many[GridSpec] = Field(alias="grid")
     store: Location | None = None
@@ -70,6 +74,13 @@ class SweepSpec(FixedKeys):
     def refusal(self, problems: Iterable[Problem]) -> SpecError:
         """The error for problems that show up after reading, with their places in the file."""
         return SpecError(self._document.locate(problems))
+
+    @property
+    def worker_evaluation(self) -> trial.Evaluation:
+        """How to evaluate, as workers get it."""
+        evaluation = self.evaluation.for_worker
+        metrics = tuple(metric.for_worker for metric in self.metrics)
+        return replace(evaluation, metrics=metrics) if metrics else evaluation
 
     def canonical(self) -> dict[str, Any]:
         """JSON data with every default written out, from which `spec_from_dict` makes the same sweep."""

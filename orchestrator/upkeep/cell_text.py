@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.planning.cells import in_words
 from workers.errors import hint_line
+from workers.metrics.facts import MetricFacts
 from workers.store.failures import Failure
 from workers.text import duration, plural
 
@@ -19,13 +20,13 @@ _BAR = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    """A trial that a cell builds on, and the cell at its last stop; `accuracy` is a fraction, on test images."""
+    """A trial that a cell builds on, and the cell at its last stop; `score` is as it is stored, on test examples."""
 
     trial: str
     cell: str
     done: bool
     failure: str | None
-    accuracy: float | None
+    score: float | None
 
 
 def sections(parts: Mapping[str, Iterable[str]]) -> Iterator[str]:
@@ -56,26 +57,26 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
     return "".join(_BLOCKS[round((value - low) / span * (len(_BLOCKS) - 1))] for value in values)
 
 
-def result_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """Accuracies and losses."""
+def result_lines(result: Mapping[str, Any], metric: MetricFacts) -> Iterator[str]:
+    """Scores and losses."""
     for split in ("test", "validation"):
-        if result.get(f"{split}_accuracy") is not None:
-            yield _score(result, split)
-    if result.get("train_accuracy") is not None:
-        yield f"training accuracy {100 * result['train_accuracy']:.2f}%, loss {result['train_loss']:.4g}"
+        if result.get(f"{split}_score") is not None:
+            yield _score(result, split, metric)
+    if result.get("train_score") is not None:
+        yield f"training {metric.title} {metric.in_words(result['train_score'])}, loss {result['train_loss']:.4g}"
     if result.get("same_run_as"):
         yield f"the same run as {result['same_run_as']}: not independent evidence"
     if result.get("mixed_parents"):
         yield "a parent trial was trained twice with different results; this cell uses the unpublished one"
 
 
-def _score(result: Mapping[str, Any], split: str) -> str:
-    """`test accuracy 97.18% (dense 98.75%, change -1.57 points), loss 0.09, 640 images`."""
-    text = f"{split} accuracy {100 * result[f'{split}_accuracy']:.2f}%"
-    dense, change = result[f"dense_{split}_accuracy"], result[f"delta_{split}_accuracy"]
+def _score(result: Mapping[str, Any], split: str, metric: MetricFacts) -> str:
+    """`test accuracy 97.18% (dense 98.75%, change -1.57 points), loss 0.09, 640 examples`."""
+    text = f"{split} {metric.title} {metric.in_words(result[f'{split}_score'])}"
+    dense, change = result[f"dense_{split}_score"], result[f"delta_{split}_score"]
     if dense is not None:
-        text += f" (dense {100 * dense:.2f}%, change {change:+.2f} points)"
-    return f"{text}, loss {result[f'{split}_loss']:.4g}, {plural(result[f'{split}_images'], 'image')}"
+        text += f" (dense {metric.in_words(dense)}, change {metric.change_in_words(change)})"
+    return f"{text}, loss {result[f'{split}_loss']:.4g}, {plural(result[f'{split}_examples'], 'example')}"
 
 
 def failure_lines(failure: Failure | None, failed_attempts: Mapping[str, int], logs: str) -> Iterator[str]:
@@ -99,12 +100,10 @@ def waits_for(chain: Iterable[Link]) -> Iterator[str]:
     )
 
 
-def link_line(link: Link) -> str:
-    """A trial of a chain, and its accuracy or how far it is."""
-    if link.accuracy is not None:
-        how = f"{100 * link.accuracy:.2f}%"
-    else:
-        how = "done" if link.done else link.failure or "not done"
+def link_line(link: Link, metric: MetricFacts) -> str:
+    """A trial of a chain, and its score or how far it is."""
+    progress = "done" if link.done else link.failure or "not done"
+    how = progress if link.score is None else metric.in_words(link.score)
     return f"{link.trial}  {link.cell}: {how}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.planning.cells import in_words
 from orchestrator.results.frame import IDENTITY, join
 from orchestrator.results.picking import Row, pick
+from orchestrator.results.score_columns import METRIC, metric_of
 from orchestrator.upkeep import cell_text
 from orchestrator.upkeep.cell_text import Link
 from workers import html
@@ -21,9 +22,9 @@ from workers.store.layout import RecordKey
 from workers.text import printable, size
 
 _RESULTS = (
-    *("test_accuracy", "dense_test_accuracy", "delta_test_accuracy", "test_loss", "test_images"),
-    *("validation_accuracy", "dense_validation_accuracy", "delta_validation_accuracy", "validation_loss"),
-    *("validation_images", "train_accuracy", "train_loss", "mixed_parents", "same_run_as"),
+    *("test_score", "dense_test_score", "delta_test_score", "test_loss", "test_examples"),
+    *("validation_score", "dense_validation_score", "delta_validation_score", "validation_loss"),
+    *("validation_examples", "train_score", "train_loss", "mixed_parents", "same_run_as"),
 )
 _COST = (
     *("search_cost_epochs", "epochs", "dense_epochs", "parameters", "prunable_weights", "kept_weights"),
@@ -38,7 +39,7 @@ _RUN = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownCell:
-    """What `show` returns. Accuracies are fractions, and differences points (percent).
+    """What `show` returns. Scores in percent are fractions, and differences of them points.
 
     `cell` says which one it is, `state` is `done`, `failed`, `blocked`, `unfinished` (begun)
     or `missing`, and `chain` has the trials that it
@@ -77,13 +78,14 @@ class ShownCell:
 
     def _lines(self) -> Iterator[str]:
         logs = f"prunesweep logs {shlex.quote(self.store)} {self.cell['trial']}"
+        metric = metric_of(self.cell)
         waits = cell_text.waits_for(self.chain) if self.state == "blocked" else ()
         yield from cell_text.what(self.cell, self.state)
         yield from cell_text.sections(
             {
-                "Result": cell_text.result_lines(self.result),
+                "Result": cell_text.result_lines(self.result, metric),
                 "Failure": [*cell_text.failure_lines(self.failure, self.failed_attempts, logs), *waits],
-                "Chain": map(cell_text.link_line, self.chain),
+                "Chain": [cell_text.link_line(link, metric) for link in self.chain],
                 "Learning curve": cell_text.curve_lines(self.curve),
                 "Layers": cell_text.layer_lines(self.layers),
                 "Cost": cell_text.cost_lines(self.cost),
@@ -108,7 +110,9 @@ def show_cell(store: Store, cell: str, sweep: str | None = None, *, retired: boo
     files = _files(store, row)
     return ShownCell(
         store=store.location,
-        cell={name: row[name] for name in (*IDENTITY, "round", "density", "trial", "step", "evaluation", "sweep")},
+        cell={
+            name: row[name] for name in (*IDENTITY, "round", "density", "trial", "step", "evaluation", *METRIC, "sweep")
+        },
         state=_state(row, files),
         chain=_chain(store, row, rows),
         recipe=_recipe(store, row),
@@ -155,13 +159,13 @@ def _link(trial: str, rows: Sequence[Row]) -> Link:
     """A trial by its last cell; one without a cell only yields rewind points."""
     of_trial = [row for row in rows if row["trial"] == trial]
     if not of_trial:
-        return Link(trial=trial, cell="no cell", done=False, failure=None, accuracy=None)
+        return Link(trial=trial, cell="no cell", done=False, failure=None, score=None)
     return _link_of(max(of_trial, key=lambda row: row["step"]))
 
 
 def _link_of(row: Row) -> Link:
     return Link(
-        trial=row["trial"], cell=in_words(row), done=row["done"], failure=row["failure"], accuracy=row["test_accuracy"]
+        trial=row["trial"], cell=in_words(row), done=row["done"], failure=row["failure"], score=row["test_score"]
     )
 
 

@@ -84,7 +84,7 @@ def test_fault_12_a_trial_executed_twice_at_once(store, tmp_path):
 def test_fault_12_a_differing_duplicate_is_kept_aside_and_reported(swept, main):
     [row, *_] = swept.records.read_all().table.to_pylist()
     before = contents(swept, "")
-    assert swept.records.publish(row | {"test_accuracy": 0.123}, {"layers": [], "curve": []}) == "conflict"
+    assert swept.records.publish(row | {"test_score": 0.123}, {"layers": [], "curve": []}) == "conflict"
     assert before.items() <= contents(swept, "").items()
     assert "1 record in conflicts/" in main("status", swept.location)[1]
     assert "conflicting" in main("verify", swept.location)[1]

@@ -13,7 +13,7 @@ def store(path, groups, *, missing=(), place=None, dense=DENSE):
     place = RESNET20 if place is None else place
     end = place.get("dense_step", 100)
     cells = [dense_cell(replicate=replicate, step=end, **place) for replicate in range(len(dense))]
-    records = [record_of(one, test_accuracy=accuracy, epochs=4.0) for one, accuracy in zip(cells, dense, strict=True)]
+    records = [record_of(one, test_score=accuracy, epochs=4.0) for one, accuracy in zip(cells, dense, strict=True)]
     for (technique, compression, budget), accuracies in groups.items():
         for replicate, accuracy in enumerate(accuracies):
             one = cell(
@@ -26,5 +26,5 @@ def store(path, groups, *, missing=(), place=None, dense=DENSE):
             )
             cells.append(one)
             if (technique, compression, replicate) not in missing:
-                records.append(record_of(one, test_accuracy=accuracy, validation_accuracy=accuracy))
+                records.append(record_of(one, test_score=accuracy, validation_score=accuracy))
     return make_store(path, cells, records)

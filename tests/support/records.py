@@ -33,13 +33,17 @@ def record(**overrides: Any) -> dict[str, Any]:
         "epochs": 10.0,
         "learning_rate": 0.001,
         "train_loss": 0.01,
-        "train_accuracy": 0.99,
-        "validation_accuracy": 0.9,
+        "metric": "accuracy",
+        "metric_unit": "percent",
+        "higher_is_better": True,
+        "train_score": 0.99,
+        "validation_score": 0.9,
         "validation_loss": 0.3,
-        "validation_images": 2000,
-        "test_accuracy": 0.9,
+        "validation_examples": 2000,
+        "test_score": 0.9,
         "test_loss": 0.31,
-        "test_images": 8000,
+        "test_examples": 8000,
+        "other_scores": None,
         "prunable_weights": 1000,
         "kept_weights": 250,
         "achieved_density": 0.25,
@@ -137,7 +141,7 @@ def result_grid(
     """Results of three replicates: `groups` maps (technique, compression, budget) to (test, validation) losses."""
     cells = [dense_cell(replicate=replicate) for replicate in _DENSE]
     records = [
-        record_of(record_cell, test_accuracy=accuracy, validation_accuracy=accuracy)
+        record_of(record_cell, test_score=accuracy, validation_score=accuracy)
         for record_cell, accuracy in zip(cells, _DENSE.values(), strict=True)
     ]
     for (technique, compression, budget), (test, validation) in groups.items():
@@ -152,8 +156,8 @@ def result_grid(
             cells.append(retrained)
             if (technique, budget, replicate) not in missing:
                 losses = {
-                    "test_accuracy": accuracy - test[replicate],
-                    "validation_accuracy": accuracy - validation[replicate],
+                    "test_score": accuracy - test[replicate],
+                    "validation_score": accuracy - validation[replicate],
                 }
                 records.append(record_of(retrained, **losses))
     return join(make_store(path, cells, records)).rows

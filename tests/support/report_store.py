@@ -46,7 +46,7 @@ def build(path, **labels):
     for replicate in range(3):
         dense = dense_cell(replicate=replicate, **labels)
         cells.append(dense)
-        records.append(_record(dense, len(records), test_accuracy=0.9 + 0.002 * replicate, achieved_density=1.0))
+        records.append(_record(dense, len(records), test_score=0.9 + 0.002 * replicate, achieved_density=1.0))
         for technique, loss in TECHNIQUES.items():
             for doublings, compression in enumerate((4.0, 8.0, 16.0)):
                 for budget in (5.0, 10.0):
@@ -65,7 +65,7 @@ def build(path, **labels):
                         noise = 0.0005 * ((replicate * 7 + doublings * 3 + len(technique)) % 5)
                         accuracy = 0.9 + 0.002 * replicate - loss * 2**doublings * (10 / budget) + noise
                         records.append(
-                            _record(pruned, len(records), test_accuracy=accuracy, validation_accuracy=accuracy - 0.001)
+                            _record(pruned, len(records), test_score=accuracy, validation_score=accuracy - 0.001)
                         )
     store = make_store(path, cells, [])
     for number, record in enumerate(records):

@@ -35,11 +35,13 @@ def record(trial: str = "a", step: int = 3, accuracy: float = 0.5, **others: Any
     text: dict[str, Any] = {field.name: "x" for field in SCHEMA if pa.types.is_string(field.type)}
     numbers = {field.name: 1 for field in SCHEMA if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)}
     times = {"started_at": datetime(2025, 1, 1, tzinfo=UTC), "finished_at": datetime.now(UTC)}
-    key = {"trial": trial, "step": step, "evaluation": "e", "test_accuracy": accuracy}
-    return text | numbers | times | key | others
+    truths: dict[str, Any] = {field.name: True for field in SCHEMA if pa.types.is_boolean(field.type)}
+    scores = [{"metric": "x", "metric_unit": "x", "higher_is_better": True, "validation_score": 1.0, "test_score": 1.0}]
+    key = {"trial": trial, "step": step, "evaluation": "e", "test_score": accuracy}
+    return text | numbers | truths | times | {"other_scores": scores} | key | others
 
 
 def accuracies(store: Store) -> dict[RecordKey, float]:
     """The test accuracy of every record."""
     rows = results(store)
-    return {RecordKey(row["trial"], row["step"], row["evaluation"]): row["test_accuracy"] for row in rows}
+    return {RecordKey(row["trial"], row["step"], row["evaluation"]): row["test_score"] for row in rows}

@@ -23,11 +23,12 @@ from workers.data.source import Data, Part
 from workers.describe import HIGHEST_RATE
 from workers.describe.own_generators import generator_states
 from workers.errors import BadInput, Diverged, PrunesweepError
+from workers.metrics.judge import Judge, UndefinedScore
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
 from workers.models.generators import seed_generators
 from workers.registry import is_own
-from workers.training.evaluation import new_statistics, score, validation_and_test
+from workers.training.evaluation import examine, new_statistics, validation_and_test
 from workers.training.losses import remedy_of_divergence
 from workers.training.outcomes import outcome_of
 from workers.training.process import make_trainer
@@ -181,7 +182,11 @@ def _evaluate(trainer: Trainer, data: Data, evaluation: Evaluation) -> None:
             batches = min(evaluation.batch_norm_batches, 2)
             stack.enter_context(new_statistics(trainer.model, trainer.stream, trainer.recipe, batches))
         for part in validation_and_test(data, evaluation):
-            score(trainer.model, _smallest_batch(part), trainer.recipe)
+            judges = [Judge(metric) for metric in evaluation.metrics]
+            examine(trainer.model, _smallest_batch(part), trainer.recipe, judges)
+            for judge in judges:
+                with contextlib.suppress(UndefinedScore):  # these few examples may lack one that all have
+                    judge.score()
 
 
 def _smallest_batch(part: Part) -> Part:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -35,12 +36,16 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def from_parquet(
-    path: str, data: bytes, schema: pa.Schema | None = None, former_names: Mapping[str, str] | None = None
+    path: str,
+    data: bytes,
+    schema: pa.Schema | None = None,
+    former_names: Mapping[str, Sequence[str]] | None = None,
+    implied: Mapping[str, Any] | None = None,
 ) -> pa.Table:
     """A table that `to_parquet` wrote. Raises CorruptFile for anything else.
 
     With a schema, the table has its columns: those of a later version are dropped, and those that an earlier version
-    lacked are null, unless it had them under their `former_names`.
+    lacked have the value that it `implied`, or are null, unless it had them under one of their `former_names`.
     """
     try:
         head, tail = _around_seal(data)
@@ -50,25 +55,29 @@ def from_parquet(
         table = file.read(_columns(file, schema, former_names or {}), use_threads=False)
         if schema is None or table.schema.equals(schema):
             return table
-        columns = [_column(table, field, (former_names or {}).get(field.name, field.name)) for field in schema]
+        columns = [_column(table, field, former_names or {}, implied or {}) for field in schema]
         return pa.table(columns, names=schema.names).cast(schema)
     except _UNREADABLE as error:
         raise CorruptFile(path, f"not a table of prunesweep: {_first_line(error)}") from error
 
 
-def _columns(file: pq.ParquetFile, schema: pa.Schema | None, former_names: Mapping[str, str]) -> list[str] | None:
+def _columns(
+    file: pq.ParquetFile, schema: pa.Schema | None, former_names: Mapping[str, Sequence[str]]
+) -> list[str] | None:
     """The columns to read; None for all."""
     if schema is None:
         return None
-    wanted = {*schema.names, *former_names.values()}
+    wanted = {*schema.names, *chain.from_iterable(former_names.values())}
     return [name for name in file.schema_arrow.names if name in wanted]
 
 
-def _column(table: pa.Table, field: pa.Field, former_name: str) -> Any:
-    for name in (field.name, former_name):
+def _column(
+    table: pa.Table, field: pa.Field, former_names: Mapping[str, Sequence[str]], implied: Mapping[str, Any]
+) -> Any:
+    for name in (field.name, *former_names.get(field.name, ())):
         if name in table.column_names:
             return table.column(name)
-    return pa.nulls(table.num_rows, field.type)
+    return pa.array([implied.get(field.name)] * table.num_rows, field.type)
 
 
 def _around_seal(data: bytes) -> tuple[bytes, bytes]:

@@ -2,7 +2,8 @@
 
 Columns in `RESULT_COLUMNS` are what the trial computed: two executions of it must agree on them. The others say
 where and when that happened. Columns are only added or renamed, and `SCHEMA_VERSION` is raised with each change;
-readers fill columns that an older record lacks with nulls, and find renamed ones by `FORMER_NAMES`.
+readers find renamed ones by `FORMER_NAMES`, and fill columns that an older record lacks with what `IMPLIED` says, or
+nulls.
 """
 
 from __future__ import annotations
@@ -11,10 +12,32 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+from workers.trial import ACCURACY
 
-FORMER_NAMES = {"achieved_density": "density"}
-"""Columns that had another name in schema 1."""
+SCHEMA_VERSION = 4
+
+FORMER_NAMES = {
+    "achieved_density": ("density",),  # in schema 1; the others in schemas 1 to 3
+    "train_score": ("train_accuracy",),
+    "validation_score": ("validation_accuracy",),
+    "validation_examples": ("validation_images",),
+    "test_score": ("test_accuracy",),
+    "test_examples": ("test_images",),
+}
+"""Columns that had other names in earlier schemas."""
+
+IMPLIED = {"metric": ACCURACY, "metric_unit": "percent", "higher_is_better": True}
+"""What earlier schemas did not have to say."""
+
+_OTHER_SCORE = pa.struct(
+    [
+        pa.field("metric", pa.string()),
+        pa.field("metric_unit", pa.string()),
+        pa.field("higher_is_better", pa.bool_()),
+        pa.field("validation_score", pa.float64()),
+        pa.field("test_score", pa.float64()),
+    ]
+)
 
 _RESULTS = [
     pa.field("trial", pa.string(), nullable=False),
@@ -29,18 +52,22 @@ _RESULTS = [
     pa.field("epochs", pa.float64()),  # trained in this trial up to this stop
     pa.field("learning_rate", pa.float64()),  # of the last step; null at step 0
     pa.field("train_loss", pa.float64()),  # mean over the last whole epoch; null before one is complete
-    pa.field("train_accuracy", pa.float64()),
-    pa.field("validation_accuracy", pa.float64()),  # fractions of 1
+    pa.field("metric", pa.string()),  # the primary one; see workers.metrics.facts for this and the next two
+    pa.field("metric_unit", pa.string()),
+    pa.field("higher_is_better", pa.bool_()),
+    pa.field("train_score", pa.float64()),  # null for metrics that cannot be summed while training
+    pa.field("validation_score", pa.float64()),  # fractions of 1 if the unit is percent
     pa.field("validation_loss", pa.float64()),
-    pa.field("validation_images", pa.int64()),
-    pa.field("test_accuracy", pa.float64()),
+    pa.field("validation_examples", pa.int64()),
+    pa.field("test_score", pa.float64()),
     pa.field("test_loss", pa.float64()),
-    pa.field("test_images", pa.int64()),
+    pa.field("test_examples", pa.int64()),
+    pa.field("other_scores", pa.list_(_OTHER_SCORE)),  # of the metrics that are recorded besides the primary one
     pa.field("prunable_weights", pa.int64()),
     pa.field("kept_weights", pa.int64()),
     pa.field("achieved_density", pa.float64()),  # kept_weights / prunable_weights
     pa.field("collapsed_layers", pa.int32()),  # prunable layers without one weight left
-    pa.field("multiply_adds", pa.float64()),  # of the dense network, one image
+    pa.field("multiply_adds", pa.float64()),  # of the dense network, one example
     pa.field("sparse_multiply_adds", pa.float64()),  # theoretical: each layer's times its density
     pa.field("paper_flops", pa.float64()),  # the study's own counter
     pa.field("sparse_paper_flops", pa.float64()),

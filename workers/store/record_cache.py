@@ -16,21 +16,22 @@ from workers.errors import CorruptFile
 from workers.store import layout
 from workers.store.checksummed import from_parquet, to_parquet
 from workers.store.filesystems.files import Files
-from workers.store.record import FORMER_NAMES, SCHEMA
+from workers.store.record import FORMER_NAMES, IMPLIED, SCHEMA
 
-_CACHE_FORMER_NAMES = {"bytes": "size"}
-"""Versions that know only schema 1 do not use cached records without `size`: so they never miss a renamed column."""
+_CACHE_FORMER_NAMES = {"file_size": ("bytes", "size")}
+"""Versions that know schema 3 do not use cached records without `bytes`, and those that know only schema 1 none without
+`size`: so they never miss a renamed column."""
 
 
 _GROWTH = 3
 
 
 def _schema() -> pa.Schema:
-    return SCHEMA.append(pa.field("file", pa.string())).append(pa.field("bytes", pa.int64()))
+    return SCHEMA.append(pa.field("file", pa.string())).append(pa.field("file_size", pa.int64()))
 
 
 class RecordCache:
-    """The consolidated records of a store. Rows also have the name (`file`) and size (`bytes`) of its file."""
+    """The consolidated records of a store. Rows also have the name (`file`) and size (`file_size`) of its file."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -70,6 +71,7 @@ class RecordCache:
 
     def _read(self, path: str) -> pa.Table:
         try:
-            return from_parquet(path, self._files.read(path), _schema(), FORMER_NAMES | _CACHE_FORMER_NAMES)
+            names = FORMER_NAMES | _CACHE_FORMER_NAMES
+            return from_parquet(path, self._files.read(path), _schema(), names, IMPLIED)
         except (CorruptFile, OSError):
             return _schema().empty_table()  # missing or damaged: it is only a cache

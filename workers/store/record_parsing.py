@@ -10,7 +10,7 @@ from workers.errors import CorruptFile, NewerFile
 from workers.store import layout
 from workers.store.checksummed import from_parquet
 from workers.store.layout import RecordKey
-from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, SCHEMA, SCHEMA_VERSION, whole_schema
+from workers.store.record import DETAIL_SCHEMA, FORMER_NAMES, IMPLIED, SCHEMA, SCHEMA_VERSION, whole_schema
 
 KEY = RecordKey._fields
 """The columns that name a record."""
@@ -59,7 +59,7 @@ def _try_row(path: str, data: bytes, schema: pa.Schema) -> pa.Table | CorruptFil
 
 def _row_of(path: str, data: bytes, schema: pa.Schema) -> pa.Table:
     """The one row in the bytes of a file, whatever it says. Raises CorruptFile."""
-    table = from_parquet(path, data, schema, FORMER_NAMES)
+    table = from_parquet(path, data, schema, FORMER_NAMES, IMPLIED)
     if table.num_rows != 1:
         raise CorruptFile(path, f"has {table.num_rows} rows instead of one")
     return table

@@ -43,7 +43,7 @@ _AT_ONCE = 256  # files that are read before their rows are put together, which 
 
 Row = dict[str, Any]
 """A record as it is consolidated, in what JSON can hold: its columns (times in microseconds since 1970, UTC), and the
-name (`file`) and size (`bytes`) of its file."""
+name (`file`) and size (`file_size`) of its file."""
 
 
 class AllRecords(NamedTuple):
@@ -144,7 +144,7 @@ class Records:
         sizes = self._sizes()
         cached = self._cache.read()
         in_cache: set[str] = set()
-        rows = zip(*(cached.column(name).to_pylist() for name in ("file", "bytes", "schema_version")), strict=True)
+        rows = zip(*(cached.column(name).to_pylist() for name in ("file", "file_size", "schema_version")), strict=True)
         current = []
         for file, size, version in rows:
             usable = size is not None and sizes.get(file) == size and version <= SCHEMA_VERSION
@@ -181,14 +181,6 @@ class Records:
         Raises FileNotFoundError, and CorruptFile if it is not a record.
         """
         return parse_whole_record(path, self._data(path))
-
-    def accuracy(self, key: RecordKey) -> float | None:
-        """The test accuracy of a record; None if it is missing or damaged."""
-        try:
-            [row] = self.read(layout.record_path(key)).to_pylist()
-        except (CorruptFile, FileNotFoundError):
-            return None
-        return float(row["test_accuracy"])
 
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
@@ -277,12 +269,12 @@ class Records:
 def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:
     """Records as the cache has them, with the names and sizes of their files."""
     table = table.append_column("file", pa.array(files, pa.string()))
-    return table.append_column("bytes", pa.array(sizes, pa.int64()))
+    return table.append_column("file_size", pa.array(sizes, pa.int64()))
 
 
 def _row(record: dict[str, Any], key: RecordKey, size: int) -> Row:
     times = {name: _microseconds(value) for name, value in record.items() if isinstance(value, datetime)}
-    return record | times | {"file": layout.record_file(key), "bytes": size}
+    return record | times | {"file": layout.record_file(key), "file_size": size}
 
 
 def _microseconds(time: datetime) -> int:
@@ -290,4 +282,4 @@ def _microseconds(time: datetime) -> int:
 
 
 def _sizes_in(cache: pa.Table) -> dict[str, int | None]:
-    return dict(zip(cache.column("file").to_pylist(), cache.column("bytes").to_pylist(), strict=True))
+    return dict(zip(cache.column("file").to_pylist(), cache.column("file_size").to_pylist(), strict=True))

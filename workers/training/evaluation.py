@@ -1,9 +1,9 @@
-"""Accuracy and loss of a network on validation and test images."""
+"""Scores and losses of a network on validation and test examples."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,20 +14,27 @@ from workers.data.batches.structure import call, tensors
 from workers.data.source import Batches, Data, Part
 from workers.data.split import test_indices, validation_indices
 from workers.errors import InputError
+from workers.metrics.facts import MetricFacts
+from workers.metrics.judge import Judge
 from workers.models.modes import inference
 from workers.training.losses import summed_for_evaluation
 from workers.trial import Evaluation, Recipe
 
 
-class Scores(NamedTuple):
-    """Accuracies are fractions of 1; losses are mean cross-entropies, never label-smoothed."""
+class PartScores(NamedTuple):
+    """What a network gets on some examples: a score for each metric, and the mean loss."""
 
-    validation_accuracy: float
-    validation_loss: float
-    validation_images: int
-    test_accuracy: float
-    test_loss: float
-    test_images: int
+    scores: tuple[float, ...]
+    loss: float
+    examples: int
+
+
+class Scores(NamedTuple):
+    """What a network gets on the examples for validation and for test; scores are in the order of the metrics."""
+
+    metrics: tuple[MetricFacts, ...]
+    validation: PartScores
+    test: PartScores
 
 
 def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluation, stream: Batches) -> Scores:
@@ -35,13 +42,21 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
 
     Validation images are a share of the test set, or those held out from training if the share is None. `stream` has
     the training batches from which BatchNorm statistics are estimated again, if asked for.
-    Raises InputError if there are no validation images.
+    Raises InputError if there are no validation images, and the errors of `score`.
     """
     validation, test = validation_and_test(data, evaluation)
     with contextlib.ExitStack() as stack:
         if evaluation.batch_norm_batches:
             stack.enter_context(new_statistics(network, stream, recipe, evaluation.batch_norm_batches))
-        return Scores(*score(network, validation, recipe), *score(network, test, recipe))
+        validators, testers = (
+            [Judge(metric, examples) for metric in evaluation.metrics]
+            for examples in ("validation examples", "test examples")
+        )
+        return Scores(
+            tuple(judge.facts for judge in testers),
+            score(network, validation, recipe, validators),
+            score(network, test, recipe, testers),
+        )
 
 
 def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]:
@@ -63,10 +78,22 @@ def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]
     )
 
 
-def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float, int]:
-    """Accuracy, mean cross-entropy (summed in float64) and number of images, in evaluation mode."""
+def score(network: nn.Module, part: Part, recipe: Recipe, judges: Sequence[Judge]) -> PartScores:
+    """Scores by `judges`, and the mean loss.
+
+    Raises the errors of `examine`, BadInput for a score that is undefined, and Diverged for one that is not finite.
+    """
+    loss = examine(network, part, recipe, judges)
+    return PartScores(tuple(judge.score() for judge in judges), loss, len(part))
+
+
+def examine(network: nn.Module, part: Part, recipe: Recipe, judges: Sequence[Judge]) -> float:
+    """Show `judges` what a network returns in evaluation mode.
+
+    Returns the mean cross-entropy, never label-smoothed, summed in float64. Raises BadInput if a metric cannot be
+    computed from what the network returns.
+    """
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    correct = torch.zeros((), dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
     bfloat16 = recipe.precision == "bf16"
     with inference(network):
@@ -74,8 +101,9 @@ def score(network: nn.Module, part: Part, recipe: Recipe) -> tuple[float, float,
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 outputs = call(network, inputs)
             loss += summed_for_evaluation(recipe, outputs, targets)
-            correct += (outputs.argmax(1) == targets).sum()
-    return correct.item() / len(part), loss.item() / len(part), len(part)
+            for judge in judges:
+                judge.update(network, inputs, outputs, targets)
+    return loss.item() / len(part)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,11 @@ import torch
 
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.source import Data
+from workers.metrics.making import import_metric
 from workers.models import NETWORKS
 from workers.registry import is_own, load_function, load_own, lookup
 from workers.training.trainer import Trainer
-from workers.trial import Recipe, Task, Trial
+from workers.trial import Evaluation, Recipe, Task, Trial
 
 
 def make_trainer(trial: Trial, data: Data, device: torch.device, share: BatchShare = WHOLE) -> Trainer:
@@ -33,6 +34,12 @@ def import_code(task: Task) -> None:
     load_function(lookup(NETWORKS, network, "network"), network)
     if is_own(loss):
         load_own(loss)
+
+
+def import_metrics(evaluation: Evaluation) -> None:
+    """Import what scores need, for the same reason. Raises InputError where that fails."""
+    for metric in evaluation.metrics:
+        import_metric(metric)
 
 
 def configure(recipe: Recipe) -> None:

@@ -14,9 +14,9 @@ from workers.models.generators import seed_generators
 from workers.registry import load_function, lookup
 from workers.seeds import seed
 from workers.training import cost
-from workers.training.evaluation import evaluate
+from workers.training.evaluation import Scores, evaluate
 from workers.training.trainer import Trainer
-from workers.trial import Job, Trial, canonical
+from workers.trial import ACCURACY, Job, Metric, Trial, canonical
 
 
 def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -32,8 +32,8 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
     record = {
         **_stop(job, trainer),
         **_lineage(job.trial),
-        **_learning(trainer),
-        **scores._asdict(),
+        **_learning(trainer, job.evaluation.metrics[0]),
+        **_scores(scores),
         **_weight_counts(layers),
         **_cost_columns(costs, layers),
         **_digests(trainer, digest),
@@ -87,13 +87,35 @@ def _lineage(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _learning(trainer: Trainer) -> dict[str, Any]:
-    """The last learning rate, and the last complete epoch's point of the learning curve."""
+def _learning(trainer: Trainer, metric: Metric) -> dict[str, Any]:
+    """The last learning rate, and the last complete epoch's point of the learning curve, which has no other metric."""
     point = trainer.history.curve[-1] if trainer.history.curve else {}
     return {
         "learning_rate": trainer.learning_rate,
         "train_loss": point.get("train_loss"),
-        "train_accuracy": point.get("train_accuracy"),
+        "train_score": point.get("train_accuracy") if metric.name == ACCURACY else None,
+    }
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    """The primary metric and its scores, the losses, and the scores of the other metrics."""
+    rows = [
+        {
+            "metric": metric.name,
+            "metric_unit": metric.unit,
+            "higher_is_better": metric.higher_is_better,
+            "validation_score": validation,
+            "test_score": test,
+        }
+        for metric, validation, test in zip(scores.metrics, scores.validation.scores, scores.test.scores, strict=True)
+    ]
+    return {
+        **rows[0],
+        "other_scores": rows[1:] or None,
+        "validation_loss": scores.validation.loss,
+        "validation_examples": scores.validation.examples,
+        "test_loss": scores.test.loss,
+        "test_examples": scores.test.examples,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from workers.models.batch_norm_groups import has_batch_norm
 from workers.store import Store
 from workers.store.layout import RecordKey, checkpoint_path
 from workers.store.local_copies import LocalCopies
-from workers.training.process import configure, make_trainer
+from workers.training.process import configure, import_metrics, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
 from workers.training.states.state import State, dump_state, parse_state
@@ -30,12 +30,10 @@ from workers.trial import Job, Stop, trial_id
 
 log = logging.getLogger(__name__)
 
-_SCORES = ("train_loss", "validation_loss", "test_loss", "train_accuracy", "validation_accuracy", "test_accuracy")
-
 _REMEDY = f"{SET_ASIDE}; then `prunesweep resume --retry-failed` makes it again"
 
 Scores = dict[str, float]
-"""Losses and accuracies by the column of the record that has them."""
+"""Losses, and scores by the names of their metrics: `test_loss`, `test_accuracy`."""
 
 
 class Reached(NamedTuple):
@@ -96,6 +94,7 @@ class _TrialRun:
     def __init__(
         self, job: Job, store: Store, device: Device, missing: _Missing, copies: LocalCopies | None, team: Alone
     ) -> None:
+        import_metrics(job.evaluation)
         configure(job.trial.task.recipe)
         torch_device = torch.device(device.name)
         self._job = job
@@ -178,7 +177,16 @@ class _TrialRun:
         record, detail = make_record(self._job, self._trainer, self._data, digest)
         self._clock.tick()
         self._store.records.publish(record | self._clock.times(), detail)
-        return {name: record[name] for name in _SCORES if record[name] is not None}
+        return _scores(record)
+
+
+def _scores(record: Mapping[str, Any]) -> Scores:
+    """The losses and scores of a record, those of the primary metric first."""
+    scores = {f"{part}_loss": record[f"{part}_loss"] for part in ("train", "validation", "test")}
+    scores |= {f"{part}_{record['metric']}": record[f"{part}_score"] for part in ("train", "validation", "test")}
+    for other in record["other_scores"] or ():
+        scores |= {f"{part}_{other['metric']}": other[f"{part}_score"] for part in ("validation", "test")}
+    return {name: score for name, score in scores.items() if score is not None}
 
 
 def _load_parents(job: Job, store: Store, copies: LocalCopies | None) -> dict[Stop, State]:

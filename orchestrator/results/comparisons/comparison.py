@@ -45,7 +45,7 @@ class Side:
         return cls(named if sweep is None else f"{named}, sweep {sweep}", joined.rows, None, joined.unreadable)
 
     def sections(
-        self, budget: str, filters: Filters | None, value: Value = "accuracy", split: Split = "test"
+        self, budget: str, filters: Filters | None, value: Value = "score", split: Split = "test"
     ) -> list[Section]:
         """The grids of this side that have pruned networks, as accuracies or differences from the dense networks.
 

@@ -14,7 +14,7 @@ from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.printing.printable import Printable
 from orchestrator.results.printing.sheets import Number, Printout, Sheet
 from orchestrator.results.rows import Filters
-from orchestrator.results.statistics import ACCURACY, Split, Statistic
+from orchestrator.results.statistics import Split, Statistic
 from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
@@ -24,6 +24,8 @@ from orchestrator.results.wording import (
     sign_notes,
     signs,
     statistic_name,
+    titles,
+    units,
 )
 from workers.errors import InputError
 from workers.text import plural
@@ -58,11 +60,10 @@ class Comparison(Printable):
         }
 
     def printed(self, *, compact: bool = False) -> Printout:
-        metrics = dict.fromkeys(section.ours.metric for section in self.sections)
-        what = f"{self.split} {' or '.join(metrics)}"
-        unit = ", points" if ACCURACY in metrics else ""
+        grids = [section.ours for section in self.sections]
+        what = f"{self.split} {titles(grids)}"
         return Printout(
-            heading=f"Change in {what} relative to the dense networks{unit}: ours and theirs",
+            heading=f"Change in {what} relative to the dense networks{units(grids, 'delta')}: ours and theirs",
             protocol=self._protocol(compact),
             sheets=[_sheet(pair, self.means, compact) for pair in self.sections],
             notes=self._notes(),

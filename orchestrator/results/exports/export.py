@@ -53,7 +53,7 @@ def write_statistics(
     results: Results,
     path: str | os.PathLike[str],
     *,
-    value: Value = "accuracy",
+    value: Value = "score",
     split: Split = "test",
     filters: Filters | None = None,
     baseline: str = BASELINE,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.planning import facts
@@ -14,6 +14,7 @@ from orchestrator.planning.crossing import questions
 from orchestrator.results.exports.folder import check_folder
 from orchestrator.results.frame import join
 from orchestrator.results.picking import pick
+from orchestrator.results.score_columns import metric_of
 from orchestrator.sweep.spec import spec_from_dict
 from workers.errors import InputError, StoreError
 from workers.store import Store
@@ -21,7 +22,7 @@ from workers.store.filesystems.files import Files
 from workers.store.filesystems.opening import open_files
 from workers.store.layout import RecordKey
 from workers.techniques import DENSE
-from workers.trial import Stop, canonical
+from workers.trial import ACCURACY, Stop, canonical
 
 CARD_FORMAT = 1
 
@@ -91,7 +92,7 @@ def _export(store: Store, row: Row, rows: Sequence[Row], to: str, name: str, mor
         "masks": masks,
         **_identity(store, row),
         **{column: row[column] for column in _SIZES},
-        "accuracy": _accuracy(row),
+        **_scores(row),
         "cost": _cost(row, dense),
         "layers": _layers(store, row),
         **more,
@@ -180,22 +181,27 @@ def _layers(store: Store, row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def _accuracy(row: Row) -> dict[str, Any]:
-    """Fractions; the changes are points (percent) relative to the dense network of the same replicate.
+def _scores(row: Row) -> dict[str, Any]:
+    """The metric and the scores; changes are relative to the dense network of the same replicate.
 
-    `precision` is that of training and of this evaluation: with `bf16`, in another precision accuracy may differ.
+    Scores in percent are fractions, and changes of them points. `precision` is that of training and of this evaluation:
+    with `bf16`, in another precision scores may differ. Accuracies are there under their former names, too.
     """
-    return {
+    scores = {
         "precision": json.loads(row["settings"])["task"]["recipe"].get("precision", "fp32"),
-        "validation": row["validation_accuracy"],
-        "test": row["test_accuracy"],
-        "dense_validation": row["dense_validation_accuracy"],
-        "dense_test": row["dense_test_accuracy"],
-        "validation_change": row["delta_validation_accuracy"],
-        "test_change": row["delta_test_accuracy"],
-        "validation_images": row["validation_images"],
-        "test_images": row["test_images"],
+        "validation": row["validation_score"],
+        "test": row["test_score"],
+        "dense_validation": row["dense_validation_score"],
+        "dense_test": row["dense_test_score"],
+        "validation_change": row["delta_validation_score"],
+        "test_change": row["delta_test_score"],
     }
+    examples = {f"{split}_examples": row[f"{split}_examples"] for split in ("validation", "test")}
+    card = {"metric": asdict(metric_of(row)), "scores": scores | examples}
+    if row["metric"] == ACCURACY:
+        images = {f"{split}_images": row[f"{split}_examples"] for split in ("validation", "test")}
+        card["accuracy"] = scores | images
+    return card
 
 
 def _cost(row: Row, dense: Row | None) -> dict[str, Any]:

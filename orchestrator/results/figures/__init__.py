@@ -6,7 +6,7 @@ Every function takes a store, `renda2020`, or rows of either (Arrow or pandas), 
 to draw.
 
     accuracy.accuracy_vs_compression(results, *, value, budget=None, statistic, split, filters, columns, caption)
-        `value="delta"` shows the difference from the dense network, `value="accuracy"` the accuracy itself
+        `value="delta"` shows the difference from the dense network, `value="score"` the score itself
     cost.accuracy_vs_cost(results, *, compressions=None, value, statistic, split, filters, columns, caption)
     cost.budget_curves(results, *, compressions=None, value, statistic, cut=False, split, filters, columns, caption)
         against the search cost, and against the budget with the safe zone; up to four compressions of each grid

@@ -13,7 +13,7 @@ from orchestrator.results.intervals import CONFIDENCE
 from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.statistics import Split, Statistic, Value
 from orchestrator.results.table import Table, table
-from orchestrator.results.wording import budget_rule, choice_notes, measure, statistic_name
+from orchestrator.results.wording import axis_label, budget_rule, choice_notes, measure, statistic_name
 from workers.errors import InputError
 
 _X_LABEL = "compression ratio, density"
@@ -30,7 +30,7 @@ def accuracy_vs_compression(
     results: Results,
     *,
     budget: str | Sequence[str] | None = None,
-    value: Value = "accuracy",
+    value: Value = "score",
     statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
@@ -82,13 +82,6 @@ def _lines(section: Section, statistic: Statistic) -> list[Line]:
     for (technique, compression), cell in section.cells.items():
         points[technique].append(Point.of(compression, cell.summary, cell.values, statistic))
     return [Line(technique, points) for technique, points in points.items()]
-
-
-def axis_label(section: Section, value: Value, split: Split) -> str:
-    """`change in test accuracy, points`; a metric that is its own unit is named once."""
-    change = "change in " if value == "delta" else ""
-    unit = section.unit(value)
-    return f"{change}{split} {section.metric}" + ("" if unit == section.metric else f", {unit}")
 
 
 def place_title(section: Section, sections: Sequence[Section], *, schedule: bool = True) -> str:

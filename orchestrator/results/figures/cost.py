@@ -9,14 +9,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orchestrator.results.baseline import BASELINE
-from orchestrator.results.figures.accuracy import axis_label, dense_shown, place_title, replicates_shown
+from orchestrator.results.figures.accuracy import dense_shown, place_title, replicates_shown
 from orchestrator.results.figures.chart import Chart, ColumnCount
 from orchestrator.results.figures.line_chart import LineChart, LinePanel, draw
 from orchestrator.results.figures.lines import Line, Point, level
 from orchestrator.results.figures.points import SAFE_ZONE, BudgetGrid, evenly, read_grids
 from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split, Statistic, Value, group_by
-from orchestrator.results.wording import compression_labels, measure
+from orchestrator.results.wording import axis_label, compression_labels, measure
 from workers.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def accuracy_vs_cost(
     results: Results,
     *,
     compressions: Sequence[float] | None = None,
-    value: Value = "accuracy",
+    value: Value = "score",
     statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,
@@ -60,7 +60,7 @@ def budget_curves(
     results: Results,
     *,
     compressions: Sequence[float] | None = None,
-    value: Value = "accuracy",
+    value: Value = "score",
     statistic: Statistic = "median",
     split: Split = "test",
     filters: Mapping[str, Any] | str | None = None,

@@ -86,7 +86,7 @@ def level(section: Section, value: Value, statistic: Statistic) -> Band | None:
     if band is None:
         return None
     paired = all(cell.paired for cell in section.cells.values())
-    origin = 0.0 if value == "accuracy" else band.middle if paired else section.dense.median or 0.0
+    origin = 0.0 if value != "delta" else band.middle if paired else section.dense.median or 0.0
     low, high = (band.middle if math.isnan(end) else end for end in (band.low, band.high))
     return Band(band.middle - origin, low - origin, high - origin)
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from orchestrator.results.efficient import efficient
 from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import scales
-from orchestrator.results.figures.accuracy import axis_label, place_title
+from orchestrator.results.figures.accuracy import place_title
 from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart, ColumnCount
 from orchestrator.results.figures.knees import AIR, Knee, name_knees
 from orchestrator.results.figures.looks import INK, Look, looks_of
@@ -22,7 +22,7 @@ from orchestrator.results.figures.points import BudgetCell, BudgetGrid, read_gri
 from orchestrator.results.figures.tags import tag
 from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split
-from orchestrator.results.wording import compression_labels, measure
+from orchestrator.results.wording import axis_label, compression_labels, measure
 from workers.errors import InputError
 
 Against = Literal["weights", "multiply_adds", "epochs"]
@@ -57,7 +57,7 @@ def pareto(
     A panel for each grid. The steps are the Pareto front: the highest accuracy for that size or less. Other arguments
     are those of `accuracy_vs_compression`. Raises InputError as `table` does, and if there is nothing to draw.
     """
-    grids = read_grids(results, "accuracy", split, filters)
+    grids = read_grids(results, "score", split, filters)
     shown = [(grid, points) for grid in grids if (points := points_of(grid, against))]
     if not shown:
         raise InputError(f"no complete cell has its {against.replace('_', ' ')}", hint="choose another `against`")
@@ -75,7 +75,7 @@ def pareto(
     for axes, (grid, points), lines_of_title in zip(grid_of_axes, shown, titles, strict=True):
         _draw(axes, points, looks)
         charts.set_title(axes, lines_of_title)
-        charts.label_axes(axes, _X_LABELS[against], axis_label(grid.section, "accuracy", split))
+        charts.label_axes(axes, _X_LABELS[against], axis_label(grid.section, "score", split))
     if caption:
         charts.write_caption(chart)
     line = Line2D([], [], color=INK, linewidth=0.9, label="Pareto front")

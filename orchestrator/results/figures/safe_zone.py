@@ -17,8 +17,8 @@ from orchestrator.results.figures.heat_map import HeatMap, HeatPanel, draw
 from orchestrator.results.figures.looks import looks_of
 from orchestrator.results.figures.points import SAFE_ZONE, BudgetGrid, read_grids
 from orchestrator.results.load import Results
-from orchestrator.results.statistics import ACCURACY, Split
-from orchestrator.results.wording import compression_labels
+from orchestrator.results.statistics import Split
+from orchestrator.results.wording import compression_labels, titles, units
 from workers.errors import InputError
 
 Mode = Literal["safety", "dominance"]
@@ -92,7 +92,7 @@ def safe_zone(
     `techniques` are those to show, by default all; the other arguments are those of `accuracy_vs_compression`.
     Raises InputError as `table` does, and if there is nothing to draw.
     """
-    grids = read_grids(results, "accuracy", split, filters)
+    grids = read_grids(results, "score", split, filters)
     sections = [grid.section for grid in grids]
     shown = [
         (grid, lead)
@@ -144,9 +144,9 @@ def _panel(grid: BudgetGrid, lead: Lead, title: str) -> HeatPanel:
 
 
 def _title(mode: Mode, grids: Sequence[BudgetGrid]) -> str:
-    metrics = " or ".join(dict.fromkeys(grid.section.metric for grid in grids))
-    unit = ", points" if ACCURACY in metrics else ""
-    return f"{mode.capitalize()}: {metrics} of each technique relative to the best of fine-tuning {_WORDS[mode]}{unit}"
+    sections = [grid.section for grid in grids]
+    what = f"{titles(sections)} of each technique relative to the best of fine-tuning {_WORDS[mode]}"
+    return f"{mode.capitalize()}: {what}{units(sections, 'delta')}"
 
 
 def _caption(mode: Mode, split: Split, shown: Sequence[tuple[BudgetGrid, Lead]]) -> str:

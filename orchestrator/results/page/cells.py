@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from orchestrator.results.page.grids import Grid, Record
 from orchestrator.results.page.tables import NOTHING, Cell, DataTable, epochs, plain, signed
+from orchestrator.results.score_columns import metric_of
 from workers.techniques import DENSE
 
 MOST = 2_000
@@ -35,14 +36,15 @@ def _line(row: Record, varying: Sequence[str]) -> list[Cell]:
         row["budget"] or NOTHING,
         str(row["replicate"]),
         row["failure"] or ("done" if row["done"] else "missing"),
-        _percent(row["test_accuracy"]),
-        _percent(row["validation_accuracy"]),
-        signed(row["delta_test_accuracy"]),
+        _score(row, "test"),
+        _score(row, "validation"),
+        signed(row["delta_test_score"]),
         epochs(row["search_cost_epochs"]),
         NOTHING if seconds is None else f"{seconds:.1f}",
         row["trial"],
     ]
 
 
-def _percent(share: float | None) -> str:
-    return plain(None if share is None else 100 * share)
+def _score(row: Record, split: str) -> str:
+    score = row[f"{split}_score"]
+    return plain(None if score is None else metric_of(row).scale * score)

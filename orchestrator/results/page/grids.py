@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from orchestrator.planning.select import selector
 from orchestrator.results.grid import Section, TableCell
-from orchestrator.results.statistics import ACCURACY, SECTION, ReplicateSummary, summarize
+from orchestrator.results.statistics import SECTION, ReplicateSummary, summarize
 from orchestrator.results.table import table
+from workers.metrics.facts import MetricFacts
 
 Record = Mapping[str, Any]
 Place = tuple[str, float, str]
@@ -23,10 +24,9 @@ Place = tuple[str, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One technique at one compression and budget: its rows by replicate, scores in percent and changes in points.
+    """One technique at one compression and budget: its rows by replicate, scores and changes as they are shown.
 
-    Both are BLEU for a grid of that metric, and null for a replicate that is not done or not a number; changes also
-    without its dense network.
+    Both are null for a replicate that is not done or not a number; changes also without its dense network.
     """
 
     technique: str
@@ -145,14 +145,13 @@ def _groups(rows: Iterable[Record], sections: Mapping[str, Section]) -> dict[str
     }
 
 
-def _group(place: Place, rows: Sequence[Record], metric: str) -> Group:
+def _group(place: Place, rows: Sequence[Record], metric: MetricFacts) -> Group:
     ordered = tuple(sorted(rows, key=lambda row: row["replicate"]))
-    scale = 100.0 if metric == ACCURACY else 1.0
     return Group(
         *place,
         rows=ordered,
-        scores=tuple(_scaled(row["test_accuracy"], scale) for row in ordered),
-        changes=tuple(_scaled(row["delta_test_accuracy"]) for row in ordered),
+        scores=tuple(_scaled(row["test_score"], metric.scale) for row in ordered),
+        changes=tuple(_scaled(row["delta_test_score"]) for row in ordered),
     )
 
 

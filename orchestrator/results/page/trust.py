@@ -36,7 +36,7 @@ def trust(source: PageSource, rows: Sequence[Record]) -> Trust:
     parts = [f"{count:,} {what}" for count, what in ((failed, "failed"), (blocked, "blocked by a failure")) if count]
     parts += [f"{missing:,} missing"] if missing else []
     state += f", {', '.join(parts)}." if parts else ": the sweep is complete."
-    broken = sum(bool(row["done"]) and not isfinite(row["test_accuracy"] or 0.0) for row in rows)
+    broken = sum(bool(row["done"]) and not isfinite(row["test_score"] or 0.0) for row in rows)
     if broken:
         state += f" The accuracy of {plural(broken, 'cell')} that {'is' if broken == 1 else 'are'} done is not finite."
     warnings = [*mixtures(rows), *_damages(source, rows)]

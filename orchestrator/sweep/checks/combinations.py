@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from orchestrator.sweep.checks.durations import TrainingLength, check_budget, check_schedule, train_images
+from orchestrator.sweep.checks.metrics import check_metrics
 from orchestrator.sweep.checks.names import check_named, check_optimizer, key_of_name
 from orchestrator.sweep.checks.pruning import check_levels, check_structure
 from orchestrator.sweep.dense import check_techniques
@@ -47,6 +48,7 @@ def check(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield from check_named((*place, "score"), pruning.get("score"), SCORES, "score")
             yield from check_named((*place, "distribution"), pruning.get("distribution"), DISTRIBUTIONS, "distribution")
     yield from _check_recipe_names(recipes)
+    yield from check_metrics(data)
     everywhere = [data, *(grid for _, grid in grids)]
     yield from _check_holdout(data, everywhere)
     images = _train_images(data, everywhere)

@@ -14,7 +14,8 @@ from orchestrator.cli import _spelled_out
             ["table", "--value", "acuracy", "--budgt", "5", "--format=txt"],
             [
                 "unknown option: `--budgt`\n\nhint: did you mean `--budget`?",
-                "unknown value of `--value`: `acuracy`\n\nhint: did you mean `accuracy`? Use one of accuracy, delta\n",
+                "unknown value of `--value`: `acuracy`\n\nhint: did you mean `accuracy`? "
+                "Use one of score, accuracy, delta\n",
                 "unknown value of `--format`: `txt`\n\nhint: did you mean `text`?",
             ],
         ),

@@ -24,7 +24,7 @@ ACCURACIES = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     cells = [dense_cell(network=network, dense_trial=f"dense_{network}") for network in ("resnet8", "mlp")]
-    records = [record_of(one, test_accuracy=0.9) for one in cells]
+    records = [record_of(one, test_score=0.9) for one in cells]
     for (network, technique, compression, budget), accuracy in ACCURACIES.items():
         one = cell(
             network=network,
@@ -36,7 +36,7 @@ def store(tmp_path_factory):
             trial=f"{network}_{technique}_{compression}_{budget}",
         )
         cells.append(one)
-        records.append(record_of(one, test_accuracy=accuracy, validation_accuracy=accuracy))
+        records.append(record_of(one, test_score=accuracy, validation_score=accuracy))
     return make_store(tmp_path_factory.mktemp("arranged") / "store", cells, records)
 
 

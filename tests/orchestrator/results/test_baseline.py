@@ -22,7 +22,7 @@ GAINS = {
 def section(tmp_path_factory):
     """Fine-tuning loses nothing, the others gain; one replicate of weight rewinding at 8× is missing."""
     cells = [dense_cell(replicate=replicate) for replicate in range(3)]
-    records = [record_of(one, test_accuracy=DENSE[one["replicate"]]) for one in cells]
+    records = [record_of(one, test_score=DENSE[one["replicate"]]) for one in cells]
     for (technique, compression), gains in {
         ("fine_tuning", 4.0): (0.0,) * 3,
         ("fine_tuning", 8.0): (0.0,) * 3,
@@ -32,7 +32,7 @@ def section(tmp_path_factory):
             one = cell(technique=technique, compression=compression, replicate=replicate)
             cells.append(one)
             if (technique, compression, replicate) != ("weight_rewinding", 8.0, 1):
-                records.append(record_of(one, test_accuracy=DENSE[replicate] + gain))
+                records.append(record_of(one, test_score=DENSE[replicate] + gain))
     store = make_store(tmp_path_factory.mktemp("baseline") / "store", cells, records)
     [section] = table(join(store).rows, statistic="ci", value="delta").sections
     return section

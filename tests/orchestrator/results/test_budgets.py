@@ -7,7 +7,7 @@ from orchestrator.results.rows import Row
 from workers.errors import InputError
 
 
-def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, replicate=0, validation_accuracy=0.9):
+def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, replicate=0, validation_score=0.9):
     return Row(
         dataset="d",
         network="n",
@@ -21,7 +21,7 @@ def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, repli
         replicate=replicate,
         trial="t",
         step=100,
-        validation_accuracy=validation_accuracy,
+        validation_score=validation_score,
         mixed_parents=False,
         metric="accuracy",
         value=90.0,
@@ -97,7 +97,7 @@ def test_a_budget_that_no_cell_has_is_refused_with_those_there_are(asked):
 
 
 def budget(epochs, *validation):
-    return [row("fine_tuning", f"{epochs}ep", epochs, validation_accuracy=accuracy) for accuracy in validation]
+    return [row("fine_tuning", f"{epochs}ep", epochs, validation_score=accuracy) for accuracy in validation]
 
 
 def test_best_budget_has_the_highest_median_not_the_highest_mean():

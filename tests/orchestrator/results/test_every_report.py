@@ -40,7 +40,7 @@ def store(tmp_path_factory):
             dense = dense_cell(dense_trial=dense_trial, **place)
             cells.append(dense)
             if replicate < dense_done:
-                records.append(record_of(dense, test_accuracy=0.9 + replicate / 1000))
+                records.append(record_of(dense, test_score=0.9 + replicate / 1000))
             elif recipe == "too_fast":
                 failed.append(dense_trial)
             for (technique, compression), loss in LOSSES.items():
@@ -58,7 +58,7 @@ def store(tmp_path_factory):
                     cells.append(pruned)
                     if replicate < done:
                         accuracy = 0.9 - loss + replicate / 1000
-                        records.append(record_of(pruned, test_accuracy=accuracy, validation_accuracy=accuracy))
+                        records.append(record_of(pruned, test_score=accuracy, validation_score=accuracy))
                     elif recipe == "too_fast_later":
                         failed.append(trial)
     made = make_store(tmp_path_factory.mktemp("mixed") / "store", cells, records)

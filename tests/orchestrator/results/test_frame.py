@@ -40,7 +40,7 @@ def test_differences_are_points_against_the_dense_network_of_the_same_replicate(
     pruned = [cell(replicate=0), cell(replicate=1)]
     accuracies = [(0.9, 0.8), (0.95, 0.85), (0.89, 0.81), (0.955, 0.80)]
     records = [
-        record_of(one, test_accuracy=test, validation_accuracy=validation)
+        record_of(one, test_score=test, validation_score=validation)
         for one, (test, validation) in zip(dense + pruned, accuracies, strict=True)
     ]
     rows = join(make_store(tmp_path, dense + pruned, records)).rows.to_pylist()
@@ -186,11 +186,11 @@ def test_the_frame_declares_its_types_with_and_without_records(tmp_path, dense):
     bare = to_frame(join(make_store(tmp_path / "bare", [dense, cell()], [])))
     full = to_frame(join(make_store(tmp_path / "full", [dense, cell()], [record_of(dense), record_of(cell())])))
     assert bare.dtypes.to_dict() == full.dtypes.to_dict()
-    assert full["test_images"].dtype == pd.Int64Dtype()
+    assert full["test_examples"].dtype == pd.Int64Dtype()
     assert full["test_accuracy"].dtype == "float64"
     assert full["done"].dtype == bool
     assert str(full["finished_at"].dtype) == "datetime64[us, UTC]"
-    assert set(record()) <= set(full.columns)
+    assert set(record()) - {"other_scores"} <= set(full.columns)
 
 
 def test_trials_that_began_with_different_bits_of_one_rewind_point_are_flagged(tmp_path):

@@ -92,7 +92,7 @@ def test_a_quarter_of_a_point_moves_a_figure_by_a_step(study):
 def grid(path, losses, *, missing=(), budgets=("50%", "90%", "100%")):
     """Four dense epochs; `losses` maps (technique, compression) to points lost by all three replicates."""
     cells = [dense_cell(replicate=replicate, dense_step=40) for replicate in range(3)]
-    records = [record_of(one, test_accuracy=0.9, epochs=4.0) for one in cells]
+    records = [record_of(one, test_score=0.9, epochs=4.0) for one in cells]
     for (technique, compression), points in losses.items():
         for budget in budgets:
             for replicate in range(3):
@@ -107,7 +107,7 @@ def grid(path, losses, *, missing=(), budgets=("50%", "90%", "100%")):
                 cells.append(one)
                 if (technique, compression) not in missing:
                     spread = 0.001 * (replicate - 1)
-                    accuracies = {"test_accuracy": 0.9 - points / 100 + spread, "validation_accuracy": share}
+                    accuracies = {"test_score": 0.9 - points / 100 + spread, "validation_score": share}
                     records.append(record_of(one, **accuracies))
     return join(make_store(path, cells, records)).rows
 
@@ -239,6 +239,6 @@ def test_a_grid_of_single_replicates_has_no_spread_and_others_have(tmp_path):
             dense = dense_cell(network=network, replicate=replicate, dense_trial=trial)
             pruned = cell(network=network, replicate=replicate, dense_trial=trial, trial=f"{network}_{replicate}")
             cells += [dense, pruned]
-            records += [record_of(dense), record_of(pruned, test_accuracy=0.9 + 0.01 * replicate)]
+            records += [record_of(dense), record_of(pruned, test_score=0.9 + 0.01 * replicate)]
     text = headline(join(make_store(tmp_path, cells, records)).rows).to_text()
     assert [line.split()[-1] for line in text.splitlines() if "[4×]" in line] == ["–", "1.00"]

@@ -47,7 +47,7 @@ def test_every_pruned_network_is_the_sources(rows):
         for row in pq.read_table(STUDY / "renda2020_results.parquet").to_pylist()
     )
     names = ("network", "pruning", "schedule", "technique", "density", "budget_epochs", "replicate")
-    names += ("test_accuracy", "validation_accuracy", "sparse_paper_flops")
+    names += ("test_score", "validation_score", "sparse_paper_flops")
     ours = sorted(tuple(row[name] for name in names) for row in rows.to_pylist() if row["technique"] != "dense")
     assert len(ours) == 22_590
     assert ours == expected
@@ -60,7 +60,7 @@ def test_every_dense_network_is_the_sources(rows):
         for row in pq.read_table(STUDY / "renda2020_dense.parquet").to_pylist()
     ]
     ours = [
-        (row["network"], row["test_accuracy"], row["validation_accuracy"])
+        (row["network"], row["test_score"], row["validation_score"])
         for row in rows.to_pylist()
         if row["technique"] == "dense"
     ]

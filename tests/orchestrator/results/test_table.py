@@ -99,7 +99,7 @@ def shared_grid(path):
             if technique in twins and budget == "10ep":
                 one["trial"] = cell(technique=twins[technique], budget=budget)["trial"]
             else:
-                records.append(record_of(one, validation_accuracy=validation))
+                records.append(record_of(one, validation_score=validation))
             cells.append(one)
     return join(make_store(path, cells, records)).rows
 

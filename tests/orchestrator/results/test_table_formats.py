@@ -63,7 +63,7 @@ def hostile(path):
     dense = dense_cell(**labels)
     cells = [cell(**labels), cell(**labels, technique="lr_rewinding")]
     accuracies = (0.9, 0.8, 0.85)
-    records = [record_of(one, test_accuracy=value) for one, value in zip([dense, *cells], accuracies, strict=True)]
+    records = [record_of(one, test_score=value) for one, value in zip([dense, *cells], accuracies, strict=True)]
     return table(join(make_store(path, [dense, *cells], records)).rows, value="delta")
 
 

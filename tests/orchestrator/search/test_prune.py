@@ -34,8 +34,8 @@ def test_the_smallest_network_within_the_tolerance_is_written_with_its_card(undi
     assert card["compression"] == pytest.approx(0.4**-found.kept.number)
     assert card["kept_weights"] == round(card["prunable_weights"] * 0.4**found.kept.number)
     assert sum(layer["kept"] for layer in card["layers"]) == card["kept_weights"]
-    assert card["accuracy"]["dense_validation"] == found.rounds[0].validation_accuracy[0]
-    assert card["accuracy"]["test"] == found.kept.test_accuracy[0]
+    assert card["accuracy"]["dense_validation"] == found.rounds[0].validation_scores[0]
+    assert card["accuracy"]["test"] == found.kept.test_scores[0]
     cost, epochs = card["cost"], 6.0
     assert cost["sparse_multiply_adds"] < cost["multiply_adds"] == card["prunable_weights"]
     assert cost["sparse_paper_flops"] < cost["paper_flops"]
@@ -62,7 +62,7 @@ def test_the_file_loads_into_the_plain_network_and_has_its_accuracy(undisturbed)
     data = open_data(DATA, torch.device("cpu"))
     scores = evaluate(network.eval(), data, RECIPE, Evaluation(), data.stream(RECIPE, 0, "dense"))
     accuracy = found.model.card["accuracy"]
-    assert (scores.validation_accuracy, scores.test_accuracy) == (accuracy["validation"], accuracy["test"])
+    assert (scores.validation.scores, scores.test.scores) == ((accuracy["validation"],), (accuracy["test"],))
 
 
 def test_a_search_is_recorded_like_any_sweep(undisturbed):
@@ -70,7 +70,7 @@ def test_a_search_is_recorded_like_any_sweep(undisturbed):
     [sweep] = ps.status(folder / "store").sweeps
     assert (sweep.sweep, sweep.cells, sweep.missing) == ("0001-tiny-pruned", len(found.rounds), 0)
     frame = ps.frame(folder / "store")
-    assert frame.test_accuracy.tolist() == [each.test_accuracy[0] for each in found.rounds]
+    assert frame.test_accuracy.tolist() == [each.test_scores[0] for each in found.rounds]
     before = attempts(folder / "store")
     assert ps.resume(folder / "store", options=IN_PROCESS).exit_code == 0
     again = prune(folder)

@@ -16,6 +16,7 @@ from orchestrator.sweep.spec import spec_from_dict
 from tests.support.records import record
 from tests.support.sweeps import answered, sweep
 from workers.errors import InputError, StoreError
+from workers.metrics.facts import KNOWN_ACCURACY
 from workers.store import Store
 from workers.store.layout import RecordKey
 from workers.trial import Stop
@@ -35,8 +36,9 @@ def rounds(*changes):
             number=number,
             density=0.8**number,
             stops=tuple(Stop(f"trial{number}-{replicate}", 10) for replicate in range(len(each))),
-            validation_accuracy=tuple(0.9 + change / 100 for change in each),
-            test_accuracy=(0.5,) * len(each),
+            validation_scores=tuple(0.9 + change / 100 for change in each),
+            metric=KNOWN_ACCURACY,
+            test_scores=(0.5,) * len(each),
             validation_change=each,
             test_change=(-40.0,) * len(each),
             epochs=10.0,
@@ -65,7 +67,7 @@ def test_of_several_replicates_the_best_of_the_better_half_is_kept():
     one = rounds((-0.5, 0.1, 0.3))[1]
     assert one.best_stop() == one.stops[2]
     # the highest accuracy, but it fell further than the median from its dense network
-    high = Round(**{name: getattr(one, name) for name in one.__slots__} | {"validation_accuracy": (0.99, 0.8, 0.7)})
+    high = Round(**{name: getattr(one, name) for name in one.__slots__} | {"validation_scores": (0.99, 0.8, 0.7)})
     assert high.best_stop() == high.stops[1]
 
 
@@ -91,7 +93,7 @@ class Records:
             if not self.store.records.has(key):
                 given = accuracies[cell.round]
                 accuracy = given[cell.replicate] if isinstance(given, tuple) else given
-                values = {"validation_accuracy": accuracy, "test_accuracy": 0.5, "replicate": cell.replicate}
+                values = {"validation_score": accuracy, "test_score": 0.5, "replicate": cell.replicate}
                 self.store.records.publish(record(**key._asdict(), **values), {"layers": [], "curve": []})
 
 

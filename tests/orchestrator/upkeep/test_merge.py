@@ -77,11 +77,11 @@ def test_one_store_may_take_over_the_others(parts):
 
 
 def test_a_different_result_is_kept_as_a_conflict_and_the_first_one_stays(parts, tmp_path, main):
-    other = make_store(tmp_path / "c", [DENSE], [record_of(DENSE, test_accuracy=0.5)])
+    other = make_store(tmp_path / "c", [DENSE], [record_of(DENSE, test_score=0.5)])
     code, stdout, _ = main("merge", parts[0].location, other.location, "--into", tmp_path / "whole")
     assert code == 3
     assert "1 record with another result, kept in `conflicts/`: dense_0-00000100-" in stdout
-    assert {row["test_accuracy"] for row in results(tmp_path / "whole")} == {0.9}
+    assert {row["test_score"] for row in results(tmp_path / "whole")} == {0.9}
 
 
 def test_what_is_damaged_is_named_and_the_rest_is_merged(parts, tmp_path, main):

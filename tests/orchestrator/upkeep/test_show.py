@@ -57,7 +57,7 @@ def store(tmp_path_factory):
     made.sweeps.add("digits", {"name": "digits", "spec": {"recipe": [recipe]}}, table_of(cells))
     for one, accuracy in ((DENSE, 0.95), (FIRST, 0.94), (SECOND, 0.925)):
         record = record_of(
-            one, test_accuracy=accuracy, host="gpu-3", started_at=datetime(2025, 1, 1, 12, 0, 7, tzinfo=UTC)
+            one, test_score=accuracy, host="gpu-3", started_at=datetime(2025, 1, 1, 12, 0, 7, tzinfo=UTC)
         )
         made.records.publish(record, {"layers": LAYERS, "curve": CURVE})
     made.states.write_checkpoint(Stop("aaab2222", 100), b"12345")
@@ -105,12 +105,12 @@ def test_a_compression_may_be_rounded_as_in_tables(store):
 def test_all_of_a_cell_that_is_done(store):
     shown = ps.show(store, "aaab2222")
     assert (shown.state, shown.failure, shown.unreadable) == ("done", None, {})
-    assert [(link.trial, link.done, link.accuracy) for link in shown.chain] == [
+    assert [(link.trial, link.done, link.score) for link in shown.chain] == [
         ("dense_0", True, 0.95),
         ("aaaa1111", True, 0.94),
         ("aaab2222", True, 0.925),
     ]
-    assert shown.result["delta_test_accuracy"] == pytest.approx(-2.5)
+    assert shown.result["delta_test_score"] == pytest.approx(-2.5)
     assert shown.cost["search_cost_epochs"] == 20.0
     assert shown.recipe["duration"] == "16ep"
     assert shown.files["checkpoints/aaab2222/00000100.safetensors"] == 5
@@ -120,7 +120,7 @@ def test_all_of_a_cell_that_is_done(store):
     for line in (
         "lr_rewinding 4× 10ep, round 2, replicate 0: done",
         "digits · resnet8 · default · magnitude · iterative",
-        "test accuracy 92.50% (dense 95.00%, change -2.50 points), loss 0.31, 8,000 images",
+        "test accuracy 92.50% (dense 95.00%, change -2.50 points), loss 0.31, 8,000 examples",
         "training loss      █▃▂▁  1 to 0.25",
         "training accuracy  ▁▃▆█  25.00% to 100.00%",
         "on gpu-3 (cpu, avx2), 1 thread, 1 rank",

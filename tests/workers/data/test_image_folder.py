@@ -235,7 +235,7 @@ def test_evaluation_of_both_kinds_of_validation(folder: Path) -> None:
         stream = data.stream(CROPPED, 0, "dense")
         evaluation = Evaluation(validation_share=share, batch_norm_batches=2)
         scores = evaluate(network, data, CROPPED, evaluation, stream)
-        assert (scores.validation_images, scores.test_images) == counts
+        assert (scores.validation.examples, scores.test.examples) == counts
 
 
 def test_a_resumed_trial_gives_the_same_bits(folder: Path) -> None:

@@ -62,7 +62,6 @@ class TestContract:
         assert len(store.records.conflicts()) == 1
         assert files.read("results/a-00000003-e.parquet") == before
         assert accuracies(store) == {("a", 3, "e"): 0.5}
-        assert store.records.accuracy(RecordKey("a", 3, "e")) == 0.5
         assert store.records.detail(RecordKey("a", 3, "e")) == DETAIL
 
     def test_not_a_number_equals_itself(self, store):
@@ -101,7 +100,6 @@ class TestContract:
         found = store.records.read_all()
         assert found.table.num_rows == 1
         assert list(found.unreadable) == ["results/b-00000001-e.parquet"]
-        assert store.records.accuracy(RecordKey("b", 1, "e")) is None
 
     def test_a_record_under_another_name_is_named(self, store, files):
         store.records.publish(record(), DETAIL)

@@ -1,6 +1,7 @@
 """Old stores are read for ever; newer ones are refused and left alone.
 
-`tests/golden/make_store.py` made `store-v1` with version 1 of everything, and `store-v2` with version 2 of records.
+`tests/golden/make_store.py` made `store-v1` with version 1 of everything, `store-v2` and `store-v3` with versions 2
+and 3 of records.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def golden(tmp_path):
     return Store(shutil.copytree(GOLDEN, tmp_path / "store"))
 
 
-@pytest.fixture(params=["store-v1", "store-v2"])
+@pytest.fixture(params=["store-v1", "store-v2", "store-v3"])
 def any_golden(tmp_path, request):
     return Store(shutil.copytree(GOLDEN.parent / request.param, tmp_path / "store"))
 
@@ -84,11 +85,15 @@ def test_reading_writes_nothing(any_golden):
 def densities(store):
     """The measured densities and the schema versions of all records, by trial and step."""
     rows = store.records.read_all().table.to_pylist()
+    assert {(row["metric"], row["metric_unit"], row["higher_is_better"]) for row in rows} == {
+        ("accuracy", "percent", True)
+    }
+    assert all(0 < row["test_score"] <= 1 and row["test_examples"] == 24 for row in rows)
     assert all(row["achieved_density"] == row["kept_weights"] / row["prunable_weights"] for row in rows)
     return {(row["trial"], row["step"]): (row["achieved_density"], row["schema_version"]) for row in rows}
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_the_measured_density_has_one_name_in_records_of_every_version(tmp_path, version):
     store = Store(shutil.copytree(GOLDEN.parent / f"store-v{version}", tmp_path / "store"))
     from_cache = densities(store)
@@ -125,7 +130,7 @@ def test_consolidated_records_of_a_newer_version_are_not_used(golden):
     sizes = [len(golden.files.read(f"results/{file}")) for file in cache.column("file").to_pylist()]
     versions = [SCHEMA_VERSION + (file in path) for file in cache.column("file").to_pylist()]
     cache = replaced(cache, "schema_version", pa.array(versions, pa.int32()))
-    golden.files.write("cache/records.parquet", to_parquet(replaced(cache, "bytes", pa.array(sizes, pa.int64()))))
+    golden.files.write("cache/records.parquet", to_parquet(replaced(cache, "file_size", pa.array(sizes, pa.int64()))))
     assert list(golden.records.read_all().unreadable) == [path]
 
 

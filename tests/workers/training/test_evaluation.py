@@ -13,12 +13,14 @@ from workers.data.images import Resident, ResidentPart
 from workers.data.loading import open_data
 from workers.data.split import validation_indices
 from workers.errors import InputError
+from workers.metrics.judge import Judge
 from workers.models.build import build
 from workers.training.evaluation import evaluate, new_statistics, score
-from workers.trial import Dataset, Evaluation, Network, Recipe
+from workers.trial import ACCURACY, Dataset, Evaluation, Metric, Network, Recipe
 
 RECIPE = Recipe(batch_size=50, optimizer="SGD", normalization="none", label_smoothing=0.5)
 CPU = torch.device("cpu")
+ACCURATE = Metric(name=ACCURACY)
 
 
 def data(holdout: int = 0) -> Resident:
@@ -50,7 +52,9 @@ class Sure(nn.Module):
 def test_scores_by_hand() -> None:
     images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
     images[2:, 0, 0, 0] = 255
-    accuracy, loss, count = score(Sure(2.0), ResidentPart(images, torch.tensor([0, 1, 1, 1])), RECIPE)
+    (accuracy,), loss, count = score(
+        Sure(2.0), ResidentPart(images, torch.tensor([0, 1, 1, 1])), RECIPE, [Judge(ACCURATE)]
+    )
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
     assert (accuracy, count) == (0.75, 4)
     assert loss == pytest.approx((3 * right + wrong) / 4, rel=1e-6)  # no label smoothing, whatever the recipe
@@ -60,7 +64,7 @@ def test_more_images_than_a_batch_count_once() -> None:
     images = torch.zeros(2500, 1, 1, 1, dtype=torch.uint8)
     labels = torch.zeros(2500, dtype=torch.int64)
     labels[-1:] = 1
-    accuracy, loss, count = score(Sure(2.0), ResidentPart(images, labels), RECIPE)
+    (accuracy,), loss, count = score(Sure(2.0), ResidentPart(images, labels), RECIPE, [Judge(ACCURATE)])
     assert accuracy == 2499 / 2500
     assert count == 2500
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
@@ -69,18 +73,18 @@ def test_more_images_than_a_batch_count_once() -> None:
 
 def test_a_share_of_the_test_set_validates() -> None:
     scores = evaluate(network(), data(), RECIPE, Evaluation(validation_share=Fraction(1, 5)), stream())
-    assert (scores.validation_images, scores.test_images) == (20, 80)
+    assert (scores.validation.examples, scores.test.examples) == (20, 80)
     which = torch.from_numpy(validation_indices(100, Fraction(1, 5)))
     images, labels = data().test.images[which], data().test.labels[which]
     model = network().eval()
     logits = model(eval_inputs(images, RECIPE))
-    assert scores.validation_accuracy == (logits.argmax(1) == labels).double().mean().item()
-    assert scores.validation_loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert scores.validation.scores[0] == (logits.argmax(1) == labels).double().mean().item()
+    assert scores.validation.loss == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
 
 
 def test_held_out_images_validate() -> None:
     scores = evaluate(network(), data(40), RECIPE, Evaluation(validation_share=None), stream(holdout=40))
-    assert (scores.validation_images, scores.test_images) == (40, 100)
+    assert (scores.validation.examples, scores.test.examples) == (40, 100)
 
 
 def test_something_must_validate() -> None:
@@ -102,10 +106,10 @@ def test_evaluation_leaves_the_network_as_it_was(batches: int) -> None:
 
 def test_bf16_is_evaluated_as_it_is_trained() -> None:
     model = network()
-    in_bfloat16 = score(model, data().test, dataclasses.replace(RECIPE, precision="bf16"))
-    in_float32 = score(model, data().test, RECIPE)
-    assert in_bfloat16[1] != in_float32[1]
-    assert in_bfloat16[1] == pytest.approx(in_float32[1], rel=0.02)
+    in_bfloat16 = score(model, data().test, dataclasses.replace(RECIPE, precision="bf16"), [])
+    in_float32 = score(model, data().test, RECIPE, [])
+    assert in_bfloat16.loss != in_float32.loss
+    assert in_bfloat16.loss == pytest.approx(in_float32.loss, rel=0.02)
 
 
 def test_new_statistics_are_plain_averages_of_the_batches() -> None:
@@ -149,4 +153,4 @@ def test_reestimation_helps_where_momentum_is_too_slow() -> None:
         optimizer.step()
     lagging = evaluate(model, digits, RECIPE, Evaluation(), batches)
     repaired = evaluate(model, digits, RECIPE, Evaluation(batch_norm_batches=4), batches)
-    assert repaired.test_accuracy > lagging.test_accuracy + 0.2
+    assert repaired.test.scores[0] > lagging.test.scores[0] + 0.2

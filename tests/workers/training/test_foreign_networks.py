@@ -82,7 +82,7 @@ def test_a_network_that_keeps_activations_is_evaluated_with_new_statistics(modul
     data = open_data(trial.task.dataset, CPU)
     plain = evaluate(trainer.model, data, trainer.recipe, Evaluation(), trainer.stream)
     control = evaluate(trainer.model, data, trainer.recipe, Evaluation(batch_norm_batches=3), trainer.stream)
-    assert plain.test_loss != control.test_loss
+    assert plain.test.loss != control.test.loss
     assert trainer.state().digest() == before
     assert trainer.model.norm.momentum == 0.1
     assert trainer.model.norm.training

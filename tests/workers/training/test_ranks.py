@@ -83,7 +83,7 @@ def test_two_ranks_train_as_one_process_does(stores):
             torch.testing.assert_close(two.tensors()[name], tensor, rtol=1e-5, atol=1e-5, msg=name)
         alone, ranks = records_of(stores.alone)[step], records_of(stores.undisturbed)[step]
         assert (alone["ranks"], ranks["ranks"]) == (1, 2)
-        same = ("kept_weights", "achieved_density", "mask_digest", "learning_rate", "test_accuracy", "train_accuracy")
+        same = ("kept_weights", "achieved_density", "mask_digest", "learning_rate", "test_score", "train_score")
         assert [ranks[column] for column in same] == [alone[column] for column in same]
         assert ranks["test_loss"] == pytest.approx(alone["test_loss"], rel=1e-5)
 

@@ -56,9 +56,9 @@ def test_a_record_says_what_was_trained_and_where(store):
     assert row["epochs"] == pytest.approx(4.8)
     assert row["learning_rate"] == 0.001
     assert row["kept_weights"] == row["prunable_weights"] == 36 * 16 + 16 * 12 + 12 * 4
-    assert row["validation_images"] == 8
-    assert row["test_images"] == 32
-    assert 0 <= row["test_accuracy"] <= 1
+    assert row["validation_examples"] == 8
+    assert row["test_examples"] == 32
+    assert 0 <= row["test_score"] <= 1
     assert row["threads"] == row["ranks"] == row["attempts"] == 1
     assert row["started_at"] <= row["finished_at"]
     detail = store.records.detail(RecordKey(trial_id(trial), tiny.TOTAL, EVALUATION))

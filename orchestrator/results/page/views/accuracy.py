@@ -23,7 +23,7 @@ from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import DataTable, change, plain, span
 from orchestrator.results.page.views.view import View
 from orchestrator.results.statistics import ReplicateSummary
-from orchestrator.results.wording import choice_notes, labels_of
+from orchestrator.results.wording import axis_label, choice_notes, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
             ink,
             lambda group: group.scores,
             None,
-            (f"test {grid.section.metric}, {grid.section.unit('accuracy')}", f"Test accuracy of {name}"),
+            (axis_label(grid.section, "score", "test"), f"Test accuracy of {name}"),
         ),
         _figure(
             grid,
@@ -191,10 +191,10 @@ def _table(grid: Grid, intervals: Sequence[Interval | None]) -> DataTable:
             ]
         )
     return DataTable(
-        f"Test {grid.section.metric} ({grid.section.unit('accuracy')}) and its change from the dense network "
+        f"Test {grid.section.metric.title} ({grid.section.unit('score')}) and its change from the dense network "
         f"({grid.unit})",
         [
-            *("technique", "compression", "budget", "done", f"{grid.section.metric}, median [lowest, highest]"),
+            *("technique", "compression", "budget", "done", f"{grid.section.metric.title}, median [lowest, highest]"),
             *("change, median [lowest, highest]", "mean change [95% interval]"),
         ],
         rows,

@@ -69,7 +69,7 @@ def best_choice(grid: Grid, compression: float) -> Group | None:
 
 
 def _validation(group: Group) -> float:
-    values = sorted(row["validation_accuracy"] for row in group.rows)
+    values = sorted(row["validation_score"] for row in group.rows)
     return float((values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2)
 
 

@@ -16,13 +16,13 @@ DENSE = (0.90, 0.80, 0.70)  # far apart: only pairs tell what pruning changes
 def side(path, losses, done=3):
     """A grid of one technique at 4× that loses so much of each dense network, and at 8× without its last replicate."""
     cells = [dense_cell(replicate=replicate) for replicate in range(3)]
-    records = [record_of(one, test_accuracy=DENSE[one["replicate"]]) for one in cells]
+    records = [record_of(one, test_score=DENSE[one["replicate"]]) for one in cells]
     for compression, replicates in ((4.0, 3), (8.0, done)):
         for replicate, loss in enumerate(losses):
             one = cell(technique="lr_rewinding", compression=compression, replicate=replicate)
             cells.append(one)
             if replicate < replicates:
-                records.append(record_of(one, test_accuracy=DENSE[replicate] - loss))
+                records.append(record_of(one, test_score=DENSE[replicate] - loss))
     return Side(path.name, join(make_store(path, cells, records)).rows)
 
 

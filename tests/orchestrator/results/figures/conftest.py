@@ -57,12 +57,10 @@ def _random_rows(seed):
 
 def joined(cell, accuracy):
     """A cell and its record as one row, as `frame.join` gives it; None for a record that is missing."""
-    values = record_of(
-        cell, test_accuracy=accuracy, validation_accuracy=accuracy, kept_weights=int(1000 * cell["density"])
-    )
+    values = record_of(cell, test_score=accuracy, validation_score=accuracy, kept_weights=int(1000 * cell["density"]))
     if accuracy is None:
         values = dict.fromkeys(values)
     delta = None if accuracy is None else 100 * (accuracy - 0.9)
-    dense = {"dense_test_accuracy": 0.9, "dense_validation_accuracy": 0.9, "dense_epochs": 60.0}
-    deltas = {"delta_test_accuracy": delta, "delta_validation_accuracy": delta}
+    dense = {"dense_test_score": 0.9, "dense_validation_score": 0.9, "dense_epochs": 60.0}
+    deltas = {"delta_test_score": delta, "delta_validation_score": delta}
     return values | cell | dense | deltas | {"mixed_parents": False, "same_run_as": None}

@@ -17,14 +17,14 @@ from workers.errors import InputError
 def grid(path, *, replicates=2, missing=None, **labels):
     """Three techniques at four compressions, whose lines end close to each other."""
     cells = [dense_cell(replicate=replicate, **labels) for replicate in range(replicates)]
-    records = [record_of(one, test_accuracy=0.9 + 0.01 * one["replicate"]) for one in cells]
+    records = [record_of(one, test_score=0.9 + 0.01 * one["replicate"]) for one in cells]
     for rank, technique in enumerate(("fine_tuning", "weight_rewinding", "lr_rewinding")):
         for compression in (2.0, 4.0, 8.0, 16.0):
             for replicate in range(replicates):
                 one = cell(technique=technique, compression=compression, replicate=replicate, **labels)
                 cells.append(one)
                 if (technique, compression, replicate) != missing:
-                    records.append(record_of(one, test_accuracy=0.9 - 0.001 * compression - 0.0001 * rank))
+                    records.append(record_of(one, test_score=0.9 - 0.001 * compression - 0.0001 * rank))
     return join(make_store(path, cells, records)).rows
 
 

@@ -37,7 +37,7 @@ def grid(path, scores, *, dense=0.9, failed=False):
     """A grid with these scores, at one budget; a score of None is a replicate that has failed or is still to run."""
     replicates = range(max(map(len, scores.values())))
     cells = [dense_cell(replicate=replicate) for replicate in replicates]
-    records = [record_of(one, test_accuracy=dense) for one in cells]
+    records = [record_of(one, test_score=dense) for one in cells]
     undone = []
     for (technique, compression), values in scores.items():
         for replicate, score in enumerate(values):
@@ -46,7 +46,7 @@ def grid(path, scores, *, dense=0.9, failed=False):
             if score is None:
                 undone.append(one["trial"])
             else:
-                records.append(record_of(one, test_accuracy=score))
+                records.append(record_of(one, test_score=score))
     store = make_store(path, cells, records)
     for trial in undone if failed else []:
         store.failures.write(trial, Failure(outcome="diverged", reason="loss is nan"))
@@ -103,7 +103,7 @@ def test_failed_cells_do_not_make_a_technique_look_better(tmp_path):
     """The only complete technique is the best where others have failed, but not where they are still to run."""
     replicates = {technique: [cell(technique=technique, replicate=r) for r in range(3)] for technique in TWO}
     dense = [dense_cell(replicate=r) for r in range(3)]
-    done = [record_of(one, test_accuracy=0.9) for one in (*dense, *replicates["fine_tuning"])]
+    done = [record_of(one, test_score=0.9) for one in (*dense, *replicates["fine_tuning"])]
     store = make_store(tmp_path, [*dense, *replicates["fine_tuning"], *replicates["lr_rewinding"]], done)
     [waiting] = read_grids(join(store).rows, None)
     assert (columns(waiting), left_out(waiting)) == ([], 1)
@@ -217,7 +217,7 @@ def test_versions_that_are_mixed_are_not_called_unrecorded(tmp_path):
 
 def test_cells_without_a_finite_accuracy_are_counted(tmp_path):
     cells = [dense_cell(), cell()]
-    records = [record_of(cells[0]), record_of(cells[1], test_accuracy=math.nan)]
+    records = [record_of(cells[0]), record_of(cells[1], test_score=math.nan)]
     source = open_source(make_store(tmp_path, cells, records).location)
     state = trust(source, source.rows.to_pylist()).state
     assert state == "2 of 2 cells done: the sweep is complete. The accuracy of 1 cell that is done is not finite."
@@ -256,7 +256,7 @@ def test_published_results_lie_faintly_under_those_of_a_store(tmp_path):
     place = {"network": "resnet20", "dataset": "cifar10"}
     cells = [dense_cell(**place)]
     cells += [cell(**place, technique="fine_tuning", compression=c) for c in (1.25, 1.953125, 4.768371582)]
-    make_store(tmp_path / "store", cells, [record_of(one, test_accuracy=0.9) for one in cells])
+    make_store(tmp_path / "store", cells, [record_of(one, test_score=0.9) for one in cells])
     tree = parse(page(open_source(tmp_path / "store")))
     view = tree.one("g1-v1")
     assert "published medians" in view.text

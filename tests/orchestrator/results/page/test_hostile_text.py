@@ -35,7 +35,7 @@ def hostile(tmp_path_factory):
         failed = cell(**place, compression=8.0, dense_trial=f"d{number}", trial=f"failed{number}", budget=text)
         cells += [dense, *pruned, failed]
         records += [
-            record_of(one, test_accuracy=0.9, host=text, device=after, commit=text, torch_version=after)
+            record_of(one, test_score=0.9, host=text, device=after, commit=text, torch_version=after)
             for one in (dense, *pruned)
         ]
         store.failures.write(f"failed{number}", Failure(outcome="bug", reason=after, hint=text, host=after))

@@ -26,11 +26,11 @@ def results(store):
     cells = pd.read_parquet(f"{store.location}/sweeps/0001-digits/cells.parquet")
     files = sorted(store.files.sizes("results"))
     records = pd.concat([pd.read_parquet(f"{store.location}/{path}") for path in files])
-    measured = ["test_accuracy", "validation_accuracy", "sparse_multiply_adds", "wall_seconds"]
+    measured = ["test_score", "validation_score", "sparse_multiply_adds", "wall_seconds"]
     scores = records.set_index("trial")[measured]
     joined = cells.join(scores, on="trial")
-    joined["dense"] = joined["dense_trial"].map(scores["test_accuracy"])
-    joined["change"] = 100 * (joined["test_accuracy"] - joined["dense"])
+    joined["dense"] = joined["dense_trial"].map(scores["test_score"])
+    joined["change"] = 100 * (joined["test_score"] - joined["dense"])
     return joined[joined["technique"] != "dense"]
 
 
@@ -38,7 +38,7 @@ def results(store):
 def chosen(results):
     """The rows at the budget with the highest median validation accuracy, among those with all replicates."""
     groups = results.groupby(["technique", "compression", "budget"])
-    medians = groups["validation_accuracy"].median()[groups["validation_accuracy"].count() == 3]
+    medians = groups["validation_score"].median()[groups["validation_score"].count() == 3]
     best = medians.groupby(["technique", "compression"]).idxmax()
     return pd.concat([groups.get_group(key) for key in best])
 
@@ -55,7 +55,7 @@ def test_accuracy_and_change(tree, chosen):
         budget, done, score, change, mean = shown[technique, f"{compression:g}×"]
         provisional = "*" if (technique, compression) == ("fine_tuning", 16.0) else ""  # a trial at 10ep has failed
         assert (budget, done) == (group["budget"].iloc[0] + provisional, "3/3")
-        accuracy = 100 * group["test_accuracy"]
+        accuracy = 100 * group["test_score"]
         assert floats(score) == pytest.approx([accuracy.median(), accuracy.min(), accuracy.max()], abs=0.006)
         changes = group["change"]
         assert floats(change) == pytest.approx([changes.median(), changes.min(), changes.max()], abs=0.006)
@@ -67,7 +67,7 @@ def test_the_largest_compression_within_a_drop(tree, chosen):
     dense = chosen["dense"].drop_duplicates().median()
     shown = {line[1]: line[2:] for line in rows(table(tree, "Largest compression within a drop"))}
     for technique, mine in chosen.groupby("technique"):
-        medians = mine.groupby("compression")["test_accuracy"].median()
+        medians = mine.groupby("compression")["test_score"].median()
         expected = []
         for drop in (0, 0.5, 1, 2):
             within = medians[medians >= dense - drop / 100 - 1e-11]
@@ -102,8 +102,8 @@ def test_budgets_and_search_costs(tree, results):
 
 def test_differences_from_the_best_choice_are_paired_by_replicate(tree, results):
     done = results.groupby(["technique", "compression", "budget"]).filter(lambda group: group["change"].count() == 3)
-    scores = done.pivot_table("test_accuracy", ["technique", "budget", "compression"], "replicate")
-    validation = done.groupby(["compression", "technique", "budget"])["validation_accuracy"].median()
+    scores = done.pivot_table("test_score", ["technique", "budget", "compression"], "replicate")
+    validation = done.groupby(["compression", "technique", "budget"])["validation_score"].median()
     checked = 0
     for technique in results["technique"].unique():
         for budget, *cells in rows(table(tree, f"{technique}: budget × compression")):

@@ -178,7 +178,7 @@ def test_a_store_without_pruned_networks_has_nothing_to_report(tmp_path):
 
 def test_a_page_without_a_dense_network_or_with_scores_that_are_not_numbers(tmp_path):
     dense, *pruned = dense_cell(), cell(), cell(technique="lr_rewinding")
-    records = [record_of(pruned[0], test_accuracy=math.nan), record_of(pruned[1])]
+    records = [record_of(pruned[0], test_score=math.nan), record_of(pruned[1])]
     lost = make_store(tmp_path / "store", [dense, *pruned], records)
     tree = parse(page(open_source(lost.location)))
     assert "2 of 3 cells done, 1 missing." in tree.one("trust").text

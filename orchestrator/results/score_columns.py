@@ -1,0 +1,104 @@
+"""The columns of results that hold scores: those of the primary metric, and those of each metric by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from workers.metrics import METRICS, known_facts, short_name
+from workers.metrics.facts import KNOWN_ACCURACY, PERCENT, MetricFacts
+from workers.trial import ACCURACY
+
+SPLITS = ("test", "validation")
+SCORES = tuple(f"{split}_score" for split in SPLITS)
+METRIC = ("metric", "metric_unit", "higher_is_better")
+"""The columns that say what scores are."""
+
+Columns = dict[str, Any]
+
+
+def with_scores(rows: pa.Table) -> pa.Table:
+    """Rows that an earlier version exported, when the only metric was accuracy, with the names of now."""
+    names = [name.replace("_accuracy", "_score").replace("_images", "_examples") for name in rows.column_names]
+    is_former = "test_accuracy" in rows.column_names and "test_score" not in rows.column_names
+    return rows.rename_columns(names) if is_former else rows
+
+
+def metric_of(row: Mapping[str, Any]) -> MetricFacts:
+    """The primary metric of a row; accuracy where the row does not say."""
+    if row.get("metric") is None:
+        return KNOWN_ACCURACY
+    return MetricFacts(*(row[name] for name in METRIC))
+
+
+def primary_metric(sweep: Mapping[str, Any]) -> MetricFacts:
+    """The primary metric of a resolved sweep, as far as its file says: only records know all of one's own metric."""
+    metrics = sweep.get("spec", {}).get("metric") or [{"name": ACCURACY}]
+    name = metrics[0]["name"]
+    known = known_facts(name) if name in METRICS else MetricFacts(short_name(name))
+    return MetricFacts(
+        metrics[0].get("label", known.name),
+        metrics[0].get("unit", known.unit),
+        metrics[0].get("higher_is_better", known.higher_is_better),
+    )
+
+
+def changes(scores: Any, dense: Any, units: Any) -> pa.Array:
+    """Scores minus those of the dense networks: in points where they are fractions, shown in percent."""
+    rows = zip(scores.to_pylist(), dense.to_pylist(), units.to_pylist(), strict=True)
+    return pa.array([_change(score, origin, unit == PERCENT) for score, origin, unit in rows], pa.float64())
+
+
+def _change(score: float | None, dense: float | None, is_fraction: bool) -> float | None:
+    if score is None or dense is None:
+        return None
+    return (score - dense) * (100.0 if is_fraction else 1.0)
+
+
+def by_name(columns: Mapping[str, Any], dense_others: Sequence[Any]) -> Columns:
+    """Each metric's scores under its name: `test_top5`, `dense_test_top5`, `delta_test_top5`, and for validation.
+
+    `columns` have those of the primary metric and `other_scores`, `dense_others` are those of the dense networks.
+    """
+    primary = columns["metric"].to_pylist()
+    others = columns["other_scores"].to_pylist()
+    recorded = (other["metric"] for row in others if row for other in row)
+    named: Columns = {}
+    for metric in dict.fromkeys([*primary, *recorded]) or (ACCURACY,):
+        rows = [name == metric for name in primary]
+        for prefix, split in ((prefix, split) for prefix in ("", "dense_", "delta_") for split in SPLITS):
+            scores = columns[f"{prefix}{split}_score"]
+            if not all(rows):
+                secondary = _other_scores(prefix, split, metric, others, dense_others)
+                scores = _chosen(rows, scores.to_pylist(), secondary)
+            named[f"{prefix}{split}_{metric}"] = scores
+        if any(rows) and "train_score" in columns:
+            named[f"train_{metric}"] = _chosen(rows, columns["train_score"].to_pylist(), [None] * len(rows))
+    return named
+
+
+def _other_scores(
+    prefix: str, split: str, metric: str, others: Sequence[Any], dense_others: Sequence[Any]
+) -> list[float | None]:
+    own, dense = ([_score(row, metric, split) for row in rows] for rows in (others, dense_others))
+    if prefix != "delta_":
+        return dense if prefix else own
+    return [
+        _change(score, origin, _is_percent(row, metric)) for score, origin, row in zip(own, dense, others, strict=True)
+    ]
+
+
+def _score(row: Any, metric: str, split: str) -> float | None:
+    return next((other[f"{split}_score"] for other in row or () if other["metric"] == metric), None)
+
+
+def _is_percent(row: Any, metric: str) -> bool:
+    return any(other["metric"] == metric and other["metric_unit"] == PERCENT for other in row or ())
+
+
+def _chosen(rows: Sequence[bool], scores: Sequence[Any], others: Sequence[Any]) -> pa.Array:
+    """The scores of some rows, and other scores of the rest."""
+    chosen = [score if row else other for row, score, other in zip(rows, scores, others, strict=True)]
+    return pa.array(chosen, pa.float64())

@@ -1,0 +1,135 @@
+"""Metrics from their settings: registered ones, classes of torchmetrics, and the user's own."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from torch import Tensor, nn
+
+from workers.errors import BadInput, InputError
+from workers.metrics import METRICS, TORCHMETRICS, short_name
+from workers.metrics.facts import MetricFacts
+from workers.metrics.scorer import Scorer
+from workers.registry import Entry, call, closest, load_own, lookup
+from workers.trial import Metric
+
+_DOMAINS = ("classification", "regression", "text", "image", "retrieval", "segmentation", "nominal", "clustering")
+"""Modules of torchmetrics that are searched for a class that is not at its top level."""
+
+
+def make_metric(setting: Metric) -> tuple[MetricFacts, Scorer]:
+    """A new scorer with its facts.
+
+    Raises InputError for an unknown metric, for arguments that it does not take, and for an unknown direction, and
+    BadInput if the user's own fails or does not return a scorer.
+    """
+    if setting.name.startswith(TORCHMETRICS):
+        scorer: Any = _TorchMetric(setting)
+        return _facts(setting, scorer.metric), scorer
+    scorer = call(lookup(METRICS, setting.name, "metric"), "metric", setting.name, setting.arguments)
+    entry = METRICS.get(setting.name)
+    if entry is None:
+        _check_scorer(setting.name, scorer)
+        return _facts(setting, scorer), scorer
+    unit = entry.unit if setting.unit is None else setting.unit
+    return MetricFacts(setting.label or setting.name, unit, entry.higher_is_better), scorer
+
+
+def import_metric(setting: Metric) -> None:
+    """Import what computes a metric: see `workers.training.process.import_code`."""
+    if setting.name.startswith(TORCHMETRICS):
+        _torchmetrics_class(setting.name)
+    elif setting.name not in METRICS:
+        load_own(setting.name)
+
+
+def _check_scorer(name: str, scorer: Any) -> None:
+    update = "update_with" if getattr(scorer, "needs_network", False) else "update"
+    for method in (update, "compute"):
+        if not callable(getattr(scorer, method, None)):
+            raise BadInput(
+                f"metric `{name}` must have a method `{method}`: {type(scorer).__name__}",
+                hint="name a class with `update(outputs, targets)` and `compute()`, or a function that returns such an "
+                "object",
+            )
+
+
+def _facts(setting: Metric, scorer: Any) -> MetricFacts:
+    """What the sweep file says of a metric, else what the metric says of itself. Raises InputError for no direction."""
+    higher = getattr(scorer, "higher_is_better", None) if setting.higher_is_better is None else setting.higher_is_better
+    if not isinstance(higher, bool):
+        raise InputError(
+            f"metric `{setting.name}` must say whether higher scores are better",
+            hint="add `higher_is_better: true` or `false` to it in the sweep file, or as an attribute of its class",
+        )
+    unit = getattr(scorer, "unit", "") if setting.unit is None else setting.unit
+    if not isinstance(unit, str):
+        raise InputError(
+            f"the `unit` of metric `{setting.name}` must be text: {unit}", hint='write it as `unit = "ms"`'
+        )
+    return MetricFacts(setting.label or short_name(setting.name), unit, higher)
+
+
+class _TorchMetric:
+    """A metric of torchmetrics, on the device of what it is given."""
+
+    def __init__(self, setting: Metric) -> None:
+        kind = _torchmetrics_class(setting.name)
+        entry = Entry(factory=f"{kind.__module__}:{kind.__qualname__}", summary="a class of torchmetrics", open=True)
+        try:
+            self.metric = call(entry, "metric", setting.name, setting.arguments)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"metric `{setting.name}`: {error}", hint="see its page in torchmetrics' manual"
+            ) from error
+        self._name = setting.name
+
+    def update(self, outputs: Any, targets: Any) -> None:
+        if isinstance(outputs, Tensor):
+            self.metric.to(outputs.device)
+        self.metric.update(outputs, targets)
+
+    def compute(self) -> float:
+        score = self.metric.compute()
+        if not isinstance(score, Tensor) or score.numel() != 1:
+            returned = f"a tensor of shape {tuple(score.shape)}" if isinstance(score, Tensor) else type(score).__name__
+            raise BadInput(
+                f"metric `{self._name}` must return one number, not {returned}", hint="set its `average` to `macro`"
+            )
+        return float(score)
+
+
+def _torchmetrics_class(name: str) -> type[nn.Module]:
+    """The class of `torchmetrics.Name` or `torchmetrics.regression.Name`. Raises InputError if that is not found."""
+    try:
+        import torchmetrics
+    except ImportError as error:
+        raise InputError(
+            f"metric `{name}` needs torchmetrics, which cannot be imported: {error}",
+            hint="install prunesweep with its extra `metrics`, such as `pip install '.[metrics]'`",
+        ) from error
+    *path, last = name.removeprefix(TORCHMETRICS).split(".")
+    modules = [".".join(path)] if path else ["", *_DOMAINS]
+    for module in modules:
+        kind = getattr(_module(module), last, None)
+        if isinstance(kind, type) and issubclass(kind, torchmetrics.Metric):
+            return kind
+    names = [key for key, value in vars(torchmetrics).items() if isinstance(value, type)]
+    raise InputError(f"torchmetrics has no metric `{last}`", hint=_meant(last, names))
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(f"torchmetrics.{name}" if name else "torchmetrics")
+    except ImportError:
+        return None
+
+
+def _meant(name: str, names: list[str]) -> str:
+    hint = closest(name, names)
+    return (
+        hint.partition(" Use ")[0]
+        if "did you mean" in hint
+        else "its manual lists them: lightning.ai/docs/torchmetrics"
+    )

@@ -1,0 +1,55 @@
+"""The area under the receiver operating characteristic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workers.metrics.scorer import Undefined
+from workers.metrics.shapes import is_one_logit, squeezed, tensors, with_classes_last
+
+
+class AreaUnderCurve:
+    """How probably a positive example has a higher output than a negative one; ties count half (Mann and Whitney 1947).
+
+    Outputs are one for each target (0 or 1), or one for each class: then each class is compared with all others, by the
+    probabilities of a softmax, and the areas are averaged; of two classes, the second one counts. All outputs are kept.
+    """
+
+    def __init__(self) -> None:
+        self._scores: list[Tensor] = []
+        self._positive: list[Tensor] = []
+
+    def update(self, outputs: Any, targets: Any) -> None:
+        outputs, targets = tensors(outputs, targets)
+        if is_one_logit(outputs, targets):
+            scores, positive = squeezed(outputs).float(), squeezed(targets) > 0
+        else:
+            logits, classes = with_classes_last(outputs, targets)
+            scores = logits.float().softmax(1)
+            positive = classes[:, None] == torch.arange(logits.shape[1], device=classes.device)
+            if logits.shape[1] == 2:
+                scores, positive = logits[:, 1].float() - logits[:, 0].float(), positive[:, 1]
+        self._scores.append(scores.reshape(len(scores), -1))
+        self._positive.append(positive.reshape(len(positive), -1))
+
+    def compute(self) -> float:
+        if not self._scores:
+            raise Undefined("there are no targets")
+        scores, positive = torch.cat(self._scores).cpu(), torch.cat(self._positive).cpu()
+        areas = [_area(scores[:, column], positive[:, column], column) for column in range(scores.shape[1])]
+        return sum(areas) / len(areas)
+
+
+def _area(scores: Tensor, positive: Tensor, column: int) -> float:
+    """The share of pairs of a positive and a negative example that are in order. Raises Undefined without pairs."""
+    positives = int(positive.sum())
+    pairs = positives * (len(positive) - positives)
+    if not pairs:
+        kind = "positive" if not positives else "negative"
+        raise Undefined(f"no target of column {column} is {kind}" if column else f"no target is {kind}")
+    _, places, counts = scores.unique(return_inverse=True, return_counts=True)
+    ranks = counts.cumsum(0).double() - (counts.double() - 1) / 2  # equal scores share the mean of their ranks
+    return float((ranks[places][positive].sum() - positives * (positives + 1) / 2) / pairs)
