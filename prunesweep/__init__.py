@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from orchestrator.upkeep.sweeps import list_sweeps as sweeps
     from orchestrator.upkeep.sweeps import rename, retire
     from workers.data.examples.arrays import Arrays
+    from workers.data.examples.datasets import Datasets
     from workers.data.examples.fingerprint import Declared
     from workers.data.image_files import ImageFiles
     from workers.data.images import Images
@@ -91,6 +92,7 @@ _HOMES = {
     "save_figure": "orchestrator.results.figures.files:save",
     "export": "orchestrator.api",
     "Arrays": "workers.data.examples.arrays",
+    "Datasets": "workers.data.examples.datasets",
     "Declared": "workers.data.examples.fingerprint",
     "Images": "workers.data.images",
     "ImageFiles": "workers.data.image_files",
@@ -109,6 +111,7 @@ _HOMES = {
 
 __all__ = [
     "Arrays",
+    "Datasets",
     "Declared",
     "ExportedModel",
     "ImageFiles",

@@ -127,7 +127,7 @@ def _load(name: str, key: str, folder: str) -> tuple[Source, DataFacts]:
     entry = lookup(DATASETS, name, "data set")
     source = call(entry, "data set", name, json.loads(key))
     if not isinstance(source, Source):
-        hint = "return `prunesweep.Images(...)`, `ImageFiles(...)` or `Arrays(...)`, an object and not its class"
+        hint = "return `prunesweep.Images(...)`, `ImageFiles`, `Arrays` or `Datasets`, an object and not its class"
         raise BadInput(
             f"data set `{name}` returned {type(source).__name__}, not one of prunesweep's data sets", hint=hint
         )

@@ -23,10 +23,10 @@ from workers.data.source import Data, Part
 from workers.describe import HIGHEST_RATE
 from workers.describe.own_generators import generator_states
 from workers.errors import BadInput, Diverged, PrunesweepError
+from workers.machine.generators import seed_generators
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
-from workers.models.generators import seed_generators
 from workers.registry import is_own
 from workers.training.evaluation import examine, new_statistics, validation_and_test
 from workers.training.losses import remedy_of_divergence

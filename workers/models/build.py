@@ -11,10 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.data.source import DataFacts
 from workers.errors import BadInput, InputError
+from workers.machine.generators import seed_generators
 from workers.models import NETWORKS
 from workers.models.arguments import arguments
 from workers.models.batch_norm_groups import group_batch_norm
-from workers.models.generators import seed_generators
 from workers.models.outputs import check_outputs
 from workers.models.weights import Weight, weights
 from workers.registry import call, is_own, load_function, lookup

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workers.models.generators import seed_generators
+from workers.machine.generators import seed_generators
 
 
 def arranged(network: nn.Module, input_shape: tuple[int, int, int]) -> nn.Module:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from workers.data.batches.structure import tensors
 from workers.data.source import Data
+from workers.machine.generators import seed_generators
 from workers.machine.provenance import provenance
 from workers.models import NETWORKS
-from workers.models.generators import seed_generators
 from workers.registry import load_function, lookup
 from workers.seeds import seed
 from workers.training import cost

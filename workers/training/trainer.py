@@ -22,9 +22,9 @@ from workers.data.batches.structure import Batch, Values, call, examples
 from workers.data.image_facts import ImageFacts
 from workers.data.source import Batches, Data
 from workers.errors import BadInput, Diverged
+from workers.machine.generators import seed_generators
 from workers.models import is_shipped
 from workers.models.build import build, prunable, prunable_by_default
-from workers.models.generators import seed_generators
 from workers.models.layout import arranged
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune

@@ -16,6 +16,7 @@ from torch import Tensor
 from workers.data.batches.share import BatchShare
 from workers.data.batches.structure import Batch, Values, described, examples, mapped, tensors
 from workers.data.examples.arrays import Arrays
+from workers.data.examples.datasets import Datasets
 from workers.data.examples.table import table
 from workers.data.image_folder import image_folder
 from workers.data.images import Images
@@ -83,7 +84,13 @@ def rows_of_a_table(folder: Path) -> Source:
     return table(path=str(path), target="y", target_type="number", split_column="part")
 
 
-SOURCES: list[Callable[[Path], Source]] = [images, files, tensor, several, rows_of_a_table]
+def map_style(folder: Path) -> Source:
+    """Lists of dicts, of which one key is the target."""
+    train, test = ([{"x": row, "y": row.sum()} for row in numbers(count, count)] for count in (TRAIN, TEST))
+    return Datasets(train=train, test=test, target="y")
+
+
+SOURCES: list[Callable[[Path], Source]] = [images, files, tensor, several, rows_of_a_table, map_style]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda make: make.__name__)

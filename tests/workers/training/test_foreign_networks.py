@@ -12,7 +12,7 @@ from tests.support.own_modules import Write
 from tests.support.tiny import dense, task
 from tests.support.trainings import CPU, through_a_file, train, training
 from workers.data.loading import open_data
-from workers.models.generators import seed_generators
+from workers.machine.generators import seed_generators
 from workers.training.evaluation import evaluate
 from workers.training.optimizing.optimizers import make_optimizer, take_step
 from workers.trial import Evaluation, Network, Recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterable, Iterator
+from pickle import PicklingError
 from typing import Any, TypeVar
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.data.batches.structure import Batch, to_device
-from workers.errors import DataStalled, PrunesweepError
+from workers.errors import BadInput, DataStalled, PrunesweepError
 from workers.text import size
 
 AnyBatch = TypeVar("AnyBatch", bound=Batch)
@@ -39,8 +40,8 @@ def loaded(
 ) -> Iterator[AnyBatch]:
     """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device.
 
-    Raises DataStalled if the processes die or deliver nothing for five minutes, and at once if batches of
-    `batch_bytes` do not fit the shared memory of the machine.
+    Raises BadInput if they cannot be sent to other processes; DataStalled if the processes die or deliver nothing for
+    five minutes, and at once if batches of `batch_bytes` do not fit the shared memory of the machine.
     """
     _check_shared_memory(workers, batch_bytes)
     loader: DataLoader[Any] = DataLoader(
@@ -79,7 +80,15 @@ def _check_shared_memory(workers: int, batch_bytes: int) -> None:
 def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Any]:
     """The items of a loader. Raises DataStalled for what torch raises about its processes."""
     try:
-        yield from loader
+        items = iter(loader)
+    except (PicklingError, AttributeError, TypeError) as error:
+        raise BadInput(
+            f"the data cannot be sent to {_processes(workers)}: {error}",
+            hint="define data set, `collate_fn` and `augment` at the top level of a module, without lambdas and open "
+            "files, or set `workers` to 0",
+        ) from error
+    try:
+        yield from items
     except RuntimeError as error:
         if "DataLoader" not in str(error) and "Pin memory thread" not in str(error):
             raise

@@ -42,6 +42,11 @@ class Order:
             position += len(piece)
         return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
 
+    def epochs(self, index: int) -> Tensor:
+        """The epoch, from 0, that each example of batch `index` belongs to: int64 (batch size,) on the CPU."""
+        position = index * self._batch_size
+        return torch.arange(position, position + self._batch_size) // self._images
+
     def _epoch(self, epoch: int) -> Tensor:
         """The permutation of an epoch; the last two stay on the device."""
         if epoch not in self._epochs:

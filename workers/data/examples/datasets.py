@@ -1,0 +1,124 @@
+"""Any map-style data sets of torch as a source of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch.utils.data import IterableDataset
+
+from workers.data.examples.facts import ExampleFacts
+from workers.data.examples.fingerprint import Declared
+from workers.data.examples.map_stream import MapData, MapPart
+from workers.data.examples.offers import shapes
+from workers.data.examples.plausible import check_classes_left
+from workers.data.examples.reading import Augment, Collate, ExampleReading, MapStyle
+from workers.data.examples.survey import ExampleSurvey, survey
+from workers.data.split import holdout_indices, training_indices
+from workers.errors import BadInput, InputError
+
+_CPU = torch.device("cpu")
+_SAMPLED = 2  # examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datasets:
+    """Map-style data sets, whose example number i is `dataset[i]`: (input, target), or a dict with the key `target`.
+
+    `collate_fn` makes a batch (inputs, targets) of a list of examples; torch's `default_collate` does if not given.
+    `augment` gets a training example and a seeded generator, and returns the example that is trained on. Both, and the
+    data sets themselves, may also draw from the generators of torch, NumPy and Python, which are seeded for each
+    example from (replicate, stage, epoch, index). `workers` processes read batches ahead; their number changes no
+    result. `validation` is a split of your own, which is used in place of a share of the test set.
+    `offers`, `fingerprint`, `noun` and `class_names` are those of `workers.data.examples.arrays.Arrays`. Without a
+    declared fingerprint, all examples are read once in each process that trains.
+
+    Raises BadInput for data sets without examples by number.
+    """
+
+    train: MapStyle
+    test: MapStyle
+    validation: MapStyle | None = None
+    collate_fn: Collate | None = None
+    augment: Augment | None = None
+    target: str | None = None
+    workers: int = 0
+    offers: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Declared | None = None
+    noun: str = "example"
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for part, dataset in self._datasets().items():
+            if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
+                raise BadInput(
+                    f"data set `{part}` must have examples by number: {type(dataset).__name__}",
+                    hint="write a class with `__getitem__` and `__len__`, or give a list of examples",
+                )
+            if not hasattr(dataset, "__len__") or not len(dataset):
+                raise BadInput(f"data set `{part}` must have a length of at least 1: {type(dataset).__name__}")
+        if isinstance(self.workers, bool) or not isinstance(self.workers, int) or self.workers < 0:
+            raise BadInput(f"`workers` of a data set must be a whole number, 0 or more: {self.workers}")
+
+    def facts(self) -> ExampleFacts:
+        sampled = self._part("train", _CPU).read(0, _SAMPLED)
+        seen = self._seen
+        notes = [self.fingerprint.note] if self.fingerprint else []
+        return ExampleFacts(
+            train_examples=len(self.train),
+            test_examples=len(self.test),
+            validation_examples=len(self.validation) if self.validation is not None else 0,
+            fingerprint=self.fingerprint.fingerprint if self.fingerprint else seen.fingerprint,
+            sampled=sampled,
+            offers={**shapes(sampled), **seen.offers, **self.offers},
+            noun=self.noun,
+            class_names=self.class_names,
+            notes=(*notes, *seen.notes),
+        )
+
+    def check_held_out(self, holdout: int) -> None:
+        """Raise InputError if a class would have no training example left, or if there is a validation split."""
+        if holdout and self.validation is not None:
+            raise InputError(
+                f"`holdout` cannot be combined with the validation split that the data have: {holdout:,}",
+                hint="remove `validation: {holdout: ...}` from the sweep file: the split of the data is used",
+                about="evaluation",
+            )
+        if self._seen.labels is not None:
+            check_classes_left(self._seen.labels, holdout, self.noun)
+
+    def inspected(self) -> Datasets:
+        """These data. Raises InputError if they cannot be meant; with a declared fingerprint, they are not read."""
+        self._seen.check()
+        return self
+
+    def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> MapData:
+        """The data set for trials on a device."""
+        train = self._part("train", device)
+        held = train.select(holdout_indices(len(train), holdout))
+        return MapData(
+            facts=facts,
+            train=train.select(training_indices(len(train), holdout)) if holdout else train,
+            heldout=held if self.validation is None else self._part("validation", device),
+            test=self._part("test", device),
+        )
+
+    @cached_property
+    def _seen(self) -> ExampleSurvey:
+        """What reading all examples shows: once in a process; nothing if the fingerprint is declared."""
+        if self.fingerprint is not None:
+            return ExampleSurvey()
+        return survey({name: self._part(name, _CPU) for name in self._datasets()}, self.noun)
+
+    def _datasets(self) -> dict[str, MapStyle]:
+        own = {} if self.validation is None else {"validation": self.validation}
+        return {"train": self.train, "test": self.test, **own}
+
+    def _part(self, name: str, device: torch.device) -> MapPart:
+        reading = ExampleReading(
+            collate_fn=self.collate_fn, augment=self.augment, target=self.target, workers=self.workers, device=device
+        )
+        return MapPart.of(name, self._datasets()[name], reading)

@@ -1,0 +1,108 @@
+"""What reading all examples of a map-style data set shows: a fingerprint, classes, and what is odd."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workers.data.batches.structure import Batch, Values, tensors
+from workers.data.examples.fingerprint import Fingerprint
+from workers.data.examples.map_stream import MapPart
+from workers.data.examples.offers import numbers, scale
+from workers.data.examples.plausible import labels
+from workers.data.examples.resident import EVALUATION_BATCH
+from workers.errors import InputError
+from workers.text import plural
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExampleSurvey:
+    """What was seen of a data set; nothing if it was not read.
+
+    `offers` are what the numbers tell (see `workers.data.examples.offers`). `labels` are the classes (N,) of the
+    training examples, None if targets are something else. `not_finite` counts the numbers that are infinite or not a
+    number, by part and `inputs` or `targets`; `constant` says of what all training examples have the same.
+    """
+
+    fingerprint: str = ""
+    offers: Mapping[str, Any] = field(default_factory=dict)
+    labels: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    not_finite: Mapping[str, int] = field(default_factory=dict)
+    constant: str = ""
+
+    def check(self) -> None:
+        """Raise InputError for data that cannot be meant."""
+        for what, count in self.not_finite.items():
+            raise InputError(
+                f"the {what} must be finite numbers, but {count:,} are infinite or not a number",
+                hint="replace missing values before training, for example by the mean",
+            )
+        if self.constant:
+            raise InputError(
+                f"{self.constant} are the same", hint="check where they come from: there is nothing to learn"
+            )
+
+
+def survey(parts: Mapping[str, MapPart], noun: str) -> ExampleSurvey:
+    """Read all examples of `train`, `test` and maybe `validation` once, in their order, without augmentation."""
+    summary = Fingerprint("examples")
+    offers: dict[str, Any] = {}
+    scalars: list[Tensor] = []
+    classes: dict[str, list[Tensor]] = defaultdict(list)
+    bad: dict[str, int] = defaultdict(int)
+    first: Values | None = None
+    varied = False
+    for part, (inputs, targets) in _batches(parts):
+        for what, values in (("inputs", inputs), ("targets", targets)):
+            summary.add(f"{part} {what}", values)
+            if count := _not_finite(values):
+                bad[f"{part} {what}"] += count
+        for name, value in numbers([(inputs, targets)]).items():
+            offers[name] = max(value, offers.get(name, 0))
+        if (of_part := labels(targets)) is not None:
+            classes[part].append(of_part)
+        if part == "train" and isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1:
+            scalars.append(targets)
+        if part == "train":
+            first = targets if first is None else first
+            varied = varied or _differ(first, targets)
+    trained = torch.cat(classes["train"]) if classes["train"] else None
+    count = len(parts["train"])
+    return ExampleSurvey(
+        fingerprint=summary.text(),
+        offers={**offers, **(scale(torch.cat(scalars)) if scalars else {})},
+        labels=trained,
+        notes=tuple(_lacking(trained, classes["test"], noun)),
+        not_finite=dict(bad),
+        constant="" if varied or count == 1 else f"the targets of all {plural(count, f'training {noun}')}",
+    )
+
+
+def _batches(parts: Mapping[str, MapPart]) -> Iterator[tuple[str, Batch]]:
+    for name, part in parts.items():
+        for first in range(0, len(part), EVALUATION_BATCH):
+            yield name, part.read(first, min(first + EVALUATION_BATCH, len(part)))
+
+
+def _not_finite(values: Values) -> int:
+    floating = [tensor for tensor in tensors(values) if tensor.is_floating_point()]
+    return sum(tensor.numel() - int(torch.isfinite(tensor).sum()) for tensor in floating)
+
+
+def _differ(first: Values, targets: Values) -> bool:
+    """Whether any target differs from the first one of all."""
+    pairs = zip(tensors(first), tensors(targets), strict=True)
+    return any(one[0].shape != several.shape[1:] or bool((several != one[:1]).any()) for one, several in pairs)
+
+
+def _lacking(trained: Tensor | None, tested: list[Tensor], noun: str) -> Iterator[str]:
+    if trained is not None and tested:
+        lacking = set(torch.cat(tested).tolist()) - set(trained.tolist())
+        if lacking:
+            yield f"classes of test {noun}s without training {noun}s: {len(lacking):,}"
