@@ -236,5 +236,6 @@ def not_repeatable(name: str, symptom: str) -> BadInput:
     return BadInput(
         f"network `{name}` is not repeatable: {symptom}",
         hint="keep what changes between steps in persistent buffers, and draw random numbers from the generators of "
-        "torch, NumPy or Python, which are seeded at every step; or write `deterministic: false` in the recipe",
+        "torch, NumPy or Python, which are seeded before the network is built and at every step, but not while modules "
+        "are imported; or write `deterministic: false` in the recipe",
     )

@@ -20,6 +20,11 @@ from workers.registry import call, check_not_a_class, is_own, load_function, loo
 from workers.text import plural
 from workers.trial import Pruning
 
+_RULE = (
+    "return `{layer: count}` with whole numbers that sum to `k`, none above the weights of its layer that are alive, "
+    "or a boolean mask by layer"
+)
+
 
 def check_arguments(pruning: Pruning) -> None:
     """Raise InputError for a distribution that cannot be imported or does not take its arguments."""
@@ -51,13 +56,15 @@ def distribute(scores: Tensors, k: int, pruning: Pruning) -> Masks:
 def _checked(kept: object, scores: Tensors, k: int, name: str) -> Masks:
     subject = f"distribution `{name}` must return"
     if not isinstance(kept, Mapping):
-        raise BadInput(f"{subject} a dict by layer of masks or of numbers of weights, not {type(kept).__name__}")
+        raise BadInput(
+            f"{subject} a dict by layer of masks or of numbers of weights, not {type(kept).__name__}", hint=_RULE
+        )
     for layer in scores:
         if layer not in kept:
-            raise BadInput(f"{subject} a mask or a number of weights for layer `{layer}`")
+            raise BadInput(f"{subject} a mask or a number of weights for layer `{layer}`", hint=_RULE)
     for layer in kept:
         if layer not in scores:
-            raise BadInput(f"{subject} only layers that it was given, not `{layer}`")
+            raise BadInput(f"{subject} only layers that it was given, not `{layer}`", hint=_RULE)
     if all(isinstance(kept[layer], Tensor) and kept[layer].ndim for layer in scores):
         masks = {layer: _mask(kept[layer], scores[layer], layer, subject) for layer in scores}
     else:
@@ -65,17 +72,21 @@ def _checked(kept: object, scores: Tensors, k: int, name: str) -> Masks:
         masks = in_each(scores, counts)
     total = sum(int(mask.sum()) for mask in masks.values())
     if total != k:
-        raise BadInput(f"distribution `{name}` must keep exactly {plural(k, 'weight')} in all layers, not {total:,}")
+        raise BadInput(
+            f"distribution `{name}` must keep exactly {plural(k, 'weight')} in all layers, not {total:,}", hint=_RULE
+        )
     return masks
 
 
 def _mask(mask: Tensor, score: Tensor, layer: str, subject: str) -> Tensor:
     if mask.dtype != torch.bool or mask.shape != score.shape:
         expected = f"a boolean mask of shape {tuple(score.shape)} for layer `{layer}`"
-        raise BadInput(f"{subject} {expected}, not {mask.dtype} of shape {tuple(mask.shape)}")
+        raise BadInput(f"{subject} {expected}, not {mask.dtype} of shape {tuple(mask.shape)}", hint=_RULE)
     mask = mask.detach().to("cpu", copy=True)
     if dead := int((mask & (score < 0)).sum()):
-        raise BadInput(f"{subject} masks without {plural(dead, 'dead weight')} of layer `{layer}`: scores below 0")
+        raise BadInput(
+            f"{subject} masks without {plural(dead, 'dead weight')} of layer `{layer}`: scores below 0", hint=_RULE
+        )
     return mask
 
 
@@ -85,7 +96,11 @@ def _count(value: Any, score: Tensor, layer: str, subject: str) -> int:
     alive = int((score >= 0).sum())
     if isinstance(number, bool) or not isinstance(number, int):
         shown = f"{type(value).__name__} {value}" if isinstance(value, int | float) else type(value).__name__
-        raise BadInput(f"{subject} a whole number of weights or a boolean mask for layer `{layer}`, not {shown}")
+        raise BadInput(
+            f"{subject} a whole number of weights or a boolean mask for layer `{layer}`, not {shown}", hint=_RULE
+        )
     if not 0 <= number <= alive:
-        raise BadInput(f"{subject} from 0 to {alive:,} weights for layer `{layer}` (those alive), not {number:,}")
+        raise BadInput(
+            f"{subject} from 0 to {alive:,} weights for layer `{layer}` (those alive), not {number:,}", hint=_RULE
+        )
     return number

@@ -36,6 +36,9 @@ GIVEN = {
 _MEASURED = ("gradient", "gradients", "inputs")
 
 
+_RULE = "return one finite number of at least 0 for each weight of the layer, as `weight.abs()` does"
+
+
 class Scoring:
     """The score of a pruning. Raises InputError for a function that cannot be imported or called."""
 
@@ -89,25 +92,28 @@ class Scoring:
         except (Exception, SystemExit) as error:
             if not self.is_own:
                 raise
-            raise BadInput(f"score `{self.name}` failed on layer `{name}`: {described(error)}") from error
+            raise BadInput(
+                f"score `{self.name}` failed on layer `{name}`: {described(error)}",
+                hint="the function must work for every layer that is pruned: call it in Python to try it",
+            ) from error
         return self._checked(scores, name, weight) if self.is_own else scores
 
     def _checked(self, scores: object, layer: str, weight: Tensor) -> Tensor:
         """The scores of a layer as floating-point numbers on the CPU."""
         subject = f"score `{self.name}` must return"
         if not isinstance(scores, Tensor):
-            raise BadInput(f"{subject} a tensor for layer `{layer}`, not {type(scores).__name__}")
+            raise BadInput(f"{subject} a tensor for layer `{layer}`, not {type(scores).__name__}", hint=_RULE)
         if scores.shape != weight.shape:
             shapes = f"{tuple(weight.shape)} for layer `{layer}`, not {tuple(scores.shape)}"
-            raise BadInput(f"{subject} a tensor of shape {shapes}")
+            raise BadInput(f"{subject} a tensor of shape {shapes}", hint=_RULE)
         if scores.is_complex():
-            raise BadInput(f"{subject} real numbers for layer `{layer}`, not {scores.dtype}")
+            raise BadInput(f"{subject} real numbers for layer `{layer}`, not {scores.dtype}", hint=_RULE)
         precise = scores.dtype in (torch.float32, torch.float64)
         lossless = torch.float32 if scores.is_floating_point() else torch.float64
         scores = scores.detach().to("cpu", scores.dtype if precise else lossless, copy=True)
         if not bool(torch.isfinite(scores).all()):
             value = scores[~torch.isfinite(scores)][0].item()
-            raise BadInput(f"{subject} finite numbers for layer `{layer}`, not {value}")
+            raise BadInput(f"{subject} finite numbers for layer `{layer}`, not {value}", hint=_RULE)
         if bool((scores < 0).any()):
             hint = "the largest scores are kept; map yours to numbers above 0 in the same order, as torch.sigmoid does"
             raise BadInput(
@@ -123,7 +129,10 @@ class Scoring:
                     hint="remove it, or add a parameter `gradient`, `gradients` or `inputs` to the function",
                 )
             if isinstance(self._batches, bool) or not isinstance(self._batches, int) or self._batches < 1:
-                raise InputError(f"`batches` of a score must be a whole number, at least 1: {self._batches}")
+                raise InputError(
+                    f"`batches` of a score must be a whole number, at least 1: {self._batches}",
+                    hint="write `batches: 1`",
+                )
         try:
             inspect.signature(self._function).bind(**dict.fromkeys(self._given), **self._arguments)
         except TypeError as error:

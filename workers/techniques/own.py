@@ -29,6 +29,9 @@ class Chosen(NamedTuple):
     steps: int
 
 
+_RULE = 'return a pair such as `"final", rates`, with a learning rate for each step of the retraining'
+
+
 def choose(name: str, arguments: Mapping[str, Any], dense: DenseTraining, rewind_step: int) -> Chosen:
     """Call the function `name` (`module:function`) with `dense`, `rewind_step` and arguments of the sweep file.
 
@@ -40,18 +43,20 @@ def choose(name: str, arguments: Mapping[str, Any], dense: DenseTraining, rewind
     check_not_a_class(load_own(name), "technique", name)
     returned = call(lookup({}, name, "technique"), "technique", name, settings)
     if not isinstance(returned, tuple) or len(returned) != 2:
-        raise BadInput(f"technique `{name}` must return a pair of a start and learning rates, not {_shown(returned)}")
+        raise BadInput(
+            f"technique `{name}` must return a pair of a start and learning rates, not {_shown(returned)}", hint=_RULE
+        )
     start, rates = returned
     if start not in get_args(Start):
         starts = ", ".join(f'"{word}"' for word in get_args(Start))
-        raise BadInput(f"technique `{name}` must start from one of {starts}: {start!r}")
+        raise BadInput(f"technique `{name}` must start from one of {starts}: {start!r}", hint=_RULE)
     steps = dense.steps - rewind_step + (dense.steps if start == "fresh" else 0)
     return Chosen(start, _program(name, rates, steps), steps)
 
 
 def _program(name: str, rates: object, steps: int) -> Program:
     if isinstance(rates, str) or not isinstance(rates, Iterable):
-        raise BadInput(f"technique `{name}` must return learning rates as a list, not {_shown(rates)}")
+        raise BadInput(f"technique `{name}` must return learning rates as a list, not {_shown(rates)}", hint=_RULE)
     rates = list(rates)
     if rates and all(isinstance(rate, Segment) for rate in rates):
         program = tuple(rates)
@@ -60,7 +65,9 @@ def _program(name: str, rates: object, steps: int) -> Program:
         program = stepwise([_number(name, step, rate) for step, rate in enumerate(rates)])
         length = len(rates)
     if length is not None and length != steps:
-        raise BadInput(f"technique `{name}` must return the learning rates of {plural(steps, 'step')}, not {length:,}")
+        raise BadInput(
+            f"technique `{name}` must return the learning rates of {plural(steps, 'step')}, not {length:,}", hint=_RULE
+        )
     for segment in program:
         for rate in (segment.rate, segment.final or 0.0):
             _number(name, None, rate)
@@ -79,7 +86,9 @@ def _number(name: str, step: int | None, rate: Any) -> float:
         number = math.nan
     if not math.isfinite(number) or number < 0:
         where = "" if step is None else f" of step {step:,}"
-        raise BadInput(f"technique `{name}` must return learning rates of at least 0; that{where} is {_shown(rate)}")
+        raise BadInput(
+            f"technique `{name}` must return learning rates of at least 0; that{where} is {_shown(rate)}", hint=_RULE
+        )
     return number
 
 

@@ -95,8 +95,9 @@ def test_functions_cannot_change_the_network(own):
     ],
 )
 def test_results_that_are_not_scores(code, message, own):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(BadInput, match=message) as caught:
         masks_by(own(f"{code}"))
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -149,5 +150,6 @@ def test_a_distribution_of_masks(own):
     ],
 )
 def test_results_that_are_not_distributions(returned, message, own):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(BadInput, match=message) as caught:
         shared_by(own(f"def f(scores, k): return {returned}"))
+    assert caught.value.hint

@@ -7,12 +7,12 @@ from PIL.ExifTags import Base
 
 from workers.text import plural
 
-_UPRIGHT = (None, 0, 1)
+_TURNED = range(2, 9)  # 1 is upright, and other values mean nothing
 
 
 def is_rotated(image: Image.Image) -> bool:
     """Whether the EXIF data of an opened image ask for a rotation or a reflection."""
-    return "exif" in image.info and image.getexif().get(Base.Orientation) not in _UPRIGHT
+    return "exif" in image.info and image.getexif().get(Base.Orientation) in _TURNED
 
 
 def rotation_note(count: int) -> str:
