@@ -42,7 +42,7 @@ def target_chains(setting: Setting, answer: Answer, problems: list[Problem]) -> 
 
 
 def _of_rounds(iterative: IterativeSpec, setting: Setting, answer: Answer) -> tuple[Target, ...]:
-    densities = [(1 - iterative.rate) ** number for number in range(1, iterative.rounds + 1)]
+    densities = iterative.densities
     _of_density(densities[-1], setting, answer)  # an error names the last round, not the first that is impossible
     return tuple(_of_density(density, setting, answer) for density in densities)
 

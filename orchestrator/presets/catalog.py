@@ -1,4 +1,4 @@
-"""The presets by name: every vision experiment of the paper, and a small one on digits.
+"""The presets by name: every experiment of the paper, and small ones on digits and on sentence pairs.
 
 Renda, Frankle, Carbin (ICLR 2020), sections 3 and 4; the grids are those of the published data.
 """
@@ -19,6 +19,7 @@ from workers.registry import closest
 TEMPLATES = files("orchestrator").joinpath("templates")
 
 _TITLES = {
+    "gnmt": "GNMT",
     "resnet20": "ResNet-20",
     "resnet34": "ResNet-34",
     "resnet50": "ResNet-50",
@@ -29,6 +30,7 @@ _TITLES = {
 _IMAGENET_NETWORKS = ("resnet34", "resnet50")
 _ROUNDS = {"resnet20": 10, "resnet56": 17, "resnet110": 10, "vgg16": 10, "resnet50": 10}
 """The networks whose single weights were pruned, and the number of rounds of 20%."""
+_TRANSLATION_ROUNDS = 25
 _STRUCTURED = ("resnet56", "resnet110", "resnet34")
 
 _RETRAINING = ("fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding")
@@ -49,8 +51,8 @@ class Preset:
     batch_norm_momentum: float | None = None
 
     @property
-    def images(self) -> dict[str, Any]:
-        """The facts of the data set (`workers.data.source.ImageFacts`), known without loading it."""
+    def data(self) -> dict[str, Any]:
+        """The facts of the data set (`workers.data.source.DataFacts`), known without loading it."""
         facts: dict[str, Any] = shipped_facts()[self.network]["dataset"]
         return facts
 
@@ -66,8 +68,13 @@ def preset(name: str) -> Preset:
 def presets() -> dict[str, Preset]:
     """All presets by name."""
     digits = TEMPLATES.joinpath("digits.yaml").read_text("utf-8")
-    on_digits = Preset(summary=digits.partition(":")[0].lstrip("# "), text=digits, network="resnet8(width=8)")
-    return {"digits": on_digits} | dict(_of_the_paper())
+    on_digits = Preset(summary=_heading(digits), text=digits, network="resnet8(width=8)")
+    return {"digits": on_digits} | dict(_of_the_paper()) | dict(_of_translation())
+
+
+def _heading(text: str) -> str:
+    """What the first line of a sweep file says."""
+    return text.partition(":")[0].lstrip("# ")
 
 
 @functools.cache
@@ -129,3 +136,21 @@ def _experiment(
         folder="data/imagenet" if imagenet else "data",
         batch_norm_momentum=None if imagenet else 0.003,
     )
+
+
+def _of_translation() -> Iterator[tuple[str, Preset]]:
+    """GNMT, with densities rounded to two decimals of a percent, as in the study's code."""
+    densities = ", ".join(f"{round(0.8**power, 4):.2%}" for power in range(1, _TRANSLATION_ROUNDS + 1))
+    ways = {
+        "one-shot": ("One-shot", (*_RETRAINING, "reinitialization"), f"density: [{densities}]"),
+        "iterative": (
+            "Iterative",
+            _RETRAINING,
+            f"iterative: {{rounds: {_TRANSLATION_ROUNDS}, rate: 20%, round_to: 0.01%}}   # each round has the budget",
+        ),
+    }
+    template = Template(TEMPLATES.joinpath("gnmt.yaml").read_text("utf-8"))
+    for way, (title, techniques, how_far) in ways.items():
+        name, title = f"gnmt-{way}", f"{title} pruning of {_TITLES['gnmt']}"
+        text = template.substitute(name=name, title=title, techniques=", ".join(techniques), how_far=how_far)
+        yield name, Preset(summary=f"{title} on WMT16", text=text, network="gnmt", folder="data/wmt16_de_en")

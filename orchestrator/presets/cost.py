@@ -8,7 +8,7 @@ from orchestrator.planning.crossing import Crossing, questions
 from orchestrator.planning.expand import make_plan
 from orchestrator.planning.facts import Facts
 from orchestrator.presets.catalog import Preset, shipped_facts
-from orchestrator.presets.scaling import PART
+from orchestrator.presets.scaling import PARTS
 from orchestrator.sweep.spec import SweepSpec, parse_spec
 
 
@@ -17,9 +17,10 @@ def known_facts(preset: Preset, spec: SweepSpec) -> Facts:
     answer = shipped_facts()[preset.network]
     facts = Facts({})
     for question in questions(spec):
-        part = {key: question.dataset.arguments[key] for key in PART if key in question.dataset.arguments}
-        images = answer["dataset"] | part | ({"fingerprint": ""} if part else {})
-        facts.add(question, answer | {"dataset": images})
+        given = question.dataset.arguments
+        part = {fact: given[key] for names in PARTS for key, fact in names.items() if key in given}
+        data = answer["dataset"] | part | ({"fingerprint": ""} if part else {})
+        facts.add(question, answer | {"dataset": data})
     return facts
 
 

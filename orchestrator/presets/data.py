@@ -13,6 +13,8 @@ from workers.errors import InputError
 from workers.paths import expanded
 
 _CIFAR10 = "cifar-10-batches-py"
+_WMT16 = "train.tok.clean.bpe.32000.en"
+_WITHOUT = ", or run it scaled down without data: `--scale 0.001 --dataset synthetic`"
 
 
 def place(original: Preset, folder: str) -> str:
@@ -20,9 +22,21 @@ def place(original: Preset, folder: str) -> str:
     if original.folder is None:
         raise InputError("`--data` has no effect: the digits are inside the package", hint="remove it")
     path = Path(expanded(folder))
-    dataset = _imagenet(path) if original.images["classes"] == 1000 else _cifar10(path)
+    dataset = _dataset_in(path, original)
     line = yaml.safe_dump(dataset, sort_keys=False, default_flow_style=True, width=10_000, allow_unicode=True).strip()
     return re.sub("^dataset: .*$", lambda _: f"dataset: {line}", original.text, flags=re.MULTILINE)
+
+
+def _dataset_in(path: Path, original: Preset) -> dict[str, Any]:
+    if original.network == "gnmt":
+        return _wmt16(path)
+    return _imagenet(path) if original.data["classes"] == 1000 else _cifar10(path)
+
+
+def _wmt16(path: Path) -> dict[str, Any]:
+    if (path / _WMT16).is_file():
+        return {"name": "wmt16_en_de", "path": str(path)}
+    raise _missing("WMT16", path, f"`{_WMT16}` and the other files of MLPerf's `wmt16_en_de.sh`", or_without="")
 
 
 def _cifar10(path: Path) -> dict[str, Any]:
@@ -39,9 +53,6 @@ def _imagenet(path: Path) -> dict[str, Any]:
     raise _missing("ImageNet", path, "`train` and `val`, each with a folder for every class")
 
 
-def _missing(what: str, path: Path, wanted: str) -> InputError:
-    return InputError(
-        f"{what} not found in `{path}`",
-        hint=f"give `--data` the folder that holds {wanted}, "
-        "or run it scaled down without data: `--scale 0.001 --dataset synthetic`",
-    )
+def _missing(what: str, path: Path, wanted: str, or_without: str = _WITHOUT) -> InputError:
+    hint = f"give `--data` the folder that holds {wanted}{or_without}"
+    return InputError(f"{what} not found in `{path}`", hint=hint)

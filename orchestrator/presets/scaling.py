@@ -1,7 +1,7 @@
 """A scaled-down preset: a fraction of its training length, its data and its grid.
 
-At scale s every training has s times as many optimizer steps, on s times the images or on 500, whichever is more.
-Numbers of epochs stay the same unless the minimum of 500 images applies; shares of the dense training always do. Each
+At scale s every training has s times as many optimizer steps, on s times the examples or on 500, whichever is more.
+Numbers of epochs stay the same unless the minimum of 500 examples applies; shares of the dense training always do. Each
 axis of the grid keeps s times its points, but at least three, evenly spread and with both ends; iterative pruning keeps
 its first rounds. Techniques, batch size and learning rates stay the same. A BatchNorm momentum m that was chosen for
 the length of the training becomes 1 − (1 − m)^(1/s), which averages over the same share of the training.
@@ -10,6 +10,7 @@ the length of the training becomes 1 − (1 − m)^(1/s), which averages over th
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -23,11 +24,16 @@ from workers.errors import InputError
 from workers.registry import closest
 
 LEAST_SCALE = Fraction(1, 100_000)  # about one step of training
-LEAST_IMAGES = 500
+LEAST_EXAMPLES = 500
 LEAST_POINTS = 3
 
-PART = ("train_images", "test_images")
-"""The arguments that ask for a part of a data set."""
+PARTS = (
+    {"train_images": "train_images", "test_images": "test_images"},
+    {"train_pairs": "train_examples", "test_pairs": "test_examples"},
+)
+"""The arguments that ask for a part of a data set, and what the facts call these counts."""
+
+_OF_IMAGES = ("cifar10", "image_folder", "digits")
 
 STAND_INS = ("digits", "synthetic")
 """Data sets without files, to train on instead of a preset's data."""
@@ -55,8 +61,8 @@ def scaled_down(original: Preset, text: str, scale: Fraction, stand_in: str | No
     sweep: Sweep = read_yaml(text.encode(), "preset").data
     recipe = sweep["recipe"]
     notes = [] if stand_in is None else [_replace_data(sweep, stand_in)]
-    images, stretch = _take_part(sweep, original, scale)
-    notes += [images, _shorten(recipe, scale, stretch)]
+    examples, stretch = _take_part(sweep, original, scale)
+    notes += [examples, _shorten(recipe, scale, stretch)]
     if original.batch_norm_momentum is not None:
         recipe["batch_norm_momentum"] = float(f"{1 - (1 - original.batch_norm_momentum) ** float(1 / scale):.4g}")
         notes.append(f"BatchNorm momentum: {recipe['batch_norm_momentum']} instead of {original.batch_norm_momentum}")
@@ -71,6 +77,9 @@ def scaled_down(original: Preset, text: str, scale: Fraction, stand_in: str | No
 
 def _replace_data(sweep: Sweep, stand_in: str) -> str:
     """Use another data set, with the augmentation that suits its images; return a note of it."""
+    if sweep["dataset"]["name"] not in _OF_IMAGES:
+        message = f"`--dataset` has images, but the networks of this preset translate sentences: {stand_in}"
+        raise InputError(message, hint="give the folder of its data with `--data`")
     if stand_in not in STAND_INS:
         raise InputError(f"unknown data set without files: `{stand_in}`", hint=closest(stand_in, STAND_INS))
     recipe = sweep["recipe"]
@@ -86,34 +95,66 @@ def _replace_data(sweep: Sweep, stand_in: str) -> str:
 
 
 def _take_part(sweep: Sweep, original: Preset, scale: Fraction) -> tuple[str, Fraction]:
-    """Use fewer images, if the data set can do so; return a note, and the factor for numbers of epochs."""
+    """Use fewer examples, if the data set can do so; return a note, and the factor for numbers of epochs."""
     named = sweep["dataset"]
     dataset = {"name": named} if isinstance(named, str) else named
-    whole = preset("digits").images if dataset["name"] == "digits" else original.images
-    if set(PART) <= DATASETS[dataset["name"]].arguments.keys():
-        dataset |= {key: _fewer(whole[key], scale) for key in PART}
+    whole = preset("digits").data if dataset["name"] == "digits" else original.data
+    part = part_of(DATASETS[dataset["name"]].arguments, whole)
+    if part:
+        dataset |= {key: _fewer(count, scale) for key, count in part.items()}
         sweep["dataset"] = dataset
-    train, test = (dataset.get(key, whole[key]) for key in PART)
-    all_train = original.images["train_images"]
-    stretch = Fraction(1) if train == round(scale * all_train) else scale * all_train / train
-    return (
-        f"images: {train:,} of {whole['train_images']:,} to train on, {test:,} of {whole['test_images']:,} to test",
-        stretch,
-    )
+    all_train, all_test = counts(whole)
+    train, test = [int(dataset[key]) for key in part] if part else [all_train, all_test]
+    share = scale * counts(original.data)[0]
+    stretch = Fraction(1) if train == round(share) else share / train
+    noun = whole.get("noun", "image")
+    return f"{noun}s: {train:,} of {all_train:,} to train on, {test:,} of {all_test:,} to test", stretch
 
 
-def _fewer(images: int, scale: Fraction) -> int:
-    return min(images, max(LEAST_IMAGES, round(images * scale)))
+def part_of(arguments: Collection[str], facts: Mapping[str, Any]) -> dict[str, int]:
+    """The arguments of a data set that ask for a part of it, with the counts of all of it; empty if it has none."""
+    for part in PARTS:
+        if part.keys() <= set(arguments):
+            return {key: facts[fact] for key, fact in part.items()}
+    return {}
+
+
+def counts(facts: Mapping[str, Any]) -> tuple[int, int]:
+    """How many examples a data set has to train on, and to test."""
+    [names] = [list(part.values()) for part in PARTS if set(part.values()) <= facts.keys()]
+    return facts[names[0]], facts[names[1]]
+
+
+def _fewer(examples: int, scale: Fraction) -> int:
+    return min(examples, max(LEAST_EXAMPLES, round(examples * scale)))
 
 
 def _shorten(recipe: Sweep, scale: Fraction, stretch: Fraction) -> str:
-    schedule = recipe["schedule"]
     before = recipe["duration"]
     recipe["duration"] = _shorter(before, scale, stretch)
-    schedule["boundaries"] = [_shorter(boundary, scale, stretch) for boundary in schedule["boundaries"]]
+    _shorten_schedule(recipe, scale, stretch)
+    return f"training: {recipe['duration']} instead of {before}"
+
+
+def _shorten_schedule(recipe: Sweep, scale: Fraction, stretch: Fraction) -> None:
+    """Move boundaries and the end of the warm-up; leave out those in steps that are no longer within the training."""
+    schedule = recipe["schedule"]
+    moments = [_shorter(boundary, scale, stretch) for boundary in schedule["boundaries"]]
+    schedule["boundaries"] = [moment for moment in dict.fromkeys(moments) if _is_within(moment, recipe)]
+    if not schedule["boundaries"]:
+        recipe["schedule"] = schedule = {key: schedule[key] for key in ("warmup", "warmup_from") if key in schedule}
+        schedule["name"] = "constant"
     if "warmup" in schedule:
         schedule["warmup"] = _shorter(schedule["warmup"], scale, stretch)
-    return f"training: {recipe['duration']} instead of {before}"
+        if not _is_within(schedule["warmup"], recipe):
+            del schedule["warmup"]
+            schedule.pop("warmup_from", None)
+
+
+def _is_within(moment: str, recipe: Sweep) -> bool:
+    """Whether a moment in steps is before the end of a training in steps; others keep their shares of it."""
+    at, end = Duration.parse(moment), Duration.parse(recipe["duration"])
+    return at.unit != end.unit or at.value < end.value
 
 
 def _shorter(text: str, scale: Fraction, stretch: Fraction) -> str:

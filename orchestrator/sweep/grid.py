@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from orchestrator.sweep.fields import (
     MOST_LEVELS,
@@ -108,12 +109,32 @@ class PruningSpec(FixedKeys):
 class IterativeSpec(FixedKeys):
     """Each of `rounds` rounds prunes the share `rate` of the remaining weights; every round is a cell.
 
-    The budget is that of each round (`per_round`), or of all rounds together (`total`), divided evenly.
+    The budget is that of each round (`per_round`), or of all rounds together (`total`), divided evenly. Densities are
+    exact, or multiples of `round_to`: the nearest one, the even one of two.
     """
 
     rounds: Annotated[int, whole(1, MOST_ROUNDS)]
     rate: Share
     budget_is: Annotated[str, one_of("per_round", "total", kind="choice")] = "per_round"
+    round_to: Share | None = None
+
+    @model_validator(mode="after")
+    def _prunes_in_every_round(self) -> IterativeSpec:
+        if self.round_to is not None:
+            densities = [Fraction(1), *self.densities]
+            if any(after >= before for before, after in pairwise(densities)):
+                raise refuse("is too coarse: a round prunes nothing", "use a smaller value", at=("round_to",))
+            if not densities[-1]:
+                raise refuse("is too coarse: the last round leaves nothing", "use a smaller value", at=("round_to",))
+        return self
+
+    @property
+    def densities(self) -> list[Fraction]:
+        """The density of each round."""
+        exact = [(1 - self.rate) ** number for number in range(1, self.rounds + 1)]
+        if self.round_to is None:
+            return exact
+        return [round(density / self.round_to) * self.round_to for density in exact]
 
 
 class GridSpec(FixedKeys):

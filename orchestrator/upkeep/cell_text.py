@@ -160,6 +160,8 @@ def run_lines(run: Mapping[str, Any]) -> Iterator[str]:
     if run["wall_seconds"] is not None:
         time = f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC for {duration(run['wall_seconds'])}"
         yield f"{time}, {plural(run['attempts'], 'attempt')}"
+    if run["metric_signature"]:
+        yield f"scored as {run['metric_signature']}"
     commit = f", commit {run['commit']}" if run["commit"] else ""
     yield (
         f"prunesweep {run['prunesweep_version']}{commit}, torch {run['torch_version']}, Python {run['python_version']}"

@@ -33,7 +33,7 @@ _COST = (
 )
 _RUN = (
     *("host", "device", "instruction_set", "threads", "ranks", "attempts", "wall_seconds", "started_at"),
-    *("finished_at", "python_version", "torch_version", "prunesweep_version", "commit"),
+    *("metric_signature", "finished_at", "python_version", "torch_version", "prunesweep_version", "commit"),
 )
 
 

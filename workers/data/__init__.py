@@ -135,8 +135,8 @@ DATASETS = {
         },
         required=("path", "source", "target"),
     ),
-    "wmt16": Entry(
-        factory="workers.data.translation.wmt16:wmt16",
+    "wmt16_en_de": Entry(
+        factory="workers.data.translation.wmt16:wmt16_en_de",
         summary="English and German of WMT16 as MLPerf's script prepares it under `path`, checked by MD5",
         arguments={"path": str, "train_pairs": int, "test_pairs": int},
         required=("path",),

@@ -182,7 +182,7 @@ def _evaluate(trainer: Trainer, data: Data, evaluation: Evaluation) -> None:
             batches = min(evaluation.batch_norm_batches, 2)
             stack.enter_context(new_statistics(trainer.model, trainer.stream, trainer.recipe, batches))
         for part in validation_and_test(data, evaluation):
-            judges = [Judge(metric) for metric in evaluation.metrics]
+            judges = [Judge(metric, data=data) for metric in evaluation.metrics]
             examine(trainer.model, _smallest_batch(part), trainer.recipe, judges)
             for judge in judges:
                 with contextlib.suppress(UndefinedScore):  # these few examples may lack one that all have

@@ -63,6 +63,19 @@ METRICS = {
         factory="workers.metrics.regression:CoefficientOfDetermination",
         summary="share of the targets' variance that the outputs explain",
     ),
+    "bleu": MetricEntry(
+        factory="workers.metrics.bleu:Bleu",
+        summary="BLEU of translations by beam search, by sacrebleu, lower-cased, with international tokens",
+        arguments={
+            "beams": int,
+            "longest": int,
+            "length_penalty": (int, float),
+            "coverage_penalty": (int, float),
+            "lowercase": bool,
+            "tokenize": str,
+        },
+        unit="BLEU",
+    ),
     "perplexity": MetricEntry(
         factory="workers.metrics.language:Perplexity",
         summary="exponential of the mean cross-entropy of tokens, without those of `ignore_index`; lower is better",

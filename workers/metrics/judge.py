@@ -25,10 +25,15 @@ class UndefinedScore(BadInput):
 class Judge:
     """One metric at work on one set of examples, which messages call `examples`. Raises the errors of `make_metric`."""
 
-    def __init__(self, setting: Metric, examples: str = "examples") -> None:
-        self.facts, self._scorer = make_metric(setting)
+    def __init__(self, setting: Metric, examples: str = "examples", data: Any = None) -> None:
+        self.facts, self._scorer = make_metric(setting, data)
         self._name = setting.name
         self._examples = examples
+
+    @property
+    def signature(self) -> str | None:
+        """How exactly the score was computed, once it is, if the metric says so."""
+        return getattr(self._scorer, "signature", None)
 
     def update(self, network: nn.Module, inputs: Any, outputs: Any, targets: Any) -> None:
         """Take in a batch. Raises BadInput if the metric cannot be computed from it."""

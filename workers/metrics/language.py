@@ -21,6 +21,8 @@ class Perplexity:
         self._tokens: Tensor | int = 0
 
     def update(self, outputs: Any, targets: Any) -> None:
+        if isinstance(targets, dict) and "tokens" in targets:  # of sentence pairs, whose logits lack padding
+            targets = targets["tokens"][:, : outputs.shape[1]]
         logits, tokens = with_classes_last(outputs, targets)
         losses = functional.cross_entropy(logits.float(), tokens, ignore_index=self._ignored, reduction="none")
         self._sum = self._sum + losses.double().sum()

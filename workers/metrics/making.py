@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,15 +13,15 @@ from workers.errors import BadInput, InputError
 from workers.metrics import METRICS, TORCHMETRICS, short_name
 from workers.metrics.facts import MetricFacts
 from workers.metrics.scorer import Scorer
-from workers.registry import Entry, call, closest, load_own, lookup
+from workers.registry import Entry, call, closest, load_function, load_own, lookup
 from workers.trial import Metric
 
 _DOMAINS = ("classification", "regression", "text", "image", "retrieval", "segmentation", "nominal", "clustering")
 """Modules of torchmetrics that are searched for a class that is not at its top level."""
 
 
-def make_metric(setting: Metric) -> tuple[MetricFacts, Scorer]:
-    """A new scorer with its facts.
+def make_metric(setting: Metric, data: Any = None) -> tuple[MetricFacts, Scorer]:
+    """A new scorer with its facts. One that names an argument `data` gets the data set, a `workers.data.source.Data`.
 
     Raises InputError for an unknown metric, for arguments that it does not take, and for an unknown direction, and
     BadInput if the user's own fails or does not return a scorer.
@@ -27,13 +29,22 @@ def make_metric(setting: Metric) -> tuple[MetricFacts, Scorer]:
     if setting.name.startswith(TORCHMETRICS):
         scorer: Any = _TorchMetric(setting)
         return _facts(setting, scorer.metric), scorer
-    scorer = call(lookup(METRICS, setting.name, "metric"), "metric", setting.name, setting.arguments)
     entry = METRICS.get(setting.name)
+    found = lookup(METRICS, setting.name, "metric")
+    given = {"data": data} if _asks_for_data(load_function(found, setting.name)) else {}
+    scorer = call(found, "metric", setting.name, {**setting.arguments, **given})
     if entry is None:
         _check_scorer(setting.name, scorer)
         return _facts(setting, scorer), scorer
     unit = entry.unit if setting.unit is None else setting.unit
     return MetricFacts(setting.label or setting.name, unit, entry.higher_is_better), scorer
+
+
+def _asks_for_data(function: Callable[..., Any]) -> bool:
+    try:
+        return "data" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a function of a compiled module, which may have no signature
+        return False
 
 
 def import_metric(setting: Metric) -> None:

@@ -45,10 +45,11 @@ class Weight:
 def weights(network: nn.Module) -> list[Weight]:
     """All parameters in the network's order, tied ones once; those that a layer computes a tensor from as that tensor.
 
-    By rule are the weights of convolutions (also transposed ones), linear layers and attention projections.
+    By rule are the weights of convolutions (also transposed ones), linear layers and attention projections, and what a
+    network names with a method `prunable_parameters()`.
     """
     parameters = dict(network.named_parameters())
-    rule = dict(_by_rule(network))
+    rule = dict(_by_rule(network)) | {n: parameters[n] for n in _declared(network) if n in parameters}
     hidden = {name: weight for name, weight in rule.items() if isinstance(weight, Unprunable)}
     computed = {
         name: weight
@@ -89,6 +90,12 @@ def _by_rule(network: nn.Module) -> Iterator[tuple[str, nn.Parameter | Unprunabl
                 yield f"{prefix}{name}", parameter
             elif name not in module._parameters and (matrices := _matrices(module, prefix)):
                 yield f"{prefix}{name}", Unprunable(parameters=matrices, how="in its own code")
+
+
+def _declared(network: nn.Module) -> Sequence[str]:
+    """The parameters that a network names itself."""
+    declare = getattr(network, "prunable_parameters", None)
+    return declare() if callable(declare) else ()
 
 
 def _matrices(module: nn.Module, prefix: str) -> tuple[str, ...]:

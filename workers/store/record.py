@@ -79,6 +79,7 @@ _RESULTS = [
 _PROVENANCE = [
     pa.field("schema_version", pa.int32(), nullable=False),
     pa.field("settings", pa.string()),  # the trial's canonical settings, JSON
+    pa.field("metric_signature", pa.string()),  # of the primary metric, if it has one, such as sacrebleu's
     pa.field("attempts", pa.int32()),
     pa.field("wall_seconds", pa.float64()),  # training and evaluation in this trial up to this stop
     pa.field("started_at", pa.timestamp("us", tz="UTC")),

@@ -33,6 +33,7 @@ class Scores(NamedTuple):
     """What a network gets on the examples for validation and for test; scores are in the order of the metrics."""
 
     metrics: tuple[MetricFacts, ...]
+    signature: str | None  # of the primary metric
     validation: PartScores
     test: PartScores
 
@@ -49,14 +50,12 @@ def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluat
         if evaluation.batch_norm_batches:
             stack.enter_context(new_statistics(network, stream, recipe, evaluation.batch_norm_batches))
         validators, testers = (
-            [Judge(metric, examples) for metric in evaluation.metrics]
+            [Judge(metric, examples, data) for metric in evaluation.metrics]
             for examples in ("validation examples", "test examples")
         )
-        return Scores(
-            tuple(judge.facts for judge in testers),
-            score(network, validation, recipe, validators),
-            score(network, test, recipe, testers),
-        )
+        validated = score(network, validation, recipe, validators)
+        tested = score(network, test, recipe, testers)
+        return Scores(tuple(judge.facts for judge in testers), testers[0].signature, validated, tested)
 
 
 def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]:

@@ -37,6 +37,7 @@ def make_record(job: Job, trainer: Trainer, data: Data, digest: str) -> tuple[di
         **_weight_counts(layers),
         **_cost_columns(costs, layers),
         **_digests(trainer, digest),
+        "metric_signature": scores.signature,
         "settings": json.dumps(canonical(job.trial), sort_keys=True),
         "attempts": trainer.history.attempts,
         **provenance(trainer.device, trainer.share.ranks),

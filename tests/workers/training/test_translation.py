@@ -26,7 +26,6 @@ RECIPE = Recipe(
     clip_grad_norm=5.0,
     clip_group=3,
 )
-EVERYTHING = Pruning(include=("*",), exclude=("*.scale",))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,7 @@ def test_losses_are_reported_per_sentence(dense: Trial) -> None:
 def test_pruning_takes_from_one_pool_of_all_tensors_and_biases(dense: Trial) -> None:
     parent = train(dense, 3)
     source = Stop(trial_id(dense), 3)
-    rule = MaskRule(source=source, density=Fraction("0.2097"), pruning=EVERYTHING)
+    rule = MaskRule(source=source, density=Fraction("0.2097"), pruning=Pruning())
     pruned = training(Trial(task=dense.task, replicate=0, stage="1", rates=dense.rates, start=source, mask=rule))
     pruned.begin({source: parent})
     assert set(pruned.masks) == {name for name, _ in pruned.model.named_parameters()} - {"decoder.attention.scale"}

@@ -31,7 +31,7 @@ TEST_LINES = 2169
 """The study tests on so many lines of newstest2015."""
 
 
-def wmt16(*, path: str, train_pairs: int | None = None, test_pairs: int | None = None) -> Translation:
+def wmt16_en_de(*, path: str, train_pairs: int | None = None, test_pairs: int | None = None) -> Translation:
     """The files of MLPerf's `wmt16_en_de.sh` under `path`: newstest2014 for validation, newstest2015 for the test.
 
     `train_pairs` and `test_pairs` take that many lines, evenly spaced in the files. Training pairs with more than 47

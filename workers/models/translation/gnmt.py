@@ -123,6 +123,10 @@ class GNMT(nn.Module):
         output, weights, state = self.decoder(self.target_embedding(tokens), state, memory)
         return self.projection(output), weights, state
 
+    def prunable_parameters(self) -> list[str]:
+        """What the study masks: all but the scale of the attention, embeddings and biases too."""
+        return [name for name, parameter in self.named_parameters() if parameter.ndim]
+
     def translate(self, source: Tensor, lengths: Tensor, **settings: float) -> list[list[int]]:
         """The tokens of a translation of each source sentence (N, S), without start and end.
 

@@ -237,3 +237,15 @@ grid: {technique: [reinitialization, 3], iterative: {rounds: 2}, budget: 30ep, r
         "grid.budget",
         "grid.replicates",
     ]
+
+
+def test_densities_of_rounds_may_be_rounded():
+    def rounded(**iterative):
+        return sweep(grid=grid(compression=None, iterative=iterative))
+
+    [spec] = spec_from_dict(rounded(rounds=5, rate="20%", round_to="0.01%")).grids
+    assert [str(density) for density in spec.iterative.densities] == ["4/5", "16/25", "64/125", "256/625", "3277/10000"]
+    nothing = "is too coarse: a round prunes nothing"
+    assert messages_of(rounded(rounds=9, rate="20%", round_to="10%")) == {"grid.iterative.round_to": nothing}
+    empty = "is too coarse: the last round leaves nothing"
+    assert messages_of(rounded(rounds=1, rate="80%", round_to="50%")) == {"grid.iterative.round_to": empty}

@@ -189,14 +189,14 @@ def test_wmt16_is_checked_and_split_as_in_the_study(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(
         wmt16, "CHECKSUMS", {name: hashlib.md5((tmp_path / name).read_bytes()).hexdigest() for name in wmt16.CHECKSUMS}
     )
-    data = wmt16.wmt16(path=str(tmp_path))
+    data = wmt16.wmt16_en_de(path=str(tmp_path))
     assert (len(data.train), len(data.test), data.vocabulary.size) == (1, 2, 11)  # 48 tokens are too many
     assert data.validation is not None
     assert bytes(data.validation.reference[0].tolist()).decode() == "Ein Hund, ja."
-    assert len(wmt16.wmt16(path=str(tmp_path), test_pairs=1).test) == 1
+    assert len(wmt16.wmt16_en_de(path=str(tmp_path), test_pairs=1).test) == 1
     (tmp_path / "newstest2014.de").write_text("anders\n")
     with pytest.raises(BadInput, match=r"newstest2014\.de` must have the MD5 of MLPerf's, .*, not "):
-        wmt16.wmt16(path=str(tmp_path))
+        wmt16.wmt16_en_de(path=str(tmp_path))
     (tmp_path / "newstest2014.de").unlink()
     with pytest.raises(InputError, match="text file not found"):
-        wmt16.wmt16(path=str(tmp_path))
+        wmt16.wmt16_en_de(path=str(tmp_path))
