@@ -24,6 +24,17 @@ CHECK_SECONDS = 15.0
 IMPORT_SECONDS = 120.0
 """How long torch may take to import: a minute and more from a cold network disk."""
 
+_MARK = "found: "
+
+_TORCHES = f"""
+import torch
+gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+names = "; ".join(map(torch.cuda.get_device_name, range(gpus))) or "no GPU"
+print(f"{_MARK}{{torch.__version__}}, {{names}}", flush=True)
+import torchvision, torchvision.ops
+print(f"{_MARK}{{torchvision.__version__}}")
+"""
+
 _FROM_ONE_RELEASE = "install torch and torchvision with uv: they must be released together"
 
 _LEAST_SHARED = 10**9
@@ -41,27 +52,36 @@ class _CheckItem(NamedTuple):
 def examine(store: str | None, address: str | None) -> Iterator[Check]:
     """Check this machine, and a store and a cluster if they are named.
 
-    All checks begin at once, and each is returned as soon as those before it are. The cluster comes last, alone and in
-    the thread that calls: Ray wants the main thread.
+    All checks begin at once, and each is returned as soon as those before it are. The cluster comes last; it is checked
+    in the thread that calls, because Ray wants the main thread, while those that take seconds run in others.
     """
-    items = [
+    torches = begin(_import_torches)
+    quick = [
         _CheckItem("prunesweep", _prunesweep),
-        _CheckItem("torch", _torch),
-        _CheckItem("torchvision", _torchvision),
         _CheckItem("Ray", lambda: importlib.metadata.version("ray")),
         _CheckItem("bytecode", _bytecode),
         _CheckItem("CPUs", lambda: str(_cpus())),
         _CheckItem("shared memory", _shared_memory),
     ]
+    slow = [
+        _CheckItem("torch", lambda: torches.result().line(0)),
+        _CheckItem("torchvision", lambda: torches.result().line(1)),
+    ]
     if store:
-        items.append(_CheckItem(f"store {store}", lambda: _store(store), CHECK_SECONDS))
-    begun = [(item, begin(item.look)) for item in items]
-    for item, future in begun:
+        slow.append(_CheckItem(f"store {store}", lambda: _store(store), CHECK_SECONDS))
+    begun = [(item, begin(item.look)) for item in (*quick, *slow)]
+    for item, future in begun[: len(quick)]:
         yield _check(item.what, partial(answer, future, item.seconds))
-    if address:
-        from orchestrator.upkeep.cluster_check import check_cluster
+    cluster = _cluster(address, store) if address else []
+    for item, future in begun[len(quick) :]:
+        yield _check(item.what, partial(answer, future, item.seconds))
+    yield from cluster
 
-        yield from check_cluster(address, store)
+
+def _cluster(address: str, store: str | None) -> list[Check]:
+    from orchestrator.upkeep.cluster_check import check_cluster
+
+    return check_cluster(address, store)
 
 
 def _check(what: str, look: Callable[[], str]) -> Check:
@@ -77,25 +97,26 @@ def _prunesweep() -> str:
     return f"{importlib.metadata.version('prunesweep')}, Python {platform.python_version()}"
 
 
-def _torch() -> str:
-    return _python(
-        "import torch; c = torch.cuda; n = c.device_count() if c.is_available() else 0;"
-        "print(torch.__version__ + ', ' + ('; '.join(c.get_device_name(i) for i in range(n)) or 'no GPU'))"
-    )
+class _Torches(NamedTuple):
+    """What importing torch and torchvision in another process gave: their lines, and why the next one is missing."""
+
+    lines: list[str]
+    error: str
+
+    def line(self, number: int) -> str:
+        """Raises InputError without that line."""
+        if number < len(self.lines):
+            return self.lines[number]
+        raise InputError(self.error, hint=_FROM_ONE_RELEASE if "nms" in self.error else "")
 
 
-def _torchvision() -> str:
-    return _python("import torchvision, torchvision.ops; print(torchvision.__version__)")
-
-
-def _python(code: str) -> str:
-    """What a line prints in another Python process: a broken torch must not take this one down."""
-    command = [sys.executable, "-P", "-c", code]
+def _import_torches() -> _Torches:
+    """Import both in one other process: a broken torch must not take this one down, and each takes seconds."""
+    command = [sys.executable, "-P", "-c", _TORCHES]
     process = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False)
-    if process.returncode != 0:
-        message = (process.stderr.strip().splitlines() or ["crashed"])[-1]
-        raise InputError(message, hint=_FROM_ONE_RELEASE if "nms" in message else "")
-    return process.stdout.strip()
+    error = (process.stderr.strip().splitlines() or ["crashed"])[-1]
+    lines = [line.removeprefix(_MARK) for line in process.stdout.splitlines() if line.startswith(_MARK)]
+    return _Torches(lines, error)
 
 
 def _bytecode() -> str:

@@ -28,6 +28,17 @@ def test_what_fails_is_named_with_its_reason(tmp_path):
     assert checks["CPUs"].good
 
 
+def test_torch_is_shown_where_only_torchvision_is_broken(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho noise; echo 'found: 2.9, no GPU'; echo 'operator torchvision::nms' >&2; exit 1")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    checks = {check.what: check for check in examine(None, None)}
+    assert checks["torch"] == Check("torch", good=True, found="2.9, no GPU")
+    assert checks["torchvision"].found == "operator torchvision::nms"
+    assert checks["torchvision"].hint.startswith("install torch and torchvision with uv")
+
+
 def test_a_store_is_checked_if_it_is_named(tmp_path):
     store = Store(tmp_path / "store", create=True)
     sound = [*examine(store.location, None)][-1]
