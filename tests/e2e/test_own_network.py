@@ -1,4 +1,4 @@
-"""docs/own-network.md works as it is pasted, and so does the short form of it in the README."""
+"""docs/own-network.md and docs/own-data.md work as they are pasted, and so does the short form in the README."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.support.places import ROOT
 from workers.registry import load_own
 
 PAGE = (ROOT / "docs" / "own-network.md").read_text("utf-8")
+DATA_PAGE = (ROOT / "docs" / "own-data.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8").partition("## Your own network\n")[2]
 
 
@@ -71,6 +72,39 @@ def test_the_page_works_when_pasted(prunesweep, pasted):
     frame = ps.frame(pasted / "runs" / "shapes").set_index("technique")
     assert frame.test_accuracy["dense"] > 0.9
     assert frame.test_accuracy["lr_rewinding"].min() > 0.9
+
+
+def section(page: str, heading: str) -> str:
+    return re.search(rf"^##+ {heading}\n(.*?)(?=^## |^### |\Z)", page, re.DOTALL | re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "name", "metric", "worst"),
+    [
+        (PAGE, "Numbers: a regression", "progression", "rmse", 70),
+        (PAGE, "Text: a character language model", "letters", "perplexity", 25),
+        (PAGE, "A network with two inputs", "larger", "accuracy", 0.75),
+        (DATA_PAGE, "Tensors in memory", "points", "accuracy", 0.8),
+        (DATA_PAGE, "A torch data set", "moved_digits", "accuracy", 0.7),
+        (DATA_PAGE, "Rows of a table", "rows", "rmse", 75),
+    ],
+)
+def test_the_other_examples_work_when_pasted(prunesweep, tmp_path, page, heading, name, metric, worst):
+    example, sweep = section(page, heading), tmp_path / "sweep.yaml"
+    paste(example, tmp_path / f"{name}.py", sweep)
+    if name == "rows":
+        with contextlib.chdir(tmp_path):
+            exec((tmp_path / "rows.py").read_text(), {})
+    store = re.search(r"^store: (.*)$", sweep.read_text(), re.MULTILINE)[1]
+    prunesweep.here("run", "sweep.yaml", "--in-process", "--only", "technique=lr_rewinding,compression<=4")
+    assert "2 of 2 cells done" in prunesweep.stderr
+    frame = ps.frame(tmp_path / store)
+    frame = frame[frame.done]
+    assert set(frame.metric) == {metric}
+    assert ((frame.test_score < worst) if metric in ("rmse", "perplexity") else (frame.test_score > worst)).all(), (
+        frame.test_score
+    )
+    assert "lr_rewinding" in prunesweep.here("table", store)
 
 
 def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, pasted):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from workers.data.batches.structure import Values, described, examples
 from workers.errors import BadInput, InputError
 from workers.registry import check_not_a_class, is_own, load, load_own, lookup
-from workers.training.loss_names import ELEMENTWISE, LOSSES, is_sum
+from workers.training.loss_names import CLASSIFYING, ELEMENTWISE, LOSSES, is_sum
 from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
@@ -33,8 +33,20 @@ def loss_function(recipe: Recipe) -> Loss:
         check_not_a_class(function, "loss", recipe.loss)
         return partial(function, **recipe.loss_arguments) if recipe.loss_arguments else function
     if recipe.loss == CROSS_ENTROPY and not recipe.loss_arguments:
-        return partial(functional.cross_entropy, label_smoothing=recipe.label_smoothing)
+        return partial(_cross_entropy, label_smoothing=recipe.label_smoothing)
     return _OfTorch(recipe.loss, load(entry.factory), _arguments(recipe))
+
+
+def _cross_entropy(outputs: Any, targets: Any, label_smoothing: float) -> Tensor:
+    return functional.cross_entropy(_classes_second(outputs, targets), targets, label_smoothing=label_smoothing)
+
+
+def _classes_second(outputs: Any, targets: Any) -> Any:
+    """Logits as torch's losses take them, (N, classes, ...), also where a network returns (N, ..., classes)."""
+    if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.ndim != targets.ndim + 1:
+        return outputs
+    is_last = outputs.shape[:-1] == targets.shape and outputs.shape[:1] + outputs.shape[2:] != targets.shape
+    return outputs.movedim(-1, 1) if is_last else outputs
 
 
 def _arguments(recipe: Recipe) -> dict[str, Any]:
@@ -62,6 +74,8 @@ class _OfTorch:
         for name, value in self._arguments.items():
             if isinstance(value, Tensor) and isinstance(outputs, Tensor) and value.device != outputs.device:
                 self._arguments[name] = value.to(outputs.device)
+        if self._name in CLASSIFYING:
+            outputs = _classes_second(outputs, targets)
         return self._function(outputs, targets, **self._arguments)
 
 
@@ -83,7 +97,7 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     Raises InputError if it cannot be found, BadInput if it does not work as a loss.
     """
     loss = loss_function(recipe)
-    if recipe.loss == CROSS_ENTROPY and isinstance(outputs, Tensor) and (outputs.ndim < 2 or outputs.shape[1] < 2):
+    if recipe.loss == CROSS_ENTROPY and isinstance(outputs, Tensor) and _too_few_classes(outputs, targets):
         raise BadInput(
             f"loss `{recipe.loss}` needs logits for 2 classes or more, not {described(outputs)}",
             hint="to predict numbers, write `loss: mse` in the recipe; yes or no, `loss: bce_with_logits`",
@@ -107,6 +121,11 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     else:
         return
     raise BadInput(f"loss `{recipe.loss}` must return a scalar tensor with a gradient, not {returned}", hint=hint)
+
+
+def _too_few_classes(outputs: Tensor, targets: Values) -> bool:
+    """Whether these are not logits for classes, of which one alone is always right."""
+    return outputs.ndim < 2 or bool(_classes_second(outputs, targets).shape[1] < 2)
 
 
 def correct(outputs: Any, targets: Values) -> Tensor | None:

@@ -143,6 +143,17 @@ def test_a_network_that_does_not_fit_the_loss(targets: Any, settings: Any, messa
         describe_network(Network(name=f"{name}:Rows"), data(ROWS, targets).facts(), recipe, Pruning())
 
 
+def test_logits_may_have_their_classes_last() -> None:
+    logits, targets = torch.randn(3, 4, 7), TOKENS[:3]
+    recipe = Recipe(batch_size=1, optimizer="SGD", label_smoothing=0.1)
+    expected = F.cross_entropy(logits.mT, targets, label_smoothing=0.1)
+    assert torch.equal(loss_function(recipe)(logits, targets), expected)
+    assert torch.equal(loss_function(recipe)(logits.mT, targets), expected)
+    ignoring = Recipe(batch_size=1, optimizer="SGD", loss_arguments={"ignore_index": 0})
+    expected = F.cross_entropy(logits.mT, targets, ignore_index=0)
+    assert torch.equal(loss_function(ignoring)(logits, targets), expected)
+
+
 def test_losses_of_torch_by_name_with_arguments() -> None:
     outputs, targets = torch.tensor([0.0, 3.0]), torch.tensor([0.5, 1.0])
     recipe = Recipe(batch_size=1, optimizer="SGD", loss="smooth_l1", loss_arguments={"beta": 0.5})
