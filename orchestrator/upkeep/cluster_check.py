@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from orchestrator.driver.on_ray.nodes import Node, name_of
 from orchestrator.driver.preflight.node_checks import NodeReports, examine
 from orchestrator.upkeep.check import Check
@@ -17,8 +19,10 @@ def check_cluster(address: str, store: str | None) -> list[Check]:
 
     cluster, interrupt, name = Cluster(address=address), Interrupt(), f"cluster {address}"
     reports, checks = NodeReports(), list[Check]()
-    try:
+    opened = None
+    with contextlib.suppress(PrunesweepError):  # which the check of the store says
         opened = Store(store) if store else None
+    try:
         with connected(cluster, interrupt) as slots:
             found = f"connected; it can run {plural(slots, 'trial')} of one CPU at once"
             checks.append(Check(name, good=True, found=found))

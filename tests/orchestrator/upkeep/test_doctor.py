@@ -75,10 +75,12 @@ def test_a_check_that_takes_too_long_holds_up_no_other(monkeypatch):
     end.set()
 
 
-def test_a_cluster_that_is_not_there_comes_last_with_a_hint():
+def test_a_cluster_that_is_not_there_comes_last_with_a_hint(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-    *others, cluster = examine(None, address)
+    *others, store, cluster = examine(str(tmp_path / "nowhere"), address)
+    assert "is not a prunesweep store" in store.found
+    assert cluster.found.startswith("cannot reach a Ray cluster")
     assert "CPUs" in [check.what for check in others]
     assert (cluster.what, cluster.good) == (f"cluster {address}", False)
     assert cluster.hint == "check the host and the port, and check that `ray status` works there"
