@@ -16,7 +16,8 @@ from workers.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One parameter; `multiply_adds` are those of one image that it takes part in.
+    """One parameter; `multiply_adds` are those of one example that it takes part in, None if
+    they cannot be counted.
 
     `reason` says why it is not pruned, or how much of it is protected; empty if pruning may remove all of it.
     """
@@ -24,19 +25,21 @@ class Layer:
     name: str
     shape: list[int]
     weights: int
-    multiply_adds: float
+    multiply_adds: float | None
     reason: str = ""
 
     def row(self) -> tuple[str, ...]:
         shape = "×".join(map(str, self.shape))
-        return self.name, shape, f"{self.weights:,}", f"{self.multiply_adds:,.0f}", self.reason
+        cost = "unknown" if self.multiply_adds is None else f"{self.multiply_adds:,.0f}"
+        return self.name, shape, f"{self.weights:,}", cost, self.reason
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
     """The parameters of a network on a data set under one way to prune, in the network's order.
 
-    `layers` are prunable, `left_out` are not; `multiply_adds` is for the whole network, None where it is unknown.
+    `layers` are prunable, `left_out` are not; `multiply_adds` is for the whole network, None where it is unknown, for
+    example because it has `uncounted` operations.
     """
 
     dataset: str
@@ -45,6 +48,7 @@ class Layers:
     layers: list[Layer]
     left_out: list[Layer]
     multiply_adds: float | None = None
+    uncounted: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"multiply_adds_without_layer": self.without_layer}
@@ -54,7 +58,7 @@ class Layers:
         """Multiply-adds in which no parameter is a factor."""
         if self.multiply_adds is None:
             return None
-        return self.multiply_adds - sum(layer.multiply_adds for layer in (*self.layers, *self.left_out))
+        return self.multiply_adds - sum(layer.multiply_adds or 0 for layer in (*self.layers, *self.left_out))
 
     def __str__(self) -> str:
         total = sum(layer.weights for layer in self.layers)
@@ -70,6 +74,8 @@ class Layers:
             lines += _aligned([header, *(layer.row() for layer in self.left_out)])
         if self.without_layer:
             lines += ["", f"Multiply-adds outside layers: {self.without_layer:,.0f} multiply-adds"]
+        if self.uncounted:
+            lines += ["", f"Multiply-adds cannot be counted of: {', '.join(self.uncounted)}"]
         return "\n".join(lines)
 
 
@@ -101,7 +107,8 @@ def _layers(labels: tuple[str, str, str], setting: Setting, answer: Answer) -> L
     rows = [Layer(**layer, reason=_protection(layer, protected)) for layer in network["layers"]]
     if "left_out" not in network:  # facts of an older version
         return Layers(*labels, rows, [])
-    return Layers(*labels, rows, [Layer(**layer) for layer in network["left_out"]], network["multiply_adds"])
+    left_out = [Layer(**layer) for layer in network["left_out"]]
+    return Layers(*labels, rows, left_out, network["multiply_adds"], tuple(network.get("uncounted", ())))
 
 
 def _protection(layer: Mapping[str, Any], protected: Mapping[str, int]) -> str:

@@ -56,8 +56,9 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
     of each), `batch_norm` (whether it has any), `left_out` (the same of the other parameters, and the `reason`),
     `parameters` (a number), `buffer_bytes`, `checkpoint_bytes` (parameters, buffers, the optimizer's state after a
-    step and one byte per weight for masks; file headers excluded), and, of one image, `multiply_adds` and
-    `paper_flops`. Raises InputError or BadInput for an impossible network, recipe or pruning.
+    step and one byte per weight for masks; file headers excluded), and, of one example, `multiply_adds` and
+    `paper_flops`, None if there are `uncounted` operations. Raises InputError or BadInput for an impossible network,
+    recipe or pruning.
     """
     _import_own(network, recipe)
     configure(recipe)  # whatever the modules have set
@@ -82,12 +83,12 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
                 "name": name,
                 "shape": list(weight.shape),
                 "weights": weight.numel(),
-                "multiply_adds": cost.per_layer.get(name, 0.0),
+                "multiply_adds": cost.of_layer(name),
             }
             for name, weight in weights.items()
         ],
         "left_out": [
-            dataclasses.asdict(row) | {"multiply_adds": cost.per_layer.get(row.name, 0.0)}
+            dataclasses.asdict(row) | {"multiply_adds": cost.of_layer(row.name)}
             for row in left_out(module, pruning.exclude, pruning.include)
         ],
         "batch_norm": has_batch_norm(module),
@@ -96,6 +97,7 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
         "checkpoint_bytes": state_bytes + _optimizer_bytes(optimizer) + sum(w.numel() for w in weights.values()),
         "multiply_adds": cost.multiply_adds,
         "paper_flops": cost.paper_flops,
+        **({"uncounted": list(cost.uncounted)} if cost.uncounted else {}),
     }
 
 

@@ -210,7 +210,7 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
             ) from error
         if isinstance(error, PrunesweepError) and verb != _CONTINUED and not isinstance(error, Diverged):
             raise
-        batch = f"batches of {task.recipe.batch_size:,} images on {device.type}"
+        batch = f"batches of {task.recipe.batch_size:,} examples on {device.type}"
         reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
         raise BadInput(
             f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb, task.recipe)

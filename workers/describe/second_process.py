@@ -71,7 +71,7 @@ def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str]
     if other["data"] != _fingerprint(rehearsal):
         raise BadInput(
             f"data set `{dataset}` is not repeatable: two processes load different data",
-            hint="return the same images each time: draw random numbers from a generator with a fixed seed, and do not "
+            hint="return the same data each time: draw random numbers from a generator with a fixed seed, and do not "
             "depend on the order of sets or on hash()",
             about="dataset",
         )

@@ -12,7 +12,7 @@ from workers.errors import BadInput
 
 
 def group_batch_norm(network: nn.Module, size: int) -> None:
-    """Let every BatchNorm of a network normalize consecutive groups of `size` images apart while it trains.
+    """Let every BatchNorm of a network normalize consecutive groups of `size` examples apart while it trains.
 
     Running statistics become the mean of what each group alone would make of them. So they, like everything else, do
     not depend on where a batch is divided, as long as that is between two groups. The paper's ImageNet networks have

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from workers.data.batches.structure import Values, call, described
+from workers.data.batches.structure import Values, call, described, tensors
 from workers.data.image_facts import ImageFacts
 from workers.data.source import DataFacts
 from workers.errors import BadInput
@@ -53,12 +53,18 @@ def _check_batch(name: str, network: nn.Module, facts: DataFacts, mode: str) -> 
             hint="`forward` must take float images (N, C, H, W) for any N: take sizes from `x.shape`, `input_shape` "
             "and `classes`, not from constants"
             if shape
-            else f"it is called as {_called(inputs)}, with any number of examples as the first dimension",
+            else _how_to_take(inputs),
         ) from error
     if isinstance(facts, ImageFacts):
         _check_logits(name, outputs, shape, (_EXAMPLES, facts.classes), mode)
     elif outputs is None:
         raise BadInput(f"network `{name}` returns None {mode}", hint="end `forward` with `return`")
+
+
+def _how_to_take(inputs: Values) -> str:
+    if any(tensor.dtype == torch.float64 for tensor in tensors(inputs)):
+        return "networks compute in float32: convert the inputs with `.float()`"
+    return f"it is called as {_called(inputs)}, with any number of examples as the first dimension"
 
 
 def _called(inputs: Values) -> str:

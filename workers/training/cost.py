@@ -36,19 +36,30 @@ _FORMULAS = flop_registry | {
 """Floating-point operations of products, twice their multiply-adds: torch's own, and those that it lacks."""
 
 
+_OF_TORCH = ("aten", "prim", "prims")
+_WITH_PRODUCTS = ("_rnn", "fft", "cdist", "linalg_", "cholesky", "solve", "_transformer_encoder", "_native_multi_head")
+"""Parts of the names of torch's operations that multiply matrices without a formula."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
     """The costs of a dense network for one example.
 
     `multiply_adds` is for the whole network, `per_layer` for each weight that is a factor, by name; products of two
     activations, as in attention, are in no layer. `paper_flops` is the study's count, `paper_per_layer` the part of it
-    that each weight is responsible for.
+    that each weight is responsible for. `uncounted` names operations that hide their products: then both totals are
+    None, and so are the costs of the weights that take part in them.
     """
 
-    multiply_adds: float
-    paper_flops: float
-    per_layer: Mapping[str, float]
+    multiply_adds: float | None
+    paper_flops: float | None
+    per_layer: Mapping[str, float | None]
     paper_per_layer: Mapping[str, float]
+    uncounted: tuple[str, ...] = ()
+
+    def of_layer(self, name: str) -> float | None:
+        """Multiply-adds of a weight; None if they cannot be counted."""
+        return self.per_layer.get(name, 0.0)
 
 
 def costs(network: nn.Module, inputs: Values) -> Costs:
@@ -62,13 +73,28 @@ def costs(network: nn.Module, inputs: Values) -> Costs:
     """
     device = next(network.parameters()).device
     inputs = to_device(inputs, device)
-    with _in_the_open(), inference(network), _Counter(network, inputs) as counter:
-        call(network, inputs)
+    counter = _Counter(network, inputs)
+    try:
+        with _in_the_open(), inference(network), counter:
+            call(network, inputs)
+    except Exception as error:  # what works in training may not let itself be watched
+        return _unknown(network, f"the whole network ({type(error).__name__} while it was counted)")
     return Costs(
-        multiply_adds=counter.multiply_adds,
-        paper_flops=counter.paper_flops,
-        per_layer=dict(counter.per_layer),
+        multiply_adds=None if counter.uncounted else counter.multiply_adds,
+        paper_flops=None if counter.uncounted else counter.paper_flops,
+        per_layer=counter.per_layer | dict.fromkeys(counter.hidden),
         paper_per_layer=dict(counter.paper_per_layer),
+        uncounted=tuple(counter.uncounted),
+    )
+
+
+def _unknown(network: nn.Module, what: str) -> Costs:
+    return Costs(
+        multiply_adds=None,
+        paper_flops=None,
+        per_layer=dict.fromkeys(weight.name for weight in weights(network)),
+        paper_per_layer={},
+        uncounted=(what,),
     )
 
 
@@ -90,7 +116,8 @@ class _Counter(TorchDispatchMode):
     """Adds up the costs of matrix products and convolutions, by the weight that is a factor in them.
 
     Follows where tensors come from, by memory: `_varying` depend on the example, `_sources` has the weights that others
-    are computed from, and `_created` are neither, like the first state of a recurrent layer.
+    are computed from, and `_created` are neither, like the first state of a recurrent layer. `uncounted` has the names
+    of operations that hide their products, in order, and `hidden` the weights that take part in them.
     """
 
     def __init__(self, network: nn.Module, inputs: Values) -> None:
@@ -106,6 +133,8 @@ class _Counter(TorchDispatchMode):
         self._parameters = frozenset(self._sources)
         self._varying = {_memory(tensor) for tensor in tensors(inputs)}
         self._created: set[int] = set()
+        self.uncounted: dict[str, None] = {}
+        self.hidden: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -119,6 +148,9 @@ class _Counter(TorchDispatchMode):
         operands = [operand for operand in tree_leaves((args, kwargs)) if isinstance(operand, Tensor)]
         if formula is not None and self._has_activation(operands):
             self._count(operands, formula(*args, **kwargs, out_val=result) / 2, result)
+        elif formula is None and _hides_products(func) and self._has_activation(operands):
+            self.uncounted[func.name().partition(".")[0]] = None
+            self.hidden.update(*(self._sources.get(_memory(operand), ()) for operand in operands))
         self._follow(operands, result)
         return result
 
@@ -160,12 +192,23 @@ class _Counter(TorchDispatchMode):
             self.paper_flops += weight_flops + other_flops
 
 
-def sparse(dense: Costs, densities: Mapping[str, float]) -> tuple[float, float]:
+def _hides_products(operation: Any) -> bool:
+    """Whether an operation without a formula may multiply matrices: some of torch do, and any of another library."""
+    if operation.namespace not in _OF_TORCH:
+        return True
+    return any(word in operation.name() for word in _WITH_PRODUCTS)
+
+
+def sparse(dense: Costs, densities: Mapping[str, float]) -> tuple[float | None, float | None]:
     """Multiply-adds and paper FLOPs if pruned weights cost nothing (theoretical: no hardware skips them all).
+
+    None where those of the dense network are unknown.
 
     `densities` are fractions of 1 by weight name; weights without one, and whatever is not a weight, count in full.
     """
-    spared = math.fsum((1 - density) * dense.per_layer.get(name, 0) for name, density in densities.items())
+    if dense.multiply_adds is None or dense.paper_flops is None:
+        return None, None
+    spared = math.fsum((1 - density) * (dense.of_layer(name) or 0) for name, density in densities.items())
     paper_spared = math.fsum((1 - density) * dense.paper_per_layer.get(name, 0) for name, density in densities.items())
     return dense.multiply_adds - spared, dense.paper_flops - paper_spared
 

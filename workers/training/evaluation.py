@@ -41,9 +41,9 @@ class Scores(NamedTuple):
 def evaluate(network: nn.Module, data: Data, recipe: Recipe, evaluation: Evaluation, stream: Batches) -> Scores:
     """Score a network without changing it.
 
-    Validation images are a share of the test set, or those held out from training if the share is None. `stream` has
+    Validation examples are a share of the test set, or those held out from training if the share is None. `stream` has
     the training batches from which BatchNorm statistics are estimated again, if asked for.
-    Raises InputError if there are no validation images, and the errors of `score`.
+    Raises InputError if there are no validation examples, and the errors of `score`.
     """
     validation, test = validation_and_test(data, evaluation)
     with contextlib.ExitStack() as stack:
@@ -72,8 +72,8 @@ def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]
             data.test.select(test_indices(len(data.test), share)),
         )
     raise InputError(
-        "no validation images: none are held out of training, and no share of the test set is used",
-        hint="hold images out of training with `holdout`, or validate on a share of the test set",
+        "no validation examples: none are held out of training, and no share of the test set is used",
+        hint="hold examples out of training with `holdout`, or validate on a share of the test set",
     )
 
 

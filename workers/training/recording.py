@@ -56,13 +56,13 @@ class _LayerDetail(NamedTuple):
     layer: str
     weights: int
     kept: int
-    multiply_adds: float
+    multiply_adds: float | None
 
 
 def _layers(trainer: Trainer, costs: cost.Costs) -> list[_LayerDetail]:
     kept = {name: int(mask.sum()) for name, mask in trainer.masks.items()}
     return [
-        _LayerDetail(name, weight.numel(), kept.get(name, weight.numel()), costs.per_layer.get(name, 0.0))
+        _LayerDetail(name, weight.numel(), kept.get(name, weight.numel()), costs.of_layer(name))
         for name, weight in trainer.weights.items()
     ]
 

@@ -83,27 +83,27 @@ REFUSED = {
     ),
     "no gradient": (
         "return self.linear(x).detach()",
-        "cannot be trained with batches of 16 images on cpu: RuntimeError: element 0 of tensors does not require grad",
+        "cannot be trained with batches of 16 examples on cpu: RuntimeError: element 0 of tensors does not",
         "let gradients reach the weights",
     ),
     "memory": (
         "return self.linear(x) + (torch.empty(10**15)[0] if len(x) > 2 else 0)",
-        "cannot be trained with batches of 16 images on cpu: RuntimeError",
+        "cannot be trained with batches of 16 examples on cpu: RuntimeError",
         "a smaller `batch_size`",
     ),
     "a loss that is not finite from the first step on": (
         "return self.linear(x) * torch.log(torch.zeros(()))",
-        "with batches of 16 images on cpu: the loss at step 0 is not finite (no finite loss before): nan",
+        "with batches of 16 examples on cpu: the loss at step 0 is not finite (no finite loss before): nan",
         "check the scale of the inputs (`normalization`), the initial weights",
     ),
     "a loss that is not finite after a step": (
         "self.norm(x); return self.linear(x) / (self.norm.num_batches_tracked < 3)",
-        "cannot be trained with batches of 16 images on cpu: the loss at step 2 is not finite (last finite loss",
+        "cannot be trained with batches of 16 examples on cpu: the loss at step 2 is not finite (last finite loss",
         "use a lower `lr` (the rehearsal uses this one, or 0.001 if that is less), and check the scale",
     ),
     "weights that are not finite": (
         "self.norm.running_var.fill_(float('nan') if self.training else 1); return self.linear(x)",
-        "cannot be saved with batches of 16 images on cpu: buffer `norm.running_var` is not finite after step 3",
+        "cannot be saved with batches of 16 examples on cpu: buffer `norm.running_var` is not finite after step 3",
         "a lower `lr`",
     ),
     "an operation that cannot be repeated": (
@@ -272,7 +272,7 @@ def test_a_machine_rehearses_what_another_one_asks_for(module: Write, monkeypatc
     batches_of_seven = own | {"recipe": own["recipe"] | {"batch_size": 7}}
     found, refused = rehearse_twice([own, batches_of_seven], os.getcwd())
     assert found["found"].keys() == {"digest", "seconds_per_step"}
-    assert "cannot be trained with batches of 7 images on cpu" in refused["error"]
+    assert "cannot be trained with batches of 7 examples on cpu" in refused["error"]
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from tests.support.own_modules import Write
 from workers import schedules
 from workers.data.batches.ranks import check_ranks
+from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.examples.arrays import Arrays
 from workers.describe.answers import describe_network
 from workers.errors import BadInput, InputError
@@ -110,6 +111,21 @@ def test_any_batch_is_trained_and_continued_to_the_same_bits(case: str, name: st
     assert all(point["train_accuracy"] is None for point in curve)
 
 
+@pytest.mark.parametrize("case", ["rows", "tuple", "names"])
+def test_the_mean_over_ranks_is_that_of_the_whole_batch(case: str, name: str) -> None:
+    source, settings = task(case, name)
+    trial = Trial(task=settings, replicate=0, stage="dense", rates=schedules.constant(0.005))
+    opened = source.on(CPU, 0, source.facts())
+    whole, *ranks = (Trainer(trial, opened, CPU, share) for share in (WHOLE, BatchShare(0, 2), BatchShare(1, 2)))
+    losses = [trainer.forward(2)[2] for trainer in (whole, *ranks)]
+    for loss in losses:
+        loss.backward()
+    torch.testing.assert_close(losses[0], (losses[1] + losses[2]) / 2)
+    for one, first, second in zip(*(trainer.parameters for trainer in (whole, *ranks)), strict=True):
+        assert one.grad is not None
+        torch.testing.assert_close(one.grad, (first.grad + second.grad) / 2)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_weights_and_products_are_counted_for_any_network(case: str, name: str) -> None:
     source, settings = task(case, name)
@@ -181,3 +197,9 @@ def test_networks_that_do_not_take_the_data(code: str, message: str, module: Wri
     network = Network(name=f"{module(nothing + chr(10) + code)}:f")
     with pytest.raises(BadInput, match=message):
         describe_network(network, data(ROWS, ROWS.sum(1)).facts(), Recipe(batch_size=4, optimizer="SGD"), Pruning())
+
+
+def test_numbers_of_64_bits_are_explained(name: str) -> None:
+    rows = data(ROWS.double(), ROWS.sum(1)).facts()
+    with pytest.raises(BadInput, match=r"float64 \(2, 5\)(?s:.*)hint: networks compute in float32"):
+        describe_network(Network(name=f"{name}:Rows"), rows, Recipe(batch_size=4, optimizer="SGD"), Pruning())

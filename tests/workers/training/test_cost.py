@@ -151,3 +151,40 @@ def test_costs_belong_to_the_weight_of_the_layer_that_runs(
     cost = costs(network, torch.zeros(1, *shape))
     assert cost.per_layer == per_layer
     assert cost.multiply_adds == sum(per_layer.values()) + without_weight
+
+
+class Spectral(nn.Module):
+    """A product that torch hides in a Fourier transform, and one that it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.filter = nn.Linear(6, 4), nn.Linear(4, 5)
+        self.centers = nn.Parameter(torch.randn(3, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cdist(self.layer(x), self.centers) + torch.fft.rfft(self.layer(x)).abs()
+
+
+def test_what_cannot_be_counted_is_named_and_unknown() -> None:
+    cost = costs(Spectral(), torch.zeros(2, 6))
+    assert (cost.multiply_adds, cost.paper_flops) == (None, None)
+    assert cost.uncounted == ("aten::_cdist_forward", "aten::_fft_r2c")
+    assert cost.of_layer("layer.weight") == 2 * 2 * 6 * 4
+    assert cost.of_layer("centers") is None
+    assert cost.of_layer("filter.weight") == 0
+    assert sparse(cost, {"layer.weight": 0.5}) == (None, None)
+
+
+class Unwatchable(nn.Linear):
+    """Refuses tensors that are watched."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.utils._python_dispatch._get_current_dispatch_mode() is not None:
+            raise RuntimeError("not here")
+        return super().forward(x)
+
+
+def test_a_network_that_cannot_be_watched_has_unknown_costs() -> None:
+    cost = costs(Unwatchable(3, 2), torch.zeros(1, 3))
+    assert cost.uncounted == ("the whole network (RuntimeError while it was counted)",)
+    assert (cost.multiply_adds, cost.of_layer("weight")) == (None, None)

@@ -88,7 +88,7 @@ def test_held_out_images_validate() -> None:
 
 
 def test_something_must_validate() -> None:
-    with pytest.raises(InputError, match=r"no validation images(.|\n)*hint: hold images out"):
+    with pytest.raises(InputError, match=r"no validation examples(.|\n)*hint: hold examples out"):
         evaluate(network(), data(), RECIPE, Evaluation(validation_share=None), stream())
 
 

@@ -1,4 +1,4 @@
-"""The batches of a training: which images are in one, and how they become the inputs of a network.
+"""The batches of a training: which examples are in one, and how images become the inputs of a network.
 
-Imports nothing else of `workers.data`: whatever has images builds on it.
+Imports nothing else of `workers.data`: whatever has examples builds on it.
 """

@@ -95,7 +95,7 @@ def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Any]:
         memory = shared_memory()
         free = f"; `{PLACE}` has {size(memory.free)} free" if memory else ""
         raise DataStalled(
-            f"{_processes(workers)} stopped delivering images{free}: {str(error).splitlines()[0]}",
+            f"{_processes(workers)} stopped delivering data{free}: {str(error).splitlines()[0]}",
             hint=f"if shared memory is short, {REMEDY}; in a script of yours, start the sweep below "
             '`if __name__ == "__main__":`; else check the disk, or set `workers: 0` in `dataset`',
         ) from error

@@ -1,4 +1,4 @@
-"""Which images are in a batch."""
+"""Which examples are in a batch."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Order:
     Raises InputError for a batch size below 1.
     """
 
-    def __init__(self, images: int, batch_size: int, replicate: int, stage: str, device: torch.device = CPU) -> None:
+    def __init__(self, examples: int, batch_size: int, replicate: int, stage: str, device: torch.device = CPU) -> None:
         if batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1: {batch_size}")
-        self.steps_per_epoch = Fraction(images, batch_size)
-        self._images = images
+        self.steps_per_epoch = Fraction(examples, batch_size)
+        self._examples = examples
         self._batch_size = batch_size
         self._purpose = (replicate, stage)
         self._device = device
         self._epochs: dict[int, Tensor] = {}
 
     def batch(self, index: int) -> Tensor:
-        """The images of batch `index` (from 0): int64 (batch size,) on the device."""
+        """The examples of batch `index` (from 0): int64 (batch size,) on the device."""
         position = index * self._batch_size
         end = position + self._batch_size
         pieces = []
         while position < end:
-            epoch, first = divmod(position, self._images)
+            epoch, first = divmod(position, self._examples)
             piece = self._epoch(epoch)[first : first + end - position]
             pieces.append(piece)
             position += len(piece)
@@ -45,7 +45,7 @@ class Order:
     def epochs(self, index: int) -> Tensor:
         """The epoch, from 0, that each example of batch `index` belongs to: int64 (batch size,) on the CPU."""
         position = index * self._batch_size
-        return torch.arange(position, position + self._batch_size) // self._images
+        return torch.arange(position, position + self._batch_size) // self._examples
 
     def _epoch(self, epoch: int) -> Tensor:
         """The permutation of an epoch; the last two stay on the device."""
@@ -53,5 +53,5 @@ class Order:
             if len(self._epochs) == 2:
                 del self._epochs[next(iter(self._epochs))]
             generator = torch.Generator().manual_seed(seed(*self._purpose, "epoch", epoch))
-            self._epochs[epoch] = torch.randperm(self._images, generator=generator).to(self._device)
+            self._epochs[epoch] = torch.randperm(self._examples, generator=generator).to(self._device)
         return self._epochs[epoch]

@@ -41,7 +41,7 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
         )
     if ranks == 1 or not has_batch_norm:
         return
-    share = f"the {plural(part, 'image')} that each of {plural(ranks, 'GPU')} has of a batch"
+    share = f"the {plural(part, 'example')} that each of {plural(ranks, 'GPU')} has of a batch"
     group = recipe.batch_norm_group
     if group is None:
         raise InputError(
