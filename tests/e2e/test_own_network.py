@@ -105,6 +105,9 @@ def test_the_other_examples_work_when_pasted(prunesweep, tmp_path, page, heading
         frame.test_score
     )
     assert "lr_rewinding" in prunesweep.here("table", store)
+    prunesweep.here("export-model", store, f"{frame.trial.iloc[-1]}@{frame.step.iloc[-1]}", "--to", "model")
+    (card,) = (tmp_path / "model").glob("*.json")
+    assert json.loads(card.read_text())["input"].keys() == {"inputs", "targets", "offers"}
 
 
 def test_mistakes_in_ones_own_code_are_found_before_anything_starts(prunesweep, pasted):

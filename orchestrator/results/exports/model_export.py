@@ -147,8 +147,7 @@ def _identity(store: Store, row: Row) -> dict[str, Any]:
     names = ("dataset", "network", "recipe", "pruning", "schedule", "technique", "budget", "round", "replicate")
     return {name: row[name] for name in (*names, "trial", "step", "state_digest")} | {
         "build": task["network"],
-        "input": _input(store, row["sweep"], sweep, task)
-        | {"normalization": task["recipe"].get("normalization", "per_image")},
+        "input": _input(store, row["sweep"], sweep, task),
         "training": _recipe(sweep, row),
     }
 
@@ -160,15 +159,22 @@ def _recipe(sweep: dict[str, Any], row: Row) -> dict[str, Any]:
 
 
 def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    """The shape of an image, and the number and any names of the classes, as pinned when the sweep was planned."""
+    """What the network takes, as pinned when the sweep was planned.
+
+    Of images the shape, the number of classes and the normalization; of other data the types and shapes of inputs and
+    targets, and what the data offer to networks. Names of classes if they have any.
+    """
     needed = questions(spec_from_dict(sweep))
     answers = facts.pinned(needed, store)
     for question in needed:
         data = answers[question].facts["dataset"]
         if data["fingerprint"] == task["dataset"]["fingerprint"] and canonical(question.network) == task["network"]:
-            shape = [data[name] for name in ("channels", "height", "width")]
             names = {"class_names": data["class_names"]} if "class_names" in data else {}
-            return {"shape": shape, "classes": data["classes"]} | names
+            if "channels" not in data:
+                return {name: data[name] for name in ("inputs", "targets", "offers") if name in data} | names
+            shape = [data[name] for name in ("channels", "height", "width")]
+            normalization = {"normalization": task["recipe"].get("normalization", "per_image")}
+            return {"shape": shape, "classes": data["classes"]} | names | normalization
     raise StoreError(f"sweep `{folder}` does not describe the data of trial settings {task['dataset']}")
 
 
