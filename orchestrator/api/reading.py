@@ -121,7 +121,7 @@ def compare(
 def headline(
     results: Results,
     *,
-    tolerance: float = 0.0,
+    tolerance: float | str = "0",
     sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
@@ -129,7 +129,8 @@ def headline(
 ) -> Headline:
     """The largest compression at which each technique still matches the dense network.
 
-    tolerance: points of accuracy that may be lost.
+    tolerance: what may be lost, in points of accuracy, or in the unit of another metric, or a share of the dense score
+        such as `1%`.
     results, sweep, retired, filters, split: as in `table`.
     """
     from orchestrator.results.headline import headline

@@ -176,7 +176,7 @@ def prune(
     sweep: SweepSpec | Location,
     store: Location | None = None,
     *,
-    tolerance: float,
+    tolerance: float | str,
     rate: str = DEFAULT_RATE,
     replicates: int = 1,
     max_rounds: int | None = None,
@@ -193,7 +193,8 @@ def prune(
 
     sweep: one data set, network and recipe, as a sweep or a sweep file. Its grid is not used; a file may omit it.
     store: the folder or bucket for the results; default the `store` of the sweep file.
-    tolerance: points of validation accuracy that may be lost against the dense network (the median over replicates).
+    tolerance: what may be lost of the validation score against the dense network (the median over replicates): in
+        points of accuracy, or in the unit of another metric, or a share of the dense score such as `1%`.
     rate: the share of the remaining weights that each round prunes.
     replicates: the number of networks pruned at once.
     max_rounds: the maximum number of rounds; default as many as leave a weight.
@@ -204,6 +205,8 @@ def prune(
     Raises what `run` raises.
     """
     from orchestrator.driver.options import RunOptions
+    from orchestrator.results.score_columns import primary_metric
+    from orchestrator.results.tolerance import Tolerance
     from orchestrator.search.search import search
     from orchestrator.search.sweep import load_without_grid
     from orchestrator.sweep.spec import SweepSpec
@@ -212,11 +215,12 @@ def prune(
     location = _store_location(spec, store)
     settings = SearchSettings(
         name=spec.name,
-        tolerance=tolerance,
+        tolerance=Tolerance.of(tolerance).value,
         rate=rate,
         replicates=replicates,
         max_rounds=max_rounds,
         to=None if to is None else absolute(os.fspath(to)),
+        metric=primary_metric({"spec": spec.canonical()}),
     )
     return search(
         spec,

@@ -70,7 +70,12 @@ def compare(
 @app.command()
 def headline(
     store: ResultsArgument = None,
-    tolerance: Annotated[float, typer.Option("--tolerance", help="Accuracy that may be lost, in points.", min=0)] = 0.0,
+    tolerance: Annotated[
+        str,
+        typer.Option(
+            "--tolerance", help="What may be lost: `0.5` points (or units of the metric), or `1%` of the dense score."
+        ),
+    ] = "0",
     sweep: SweepName = None,
     with_retired: WithRetired = False,
     only: Only = None,

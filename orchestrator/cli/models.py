@@ -35,12 +35,10 @@ def prune(
     *,
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="The sweep file (YAML); it does not need a grid.")],
     tolerance: Annotated[
-        float,
+        str,
         typer.Option(
             "--tolerance",
-            help="Points of validation accuracy that may be lost.",
-            min=0,
-            max=100,
+            help="What the validation score may lose: `0.5` points (or metric units), or `1%` of the dense score.",
             rich_help_panel=WHAT,
         ),
     ],
@@ -79,6 +77,7 @@ def prune(
     settings = SearchSettings(
         name=spec.name, tolerance=tolerance, rate=rate, replicates=replicates, max_rounds=max_rounds, to=to
     )
+    settings.check()
     pruned = api.prune(
         spec,
         store,
@@ -89,9 +88,9 @@ def prune(
         to=to,
         accept_changes=accept_changes,
         options=options,
-        on_round=None if quiet else partial(say_round, tolerance=tolerance),
+        on_round=None if quiet else partial(say_round, tolerance=settings.within),
     )
-    finish_search(pruned, tolerance, store or spec.store, settings.command(str(sweep), store), as_json)
+    finish_search(pruned, settings.within, store or spec.store, settings.command(str(sweep), store), as_json)
 
 
 @app.command("export-model")

@@ -9,6 +9,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.output import failed_trials, say
+from orchestrator.results.tolerance import Tolerance
+from workers.errors import InputError
+from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 from workers.text import plural, size
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.search.search import Pruned
 
 
-def finish_search(pruned: Pruned, tolerance: float, store: str | None, again: str, as_json: bool = False) -> None:
+def finish_search(pruned: Pruned, tolerance: Tolerance, store: str | None, again: str, as_json: bool = False) -> None:
     """Say how a search went; exit with its code if it did not reach its end. The command `again` continues it."""
     if pruned.kept is None or pruned.model is None:
         _say_unfinished(pruned, store, again)
@@ -27,42 +30,47 @@ def finish_search(pruned: Pruned, tolerance: float, store: str | None, again: st
     print_files(pruned.model, as_json)
 
 
-def say_round(latest: Round, tolerance: float) -> None:
+def say_round(latest: Round, tolerance: Tolerance) -> None:
     """Print a round as a line; the numbers are medians over replicates."""
     if latest.number == 0:
         say("round  compression  validation  change      test  change")
     validation, test = median(latest.validation_scores), median(latest.test_scores)
+    decimals = latest.metric.decimals(latest.metric.scale * median(latest.dense_scores))
     changes = [
-        f"{median(change):+.2f}" if latest.number else "" for change in (latest.validation_change, latest.test_change)
+        f"{median(change):+.{decimals}f}" if latest.number else ""
+        for change in (latest.validation_change, latest.test_change)
     ]
-    note = "" if latest.is_within(tolerance) else f"more than {tolerance:g}"
+    note = "" if latest.is_within(tolerance) else f"more than {tolerance}"
+    scores = [latest.metric.in_words(score) for score in (validation, test)]
     line = (
-        f"{latest.number or 'dense':>5}  {latest.compression:>10.2f}×  {100 * validation:>9.2f}%  {changes[0]:>6}  "
-        f"{100 * test:>7.2f}%  {changes[1]:>6}  {note}"
+        f"{latest.number or 'dense':>5}  {latest.compression:>10.2f}×  {scores[0]:>10}  {changes[0]:>6}  "
+        f"{scores[1]:>8}  {changes[1]:>6}  {note}"
     )
     say(line.rstrip())
 
 
-def _why(pruned: Pruned, tolerance: float) -> str:
+def _why(pruned: Pruned, tolerance: Tolerance) -> str:
     last = pruned.rounds[-1]
-    fallen = f"validation accuracy fell by {-median(last.validation_change):.2f} points, more than {tolerance:g}"
+    metric, within = last.metric, tolerance.in_words(last.metric)
+    lost = metric.change_in_words(abs(last.loss)).removeprefix("+")
+    worse = f"validation {metric.title} {'fell' if metric.higher_is_better else 'rose'} by {lost}"
     reasons = {
-        "tolerance": f"Stopped: in round {last.number} {fallen}",
-        "max_rounds": f"Stopped after {plural(last.number, 'round')} (the maximum), still within {tolerance:g} points",
-        "nothing_left": f"Stopped, still within {tolerance:g} points: another round would leave no weight",
+        "tolerance": f"Stopped: in round {last.number} {worse}, more than {tolerance}",
+        "max_rounds": f"Stopped after {plural(last.number, 'round')} (the maximum), still within {within}",
+        "nothing_left": f"Stopped, still within {within}: another round would leave no weight",
     }
     assert pruned.reason is not None
     return reasons[pruned.reason]
 
 
 def _kept(kept: Round, model: ExportedModel) -> str:
-    card = model.card
+    card, scores = model.card, model.card["scores"]
     if kept.number == 0:
         return "No pruned network is within the tolerance: kept the dense network"
     return (
         f"Kept round {kept.number}, replicate {card['replicate']}: {kept.compression:.2f}× "
         f"({card['kept_weights']:,} of {plural(card['prunable_weights'], 'weight')}), "
-        f"test {100 * card['accuracy']['test']:.2f}% ({card['accuracy']['test_change']:+.2f} points)"
+        f"test {kept.metric.in_words(scores['test'])} ({kept.metric.change_in_words(scores['test_change'])})"
     )
 
 
@@ -84,12 +92,15 @@ def _described(card: dict[str, Any]) -> str:
     """The network of a card in words, even if the card is damaged."""
     try:
         search = card.get("search")
-        within = (
-            f", found within {search['tolerance']:g} points at {100 * search['rate']:g}% per round" if search else ""
-        )
+        metric = MetricFacts(**card["metric"]) if "metric" in card else KNOWN_ACCURACY  # of earlier versions
+        score = card["scores" if "scores" in card else "accuracy"]["test"]
+        within = ""
+        if search:
+            tolerance = Tolerance.of(search["tolerance"]).in_words(metric)
+            within = f", found within {tolerance} at {100 * search['rate']:g}% per round"
         network = f"{card['network']} on {card['dataset']}, {card['technique']} {card['compression']:.2f}×"
-        return f"{network}, test {100 * card['accuracy']['test']:.2f}%{within}"
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return f"{network}, test {metric.in_words(score)}{within}"
+    except (AttributeError, InputError, KeyError, TypeError, ValueError):
         return "files whose card does not describe a network"
 
 

@@ -192,9 +192,9 @@ def resume(
         finish(partial(api.resume, location, sweep=sweep, only=only, shard=shard, options=options), location, shard)
         return
     say(f"Search: {search}")
-    on_round = None if quiet else partial(say_round, tolerance=search.tolerance)
+    on_round = None if quiet else partial(say_round, tolerance=search.within)
     pruned = cast(
         "Pruned", api.resume(location, sweep=sweep, only=only, shard=shard, options=options, on_round=on_round)
     )
     again = shlex.join(["prunesweep", "resume", location, *(["--sweep", sweep] if sweep else [])])
-    finish_search(pruned, search.tolerance, location, again)
+    finish_search(pruned, search.within, location, again)

@@ -16,7 +16,7 @@ BASELINE = "fine_tuning"
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A technique minus the baseline at one compression, in points (BLEU).
+    """A technique minus the baseline at one compression, in the unit of differences.
 
     `p` is null where there is nothing to test: too few replicates, equal differences, or the same run. `adjusted` is
     `p` after Holm's method, for all tests of the grid.

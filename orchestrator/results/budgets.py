@@ -1,6 +1,6 @@
 """The budget of a cell that a table shows: a named one, or the one that a rule chooses for each cell.
 
-best      the highest median validation accuracy (`best_budget`): the paper's protocol
+best      the best median validation score (`best_budget`): the paper's protocol
 longest   the longest that the cell has
 single    a fixed protocol: the longest; for weight rewinding at most 90% of the dense training, because rewinding
           to its very start fails (the paper's comparison at a fixed budget)
@@ -51,7 +51,7 @@ def pick(rows: Sequence[Row], budget: str | None) -> tuple[list[Row], str | None
 
 
 def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
-    """The group with the highest median validation accuracy, of groups that differ in their budget.
+    """The group with the best median validation score, of groups that differ in their budget.
 
     Ties go to the shortest budget. Only groups whose replicates are all done are candidates; None without any.
     The paper's protocol: chosen on validation, reported on test.
@@ -60,7 +60,7 @@ def best_budget(groups: Iterable[Sequence[Row]]) -> Sequence[Row] | None:
     for rows in groups:
         median = summarize([row.validation_score for row in rows]).median
         if median is not None:
-            candidates.append((median, -_epochs(rows[0]), rows))
+            candidates.append((rows[0].metric.gain(median), -_epochs(rows[0]), rows))
     return max(candidates, key=lambda candidate: candidate[:2])[2] if candidates else None
 
 

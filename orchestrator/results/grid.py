@@ -34,7 +34,7 @@ _SAME_RUN_SIGNS = "†‡§¶"
 
 @dataclass(slots=True)
 class TableCell:
-    """One technique at one compression. Values are percent, or points for a difference.
+    """One technique at one compression. Values are as they are shown: percent, or points for a difference.
 
     `values` are those that are done, of `replicates`; `paired` tells whether the dense network of each is known.
     """
@@ -127,6 +127,16 @@ class Section:
         """The interval of the mean of the dense networks; null while replicates are missing."""
         return interval(self.dense_values) if self.dense.complete else None
 
+    @property
+    def decimals(self) -> int:
+        """How many decimals its numbers have."""
+        return self.metric.decimals(self.dense.median)
+
+    @property
+    def point(self) -> float:
+        """A difference that matters, in its unit."""
+        return self.metric.point(self.dense.median)
+
     def unit(self, value: Value) -> str:
         """The unit of its numbers: percent and points, or that of its metric."""
         return self.metric.unit_of_changes if value == "delta" else self.metric.shown_unit
@@ -166,7 +176,8 @@ def _section(rows: Sequence[Row], dense_scores: Sequence[float], statistic: Stat
         if place in groups
     }
     for compression in compressions:
-        _mark_best([cell for cell in cells.values() if cell.compression == compression], statistic)
+        column = [cell for cell in cells.values() if cell.compression == compression]
+        _mark_best(column, statistic, rows[0].metric)
     dense = _dense_values(rows, dense_scores)
     return Section(
         **{name: getattr(rows[0], name) for name in SECTION},
@@ -210,19 +221,19 @@ def _validated(group: Sequence[Row]) -> int:
     return sum(row.validation_score is not None for row in group)
 
 
-def _mark_best(column: Sequence[TableCell], statistic: Statistic) -> None:
-    """Mark the highest of a column and its ties, if the column has more than one complete cell.
+def _mark_best(column: Sequence[TableCell], statistic: Statistic, metric: MetricFacts) -> None:
+    """Mark the best of a column and its ties, if the column has more than one complete cell.
 
-    With intervals, a cell ties with the highest if the interval of their difference has a zero in it.
+    With intervals, a cell ties with the best if the interval of their difference has a zero in it.
     """
     name = "median" if statistic == "median" else "mean"
     complete = [cell for cell in column if cell.summary.complete]
     if len(complete) < 2:
         return
-    highest = max(complete, key=lambda cell: getattr(cell.summary, name))
+    best = max(complete, key=lambda cell: metric.gain(getattr(cell.summary, name)))
     for cell in complete:
-        tied = statistic == "ci" and _may_be_equal(highest.minus(cell))
-        cell.best = tied or getattr(cell.summary, name) == getattr(highest.summary, name)
+        tied = statistic == "ci" and _may_be_equal(best.minus(cell))
+        cell.best = tied or getattr(cell.summary, name) == getattr(best.summary, name)
 
 
 def _may_be_equal(difference: Interval | None) -> bool:

@@ -84,7 +84,7 @@ class Table(Printable):
                 *optimism(self.split, self.budget),
                 *map(str, self.prunable),
             ],
-            bold=best_rule(self.statistic, splits_budgets=self.layout.splits_budgets),
+            bold=best_rule(self.sections, self.statistic, splits_budgets=self.layout.splits_budgets),
         )
 
     @property

@@ -17,7 +17,6 @@ _BUDGET_RULES = {
     "single": "the longest budget of each cell, for weight rewinding at most 90% of the dense training",
 }
 
-_MOST_DECIMALS = 2
 _STATISTICS: dict[Statistic, str] = {
     "median": "median [min, max]",
     "mean": "mean ± sample sd",
@@ -27,9 +26,10 @@ _STATISTICS: dict[Statistic, str] = {
 
 def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
     """What the numbers are: `Test accuracy, percent`."""
+    unit = f"{units(sections, value)}{direction(sections)}"
     if value == "delta":
-        return f"Change in {split} {titles(sections)} relative to the dense network{units(sections, value)}"
-    return f"{split.capitalize()} {titles(sections)}{units(sections, value)}"
+        return f"Change in {split} {titles(sections)} relative to the dense network{unit}"
+    return f"{split.capitalize()} {titles(sections)}{unit}"
 
 
 def titles(sections: Iterable[Section]) -> str:
@@ -48,7 +48,12 @@ def units(sections: Iterable[Section], value: Value) -> str:
 def axis_label(section: Section, value: Value, split: Split) -> str:
     """`change in test accuracy, points`; a metric that is its own unit is named once."""
     change = "change in " if value == "delta" else ""
-    return f"{change}{split} {section.metric.title}{units([section], value)}"
+    return f"{change}{split} {section.metric.title}{units([section], value)}{direction([section])}"
+
+
+def direction(sections: Iterable[Section]) -> str:
+    """`; lower is better`, unless higher scores are, as one expects."""
+    return "; lower is better" if all(not metric.higher_is_better for metric in _metrics(sections)) else ""
 
 
 def _metrics(sections: Iterable[Section]) -> list[MetricFacts]:
@@ -66,13 +71,19 @@ def statistic_name(statistic: Statistic, *, compact: bool = False) -> str:
     return name.split(" ")[0] if compact else name
 
 
-def best_rule(statistic: Statistic, *, splits_budgets: bool = False) -> str:
+def best_rule(sections: Iterable[Section], statistic: Statistic, *, splits_budgets: bool = False) -> str:
     """Which cells are marked as the best."""
     where = "at a compression and a budget" if splits_budgets else "at a compression"
-    highest = f"the highest {statistic_name(statistic, compact=True)} {where}"
+    best = f"the {best_word(sections)} {statistic_name(statistic, compact=True)} {where}"
     if statistic == "ci":
-        return f"{highest}, and each one whose difference from it has an interval that includes 0"
-    return highest
+        return f"{best}, and each one whose difference from it has an interval that includes 0"
+    return best
+
+
+def best_word(sections: Iterable[Section]) -> str:
+    """`highest` or `lowest`; `best` for grids of both directions."""
+    words = {metric.best for metric in _metrics(sections)}
+    return words.pop() if len(words) == 1 else "best"
 
 
 def budget_rule(budget: str) -> str:
@@ -92,7 +103,8 @@ def dense_accuracy(section: Section, statistic: Statistic, *, compact: bool = Fa
     dense = section.dense
     if not dense.complete:
         return f"Dense network: {dense.n}/{dense.n_expected} replicates done"
-    middle, spread = statistic_in_words(dense, section.dense_values, statistic, signed=False)
+    decimals = section.decimals
+    middle, spread = statistic_in_words(dense, section.dense_values, statistic, decimals, signed=False)
     shown = f"{middle} {spread}" if spread and not compact else middle
     return f"Dense network: {shown} {section.unit('score')}, n = {dense.n}"
 
@@ -111,7 +123,8 @@ def number(
         return Number("–")
     if not cell.summary.complete:
         return Number(f"{cell.summary.n}/{cell.summary.n_expected}")
-    shown, spread = statistic_in_words(cell.summary, cell.values, statistic, signed=value == "delta")
+    signed = value == "delta"
+    shown, spread = statistic_in_words(cell.summary, cell.values, statistic, section.decimals, signed=signed)
     if compact:
         return Number(shown, signs=signs(cell), best=cell.best)
     remarks = [str(cell.budget)] if len(section.budgets) > 1 else []
@@ -184,30 +197,33 @@ def _trimmed(value: float, decimals: int) -> str:
 
 
 def statistic_in_words(
-    summary: ReplicateSummary, values: Sequence[float], statistic: Statistic, *, signed: bool
+    summary: ReplicateSummary, values: Sequence[float], statistic: Statistic, decimals: int, *, signed: bool
 ) -> tuple[str, str]:
     """The number and its spread as text; a single value does not have a spread."""
-    sign = "+z" if signed else "z"
+    form = f"{'+z' if signed else 'z'}.{decimals}f"
     if statistic == "ci":
-        return interval_in_words(interval(values), values, signed=signed)
+        return interval_in_words(interval(values), values, decimals, signed=signed)
     if statistic == "mean":
-        return f"{summary.mean:{sign}.2f}", "" if summary.sd is None else f"± {summary.sd:.2f}"
-    spread = f"[{summary.minimum:{sign}.2f}, {summary.maximum:{sign}.2f}]" if summary.n > 1 else ""
-    return f"{summary.median:{sign}.2f}", spread
+        return f"{summary.mean:{form}}", "" if summary.sd is None else f"± {summary.sd:.{decimals}f}"
+    spread = f"[{summary.minimum:{form}}, {summary.maximum:{form}}]" if summary.n > 1 else ""
+    return f"{summary.median:{form}}", spread
 
 
-def interval_in_words(interval: Interval, values: Sequence[float], *, signed: bool) -> tuple[str, str]:
-    """The mean and `[low, high]`, to two digits of half the interval; without an interval, the values themselves."""
+def interval_in_words(interval: Interval, values: Sequence[float], decimals: int, *, signed: bool) -> tuple[str, str]:
+    """The mean and `[low, high]`, to two digits of half the interval; without an interval, the values themselves.
+
+    Numbers have at most `decimals`.
+    """
     sign = "+z" if signed else "z"
     if interval.low is None or interval.high is None:
-        return ", ".join(f"{value:{sign}.2f}" for value in values), ""
-    decimals = decimals_of(interval.half_width)
+        return ", ".join(f"{value:{sign}.{decimals}f}" for value in values), ""
+    decimals = decimals_of(interval.half_width, decimals)
     low, middle, high = (f"{number:{sign}.{decimals}f}" for number in (interval.low, interval.middle, interval.high))
     return middle, f"[{low}, {high}]"
 
 
-def decimals_of(uncertainty: float | None) -> int:
-    """How many decimals show two digits of an uncertainty, at most two: 2 for 0.63, 1 for 5.3, 0 for 12."""
+def decimals_of(uncertainty: float | None, most: int) -> int:
+    """How many decimals show two digits of an uncertainty: 2 for 0.63, 1 for 5.3, 0 for 12."""
     if not uncertainty:
-        return _MOST_DECIMALS
-    return min(_MOST_DECIMALS, max(0, 1 - math.floor(math.log10(uncertainty))))
+        return most
+    return min(most, max(0, 1 - math.floor(math.log10(uncertainty))))

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.planning.plan import Cell, Plan
 from orchestrator.results.score_columns import metric_of
+from orchestrator.results.tolerance import Tolerance
 from workers.errors import StoreError
 from workers.metrics.facts import MetricFacts
 from workers.store import Store
@@ -23,13 +24,15 @@ _REPAIR = "`prunesweep verify --repair` sets aside what is damaged; then continu
 class Round:
     """A round of pruning (number 0: the dense network). Tuples have one value per replicate.
 
-    Scores are as they are stored, changes from the same replicate's dense network as they are shown (in points).
+    Scores (`dense_scores`: those of validation) are as they are stored; changes, from the same replicate's dense
+    network, are as they are shown (in points).
     """
 
     metric: MetricFacts
     number: int
     density: float
     stops: tuple[Stop, ...]
+    dense_scores: tuple[float, ...]
     validation_scores: tuple[float, ...]
     test_scores: tuple[float, ...]
     validation_change: tuple[float, ...]
@@ -40,15 +43,21 @@ class Round:
     def compression(self) -> float:
         return 1 / self.density
 
-    def is_within(self, tolerance: float) -> bool:
-        """Whether the median of validation accuracy has fallen by at most `tolerance` points."""
-        return -median(self.validation_change) <= tolerance
+    @property
+    def loss(self) -> float:
+        """By how much the median of the validation scores is worse than that of the dense networks."""
+        return -self.metric.gain(median(self.validation_change))
+
+    def is_within(self, tolerance: Tolerance) -> bool:
+        """Whether the median of the validation scores is worse than the dense networks' by the tolerance at most."""
+        change = median(self.validation_change)
+        return tolerance.forgives(change, self.metric.scale * median(self.dense_scores), self.metric)
 
     def best_stop(self) -> Stop:
-        """The replicate with the highest validation accuracy among those whose change is at least the median."""
-        lowest = median(self.validation_change)
-        able = [index for index, change in enumerate(self.validation_change) if change >= lowest]
-        return self.stops[max(able, key=lambda index: self.validation_scores[index])]
+        """The replicate with the best validation score among those whose change is at least as good as the median."""
+        gains = [self.metric.gain(change) for change in self.validation_change]
+        able = [index for index, gain in enumerate(gains) if gain >= median(gains)]
+        return self.stops[max(able, key=lambda index: self.metric.gain(self.validation_scores[index]))]
 
     def to_json(self) -> dict[str, Any]:
         metric = self.metric.name
@@ -63,7 +72,7 @@ class Round:
         }
 
 
-def kept_round(rounds: Sequence[Round], tolerance: float) -> Round:
+def kept_round(rounds: Sequence[Round], tolerance: Tolerance) -> Round:
     """The last round before the first that is not within the tolerance; the dense network if that is the first."""
     kept = rounds[0]
     for candidate in rounds[1:]:
@@ -98,6 +107,7 @@ def _round(cells: Sequence[Cell], records: Sequence[tuple[Mapping[str, Any], Map
         number=cells[0].round,
         density=float(cells[0].density),
         stops=tuple(cell.stop for cell in cells),
+        dense_scores=tuple(dense["validation_score"] for _, dense in records),
         validation_scores=tuple(record["validation_score"] for record, _ in records),
         test_scores=tuple(record["test_score"] for record, _ in records),
         validation_change=_changes(records, "validation_score", metric),

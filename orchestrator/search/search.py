@@ -1,7 +1,7 @@
-"""`prunesweep prune`: how small can a network be, within a tolerance of its accuracy?
+"""`prunesweep prune`: how small can a network be, within a tolerance of its score?
 
 Renda, Frankle, Carbin (ICLR 2020), Algorithm 1, with a stopping rule: the search ends after the first round in which
-validation accuracy has fallen by more than the tolerance. Test accuracy is only reported.
+the validation score is worse by more than the tolerance. The test score is only reported.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ class Search:
             self._folder = keep_sweep(plan, self._settings.to_json(), self._store)
             yield plan
             self._read(plan)
-            if not self.rounds[-1].is_within(self._settings.tolerance):
+            if not self.rounds[-1].is_within(self._settings.within):
                 self.reason = "tolerance"
                 return
         self.reason = "max_rounds" if self._most == self._settings.max_rounds else "nothing_left"
 
     def export(self, to: str) -> tuple[Round, ExportedModel]:
         """Write the network of the round that is kept to the folder `to`, and why the search ended to the store."""
-        plan, kept = self._plan(self.rounds[-1].number), kept_round(self.rounds, self._settings.tolerance)
+        plan, kept = self._plan(self.rounds[-1].number), kept_round(self.rounds, self._settings.within)
         model = export_stop(
             self._store, self._folder, kept.best_stop(), to, self._settings.name, {"search": self._about(kept)}
         )
@@ -135,7 +135,7 @@ class Search:
     def _about(self, kept: Round) -> dict[str, Any]:
         """What the card of the exported network says of the search."""
         return {
-            "tolerance": float(self._settings.tolerance),
+            "tolerance": self._settings.within.value,
             "rate": float(parse_rate(self._settings.rate)),
             "replicates": self._settings.replicates,
             "stopped_by": self.reason,

@@ -40,7 +40,13 @@ def detail(density: float, steps: int) -> dict[str, object]:
     }
 
 
-def build(path, **labels):
+def mirrored(record):
+    """A record with an error that is lower where the accuracy is higher: a point of one is a unit of the other."""
+    metric = {"metric": "rmse", "metric_unit": "mg/dl", "higher_is_better": False, "train_score": None}
+    return record | metric | {name: 100 * (1.4 - record[name]) for name in ("test_score", "validation_score")}
+
+
+def build(path, *, mirror=False, **labels):
     """Three techniques × 4×, 8×, 16× × two budgets × three replicates; one trial diverged."""
     cells, records = [], []
     for replicate in range(3):
@@ -68,8 +74,11 @@ def build(path, **labels):
                             _record(pruned, len(records), test_score=accuracy, validation_score=accuracy - 0.001)
                         )
     store = make_store(path, cells, [])
-    for number, record in enumerate(records):
-        store.records.publish(record, detail(record["achieved_density"], 100))
+    for number, record in enumerate(map(mirrored, records) if mirror else records):
+        measured = detail(record["achieved_density"], 100)
+        if mirror:
+            measured["curve"] = [point | {"train_accuracy": None} for point in measured["curve"]]
+        store.records.publish(record, measured)
         assert number < 100
     failure = Failure(outcome="diverged", reason="the loss is nan at step 3", hint="lower the rate", step=3, host="b")
     store.failures.write(FAILED, failure)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from workers.trial import ACCURACY
 
 PERCENT = "percent"
+_OUT_OF_100 = (PERCENT, "BLEU")
+"""Units of which one is neither much nor little, whatever the data are."""
+
+_DIGITS = 4
+"""The digits of scores in other units."""
 
 _TITLES = {
     "top5": "top-5 accuracy",
@@ -40,6 +46,10 @@ class MetricFacts:
         return self.unit == PERCENT
 
     @property
+    def is_out_of_100(self) -> bool:
+        return self.unit in _OUT_OF_100
+
+    @property
     def scale(self) -> float:
         """What stored scores are multiplied by to be shown."""
         return 100.0 if self.is_percent else 1.0
@@ -53,6 +63,37 @@ class MetricFacts:
     def unit_of_changes(self) -> str:
         """The unit of differences between scores as they are shown."""
         return "points" if self.is_percent else self.shown_unit
+
+    def gain(self, change: float) -> float:
+        """How much better a score is than another one, from the difference between them."""
+        return change if self.higher_is_better else -change
+
+    @property
+    def best(self) -> str:
+        """What the best score is called: `highest`."""
+        return "highest" if self.higher_is_better else "lowest"
+
+    @property
+    def loss(self) -> str:
+        """What a change for the worse is called: `drop`."""
+        return "drop" if self.higher_is_better else "rise"
+
+    @property
+    def worsens(self) -> str:
+        """What a score does that becomes worse: `falls`."""
+        return "falls" if self.higher_is_better else "rises"
+
+    def point(self, dense: float | None) -> float:
+        """A difference that matters: a point of 100, or else a hundredth of the dense score, both as they are shown."""
+        if self.is_out_of_100:
+            return 1.0
+        return abs(dense or 1.0) / 100
+
+    def decimals(self, dense: float | None) -> int:
+        """How many decimals scores and differences have: two, or those of the first four digits of the dense score."""
+        if self.is_out_of_100 or not dense:
+            return 2
+        return min(9, max(0, _DIGITS - 1 - math.floor(math.log10(abs(dense)))))
 
     def in_words(self, score: float) -> str:
         """A stored score with its unit: `91.84%`, `54.02 mg/dl`."""

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile
@@ -198,10 +197,10 @@ class Records:
         """The details of some records, each with its trial, step and evaluation, and those that cannot be read."""
         paths = [layout.record_path(key) for key in keys]
         table, damaged = self._parsed(paths, self._detail_data, parse_details)
-        inside = table.column("layers").is_valid()
-        apart = [layout.detail_path(key) for key in record_keys(table.filter(pc.invert(inside)))]
+        layers = table.column("layers")
+        apart = [layout.detail_path(key) for key in record_keys(table.filter(layers.is_null()))]
         older, damaged_older = self._parsed(apart, self._detail_data, parse_details)
-        return AllRecords(pa.concat_tables([table.filter(inside), older]), damaged | damaged_older)
+        return AllRecords(pa.concat_tables([table.filter(layers.is_valid()), older]), damaged | damaged_older)
 
     def conflicts(self) -> list[str]:
         """The file names of records that differ from the one published for their stop."""

@@ -47,7 +47,7 @@ class Side:
     def sections(
         self, budget: str, filters: Filters | None, value: Value = "score", split: Split = "test"
     ) -> list[Section]:
-        """The grids of this side that have pruned networks, as accuracies or differences from the dense networks.
+        """The grids of this side that have pruned networks, as scores or differences from the dense networks.
 
         Raises InputError as `table` does, naming the side."""
         try:
@@ -66,7 +66,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A cell's replicates minus the median of its side's dense networks, in points (BLEU)."""
+    """A cell's replicates minus the median of its side's dense networks, in the unit of differences."""
 
     n: int
     median: float

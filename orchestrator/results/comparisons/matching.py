@@ -1,7 +1,8 @@
 """Which grids and cells of two results belong together.
 
-Grids match by network, pruning and schedule, and by their data as far as its name tells; cells match by technique and
-density. If several grids of the other side match, those with the same data set and recipe take precedence.
+Grids match by network, metric, pruning and schedule, and by their data as far as its name tells; cells match by
+technique and density. If several grids of the other side match, those with the same data set and recipe take
+precedence.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def same_named_data(ours: Section, theirs: Section) -> bool:
 def _match(ours: Section, theirs: Section) -> bool:
     return (
         _network(ours.network) == _network(theirs.network)
-        and (ours.pruning, ours.schedule) == (theirs.pruning, theirs.schedule)
+        and (ours.metric.name, ours.pruning, ours.schedule) == (theirs.metric.name, theirs.pruning, theirs.schedule)
         and (same_named_data(ours, theirs) or _may_be_any_data(ours) or _may_be_any_data(theirs))
     )
 

@@ -31,14 +31,18 @@ class Means(NamedTuple):
 
     def of(self, cell: ComparedCell, ours: Section, theirs: Section) -> ComparedMeans:
         """The changes of a cell of two grids."""
+        decimals = ours.decimals
         places = ((cell.ours, self.ours[ours.title]), (cell.theirs, self.theirs[theirs.title]))
-        return ComparedMeans(self.statistic, *(grid.cells[one.technique, one.compression] for one, grid in places))
+        return ComparedMeans(
+            self.statistic, decimals, *(grid.cells[one.technique, one.compression] for one, grid in places)
+        )
 
 
 class ComparedMeans(NamedTuple):
     """The changes of a cell that is complete on both sides."""
 
     statistic: Statistic
+    decimals: int
     ours: TableCell
     theirs: TableCell
 
@@ -50,13 +54,13 @@ class ComparedMeans(NamedTuple):
     def in_words(self) -> list[tuple[str, str]]:
         """Ours, theirs and their difference as texts, each with its spread."""
         sides = [
-            statistic_in_words(cell.summary, cell.values, self.statistic, signed=True)
+            statistic_in_words(cell.summary, cell.values, self.statistic, self.decimals, signed=True)
             for cell in (self.ours, self.theirs)
         ]
         interval = self.difference
-        middle = f"{interval.middle:+z.2f}"
+        middle = f"{interval.middle:+z.{self.decimals}f}"
         if self.statistic == "ci" and interval.low is not None:
-            return [*sides, interval_in_words(interval, (), signed=True)]
+            return [*sides, interval_in_words(interval, (), self.decimals, signed=True)]
         return [*sides, (middle, "")]
 
     def columns(self) -> dict[str, Any]:

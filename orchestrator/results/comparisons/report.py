@@ -141,8 +141,8 @@ def compare(
         raise InputError(
             f"`{ours.name}` and `{theirs.name}` have no cell in common\n\n"
             f"`{ours.name}` has\n{_contents(our_sections)}\n`{theirs.name}` has\n{_contents(their_sections)}",
-            hint="cells match by network, pruning, schedule, technique and compression (within 0.1%), and by the name "
-            "of their data",
+            hint="cells match by network, metric, pruning, schedule, technique and compression (within 0.1%), and by "
+            "the name of their data",
         )
     return Comparison(
         ours=ours,
@@ -198,7 +198,7 @@ def _numbers(
     cell: ComparedCell, pair: ComparedSection, means: Means | None, with_counts: bool, compact: bool
 ) -> list[Number]:
     """Ours, theirs and their difference."""
-    texts = means.of(cell, pair.ours, pair.theirs).in_words() if means else _medians(cell)
+    texts = means.of(cell, pair.ours, pair.theirs).in_words() if means else _medians(cell, pair.ours.decimals)
     counts = (cell.our_change.n, cell.their_change.n)
     remarks = [
         f"{side.budget} n={n}" if with_counts else str(side.budget)
@@ -213,13 +213,15 @@ def _numbers(
     return [Number(number.value, signs=number.signs) for number in numbers] if compact else numbers
 
 
-def _medians(cell: ComparedCell) -> list[tuple[str, str]]:
-    return [*map(_median, (cell.our_change, cell.their_change)), (f"{cell.difference:+z.2f}", "")]
+def _medians(cell: ComparedCell, decimals: int) -> list[tuple[str, str]]:
+    changes = [_median(change, decimals) for change in (cell.our_change, cell.their_change)]
+    return [*changes, (f"{cell.difference:+z.{decimals}f}", "")]
 
 
-def _median(change: Change) -> tuple[str, str]:
-    spread = f"[{change.minimum:+z.2f}, {change.maximum:+z.2f}]" if change.n > 1 else ""
-    return f"{change.median:+z.2f}", spread
+def _median(change: Change, decimals: int) -> tuple[str, str]:
+    form = f"+z.{decimals}f"
+    spread = f"[{change.minimum:{form}}, {change.maximum:{form}}]" if change.n > 1 else ""
+    return f"{change.median:{form}}", spread
 
 
 def _remarks(pair: ComparedSection) -> list[str]:
@@ -256,7 +258,7 @@ def _grid_name(section: Section) -> str:
 
 
 def _deviation(section: Section) -> str:
-    return "" if section.dense.sd is None else f", standard deviation {section.dense.sd:.2f}"
+    return "" if section.dense.sd is None else f", standard deviation {section.dense.sd:.{section.decimals}f}"
 
 
 def _lower(text: str) -> str:

@@ -74,6 +74,7 @@ def _panel(shown: _Shown, panels: Sequence[_Shown]) -> LinePanel:
         y_label=axis_label(section, value, shown.table.split),
         lines=_lines(section, statistic),
         dense=level(section, value, statistic),
+        higher_is_better=section.metric.higher_is_better,
     )
 
 

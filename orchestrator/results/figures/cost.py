@@ -70,7 +70,7 @@ def budget_curves(
 ) -> Chart:
     """Accuracy against the budget of one round, with the paper's safe zone for rewinding: 25 to 90% of the training.
 
-    Grids with a single budget are left out. With `cut`, each panel ends a point (BLEU) below the lowest median of
+    Grids with a single budget are left out. With `cut`, each panel ends a point below the worst median of
     fine-tuning, and arrows mark the techniques that fall further. Other arguments and errors are those of
     `accuracy_vs_cost`.
     """
@@ -95,7 +95,7 @@ def _draw(
         ratios = _distinct(sorted({ratio for grid in alike for ratio in grid.section.compressions}))
         for compression in _chosen(ratios, compressions):
             panel = _panel(alike, compression, shown, sections)
-            panels.append(replace(panel, floor=_floor(panel)) if cut else panel)
+            panels.append(replace(panel, floor=_floor(panel, alike[0].section)) if cut else panel)
     if not panels:
         raise InputError("no cell has these compressions", hint="`prunesweep table` lists those that occur")
     return draw(
@@ -164,6 +164,7 @@ def _panel(
         ],
         dense=level(section, shown.value, shown.statistic),
         zone=_safe_zone(grids[0].dense_epochs) if shown.against == "epochs" else None,
+        higher_is_better=section.metric.higher_is_better,
     )
 
 
@@ -172,15 +173,17 @@ def _safe_zone(dense_epochs: float | None) -> tuple[float, float] | None:
     return (low * dense_epochs, high * dense_epochs) if dense_epochs else None
 
 
-def _floor(panel: LinePanel) -> float | None:
-    """A point (BLEU) below the lowest median of fine-tuning; null where it is missing."""
+def _floor(panel: LinePanel, section: Section) -> float | None:
+    """A point worse than the worst median of fine-tuning; null where it is missing."""
     medians = [
         point.band.middle
         for line in panel.lines
         for point in line.points
         if line.technique == BASELINE and point.band is not None
     ]
-    return min(medians) - 1.0 if medians else None
+    if not medians:
+        return None
+    return min(medians) - section.point if section.metric.higher_is_better else max(medians) + section.point
 
 
 def _lines(grid: BudgetGrid, compression: float, shown: _ShownCost, note: str) -> Iterator[Line]:
@@ -199,7 +202,8 @@ def _caption(grids: Sequence[BudgetGrid], shown: _ShownCost, *, cut: bool) -> st
         low, high = SAFE_ZONE
         sentences.append(f"Gray area: budgets of {low:.0%} to {high:.0%} of the dense training, the safe zone.")
     if cut:
-        sentences.append("Arrows at the lower edge: medians that are lower still.")
+        lower = "lower" if all(grid.section.metric.higher_is_better for grid in grids) else "worse"
+        sentences.append(f"Arrows at the lower edge: medians that are {lower} still.")
     if any(not cell.summary.complete for grid in grids for cell in grid.cells):
         sentences.append("Hollow dots: replicates are missing.")
     return " ".join(sentences)

@@ -28,26 +28,29 @@ _DARK = 0.179  # luminance below which white is easier to read than black
 
 @dataclass(frozen=True, slots=True)
 class HeatPanel:
-    """What one panel shows: `values` by row and column, null where missing; `zone` tells which rows are in the zone."""
+    """What one panel shows: `values` by row and column, null where missing; `zone` tells which rows are in the zone.
+
+    Colors end at ± `limit`.
+    """
 
     title: str
     technique: str
     rows: Sequence[str]
     columns: Sequence[str]
     values: Sequence[Sequence[float | None]]
+    limit: float
     zone: Sequence[bool] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """What a chart of heat maps shows. Colors end at ± `limit`."""
+    """What a chart of heat maps shows."""
 
     title: str
     caption: str
     panels: Sequence[HeatPanel]
     x_label: str = "compression ratio"
     y_label: str = "budget, epochs"
-    limit: float = 1.0
 
 
 def draw(shown: HeatMap, columns: ColumnCount | None, *, caption: bool) -> Chart:
@@ -62,7 +65,7 @@ def draw(shown: HeatMap, columns: ColumnCount | None, *, caption: bool) -> Chart
     chart = Chart(columns, height, title=shown.title, caption=shown.caption)
     grid = list(zip(charts.panels(chart, len(shown.panels), per_row), shown.panels, strict=True))
     for (axes, panel), title in zip(grid, titles, strict=True):
-        _draw_cells(axes, panel, shown.limit)
+        _draw_cells(axes, panel)
         charts.set_title(axes, title)
         charts.label_axes(axes, shown.x_label, shown.y_label)
     if caption:
@@ -71,13 +74,13 @@ def draw(shown: HeatMap, columns: ColumnCount | None, *, caption: bool) -> Chart
     for axes, panel in grid:
         scales.thin(axes, _ticks(panel.columns))
         if _width(panel) - _BESIDES <= axes.bbox.width / chart.dpi:
-            _write_numbers(axes, panel, shown.limit)
+            _write_numbers(axes, panel)
     return chart
 
 
 def _width(panel: HeatPanel) -> float:
     """The inches that a panel needs if each number is to fit its cell."""
-    widest = max(text_width(text, TEXT) for row in panel.values for text in map(_number, row))
+    widest = max(text_width(_number(value, panel.limit), TEXT) for row in panel.values for value in row)
     return len(panel.columns) * (widest + 2 * _MARGIN) + _BESIDES
 
 
@@ -85,11 +88,11 @@ def _ticks(labels: Sequence[str]) -> scales.Ticks:
     return scales.Ticks([place + 0.5 for place in range(len(labels))], list(labels))
 
 
-def _draw_cells(axes: Axes, panel: HeatPanel, limit: float) -> None:
+def _draw_cells(axes: Axes, panel: HeatPanel) -> None:
     """A rectangle for each cell, the first row at the bottom; hatched where a value is missing."""
     for y, row in enumerate(panel.values):
         for x, value in enumerate(row):
-            cell = Rectangle((x, y), 1, 1, linewidth=0.4, edgecolor="white", facecolor=_color(value, limit))
+            cell = Rectangle((x, y), 1, 1, linewidth=0.4, edgecolor="white", facecolor=_color(value, panel.limit))
             if value is None:
                 cell.set(hatch="////", edgecolor=GRAY)
             cell.set_in_layout(False)  # measuring hundreds of cells takes seconds
@@ -105,7 +108,7 @@ def _draw_cells(axes: Axes, panel: HeatPanel, limit: float) -> None:
     axes.tick_params(length=0)
 
 
-def _write_numbers(axes: Axes, panel: HeatPanel, limit: float) -> None:
+def _write_numbers(axes: Axes, panel: HeatPanel) -> None:
     """A number in each cell."""
     for y, row in enumerate(panel.values):
         for x, value in enumerate(row):
@@ -113,20 +116,21 @@ def _write_numbers(axes: Axes, panel: HeatPanel, limit: float) -> None:
                 axes.text(
                     x + 0.5,
                     y + 0.5,
-                    _number(value),
+                    _number(value, panel.limit),
                     horizontalalignment="center",
                     verticalalignment="center_baseline",
                     fontsize=TEXT,
-                    color="white" if _luminance(_color(value, limit)) < _DARK else "black",
+                    color="white" if _luminance(_color(value, panel.limit)) < _DARK else "black",
                 )
 
 
-def _number(value: float | None) -> str:
-    """One decimal, or none from ten on, with a minus sign as wide as a digit; zero has no sign."""
+def _number(value: float | None, limit: float) -> str:
+    """One decimal, or none from ten on, if colors end at 1; with a minus sign as wide as a digit, zero without sign."""
     if value is None:
         return ""
-    text = f"{value:z.0f}" if abs(value) >= 9.95 else f"{value:z.1f}"
-    return text.replace("-", "−")
+    power = math.floor(math.log10(limit))
+    decimals = -power if abs(value) >= 9.95 * 10**power else 1 - power
+    return f"{value:z.{max(0, decimals)}f}".replace("-", "−")
 
 
 def _color(value: float | None, limit: float) -> tuple[float, float, float, float] | str:

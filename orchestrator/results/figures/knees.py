@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.results.figures.chart import text_width
 
-AIR = 0.08
-"""Of the height of the data, that names need above the highest point."""
+_AIR = 0.08  # of the height of the data, that names need above the highest point
 _GAP = 3  # points between a knee and its name
 
 
@@ -36,11 +35,18 @@ class _Box(NamedTuple):
         return across and self.bottom < other.top and other.bottom < self.top
 
 
-def knees(front: Sequence[Knee]) -> list[Knee]:
-    """The corners of the upper hull of a front over a logarithmic x."""
+def with_air(heights: Sequence[float], *, upward: bool) -> list[float]:
+    """Heights in a figure, and how high the names of the knees reach."""
+    air = _AIR * (max(heights) - min(heights))
+    return [*heights, max(heights) + air if upward else min(heights) - air]
+
+
+def knees(front: Sequence[Knee], *, upward: bool = True) -> list[Knee]:
+    """The corners of the hull of a front over a logarithmic x, on the side of high values, or else of low ones."""
+    sign = 1 if upward else -1
     hull: list[Knee] = []
     for member in front:
-        while len(hull) > 1 and _slope(hull[-2], hull[-1]) <= _slope(hull[-1], member):
+        while len(hull) > 1 and sign * _slope(hull[-2], hull[-1]) <= sign * _slope(hull[-1], member):
             hull.pop()
         hull.append(member)
     return hull
@@ -52,7 +58,7 @@ def name_knees(axes: Axes, front: Sequence[Knee], size: float, color: str) -> No
     `size` (in points) and `color` are those of the text. The axes' position and limits must be final.
     """
     written: list[_Box] = []
-    for knee in knees(front):
+    for knee in knees(front, upward=not axes.yaxis_inverted()):
         following = next((_pixels(axes, member)[0] for member in front if member.x > knee.x), axes.bbox.x1)
         for side in ("right", "left"):
             box = _box(axes, knee, size, side)

@@ -25,7 +25,10 @@ _MOST_NAMED = 4  # panels whose lines are named at their ends
 
 @dataclass(frozen=True, slots=True)
 class LinePanel:
-    """What one panel shows: a `zone` is a range of x that is shaded, and middles below a `floor` are only marked."""
+    """What one panel shows: a `zone` is a range of x that is shaded, and middles worse than a `floor` are only marked.
+
+    Where lower values are better, the vertical axis has them at the top: better is always higher in the panel.
+    """
 
     title: str
     y_label: str
@@ -33,6 +36,7 @@ class LinePanel:
     dense: Band | None
     zone: tuple[float, float] | None = None
     floor: float | None = None
+    higher_is_better: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def _hug(grid: Sequence[tuple[Axes, LinePanel]], shown: LineChart) -> None:
     """Limits that hug the data of each panel, or, vertically, of all panels."""
     everything = [value for panel in shown.panels for value in _ys(panel)]
     for axes, panel in grid:
-        scales.hug(axes, _xs(panel), everything if shown.same_y else _ys(panel))
+        scales.hug(axes, _xs(panel), everything if shown.same_y else _ys(panel), upward=panel.higher_is_better)
 
 
 def _xs(panel: LinePanel) -> list[float]:
@@ -113,16 +117,20 @@ def _xs(panel: LinePanel) -> list[float]:
 
 
 def _ys(panel: LinePanel) -> list[float]:
-    """The values of all replicates, lines and bands, and of the dense networks; above the floor."""
+    """The values of all replicates, lines and bands, and of the dense networks; none worse than the floor."""
     values = [value for line in panel.lines for point in line.points for value in point.extent] + [*(panel.dense or ())]
-    return values if panel.floor is None else [max(value, panel.floor) for value in values]
+    if panel.floor is None:
+        return values
+    better = max if panel.higher_is_better else min
+    return [better(value, panel.floor) for value in values]
 
 
 def _mark_lower(axes: Axes, panel: LinePanel, looks: dict[str, Look]) -> None:
     """An arrow at the lower edge for each middle that the axis leaves out."""
     lowest = axes.get_ylim()[0]
     for line in panel.lines:
-        lower = [point.x for point in line.points if point.band is not None and point.band.middle < lowest]
+        middles = [(point.x, point.band.middle) for point in line.points if point.band is not None]
+        lower = [x for x, middle in middles if (middle < lowest if panel.higher_is_better else middle > lowest)]
         if lower:
             [arrows] = axes.plot(
                 lower,

@@ -16,13 +16,13 @@ from orchestrator.results.figures import chart as charts
 from orchestrator.results.figures import scales
 from orchestrator.results.figures.accuracy import place_title
 from orchestrator.results.figures.chart import HEIGHT, LINE, TEXT, WIDTHS, Chart, ColumnCount
-from orchestrator.results.figures.knees import AIR, Knee, name_knees
+from orchestrator.results.figures.knees import Knee, name_knees, with_air
 from orchestrator.results.figures.looks import INK, Look, looks_of
 from orchestrator.results.figures.points import BudgetCell, BudgetGrid, read_grids
 from orchestrator.results.figures.tags import tag
 from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split
-from orchestrator.results.wording import axis_label, compression_labels, measure
+from orchestrator.results.wording import axis_label, best_word, compression_labels, measure, titles
 from workers.errors import InputError
 
 Against = Literal["weights", "multiply_adds", "epochs"]
@@ -35,11 +35,12 @@ _X_LABELS: dict[Against, str] = {
 
 
 class ParetoPoint(NamedTuple):
-    """A complete cell: its size or cost, and its median accuracy in percent (BLEU)."""
+    """A complete cell: its size or cost, and its median score, as it is shown; `gain` is higher where it is better."""
 
     technique: str
     x: float
     y: float
+    gain: float
     compression: float
 
 
@@ -64,15 +65,15 @@ def pareto(
     sections = [grid.section for grid, _ in shown]
     columns = columns or (1 if len(shown) == 1 else 2)
     rows = math.ceil(len(shown) / columns)
-    titles = [charts.title_lines(place_title(section, sections), WIDTHS[columns] / columns) for section in sections]
+    headings = [charts.title_lines(place_title(section, sections), WIDTHS[columns] / columns) for section in sections]
     words = f"Points: medians of every technique, compression and budget; {split} split. Steps: the Pareto front, the "
-    words += "highest accuracy for that value or less, with the compressions of its knees."
-    lines = rows * (max(map(len, titles)) - 1) + (len(charts.wrap(words, WIDTHS[columns], TEXT)) if caption else 0)
+    words += f"{best_word(sections)} {titles(sections)} for that value or less, with the compressions of its knees."
+    lines = rows * (max(map(len, headings)) - 1) + (len(charts.wrap(words, WIDTHS[columns], TEXT)) if caption else 0)
     title = f"{measure(sections, 'accuracy', split)}, against {_X_LABELS[against]}"
     chart = Chart(columns, rows * HEIGHT + lines * LINE, title=title, caption=words)
     looks = looks_of(point.technique for _, points in shown for point in points)
     grid_of_axes = charts.panels(chart, len(shown), columns)
-    for axes, (grid, points), lines_of_title in zip(grid_of_axes, shown, titles, strict=True):
+    for axes, (grid, points), lines_of_title in zip(grid_of_axes, shown, headings, strict=True):
         _draw(axes, points, looks)
         charts.set_title(axes, lines_of_title)
         charts.label_axes(axes, _X_LABELS[against], axis_label(grid.section, "score", split))
@@ -81,8 +82,10 @@ def pareto(
     line = Line2D([], [], color=INK, linewidth=0.9, label="Pareto front")
     charts.legend(chart, [*map(_handle, looks.values()), line])
     chart.lay_out()
-    for axes, (_, points) in zip(grid_of_axes, shown, strict=True):
-        scales.hug(axes, [point.x for point in points], _with_air([point.y for point in points]))
+    for axes, (grid, points) in zip(grid_of_axes, shown, strict=True):
+        upward = grid.section.metric.higher_is_better
+        heights = with_air([point.y for point in points], upward=upward)
+        scales.hug(axes, [point.x for point in points], heights, upward=upward)
     chart.freeze()
     for axes, (_, points) in zip(grid_of_axes, shown, strict=True):
         _name_knees(axes, points)
@@ -95,18 +98,14 @@ def points_of(grid: BudgetGrid, against: Against) -> list[ParetoPoint]:
     for cell in grid.cells:
         x = _quantity(cell, against)
         if x and cell.summary.median is not None:
-            points.append(ParetoPoint(cell.technique, x, cell.summary.median, cell.compression))
+            score = cell.summary.median
+            points.append(ParetoPoint(cell.technique, x, score, grid.section.metric.gain(score), cell.compression))
     return points
 
 
 def front(points: Sequence[ParetoPoint]) -> list[ParetoPoint]:
     """The points that no other one beats with as little or less, in order of x."""
-    return efficient(points, attrgetter("x"), attrgetter("y"))
-
-
-def _with_air(heights: Sequence[float]) -> list[float]:
-    """Heights, and how high the names of the knees reach."""
-    return [*heights, max(heights) + AIR * (max(heights) - min(heights))]
+    return efficient(points, attrgetter("x"), attrgetter("gain"))
 
 
 def _name_knees(axes: Axes, points: Sequence[ParetoPoint]) -> None:

@@ -20,11 +20,12 @@ from orchestrator.results.load import Results
 from orchestrator.results.statistics import Split
 from orchestrator.results.wording import compression_labels, titles, units
 from workers.errors import InputError
+from workers.metrics.facts import MetricFacts
 
 Mode = Literal["safety", "dominance"]
 
-LIMIT = 1.0  # points (BLEU) at the ends of the color scale, as in the figures of the study
-_ROUNDING = 1e-9  # accuracies are fractions of whole images
+LIMIT = 1.0  # points at the ends of the color scale, as in the figures of the study
+_ROUNDING = 1e-9  # scores are fractions of whole examples
 _WORDS: dict[Mode, str] = {
     "safety": "for the same time or any shorter one",
     "dominance": "for any time",
@@ -33,7 +34,7 @@ _WORDS: dict[Mode, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """How far a technique is ahead of the best fine-tuning, for each (budget in epochs, compression), in points (BLEU).
+    """How far a technique is ahead of the best fine-tuning, for each (budget in epochs, compression).
 
     Null where a replicate of either is missing.
     """
@@ -55,7 +56,10 @@ class Lead:
 
 def leads(grid: BudgetGrid, mode: Mode) -> list[Lead]:
     """What each technique is ahead by; empty for a grid without fine-tuning or with nothing to compare to it."""
-    medians = {(cell.technique, cell.epochs, cell.compression): cell.summary.median for cell in grid.cells}
+    metric = grid.section.metric
+    medians = {
+        (cell.technique, cell.epochs, cell.compression): _gain(metric, cell.summary.median) for cell in grid.cells
+    }
     if BASELINE not in grid.techniques:
         return []
     return [
@@ -124,6 +128,10 @@ def _best(
     return max(known) if len(known) == len(scores) else None
 
 
+def _gain(metric: MetricFacts, score: float | None) -> float | None:
+    return None if score is None else metric.gain(score)
+
+
 def _difference(score: float | None, best: float | None) -> float | None:
     return None if score is None or best is None else score - best
 
@@ -133,6 +141,7 @@ def _panel(grid: BudgetGrid, lead: Lead, title: str) -> HeatPanel:
     epochs = grid.dense_epochs
     return HeatPanel(
         title=f"{title}: {lead.at_least_as_good} of {len(lead.values)} cells",
+        limit=LIMIT * grid.section.point,
         technique=lead.technique,
         rows=[f"{budget:g}" for budget in lead.budgets],
         columns=compression_labels(lead.compressions),
@@ -151,11 +160,14 @@ def _title(mode: Mode, grids: Sequence[BudgetGrid]) -> str:
 
 def _caption(mode: Mode, split: Split, shown: Sequence[tuple[BudgetGrid, Lead]]) -> str:
     low, high = SAFE_ZONE
+    in_points = all(grid.section.metric.is_out_of_100 for grid, _ in shown)
     sentences = [
         f"Medians of {split} scores relative to the best fine-tuning {_WORDS[mode]}; the title counts the cells that",
         f"are at least as good. Between the dashed lines: budgets of {low:.0%} to {high:.0%} of the dense training.",
-        f"Colors end at ±{LIMIT:g}.",
+        f"Colors end at ±{LIMIT:g}{'' if in_points else '% of the dense score'}.",
     ]
+    if not all(grid.section.metric.higher_is_better for grid, _ in shown):
+        sentences.append("A positive number is an improvement, also where lower scores are better.")
     if any(len(lead.known) < len(lead.values) for _, lead in shown):
         sentences.append("Hatched: replicates are missing.")
     return " ".join(sentences)

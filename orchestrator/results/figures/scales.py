@@ -39,14 +39,18 @@ def x_axis(axes: Axes, kind: Kind, values: Iterable[float]) -> Ticks:
     return ticks
 
 
-def hug(axes: Axes, xs: Iterable[float], ys: Iterable[float]) -> None:
-    """Set the limits of both axes to the data and a few points more. The axes' position must be final."""
+def hug(axes: Axes, xs: Iterable[float], ys: Iterable[float], *, upward: bool = True) -> None:
+    """Set the limits of both axes to the data and a few points more. The axes' position must be final.
+
+    Without `upward`, the vertical axis has its low values at the top.
+    """
     scale = 72 / axes.figure.dpi
     logarithmic = axes.get_xscale() == "log"
     xs = [math.log2(x) if logarithmic else x for x in xs]
     left, right = _limits(xs, axes.bbox.width * scale)
     axes.set_xlim(*((2**left, 2**right) if logarithmic else (left, right)))
-    axes.set_ylim(*_limits(ys, axes.bbox.height * scale))
+    low, high = _limits(ys, axes.bbox.height * scale)
+    axes.set_ylim(*((low, high) if upward else (high, low)))
 
 
 def thin(axes: Axes, ticks: Ticks) -> None:

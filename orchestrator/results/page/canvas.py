@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from orchestrator.results.grid import Section
+
 INK, MUTED, RULE, PAPER, ALARM = "#1f2328", "#59636e", "#d1d9e0", "#ffffff", "#cf222e"
 TEXT = 12  # pixels at full width, as all lengths here
 _POINT = 72.0  # pixels of an inch: matplotlib's SVG backend counts in points
 _MARGINS = (60, 12, 10, 48)  # left, right, top, bottom
 _TICK_ROOM = 40
 _NEAR_EDGE = 30
-LEAST_EXTENT = 0.5  # points of accuracy that an axis shows at least: less would magnify noise
+LEAST_EXTENT = 0.5  # points that an axis shows at least: less would magnify noise
 
 
 class Label(NamedTuple):
@@ -114,14 +116,15 @@ def plain_log_scale(axes: Axes, values: Sequence[float], unit: str = "") -> None
     axes.set_xticks([], minor=True)
 
 
-def fit_heights(axes: Axes, values: Sequence[float]) -> None:
-    """A vertical axis that hugs the values, with a little air, unless they hardly differ."""
+def fit_heights(axes: Axes, values: Sequence[float], section: Section) -> None:
+    """A vertical axis that hugs the values, with a little air, unless they hardly differ; better ones are higher."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = min(values), max(values)
-    missing = max(0.0, LEAST_EXTENT - (high - low)) / 2
+    missing = max(0.0, LEAST_EXTENT * section.point - (high - low)) / 2
     air = (high - low) * 0.05 + missing
-    axes.set_ylim(low - air, high + air)
+    limits = (low - air, high + air)
+    axes.set_ylim(*(limits if section.metric.higher_is_better else reversed(limits)))
     axes.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
 
 

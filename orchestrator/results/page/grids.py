@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from orchestrator.planning.select import selector
 from orchestrator.results.grid import Section, TableCell
+from orchestrator.results.page.text import first_upper
 from orchestrator.results.statistics import SECTION, ReplicateSummary, summarize
 from orchestrator.results.table import table
+from orchestrator.results.wording import direction
 from workers.metrics.facts import MetricFacts
 
 Record = Mapping[str, Any]
@@ -119,8 +121,26 @@ class Grid:
 
     @property
     def unit(self) -> str:
-        """`points`, or the metric that is its own unit."""
+        """`points`, or the unit of another metric."""
         return self.section.unit("delta")
+
+    @property
+    def change_label(self) -> str:
+        """What an axis with changes shows: `change, points`."""
+        return f"change, {self.unit}{direction([self.section])}"
+
+    @property
+    def name(self) -> str:
+        """The name of the metric, at the beginning of a title."""
+        return first_upper(self.section.metric.title)
+
+    @property
+    def metric(self) -> MetricFacts:
+        return self.section.metric
+
+    @property
+    def decimals(self) -> int:
+        return self.section.decimals
 
 
 def read_grids(rows: pa.Table, filters: str | None) -> list[Grid]:

@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group, middle
 from orchestrator.results.page.tables import NOTHING, Cell, DataTable, MarkedCell, change, epochs, percent
-from orchestrator.results.wording import labels_of
+from orchestrator.results.tolerance import Tolerance
+from orchestrator.results.wording import labels_of, titles, units
 from workers.text import duration
 
 DROPS = (0.0, 0.5, 1.0, 2.0)
 COST_DROP = 1.0
-RULE = (
-    "The largest compression of the grid at which the median test accuracy of all replicates is at least that of the "
-    "dense networks minus the drop, with the budget that validation chose: the rule of `prunesweep headline`. Below it "
-    "is the mean change, paired by replicate, and from three replicates its 95% interval, in points. The rule compares "
-    "medians, so a mean may lie beyond the drop. A compression that is the largest of its grid (marked ≥) is a lower "
+_RULE = (
+    "The largest compression of the grid at which the median test {names} of all replicates is {bound} that of the "
+    "dense networks {sign} the {loss}, with the budget that validation chose: the rule of `prunesweep headline`. Below "
+    "it is the mean change, paired by replicate, and from three replicates its 95% interval{units}. The rule compares "
+    "medians, so a mean may lie beyond the {loss}. A compression that is the largest of its grid (marked ≥) is a lower "
     "bound."
 )
-_ROUNDING = 1e-9
 
 Intervals = Mapping[tuple[str, float], Interval | None]
 
 
+class _LossWords(NamedTuple):
+    """How the tables name a loss: `drop` or `rise`, in points or in percent of the dense score."""
+
+    loss: str
+    percent: str
+
+    @classmethod
+    def of(cls, grids: Sequence[Grid]) -> _LossWords:
+        losses = {grid.metric.loss for grid in grids}
+        in_points = all(grid.metric.is_out_of_100 for grid in grids)
+        return cls(losses.pop() if len(losses) == 1 else "loss", "" if in_points else "%")
+
+
+def reach_rule(grids: Sequence[Grid]) -> str:
+    """The rule of the first table in words."""
+    sections, words = [grid.section for grid in grids], _LossWords.of(grids)
+    higher = words.loss != "rise"
+    return _RULE.format(
+        names=titles(sections),
+        bound="at least" if higher else "at most",
+        sign="minus" if higher else "plus",
+        loss=words.loss,
+        units=units(sections, "delta").replace(", ", ", in ", 1),
+    )
+
+
 def reach(grid: Grid, technique: str, drop: float) -> Group | None:
-    """The group at the largest compression within a drop, by medians; null if none is."""
+    """The group at the largest compression within a drop, by medians; null if none is.
+
+    The drop is in points, or in percent of the dense score for metrics that are not out of 100.
+    """
     dense = grid.section.dense.median
+    tolerance = Tolerance(drop, is_share=not grid.metric.is_out_of_100)
     farthest = None
     for compression in grid.section.compressions:
         group = grid.at(technique, compression)
         median = group.score.median if group is not None else None
-        if dense is not None and median is not None and median - dense >= -drop - _ROUNDING:
+        if dense is not None and median is not None and tolerance.forgives(median - dense, dense, grid.metric):
             farthest = group
     return farthest
 
@@ -44,8 +75,11 @@ def reach_table(grids: Sequence[Grid], intervals: Sequence[Intervals], names: Se
             [name, technique, *(_reach_cell(grid, known, technique, drop) for drop in DROPS)]
             for technique in grid.section.techniques
         ]
-    header = ["grid", "technique", *(f"drop of {drop:g}" for drop in DROPS)]
-    return DataTable("Largest compression within a drop of test accuracy (points)", header, rows, keys=2)
+    words, sections = _LossWords.of(grids), [grid.section for grid in grids]
+    header = ["grid", "technique", *(f"{words.loss} of {drop:g}{words.percent}" for drop in DROPS)]
+    unit = "percent of the dense score" if words.percent else "points"
+    caption = f"Largest compression within a {words.loss} of test {titles(sections)} ({unit})"
+    return DataTable(caption, header, rows, keys=2)
 
 
 def _reach_cell(grid: Grid, known: Intervals, technique: str, drop: float) -> Cell:
@@ -56,7 +90,7 @@ def _reach_cell(grid: Grid, known: Intervals, technique: str, drop: float) -> Ce
     return MarkedCell(
         f"{bound}{labels_of(grid.section)[group.compression]}",
         "strong",
-        change(known.get((technique, group.compression))),
+        change(known.get((technique, group.compression)), grid.decimals),
     )
 
 
@@ -67,8 +101,9 @@ def cost_table(grids: Sequence[Grid], names: Sequence[str]) -> DataTable:
         for grid, name in zip(grids, names, strict=True)
         for technique in grid.section.techniques
     ]
+    words = _LossWords.of(grids)
     return DataTable(
-        f"Cost of the largest compression within a drop of {COST_DROP:g} point",
+        f"Cost of the largest compression within a {words.loss} of {COST_DROP:g}{words.percent or ' point'}",
         [
             *("grid", "technique", "compression", "budget", "search cost, epochs", "× dense training"),
             *("weights kept", "multiply-adds, theoretical", "time of the last trial"),

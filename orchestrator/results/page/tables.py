@@ -59,25 +59,26 @@ def percent(share: float | None) -> str:
     return NOTHING if share is None else f"{100 * share:.3g}%"
 
 
-def span(summary: ReplicateSummary, write: Callable[[float | None], str] = signed) -> str:
+def span(summary: ReplicateSummary, decimals: int, write: Callable[[float | None, int], str] = signed) -> str:
     """`−0.94 [−1.88, −0.63]`, or how many replicates are done."""
     if summary.median is None:
         return f"{summary.n}/{summary.n_expected}"
     if summary.n == 1:
-        return write(summary.median)
-    return f"{write(summary.median)} [{write(summary.minimum)}, {write(summary.maximum)}]"
+        return write(summary.median, decimals)
+    bounds = f"[{write(summary.minimum, decimals)}, {write(summary.maximum, decimals)}]"
+    return f"{write(summary.median, decimals)} {bounds}"
 
 
-def change(interval: Interval | None) -> str:
+def change(interval: Interval | None, decimals: int) -> str:
     """`−0.94 [−1.88, −0.63]`, the mean and its interval if there is one, or a dash."""
     if interval is None:
         return NOTHING
-    mean = signed(interval.middle)
-    return mean if interval.low is None else f"{mean} {bounds(interval)}"
+    mean = signed(interval.middle, decimals)
+    return mean if interval.low is None else f"{mean} {bounds(interval, decimals)}"
 
 
-def bounds(interval: Interval | None) -> str:
+def bounds(interval: Interval | None, decimals: int) -> str:
     """`[−1.88, −0.63]`, or a dash."""
     if interval is None or interval.low is None:
         return NOTHING
-    return f"[{signed(interval.low)}, {signed(interval.high)}]"
+    return f"[{signed(interval.low, decimals)}, {signed(interval.high, decimals)}]"

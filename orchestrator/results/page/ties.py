@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.views.margin import differences
+from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 
-RULE = (
-    "In a comparison (one grid at one compression), the best technique is the one with the highest mean test accuracy "
+_RULE = (
+    "In a comparison (one grid at one compression), the best technique is the one with the {best} mean test {names} "
     "over its replicates, each technique at the budget that validation chose. Another technique is tied with it if the "
     "95% interval of the difference between the two includes 0; with fewer than three replicates there is no interval, "
     "and only an equal mean is tied. A technique with failed replicates is never the best and never tied; one with "
@@ -18,6 +19,13 @@ RULE = (
     "replicates are missing, a comparison needs two complete techniques."
 )
 _EQUAL = 1e-9
+
+
+def rule(metrics: Collection[MetricFacts]) -> str:
+    """The rule in words, for the metrics of some grids."""
+    words = {metric.best for metric in metrics}
+    names = " or ".join(dict.fromkeys(metric.title for metric in metrics))
+    return _RULE.format(best=words.pop() if len(words) == 1 else "best", names=names or KNOWN_ACCURACY.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,12 @@ class ComparedColumn:
     replicates: int
     techniques: tuple[str, ...]
     differences: Mapping[str, Interval]
+    metric: MetricFacts = KNOWN_ACCURACY
+    point: float = 1.0
+
+    def distance(self, technique: str) -> float:
+        """How much worse a technique is than the best one, in points (see `MetricFacts.point`)."""
+        return -self.metric.gain(self.differences[technique].middle) / self.point
 
     @property
     def decided_by_failures(self) -> bool:
@@ -55,7 +69,7 @@ def columns(grid: Grid) -> list[ComparedColumn]:
         groups = grid.column(compression)
         complete = [group for group in groups if group.complete]
         if len(complete) > 1 or (complete and _others_failed(groups)):
-            contests.append((compression, max(complete, key=_mean), complete))
+            contests.append((compression, max(complete, key=lambda group: grid.metric.gain(_mean(group))), complete))
     pairs = [(group, best) for _, best, complete in contests for group in complete]
     estimates = iter(differences(grid, pairs))
     return [
@@ -65,6 +79,8 @@ def columns(grid: Grid) -> list[ComparedColumn]:
             len(best.scores),
             tuple(group.technique for group in grid.column(compression) if group.complete or group.failed),
             _known({group.technique: next(estimates) for group in complete}),
+            grid.metric,
+            grid.section.point,
         )
         for compression, best, complete in contests
     ]

@@ -9,7 +9,8 @@ from math import fsum
 from orchestrator.results.intervals import FEWEST_FOR_T
 from orchestrator.results.page.tables import DataTable, plain
 from orchestrator.results.page.text import first_upper
-from orchestrator.results.page.ties import RULE, ComparedColumn
+from orchestrator.results.page.ties import ComparedColumn, rule
+from workers.metrics.facts import MetricFacts
 from workers.techniques import in_order
 from workers.text import plural
 
@@ -25,7 +26,7 @@ _PERHAPS_CHANCE = "With fewer than three replicates, that may be chance."
 class Tally:
     """How a technique does in the columns that it is in.
 
-    `distance` is the mean of the best minus it in points, over the columns where it is complete.
+    `distance` is how much worse than the best it is on average, in points, over the columns where it is complete.
     """
 
     technique: str
@@ -64,13 +65,14 @@ def verdict(
     While cells are still to run (`unfinished`), the sentence is a state of things and not advice.
     """
     tallies = sorted(_tallies(columns), key=lambda tally: (-tally.tied, tally.distance or 0.0))
-    rule = f"{RULE} {_CHOICE}"
+    metrics = {column.metric: None for column in columns}
+    rules = f"{rule(metrics)} {_CHOICE}"
     if not tallies:
-        return Verdict("No technique can be named: no compression has two techniques with all replicates.", rule, ())
+        return Verdict("No technique can be named: no compression has two techniques with all replicates.", rules, ())
     not_compared = _not_compared(columns, left_out)
     first, *others = tallies
     if first.tied == 0:
-        return Verdict(f"No technique can be named: none is the best of a comparison.{not_compared}", rule, tallies)
+        return Verdict(f"No technique can be named: none is the best of a comparison.{not_compared}", rules, tallies)
     few = max(column.replicates for column in columns) < FEWEST_FOR_T
     equal = [tally for tally in others if tally.tied == first.tied and _same(tally.distance, first.distance)]
     if equal:
@@ -78,7 +80,7 @@ def verdict(
         sentence = f"{names} do equally well: each is the best or tied with the best in {first.share} comparisons."
     else:
         rest = ", ".join(f"{name(tally.technique)} in {tally.share}" for tally in others)
-        counts = f"the best or tied with the best in {_count(first)}; {rest}."
+        counts = f"the best or tied with the best in {_count(first, metrics)}; {rest}."
         is_advice = not (few or unfinished)
         sentence = (
             f"Use {name(first.technique)}: it is {counts}" if is_advice else f"{name(first.technique)} is {counts}"
@@ -86,7 +88,7 @@ def verdict(
     if unfinished:
         sentence = f"so far, {sentence}"
     chance = f" {_PERHAPS_CHANCE}" if few else ""
-    return Verdict(first_upper(f"{sentence}{not_compared}{chance}"), rule, tallies)
+    return Verdict(first_upper(f"{sentence}{not_compared}{chance}"), rules, tallies)
 
 
 def _not_compared(columns: Sequence[ComparedColumn], left_out: int) -> str:
@@ -103,16 +105,20 @@ def _not_compared(columns: Sequence[ComparedColumn], left_out: int) -> str:
     return "".join(sentences)
 
 
-def _count(tally: Tally) -> str:
+def _count(tally: Tally, metrics: Iterable[MetricFacts]) -> str:
     """`14 of 15 comparisons`, with the mean distance."""
     text = f"{tally.tied} of {plural(tally.columns, 'comparison')}"
-    return f"{text} (on average {plain(tally.distance)} points below the best)" if tally.distance else text
+    if not tally.distance:
+        return text
+    in_points = all(metric.is_out_of_100 and metric.higher_is_better for metric in metrics)
+    worse = " points below the best" if in_points else "% of the dense score worse than the best"
+    return f"{text} (on average {plain(tally.distance)}{worse})"
 
 
 def _tallies(columns: Sequence[ComparedColumn]) -> Iterable[Tally]:
     for technique in in_order({technique for column in columns for technique in column.techniques}):
         mine = [column for column in columns if technique in column.techniques]
-        distances = [-column.differences[technique].middle for column in mine if technique in column.differences]
+        distances = [column.distance(technique) for column in mine if technique in column.differences]
         tied = [column for column in mine if column.tied(technique)]
         alone = [column for column in tied if not any(column.tied(t) for t in column.techniques if t != technique)]
         distance = fsum(distances) / len(distances) if distances else None

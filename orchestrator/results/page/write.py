@@ -149,7 +149,7 @@ def _answers(
             unfinished=any(not row["done"] and row["failure"] is None for row in rows),
         ),
         "reach": reach.reach_table(grids, known, names),
-        "reach_rule": reach.RULE,
+        "reach_rule": reach.reach_rule(grids),
         "cost": reach.cost_table(grids, names),
         "causes": causes(source, rows),
         "places": [place for place in places if place is not None],

@@ -5,6 +5,7 @@ import pytest
 from orchestrator.results.budgets import best_budget, pick
 from orchestrator.results.rows import Row
 from workers.errors import InputError
+from workers.metrics.facts import KNOWN_ACCURACY
 
 
 def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, replicate=0, validation_score=0.9):
@@ -23,7 +24,7 @@ def row(technique, budget, epochs, *, compression=4.0, dense_epochs=182.0, repli
         step=100,
         validation_score=validation_score,
         mixed_parents=False,
-        metric="accuracy",
+        metric=KNOWN_ACCURACY,
         value=90.0,
         dense=90.0,
         has_own_dense=True,

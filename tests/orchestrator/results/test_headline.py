@@ -159,7 +159,7 @@ def test_the_noise_is_that_of_the_replicates(tmp_path):
 
 @pytest.mark.parametrize("tolerance", [-0.1, float("nan"), float("inf")])
 def test_impossible_tolerances_are_refused(tmp_path, tolerance):
-    with pytest.raises(InputError, match=r"`tolerance` must be 0 or more: "):
+    with pytest.raises(InputError, match=r"the tolerance must be 0 or more"):
         headline(grid(tmp_path, {("fine_tuning", 2.0): 0.0}), tolerance=tolerance)
 
 

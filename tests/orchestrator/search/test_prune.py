@@ -115,8 +115,8 @@ def test_the_command_tells_of_each_round_and_what_came_out(main, folder, undistu
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"tolerance": -1}, "the tolerance must be between 0 and 100"),
-        ({"tolerance": float("nan")}, "the tolerance must be between 0 and 100"),
+        ({"tolerance": -1}, "the tolerance must be 0 or more"),
+        ({"tolerance": float("nan")}, "the tolerance must be 0 or more"),
         ({"rate": "120%"}, "must be a share of the weights between 0% and 100%"),
         ({"rate": "99.99%"}, "would leave none of the 816 prunable weights"),
         ({"max_rounds": 0}, "`max_rounds` must be at least 1: 0"),

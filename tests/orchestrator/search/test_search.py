@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from orchestrator.planning.expand import make_plan
+from orchestrator.results.tolerance import Tolerance
 from orchestrator.search.rounds import Round, kept_round
 from orchestrator.search.search import Search
 from orchestrator.search.settings import SearchSettings
@@ -38,6 +39,7 @@ def rounds(*changes):
             stops=tuple(Stop(f"trial{number}-{replicate}", 10) for replicate in range(len(each))),
             validation_scores=tuple(0.9 + change / 100 for change in each),
             metric=KNOWN_ACCURACY,
+            dense_scores=(0.9,) * len(each),
             test_scores=(0.5,) * len(each),
             validation_change=each,
             test_change=(-40.0,) * len(each),
@@ -60,7 +62,7 @@ def rounds(*changes):
     ],
 )
 def test_the_last_round_before_the_first_beyond_the_tolerance_is_kept(changes, tolerance, kept):
-    assert kept_round(rounds(*changes), tolerance).number == kept
+    assert kept_round(rounds(*changes), Tolerance.of(tolerance)).number == kept
 
 
 def test_of_several_replicates_the_best_of_the_better_half_is_kept():
@@ -109,7 +111,7 @@ def searched(folder, accuracies, tolerance, limit=6, replicates=1):
         assert search.reason is None
         asked.append(max(cell.round for cell in plan.cells))
         records.publish(plan, accuracies)
-    assert search.reason == ("nothing_left" if search.rounds[-1].is_within(tolerance) else "tolerance")
+    assert search.reason == ("nothing_left" if search.rounds[-1].is_within(Tolerance.of(tolerance)) else "tolerance")
     assert [each.number for each in seen] == [each.number for each in search.rounds] == [0, *asked]
     return asked, records.store
 

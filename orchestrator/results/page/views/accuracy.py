@@ -23,7 +23,7 @@ from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import DataTable, change, plain, span
 from orchestrator.results.page.views.view import View
 from orchestrator.results.statistics import ReplicateSummary
-from orchestrator.results.wording import axis_label, choice_notes, labels_of
+from orchestrator.results.wording import axis_label, choice_notes, direction, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
         "from the lowest to the highest replicate (it is not a confidence interval), and every dot is one replicate. "
         "The gray line and band are the dense networks. A cell with a missing replicate has dots but no line."
     )
-    title = "Accuracy against compression"
+    title = f"{grid.name} against compression"
     groups = [grid.chosen(cell) for cell in grid.section.cells.values()]
     if not any(score is not None for group in groups for score in group.scores):
         return View(title, reading, missing="No cell is done.")
@@ -54,14 +54,17 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
             ink,
             lambda group: group.scores,
             None,
-            (axis_label(grid.section, "score", "test"), f"Test accuracy of {name}"),
+            (axis_label(grid.section, "score", "test"), f"Test {grid.metric.title} of {name}"),
         ),
         _figure(
             grid,
             ink,
             lambda group: group.changes,
             published,
-            (f"change from the dense network, {grid.unit}", f"Change in test accuracy of {name}"),
+            (
+                f"change from the dense network, {grid.unit}{direction([grid.section])}",
+                f"Change in test {grid.metric.title} of {name}",
+            ),
         ),
     ]
     return View(title, reading, figures, tables=[_table(grid, intervals)])
@@ -82,7 +85,7 @@ def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, wor
         line = [(g.compression, m) for g in groups if (m := _median(values(g))) is not None]
         if line:
             names.append(Label(ink.looks[technique].name, ink.looks[technique].color, *line[-1]))
-    fit_heights(axes, heights or [0.0])
+    fit_heights(axes, heights or [0.0], grid.section)
     name_axes(axes, "compression ratio, and weights kept", label, tick_lines=2)
     if (middle := _dense_height(grid, relative)) is not None:
         names.append(Label("dense", MUTED, grid.section.compressions[-1], middle))
@@ -185,9 +188,9 @@ def _table(grid: Grid, intervals: Sequence[Interval | None]) -> DataTable:
                 labels[cell.compression],
                 f"{group.budget}{'*' if cell.provisional else ''}",
                 f"{group.score.n}/{group.score.n_expected}",
-                span(group.score, plain),
-                span(group.change),
-                change(interval),
+                span(group.score, grid.decimals, plain),
+                span(group.change, grid.decimals),
+                change(interval, grid.decimals),
             ]
         )
     return DataTable(

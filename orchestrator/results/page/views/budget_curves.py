@@ -25,7 +25,7 @@ _LINES = 4
 
 def budget_view(grid: Grid, ink: Ink) -> View:
     """One panel for each technique that has several budgets, a line for each of a few compressions."""
-    title = "Accuracy against budget"
+    title = f"{grid.name} against budget"
     reading = (
         "One panel for each technique; each line is one compression, and each point the median change from the dense "
         "network at one budget. Where a line becomes flat, retraining longer gains nothing."
@@ -49,7 +49,7 @@ def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str
         return ""
     figure, axes = canvas(right=38)
     plain_log_scale(axes, [x for x, _ in points])
-    fit_heights(axes, [y for _, y in points])
+    fit_heights(axes, [y for _, y in points], grid.section)
     names = []
     for number, (compression, line) in enumerate(lines.items(), 1):
         if not line:
@@ -65,10 +65,10 @@ def _figure(grid: Grid, ink: Ink, technique: str, shown: Sequence[float]) -> str
         axes.scatter(x, y, s=9, color=look.color, linewidths=0, gid="points")
         names.append(Label(labels[compression], look.color, *line[-1]))
     name_panel(axes, look.name)
-    name_axes(axes, "budget of one round, epochs", f"change, {grid.unit}")
+    name_axes(axes, "budget of one round, epochs", grid.change_label)
     end_names(axes, names)
     return ink.finish(
-        figure, f"{technique}: accuracy against budget", f"{grid.section.title}, one line per compression"
+        figure, f"{technique}: {grid.metric.title} against budget", f"{grid.section.title}, one line per compression"
     )
 
 
@@ -87,11 +87,11 @@ def _table(grid: Grid, technique: str, shown: Sequence[float]) -> DataTable:
     rows: list[list[Cell]] = []
     for budget in grid.budgets(technique):
         groups = [grid.groups.get((technique, compression, budget)) for compression in shown]
-        rows.append([budget, *("" if group is None else _median(group) for group in groups)])
+        rows.append([budget, *("" if group is None else _median(group, grid.decimals) for group in groups)])
     caption = f"{technique}: median change from the dense network, {grid.unit}"
     return DataTable(caption, ["budget", *(labels[compression] for compression in shown)], rows)
 
 
-def _median(group: Group) -> Cell:
+def _median(group: Group, decimals: int) -> Cell:
     change = group.change
-    return signed(change.median) if change.complete else MarkedCell(f"{change.n}/{change.n_expected}", "gap")
+    return signed(change.median, decimals) if change.complete else MarkedCell(f"{change.n}/{change.n_expected}", "gap")

@@ -62,7 +62,8 @@ def _cell(grid: Grid, technique: str, compression: float, column: ComparedColumn
         return ""
     if not cell.summary.complete:
         return MarkedCell(f"{cell.summary.n}/{cell.summary.n_expected}", "gap")
-    text = f"{signed(cell.summary.mean)}{_half_width(intervals.get((technique, compression)))}"
+    half_width = _half_width(intervals.get((technique, compression)), grid.decimals)
+    text = f"{signed(cell.summary.mean, grid.decimals)}{half_width}"
     several = len(grid.section.budgets) > 1
     notes = [str(cell.budget)] if several else []
     notes += [] if replicates(grid.section) else [f"n={cell.summary.n}"]
@@ -70,10 +71,10 @@ def _cell(grid: Grid, technique: str, compression: float, column: ComparedColumn
     return MarkedCell(f"{text}{signs(cell)}", kind, ", ".join(notes))
 
 
-def _half_width(interval: Interval | None) -> str:
+def _half_width(interval: Interval | None, decimals: int) -> str:
     if interval is None or interval.half_width is None:
         return ""
-    return f" ±{interval.half_width:.2f}"
+    return f" ±{interval.half_width:.{decimals}f}"
 
 
 def _tests(grid: Grid, tested: Sequence[Contrast], baseline: str) -> DataTable:
@@ -82,8 +83,8 @@ def _tests(grid: Grid, tested: Sequence[Contrast], baseline: str) -> DataTable:
         [
             contrast.technique,
             labels[contrast.compression],
-            signed(contrast.difference.middle),
-            bounds(contrast.difference),
+            signed(contrast.difference.middle, grid.decimals),
+            bounds(contrast.difference, grid.decimals),
             _p(contrast.p),
             MarkedCell(_p(contrast.adjusted), "best" if contrast.significant() else ""),
         ]

@@ -117,6 +117,8 @@ def _drawable(value: float | None) -> bool:
 
 
 def _table(curves: Sequence[_Curve]) -> DataTable:
+    """A row for each point; only a classification has an accuracy."""
+    has_accuracy = any(point["train_accuracy"] is not None for curve in curves for _, point in curve.points)
     rows = [
         [
             curve.label,
@@ -124,10 +126,15 @@ def _table(curves: Sequence[_Curve]) -> DataTable:
             f"{point['step']:,}",
             "–" if point["learning_rate"] is None else f"{point['learning_rate']:.4g}",
             plain(point["train_loss"], 4),
-            plain(None if point["train_accuracy"] is None else 100 * point["train_accuracy"]),
+            *([_percent(point["train_accuracy"])] if has_accuracy else []),
         ]
         for curve in curves
         for x, point in curve.points
     ]
-    header = ["training", "epoch", "step", "learning rate", "training loss", "training accuracy, percent"]
+    header = ["training", "epoch", "step", "learning rate", "training loss"]
+    header += ["training accuracy, percent"] if has_accuracy else []
     return DataTable("Learning curves, one point per epoch", header, rows)
+
+
+def _percent(share: float | None) -> str:
+    return plain(None if share is None else 100 * share)

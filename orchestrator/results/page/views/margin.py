@@ -15,33 +15,37 @@ from orchestrator.results.page.views.view import View
 from orchestrator.results.wording import labels_of
 
 STEPS = (0.25, 0.5, 1.0, 2.0, 5.0)
-"""Where the colors change, in points below or above the best."""
+"""Where the colors change, in points worse or better than the best choice."""
 
 
 def margin_view(grid: Grid) -> View:
     """One heat map for each technique: budgets × compressions."""
     title = "Within the margin of the best choice"
-    margin = grid.dense_sd
+    margin, name = grid.dense_sd, grid.metric.title
     best = {compression: best_choice(grid, compression) for compression in grid.section.compressions}
     compared = _compared(grid, best)
     reading = (
-        "Each number is the mean test accuracy of a technique at a budget minus that of the best choice at the same "
-        f"compression, in {grid.unit}. The best choice, marked ★, is the technique and budget with the highest median "
-        f"validation accuracy; {_pairing(grid)}. "
+        f"Each number is the mean test {name} of a technique at a budget minus that of the best choice at the same "
+        f"compression, in {grid.unit}. The best choice, marked ★, is the technique and budget with the "
+        f"{grid.metric.best} median validation {name}; {_pairing(grid)}. "
     )
     if margin is None:
         reading += "The margin is unknown, because there are fewer than two dense networks."
     else:
         reading += (
-            f"A solid outline means within the margin: the whole 95% interval lies above −ε. A dashed outline means "
-            f"that the mean does, but not the whole interval. ε = {margin:.2f} {grid.unit}, the standard deviation of "
-            "the dense networks."
+            f"A solid outline means within the margin: the whole 95% interval lies {_side(grid)}ε. A dashed outline "
+            f"means that the mean does, but not the whole interval. ε = {margin:.{grid.decimals}f} {grid.unit}, the "
+            "standard deviation of the dense networks."
         )
     if not compared:
         return View(title, reading, missing="No compression has a technique with all replicates done.")
     stars = [(group.technique, group.compression, group.budget) for group in best.values() if group is not None]
     tables = [_table(grid, technique, compared, stars, margin) for technique in grid.section.techniques]
-    return View(title, reading, shown=tables, legend=_legend())
+    return View(title, reading, shown=tables, legend=_legend(grid))
+
+
+def _side(grid: Grid) -> str:
+    return "above −" if grid.metric.higher_is_better else "below "
 
 
 def _pairing(grid: Grid) -> str:
@@ -63,9 +67,9 @@ def _compared(grid: Grid, best: Mapping[float, Group | None]) -> dict[Place, Int
 
 
 def best_choice(grid: Grid, compression: float) -> Group | None:
-    """The technique and budget with the highest median validation accuracy, the first and shortest of equal ones."""
+    """The technique and budget with the best median validation score, the first and shortest of equal ones."""
     candidates = [group for group in grid.column(compression) if group.complete]
-    return max(candidates, key=_validation, default=None)
+    return max(candidates, key=lambda group: grid.metric.gain(_validation(group)), default=None)
 
 
 def _validation(group: Group) -> float:
@@ -98,33 +102,44 @@ def _table(
     rows: list[list[str | MarkedCell]] = []
     for budget in reversed(grid.budgets(technique)):
         places = [(technique, compression, budget) for compression in grid.section.compressions]
-        cells = [_cell(grid.groups.get(place), compared.get(place), place in stars, margin) for place in places]
+        cells = [_cell(grid, grid.groups.get(place), compared.get(place), place in stars, margin) for place in places]
         rows.append([budget, *cells])
     return DataTable(f"{technique}: budget × compression", ["budget", *labels.values()], rows)
 
 
-def _cell(group: Group | None, difference: Interval | None, is_best: bool, margin: float | None) -> MarkedCell:
+def _cell(
+    grid: Grid, group: Group | None, difference: Interval | None, is_best: bool, margin: float | None
+) -> MarkedCell:
     if group is None:
         return MarkedCell("", "")
     if difference is None:
         return MarkedCell(f"{group.score.n}/{group.score.n_expected}", "gap")
-    kind = color(difference.middle)
-    if margin is not None and difference.low is not None and difference.low > -margin:
+    metric = grid.metric
+    kind = color(metric.gain(difference.middle) / grid.section.point)
+    worst = difference.low if metric.higher_is_better else difference.high
+    if margin is not None and worst is not None and metric.gain(worst) > -margin:
         kind += " within"
-    elif margin is not None and difference.middle > -margin:
+    elif margin is not None and metric.gain(difference.middle) > -margin:
         kind += " near"
-    return MarkedCell(f"{signed(difference.middle)}{'★' if is_best else ''}", kind)
+    return MarkedCell(f"{signed(difference.middle, grid.decimals)}{'★' if is_best else ''}", kind)
 
 
-def color(difference: float) -> str:
-    """`m5` (far below) to `m1`, `z`, `p1` to `p5`: the class of a difference, by fixed, symmetric limits."""
-    level = sum(abs(difference) >= step for step in STEPS)
+def color(gain: float) -> str:
+    """`m5` (far worse) to `m1`, `z`, `p1` to `p5` (far better): the class of a gain in points, by fixed limits."""
+    level = sum(abs(gain) >= step for step in STEPS)
     if level == 0:
         return "z"
-    return f"{'m' if difference < 0 else 'p'}{level}"
+    return f"{'m' if gain < 0 else 'p'}{level}"
 
 
-def _legend() -> list[tuple[str, str]]:
-    below = [(f"m{level}", f"≤ −{step:g}") for level, step in enumerate(STEPS, 1)]
-    above = [(f"p{level}", f"≥ +{step:g}") for level, step in enumerate(STEPS, 1)]
-    return [*reversed(below), ("z", f"within {STEPS[0]:g}"), *above, ("gap", "replicates missing")]
+def _legend(grid: Grid) -> list[tuple[str, str]]:
+    limits = [_limit(grid, step) for step in STEPS]
+    negative, positive = [f"≤ −{limit}" for limit in limits], [f"≥ +{limit}" for limit in limits]
+    worse, better = (negative, positive) if grid.metric.higher_is_better else (positive, negative)
+    below = [(f"m{level}", text) for level, text in enumerate(worse, 1)]
+    above = [(f"p{level}", text) for level, text in enumerate(better, 1)]
+    return [*reversed(below), ("z", f"within {limits[0]}"), *above, ("gap", "replicates missing")]
+
+
+def _limit(grid: Grid, step: float) -> str:
+    return f"{step * grid.section.point:.3g}"

@@ -21,8 +21,8 @@ from orchestrator.results.reference import published
 from orchestrator.results.table import table
 from orchestrator.sweep.spec import parse_spec
 from tests.support.comparisons import RESNET20, store
-from tests.support.records import make_store
 from workers.errors import InputError
+from workers.store import Store
 
 
 def side(name, opened):
@@ -150,9 +150,9 @@ def test_nothing_in_common_says_what_each_side_has(tmp_path, study):
 def test_every_cell_of_a_preset_has_its_published_cell(tmp_path, whole_study, name):
     spec = parse_spec(preset(name).text)
     plan = make_plan(Crossing.of(spec, known_facts(preset(name), spec))).table()
-    planned = make_store(
-        tmp_path, plan.filter([number == 0 for number in plan["replicate"].to_pylist()]).to_pylist(), []
-    )
+    planned = Store(tmp_path, create=True)
+    first = plan.filter([number == 0 for number in plan["replicate"].to_pylist()])
+    planned.sweeps.add(name, {"spec": spec.canonical()}, first)
     [section] = table(join(planned).rows).sections
     filters = {name: getattr(section, name) for name in ("network", "pruning", "schedule")}
     [(ours, theirs)] = matching_sections([section], table(whole_study.results, filters=filters).sections)

@@ -10,7 +10,7 @@ from workers.errors import InputError
 
 
 def points(*pairs):
-    return [ParetoPoint("lr_rewinding", x, y, 100 / x) for x, y in pairs]
+    return [ParetoPoint("lr_rewinding", x, y, y, 100 / x) for x, y in pairs]
 
 
 def test_the_front_has_what_nothing_beats_with_as_little_or_less():
@@ -22,6 +22,8 @@ def test_knees_are_where_the_next_bit_buys_less(demo):
     members = [Knee(1, 0, "a"), Knee(2, 5, "b"), Knee(4, 6, "c"), Knee(8, 9, "d"), Knee(16, 9.5, "e")]
     assert [knee.name for knee in knees(members)] == ["a", "b", "d", "e"]
     assert knees([]) == []
+    turned = [member._replace(y=-member.y) for member in members]
+    assert [knee.name for knee in knees(turned, upward=False)] == ["a", "b", "d", "e"]
     written = [text.get_text() for text in pareto(demo, filters="schedule=iterative").axes[0].texts]
     assert written
     assert set(written) <= {"2×", "4×", "8×", "16×"}

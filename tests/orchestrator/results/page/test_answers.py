@@ -161,7 +161,7 @@ def test_reach_is_the_largest_compression_within_the_drop(tmp_path):
 
 def test_the_pareto_front_rises_with_the_cost(tmp_path):
     read = grid(tmp_path, SCORES)
-    front = pareto(list(read.groups.values()), lambda group: group.weights_kept)
+    front = pareto(read, list(read.groups.values()), lambda group: group.weights_kept)
     assert [(group.technique, group.compression) for group in front] == [
         ("lr_rewinding", 4.0) if front[0].technique == "lr_rewinding" else ("weight_rewinding", 4.0),
         ("lr_rewinding", 2.0),

@@ -77,7 +77,7 @@ def test_a_caption_of_ones_own_is_latex_and_several_sheets_have_numbered_labels(
 
 def test_a_caption_says_what_bold_means_where_a_number_is_bold():
     best = sheet(["lr_rewinding", Number("-0.94", best=True)])
-    text = to_latex(replace(printout(best, sheet(["lr_rewinding", "-0.94"])), bold=best_rule("median")))
+    text = to_latex(replace(printout(best, sheet(["lr_rewinding", "-0.94"])), bold=best_rule([], "median")))
     assert re.findall(r"N = 3\.(.*)\}", text) == [" Bold: the highest median at a compression.", ""]
 
 
