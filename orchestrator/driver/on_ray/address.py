@@ -21,9 +21,10 @@ _FORMS = "use `--address HOST:PORT`, or `--address auto` on a machine of the clu
 def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
     """The `host:port` of an address, once a cluster has answered there.
 
-    Raises InputError for anything else than `auto` or `host:port`, and without an answer within `seconds`.
+    Raises InputError for anything else than `auto` or `host:port`, without an answer within `seconds`, and if Ray does
+    not run on this machine, where it would be searched for a minute.
     """
-    from ray._private.services import canonicalize_bootstrap_address  # not above: `cluster` prepares Ray's import
+    from ray._private import services  # not above: `cluster` prepares Ray's import
 
     if address.startswith("ray://"):
         raise InputError(
@@ -31,7 +32,7 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
             hint="run the command on a machine of the cluster, with `--address auto`",
         )
     try:
-        place: str | None = canonicalize_bootstrap_address(address)
+        place: str | None = services.canonicalize_bootstrap_address(address)
     except ValueError as error:
         raise InputError(f"not the address of a Ray cluster: {address}", hint=_FORMS) from error
     except ConnectionError as error:
@@ -49,6 +50,11 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
             f"cannot reach a Ray cluster at `{address}`: {reason}",
             hint=f"{remedy}, and check that `ray status` works there",
         ) from error
+    if not services.find_node_ids():
+        raise InputError(
+            f"this machine is not a node of the Ray cluster: {address}",
+            hint="run the command on one of its machines, or submit it from here with `prunesweep launch --via job`",
+        )
     return place
 
 

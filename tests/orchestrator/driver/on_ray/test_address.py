@@ -90,6 +90,18 @@ def test_a_service_that_refuses_the_question(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_cluster_without_a_node_on_this_machine(monkeypatch):
+    monkeypatch.setattr("ray._raylet.GcsClient", lambda address: SimpleNamespace(cluster_id="x"))
+    nodes = set()
+    monkeypatch.setattr("ray._private.services.find_node_ids", lambda: nodes)
+    with listening(HTTP2) as place:
+        error = refusal(place)
+        nodes.add("a1b2")
+        assert address.resolve(place).endswith(place.partition(":")[2])
+    assert error.message == f"this machine is not a node of the Ray cluster: {place}"
+    assert "`prunesweep launch --via job`" in error.hint
+
+
 def test_options_are_checked_before_a_run_inspects_anything():
     with pytest.raises(InputError, match="Ray Client addresses are not supported: ray://head:1"):
         RunOptions(address="ray://head:1").checked()
