@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support import hosts
 from tests.support.command import SWEEP, Command, wait_for_workers_to_end
 from tests.support.stores import attempts, contents, results, with_facts
 
@@ -44,6 +45,37 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
     after = contents(tmp_path / "store")
     assert {name: after[name] for name in published} == published
     assert results(tmp_path / "store") == results(undisturbed[0])
+
+
+@pytest.fixture
+def cluster():
+    """A Ray cluster on two hosts, each with its own address and one CPU, which share all files."""
+    if reason := hosts.missing():
+        pytest.skip(f"hosts are network namespaces: {reason}")
+    with hosts.hosts("head", "other") as machines:
+        machines.start_head("head", "--include-dashboard=false", "--no-monitor", "--include-log-monitor=false", cpus=1)
+        machines.start_worker("other", "--include-log-monitor=false")
+        yield machines
+
+
+@pytest.mark.timeout(1800)
+def test_a_host_that_loses_its_power_changes_nothing(cluster, sweep_file, tmp_path, undisturbed):
+    """All that can happen to a cluster: `benchmarks/cluster.py`."""
+    store = with_facts(tmp_path / "store", undisturbed[0])
+    driver = cluster.start("head", "prunesweep", "run", sweep_file, "--store", store, "--address", cluster.head)
+    cluster.wait_for("a record of the other host", lambda: "other" in hosts_of(store))
+    cluster.power_off("other")
+    published = contents(store)
+    assert driver.wait(600) == 0, (cluster.folder / "head.log").read_text()
+    after = contents(store)
+    assert {name: after[name] for name in published} == published
+    assert hosts_of(store) == {"head", "other"}
+    assert results(store) == results(undisturbed[0])
+
+
+def hosts_of(store: Path) -> set[str]:
+    """The hosts that have published records."""
+    return {pq.read_table(file)["host"][0].as_py() for file in store.glob("results/*.parquet")}
 
 
 def test_extending_a_sweep_trains_only_what_is_new(prunesweep, sweep_file, tmp_path, undisturbed):
