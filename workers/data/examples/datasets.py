@@ -36,7 +36,8 @@ class Datasets:
     `offers`, `fingerprint`, `noun` and `class_names` are those of `workers.data.examples.arrays.Arrays`. Without a
     declared fingerprint, all examples are read once in each process that trains.
 
-    Raises BadInput for data sets without examples by number.
+    Raises BadInput for data sets without examples by number. `facts` raises it for examples that cannot be read, or
+    that differ when they are read again.
     """
 
     train: MapStyle
@@ -64,7 +65,9 @@ class Datasets:
             raise BadInput(f"`workers` of a data set must be a whole number, 0 or more: {self.workers}")
 
     def facts(self) -> ExampleFacts:
-        sampled = self._part("train", _CPU).read(0, _SAMPLED)
+        train = self._part("train", _CPU)
+        sampled = train.read(0, _SAMPLED)
+        train.check_repeatable()
         seen = self._seen
         notes = [self.fingerprint.note] if self.fingerprint else []
         return ExampleFacts(

@@ -15,11 +15,13 @@ from workers.data.batches.loading import loaded
 from workers.data.batches.order import Order
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.structure import Batch, mapped, tensors
+from workers.data.examples.fingerprint import Fingerprint
 from workers.data.examples.reading import ExampleReading, MapStyle, fixed_seeds, training_seeds
 from workers.data.examples.recipe_check import refuse_image_settings
 from workers.data.examples.resident import EVALUATION_BATCH
 from workers.data.source import DataFacts
 from workers.data.split import Indices
+from workers.errors import BadInput
 from workers.seeds import seed
 from workers.trial import Recipe
 
@@ -50,6 +52,22 @@ class MapPart:
         return self.reading.batch(
             self.dataset, which, fixed_seeds(self.name, which), seed(self.name, "batch", first), train=False
         )
+
+    def check_repeatable(self) -> None:
+        """Raise BadInput if the first example, augmented, differs when it is read again with the same seeds."""
+        which = self.which[:1].tolist()
+        seeds = fixed_seeds(self.name, which)
+        digests = set()
+        for _ in range(2):
+            summary = Fingerprint("example")
+            summary.add("batch", self.reading.batch(self.dataset, which, seeds, 0, train=True))
+            digests.add(summary.text())
+        if len(digests) > 1:
+            raise BadInput(
+                "training examples differ when they are read again",
+                hint="draw random numbers from the generators of torch, NumPy or Python, which are seeded for each "
+                "example, or from the one that `augment` gets",
+            )
 
     def bytes(self) -> int:
         """The size of an evaluation batch, from that of its first example."""

@@ -164,6 +164,18 @@ def test_a_validation_split_of_ones_own_is_used_whole() -> None:
         source.check_held_out(1)
 
 
+class Drifting(Rows):
+    """Draws from a generator of its own, which nobody seeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = np.random.default_rng(0)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        numbers, target = super().__getitem__(index)
+        return numbers + self.generator.random(), target
+
+
 class Broken(Rows):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         raise ZeroDivisionError
@@ -187,6 +199,8 @@ class Endless(IterableDataset[Any]):
         ({"train": [torch.ones(2)] * 3}, r"a batch must be \(inputs, targets\), not float32 \(2, 2\)\n\nhint: let the"),
         ({"train": [("text", 1)]}, r"the inputs of a batch must be a tensor, .* not \(str\)"),
         ({"train": [{"x": 1}], "target": "y"}, "examples have no `y`, which `target` says: dict with the keys x"),
+        ({"train": Drifting()}, r"training examples differ when they are read again\n\nhint: draw random numbers from"),
+        ({"test": Broken()}, "example 0 cannot be read: ZeroDivisionError"),
         ({"train": [(1, 2)], "target": "y"}, "examples have no `y`, which `target` says: list"),
         (
             {"test": type("Bad", (Rows,), {"__getitem__": lambda self, index: 1 / 0})()},
