@@ -53,7 +53,8 @@ def with_place(problem: Problem, models: Models) -> Problem:
     key = str(problem.path[-1]) if problem.path else ""
     if not problem.is_unknown_key or key in COMMON or pointers(key, sibling_keys(problem.path, models)):
         return problem
-    hint = _elsewhere(key, _level(problem.path), models)
+    level = _level(problem.path)
+    hint = _elsewhere(key, level, models) or ("" if problem.stands_for else _as_argument(key, level))
     return problem._replace(hint=hint) if hint else problem
 
 
@@ -65,6 +66,11 @@ def _elsewhere(key: str, level: str, models: Models) -> str:
     for other, keys in others.items():
         if key in keys:
             return f"move it {_into(other)}"
+    return ""
+
+
+def _as_argument(key: str, level: str) -> str:
+    """The hint for an argument of what is chosen by its name, in another mapping than that one's."""
     for other, arguments in _ARGUMENTS.items():
         if key in arguments and other != level:
             return f"move it {_into(other)}, written as `{{name: …, {key}: …}}`"

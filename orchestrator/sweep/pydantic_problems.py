@@ -54,7 +54,8 @@ def problems_of(error: ValidationError, models: Models, prefix: KeyPath = ()) ->
         elif fault["type"] == "extra_forbidden":
             siblings = sibling_keys(path, models)
             hint = next(iter(pointers(str(path[-1]), siblings)), "") or closest(str(path[-1]), siblings)
-            yield Problem(path, "unknown key", hint, at_key=True, is_unknown_key=True)
+            only = siblings[0] if len(siblings) == 1 else ""
+            yield Problem(path, "unknown key", hint, at_key=True, is_unknown_key=True, stands_for=only)
         elif fault["type"] == "missing":
             hint = f"add it, for example `{_example(path)}`"
             yield Problem(path[:-1], f"`{path[-1]}` is missing", hint, show=False, missing=(str(path[-1]),))

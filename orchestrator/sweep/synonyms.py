@@ -9,7 +9,13 @@ _SEEDS = {"replicates": "use `replicates`: every replicate has its own seeds", "
 _MEANT = {
     "sparsity": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
     "sparsities": {"density": "use `density`, the share of the weights that is kept: 1 − sparsity"},
-    "amount": {"density": "use `density`, the share of the weights that is kept: 1 − amount"},
+    "amount": {
+        "density": "use `density`, the share of the weights that is kept: 1 − amount",
+        "rate": "use `rate`",
+    },
+    "fraction": {"rate": "use `rate`"},
+    "iterations": {"rounds": "use `rounds`"},
+    "cycles": {"rounds": "use `rounds`"},
     "pruning_ratio": {"density": "use `density`, the share of the weights that is kept: 1 − pruning_ratio"},
     "ratio": {"compression": "use `compression`"},
     "runs": _SEEDS,

@@ -45,6 +45,10 @@ def test_a_number_that_is_not_whole():
     assert "without quotes" in only_problem(recipe=recipe(batch_size="100")).hint
 
 
+def of_rounds(**iterative):
+    return grid(compression=None, iterative=iterative)
+
+
 def test_a_number_in_quotes():
     problem = only_problem(recipe=recipe(optimizer=OPTIMIZER | {"lr": "1e-2"}))
     assert (problem.message, problem.hint) == ("must be a number above 0, not text", "write it without quotes: `1e-2`")
@@ -62,6 +66,12 @@ def test_a_number_in_quotes():
         ({"recipe": recipe(optimizer={"name": "SGD", "LR": 0.1})}, "recipe.optimizer.LR", "use `lr`"),
         ({"dense": {"form": "a.safetensors"}}, "dense.form", "did you mean `from`?"),
         ({"dense": {"pretrained": "a.safetensors"}}, "dense.pretrained", "use `from`"),
+        ({"dense": {"path": "a.safetensors"}}, "dense.path", "use `from`"),
+        ({"dense": {"from": "a.safetensors", "path": "b"}}, "dense.path", "use `from`"),
+        ({"evaluation": {"validation": {"images": 100}}}, "evaluation.validation.images", "use `holdout`"),
+        ({"grid": of_rounds(iterations=5, rate="20%")}, "grid.iterative.iterations", "use `rounds`"),
+        ({"grid": of_rounds(rounds=5, amount="20%")}, "grid.iterative.amount", "use `rate`"),
+        ({"grid": of_rounds(rounds=5, fraction="20%")}, "grid.iterative.fraction", "use `rate`"),
         (
             {"recipe": recipe(optimizer={"name": "SGD", "learning_rate": 0.1})},
             "recipe.optimizer.learning_rate",
