@@ -73,6 +73,16 @@ def _restore(kind: type[PrunesweepError], args: tuple[Any, ...], attributes: dic
     return error
 
 
+@contextlib.contextmanager
+def about(part: str) -> Iterator[None]:
+    """Note on errors in the block which part of a request they are about, unless they know better."""
+    try:
+        yield
+    except PrunesweepError as error:
+        error.about = error.about or part
+        raise
+
+
 class InputError(PrunesweepError):
     """What was asked cannot be done; nothing was started."""
 

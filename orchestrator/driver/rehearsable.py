@@ -20,14 +20,14 @@ def rehearsals_key(task: Task) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsable:
-    """A task that has to be rehearsed, how, and where its network is in the sweep file.
+    """A task that has to be rehearsed, how, and where its parts are in the sweep file.
 
     `pinned` is what the store has of its rehearsals, by kind.
     """
 
     task: Task
     how: Mapping[str, Any]
-    place: KeyPath
+    places: Mapping[str, KeyPath]
     pinned: dict[str, dict[str, Any]]
 
     @property
@@ -42,9 +42,11 @@ class Rehearsable:
         return {name: task[name] for name in ("dataset", "network", "recipe")} | {"rehearsal": dict(self.how)}
 
     @classmethod
-    def pinned_in(cls, store: Store, task: Task, how: Mapping[str, Any], place: KeyPath = ()) -> Rehearsable:
+    def pinned_in(
+        cls, store: Store, task: Task, how: Mapping[str, Any], places: Mapping[str, KeyPath] | None = None
+    ) -> Rehearsable:
         """A task with what the store has of its rehearsals."""
-        item = cls(task, how, place, {})
+        item = cls(task, how, places or {}, {})
         with contextlib.suppress(CorruptFile):  # it is done again and written again
             item.pinned.update((store.sweeps.facts(item.key) or {}).get("rehearsals", {}))
         return item

@@ -59,7 +59,7 @@ def rehearsable(spec: SweepSpec, tasks: Collection[Task], store: Store) -> list[
         key = rehearsals_key(task)
         if here is None or key not in wanted or key in rows:
             continue
-        item = Rehearsable.pinned_in(store, task, rehearsal_of(spec), setting.places["network"])
+        item = Rehearsable.pinned_in(store, task, rehearsal_of(spec), setting.places)
         if "kind" in here:
             item.pinned[here["kind"]] = here
         rows[key] = item
@@ -102,7 +102,8 @@ def _rehearse(
     answer = answers[0][1] if answers else None
     if isinstance(answer, Lost) and answer.crashed:
         if len(items) == 1:
-            yield Problem(items[0].place, f"{name}: the process of the rehearsal crashed", _CRASH_HINT, show=False)
+            place, what = items[0].places["network"], f"{name}: the process of the rehearsal crashed"
+            yield Problem(place, what, _CRASH_HINT, show=False)
         else:
             for item in items:
                 yield from _rehearse([item], kind, node, store, folder, nodes)
@@ -113,6 +114,6 @@ def _rehearse(
         return
     for item, row in zip(items, answer, strict=True):
         if "error" in row:
-            yield Problem(item.place, f"{name}: {row['error']}", row["hint"], show=False)
+            yield Problem(item.places[row["about"]], f"{name}: {row['error']}", row["hint"], show=False)
         else:
             item.pin(store, kind, row["found"])

@@ -149,7 +149,12 @@ def _check_part(part: str, images: Tensor, labels: Tensor, classes: int) -> None
                 hint="convert arrays with `torch.from_numpy(...)`, lists with `torch.tensor(...)`, and number classes "
                 "that are text from 0",
             )
-    if images.dtype != torch.uint8 or images.ndim != 4 or 0 in images.shape:
+    if not images.numel():
+        raise BadInput(
+            f"{part} images must not be empty: {tuple(images.shape)}",
+            hint="check the path or the selection that they come from",
+        )
+    if images.dtype != torch.uint8 or images.ndim != 4:
         raise BadInput(
             f"{part} images must be uint8 of shape (N, C, H, W), not {images.dtype} {tuple(images.shape)}",
             hint="give whole numbers from 0 to 255, with the channels (also a single one) before height and width",

@@ -126,7 +126,7 @@ def _load(name: str, key: str, folder: str) -> tuple[Source, DataFacts]:
     """A data set and its facts. `folder` is the current one, which relative paths begin in."""
     entry = lookup(DATASETS, name, "data set")
     source = call(entry, "data set", name, json.loads(key))
-    if not isinstance(source, Source):
+    if isinstance(source, type) or not isinstance(source, Source):
         hint = "return `prunesweep.Images(...)`, `ImageFiles`, `Arrays` or `Datasets`, an object and not its class"
         raise BadInput(
             f"data set `{name}` returned {type(source).__name__}, not one of prunesweep's data sets", hint=hint

@@ -31,9 +31,10 @@ from workers.data.loading import load_facts
 from workers.data.source import DataFacts
 from workers.describe import probe
 from workers.describe.pruning_check import check_pruning
+from workers.describe.refusal import refusal
 from workers.describe.rehearsal import Rehearsal, rehearse
 from workers.describe.second_process import check_other_process, rehearsing_elsewhere
-from workers.errors import BadInput, InputError, PrunesweepError
+from workers.errors import BadInput, InputError, PrunesweepError, about
 from workers.machine.kind import kind_of_machine
 from workers.machine.parent import end_with_parent
 from workers.models import NETWORKS
@@ -62,15 +63,15 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
     """
     _import_own(network, recipe)
     configure(recipe)  # whatever the modules have set
-    with _about("network"):
+    with about("network"):
         module = build(network, facts, recipe, 0, "dense")
-    with _about("optimizer"):
+    with about("optimizer"):
         optimizer = make_optimizer(recipe, module)
-    with _about("recipe"):
+    with about("recipe"):
         check_loss(recipe, *_tried(module, facts))
-    with _about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
+    with about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
         weights = prunable(module, pruning.exclude, pruning.include)
-    with _about("pruning"):
+    with about("pruning"):
         check_pruning(network, recipe, pruning, facts)
     cost = costs(module, facts.sample(1)[0])
     parameters = list(module.parameters())
@@ -102,9 +103,9 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
 
 
 def _import_own(network: Network, recipe: Recipe) -> None:
-    with _about("network"):
+    with about("network"):
         load_function(lookup(NETWORKS, network.name, "network"), network.name)
-    with _about("recipe"):
+    with about("recipe"):
         if is_own(recipe.loss):
             load_own(recipe.loss)
 
@@ -138,25 +139,22 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     pruning = Pruning(**request["pruning"])
     dataset = Dataset(**request["dataset"])
     try:
-        with _about("dataset"):
+        with about("dataset"):
             streams = is_own(dataset.name) or lookup(DATASETS, dataset.name, "data set").streams
-        with _about("recipe"):
+        with about("recipe"):
             check_augmentation(dataset, recipe, streams)
-        with _about("dataset"):
+        with about("dataset"), _inspecting("data set", dataset.name):
             facts = load_facts(dataset)
-        network_facts = describe_network(network, facts, recipe, pruning)
-        checksums = {}
-        if "pretrained" in request:
-            module = build(network, facts, recipe, 0, "dense")
-            with _about("pretrained"):
-                checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
-        rehearsed = _rehearsed(request)
+        with _inspecting("network", network.name):
+            network_facts = describe_network(network, facts, recipe, pruning)
+            checksums = {}
+            if "pretrained" in request:
+                module = build(network, facts, recipe, 0, "dense")
+                with about("pretrained"):
+                    checksums = {path: describe_weights(path, module) for path in request["pretrained"]}
+            rehearsed = _rehearsed(request)
     except PrunesweepError as error:
-        return _refusal(error)
-    except (Exception, SystemExit) as error:  # the user's code may exit
-        if not is_own(network.name):
-            raise
-        return _refusal(BadInput(f"cannot inspect network `{network.name}`: {described(error)}"))
+        return refusal(error)
     return {"facts": {"dataset": facts.to_json(), "network": network_facts, "pretrained": checksums, **rehearsed}}
 
 
@@ -170,18 +168,19 @@ def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:
     return {"rehearsal": request["rehearsal"] | {"kind": kind} | rehearse(rehearsal)}
 
 
-def _refusal(error: PrunesweepError) -> dict[str, Any]:
-    return {"error": error.message, "hint": error.hint, "about": error.about or "network"}
-
-
 @contextlib.contextmanager
-def _about(part: str) -> Iterator[None]:
-    """Note on errors in the block which part of a request they are about, unless they know better."""
+def _inspecting(kind: str, name: str) -> Iterator[None]:
+    """Raise BadInput for whatever the user's own code raises in the block; it may also exit."""
     try:
         yield
-    except PrunesweepError as error:
-        error.about = error.about or part
+    except PrunesweepError:
         raise
+    except (Exception, SystemExit) as error:
+        if not is_own(name):
+            raise
+        raise BadInput(
+            f"cannot inspect {kind} `{name}`: {described(error)}", hint="use it in Python to see where it fails"
+        ) from error
 
 
 def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
@@ -208,5 +207,5 @@ def main() -> None:
             try:
                 check_other_process(Rehearsal.of_request(request), digest, others[number])
             except PrunesweepError as error:
-                answers[number] = _refusal(error)
+                answers[number] = refusal(error)
     Path(asked["answers"]).write_text(json.dumps(answers), "utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from workers.data.loading import open_data
+from workers.describe.refusal import refusal
 from workers.describe.rehearsal import Rehearsal, advance, new_trainer
 from workers.errors import InputError, PrunesweepError
 from workers.training.evaluation import evaluate
@@ -23,7 +24,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"probe": probe(Rehearsal.of_request(request | {"rehearsal": request["probe"]}))}
     except PrunesweepError as error:
-        return {"error": error.message, "hint": error.hint, "about": "network"}
+        return refusal(error)
 
 
 def probe(rehearsal: Rehearsal, seconds: float = _SECONDS) -> dict[str, Any]:

@@ -17,19 +17,21 @@ import numpy as np
 import torch
 
 from workers.data.batches.share import BatchShare
+from workers.data.batches.structure import Batch, tensors
 from workers.data.images import EVALUATION_BATCH
 from workers.data.loading import open_data
 from workers.data.source import Data, Part
 from workers.describe import HIGHEST_RATE
 from workers.describe.own_generators import generator_states
-from workers.errors import BadInput, Diverged, PrunesweepError
+from workers.errors import BadInput, Diverged, PrunesweepError, about
 from workers.machine.generators import seed_generators
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
 from workers.registry import is_own
+from workers.text import plural
 from workers.training.evaluation import examine, new_statistics, validation_and_test
-from workers.training.losses import remedy_of_divergence
+from workers.training.losses import REMEDY_OF_CLASSES, is_about_classes, remedy_of_divergence
 from workers.training.outcomes import outcome_of
 from workers.training.process import make_trainer
 from workers.training.states.state import dump_state, parse_state
@@ -103,7 +105,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     Raises InputError or BadInput where trials would fail, or could not be continued to the same bits.
     """
     name = rehearsal.task.network.name
-    data = open_data(rehearsal.task.dataset, torch.device(rehearsal.device))
+    data = _open(rehearsal)
     if is_own(name) and seeds_itself(rehearsal.task.network, data.facts):
         raise BadInput(
             f"network `{name}` seeds torch's generator, so all replicates would begin with the same weights",
@@ -112,7 +114,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     trainer = new_trainer(rehearsal, data)
     advance(trainer, 1)  # the first step is slower than the others
     seconds = advance(trainer, _BEFORE - 1)
-    with _explained(trainer.trial.task, trainer.device, _SAVED):
+    with _explained(trainer.trial.task, data, trainer.device, _SAVED):
         state = parse_state(dump_state(trainer.state())[0], "the state of the rehearsal")
     _evaluate(trainer, data, rehearsal.evaluation)
     if rehearsal.task.recipe.deterministic and trainer.state().digest() != state.digest():
@@ -123,15 +125,28 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     advance(trainer, _AFTER)
     generators = generator_states(trainer)
     continued = new_trainer(rehearsal, data)
-    with _explained(rehearsal.task, continued.device, _CONTINUED):
+    with _explained(rehearsal.task, data, continued.device, _CONTINUED):
         continued.restore(state)
     advance(continued, _AFTER)
     digest = trainer.state().digest()
     if rehearsal.task.recipe.deterministic and continued.state().digest() != digest:
+        _check_batches(rehearsal, data)
         raise not_repeatable(name, "a trial that is continued from a saved state ends with other weights")
     if rehearsal.task.recipe.deterministic:
         _check_generators(name, generators, generator_states(continued))
     return {"digest": digest, "seconds_per_step": seconds / (_BEFORE - 1)}
+
+
+def _check_batches(rehearsal: Rehearsal, data: Data) -> None:
+    """Raise BadInput for data whose first batch is another one when it is read again."""
+    name = rehearsal.task.dataset.name
+    first, again = (_tensors(data.stream(rehearsal.task.recipe, 0, "dense").batch(0)) for _ in range(2))
+    if not all(torch.equal(one, other) for one, other in zip(first, again, strict=True)):
+        raise unrepeatable_data(name, "a batch has other data when it is read again")
+
+
+def _tensors(batch: Batch) -> list[torch.Tensor]:
+    return [tensor for values in batch for tensor in tensors(values)]
 
 
 def _check_generators(network: str, straight: dict[str, bytes], continued: dict[str, bytes]) -> None:
@@ -148,17 +163,21 @@ def _check_generators(network: str, straight: dict[str, bytes], continued: dict[
 
 def straight(rehearsal: Rehearsal) -> str:
     """The digest of the state after all steps, without a break."""
-    data = open_data(rehearsal.task.dataset, torch.device(rehearsal.device))
-    trainer = new_trainer(rehearsal, data)
+    trainer = new_trainer(rehearsal, _open(rehearsal))
     advance(trainer, _BEFORE + _AFTER)
     return trainer.state().digest()
+
+
+def _open(rehearsal: Rehearsal) -> Data:
+    with about("dataset"):
+        return open_data(rehearsal.task.dataset, torch.device(rehearsal.device))
 
 
 def new_trainer(rehearsal: Rehearsal, data: Data) -> Trainer:
     """A trainer of the task, at step 0. Raises BadInput where it cannot be built."""
     trial = Trial(task=rehearsal.task, replicate=0, stage="dense", rates=(Segment(rate=rehearsal.rate),))
     device = torch.device(rehearsal.device)
-    with _explained(rehearsal.task, device, "built"):
+    with _explained(rehearsal.task, data, device, "built"):
         trainer = make_trainer(trial, data, device, BatchShare(0, rehearsal.ranks))
     trainer.begin({})
     return trainer
@@ -167,7 +186,7 @@ def new_trainer(rehearsal: Rehearsal, data: Data) -> Trainer:
 def advance(trainer: Trainer, steps: int) -> float:
     """Take some steps. Returns how many seconds they took."""
     begun = time.monotonic()
-    with _explained(trainer.trial.task, trainer.device, "trained"):
+    with _explained(trainer.trial.task, trainer.data, trainer.device, "trained"):
         for _ in range(steps):
             trainer.advance()
         trainer.settle()
@@ -177,7 +196,7 @@ def advance(trainer: Trainer, steps: int) -> float:
 def _evaluate(trainer: Trainer, data: Data, evaluation: Evaluation) -> None:
     """Score the smallest batch of the validation and of the test images, as records do."""
     seed_generators(0)
-    with _explained(trainer.trial.task, trainer.device, "evaluated"), contextlib.ExitStack() as stack:
+    with _explained(trainer.trial.task, data, trainer.device, "evaluated"), contextlib.ExitStack() as stack:
         if evaluation.batch_norm_batches:
             batches = min(evaluation.batch_norm_batches, 2)
             stack.enter_context(new_statistics(trainer.model, trainer.stream, trainer.recipe, batches))
@@ -195,7 +214,7 @@ def _smallest_batch(part: Part) -> Part:
 
 
 @contextlib.contextmanager
-def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
+def _explained(task: Task, data: Data, device: torch.device, verb: str) -> Iterator[None]:
     """Raise BadInput for whatever the user's code raises in the block."""
     name = task.network.name
     try:
@@ -210,7 +229,7 @@ def _explained(task: Task, device: torch.device, verb: str) -> Iterator[None]:
             ) from error
         if isinstance(error, PrunesweepError) and verb != _CONTINUED and not isinstance(error, Diverged):
             raise
-        batch = f"batches of {task.recipe.batch_size:,} examples on {device.type}"
+        batch = f"batches of {plural(task.recipe.batch_size, data.facts.noun)} on {device.type}"
         reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
         raise BadInput(
             f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb, task.recipe)
@@ -227,9 +246,21 @@ def _remedy(error: Exception, verb: str, recipe: Recipe) -> str:
         return "nobody answers a trial: remove `input()`, and debug with `breakpoint()` and `--in-process`"
     if outcome_of(error) == "out_of_memory":
         return "use a smaller `batch_size`"
+    if is_about_classes(error):
+        return REMEDY_OF_CLASSES
     if "does not require grad" in str(error):
         return "let gradients reach the weights: `forward` must not use `.detach()`, `.data` or `no_grad`"
     return "the network and the loss must take batches of any size, in training and in evaluation mode"
+
+
+def unrepeatable_data(name: str, symptom: str) -> BadInput:
+    return BadInput(
+        f"data set `{name}` is not repeatable: {symptom}",
+        hint="return the same data each time: draw random numbers from the generators of torch, NumPy or Python inside "
+        "`__getitem__`, where they are seeded, or from a generator with a fixed seed while the data are loaded, and do "
+        "not depend on the order of sets or on hash()",
+        about="dataset",
+    )
 
 
 def not_repeatable(name: str, symptom: str) -> BadInput:

@@ -2,7 +2,7 @@
 
 `python -m workers.describe.second_process` takes the steps of rehearsals without a break: it reads
 `{"rehearsals": [...], "folder": path, "answers": path}` from stdin and writes, for each, the `digest` of the state and
-the fingerprint of the `data`, or `{"error": message, "hint": hint}`, to the path of the answers.
+the fingerprint of the `data`, or `{"error": message, "hint": hint, "about": part}`, to the path of the answers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 import torch
 
 from workers.data.loading import forget_loaded, open_data
-from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight
+from workers.describe.refusal import refusal
+from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight, unrepeatable_data
 from workers.errors import BadInput, PrunesweepError
 from workers.machine.parent import end_with_parent
 from workers.registry.fresh_modules import add_import_folder
@@ -36,7 +37,7 @@ def rehearse_twice(requests: Sequence[Request], folder: str) -> list[dict[str, A
     """What rehearsals find on this machine, in this process and another one; `folder` has the user's own code.
 
     Requests are those of `workers.describe`. An answer is `{"found": what `rehearse` returns}`, or
-    `{"error": message, "hint": hint}`.
+    `{"error": message, "hint": hint, "about": part}`, where the part is a key of the request.
     """
     add_import_folder(folder)
     sys.breakpointhook = _no_debugger  # Ray's would wait for one
@@ -57,7 +58,7 @@ def _compared(request: Request, answer: dict[str, Any], other: dict[str, str] | 
     try:
         check_other_process(Rehearsal.of_request(request), answer["digest"], other)
     except PrunesweepError as error:
-        return {"error": error.message, "hint": error.hint}
+        return refusal(error)
     return {"found": answer}
 
 
@@ -67,14 +68,12 @@ def check_other_process(rehearsal: Rehearsal, digest: str, other: dict[str, str]
         return
     name, dataset = rehearsal.task.network.name, rehearsal.task.dataset.name
     if "error" in other:
-        raise BadInput(f"network `{name}` fails in the second of two processes: {other['error']}", hint=other["hint"])
+        about = other["about"]
+        subject = f"data set `{dataset}`" if about == "dataset" else f"network `{name}`"
+        message = f"{subject} fails in the second of two processes: {other['error']}"
+        raise BadInput(message, hint=other["hint"], about=about)
     if other["data"] != _fingerprint(rehearsal):
-        raise BadInput(
-            f"data set `{dataset}` is not repeatable: two processes load different data",
-            hint="return the same data each time: draw random numbers from a generator with a fixed seed, and do not "
-            "depend on the order of sets or on hash()",
-            about="dataset",
-        )
+        raise unrepeatable_data(dataset, "two processes load different data")
     if other["digest"] != digest and rehearsal.task.recipe.deterministic:
         raise not_repeatable(name, "two processes train it to other weights")
 
@@ -105,7 +104,7 @@ def rehearsing_elsewhere(
                 _free_memory()
             process = early or stack.enter_context(_other_process(wanted))
             code = process.wait()
-            died = {"error": f"it ends with exit code {code}", "hint": _DIED_HINT}
+            died = {"error": f"it ends with exit code {code}", "hint": _DIED_HINT, "about": "network"}
             written = json.loads(path.read_text("utf-8")) if path.exists() else [died] * len(chosen)
             for number, answer in zip(chosen, written, strict=True):
                 answers[number] = answer
@@ -160,9 +159,9 @@ def _answer(request: Request, work: Callable[[Rehearsal], dict[str, Any]]) -> di
     try:
         return work(Rehearsal.of_request(request))
     except PrunesweepError as error:
-        return {"error": error.message, "hint": error.hint}
+        return refusal(error)
     except (Exception, SystemExit) as error:  # the user's code may exit
-        return {"error": f"{type(error).__name__}: {error}", "hint": ""}
+        return refusal(PrunesweepError(f"{type(error).__name__}: {error}"))
 
 
 if __name__ == "__main__":

@@ -50,10 +50,7 @@ def _check_batch(name: str, network: nn.Module, facts: DataFacts, mode: str) -> 
         batch = f"of shape {shape}" if shape else described(inputs)
         raise BadInput(
             f"network `{name}` cannot take a batch {batch} {mode}: {error}",
-            hint="`forward` must take float images (N, C, H, W) for any N: take sizes from `x.shape`, `input_shape` "
-            "and `classes`, not from constants"
-            if shape
-            else _how_to_take(inputs),
+            hint=_remedy(error, inputs, shape is not None),
         ) from error
     if isinstance(facts, ImageFacts):
         _check_logits(name, outputs, shape, (_EXAMPLES, facts.classes), mode)
@@ -61,9 +58,18 @@ def _check_batch(name: str, network: nn.Module, facts: DataFacts, mode: str) -> 
         raise BadInput(f"network `{name}` returns None {mode}", hint="end `forward` with `return`")
 
 
-def _how_to_take(inputs: Values) -> str:
+def _remedy(error: Exception, inputs: Values, are_images: bool) -> str:
+    if "dtype" in str(error) and are_images:
+        return "images are float32, and so must the weights be: remove `.double()` or `.half()`"
+    if are_images:
+        return (
+            "`forward` must take float images (N, C, H, W) for any N: take sizes from `x.shape`, `input_shape` and "
+            "`classes`, not from constants"
+        )
     if any(tensor.dtype == torch.float64 for tensor in tensors(inputs)):
         return "networks compute in float32: convert the inputs with `.float()`"
+    if "dtype" in str(error):
+        return "give the inputs the type of the weights, usually float32: `.float()` where the data are prepared"
     return f"it is called as {_called(inputs)}, with any number of examples as the first dimension"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,9 @@ from workers.training.loss_names import CLASSIFYING, ELEMENTWISE, LOSSES, is_sum
 from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
+
+_WRONG_CLASS = re.compile(r"Target -?\d+ is out of bounds|device-side assert")  # on a CPU, and on a GPU
+REMEDY_OF_CLASSES = "number the classes of the targets from 0, and let the network return a logit for each of them"
 
 Loss = Callable[[Any, Any], Tensor]
 """Outputs of a network and targets of the same examples to a scalar, the mean over the batch."""
@@ -109,6 +113,7 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     except Exception as error:  # the user's function may raise anything
         message = f"loss `{recipe.loss}` failed on outputs {described(outputs)} and targets {described(targets)}"
         hint = _CALLED if is_own(recipe.loss) else f"it takes {LOSSES[recipe.loss].summary}"
+        hint = REMEDY_OF_CLASSES if is_about_classes(error) else hint
         raise BadInput(f"{message}: {type(error).__name__}: {error}", hint=hint) from error
     if not isinstance(value, Tensor):
         returned = type(value).__name__
@@ -121,6 +126,11 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     else:
         return
     raise BadInput(f"loss `{recipe.loss}` must return a scalar tensor with a gradient, not {returned}", hint=hint)
+
+
+def is_about_classes(error: Exception) -> bool:
+    """Whether a loss failed because a class number is below 0, or not below the number of logits."""
+    return _WRONG_CLASS.search(str(error)) is not None
 
 
 def _too_few_classes(outputs: Tensor, targets: Values) -> bool:

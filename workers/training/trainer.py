@@ -53,7 +53,7 @@ class Trainer:
         self.id = trial_id(trial)
         self.recipe = trial.task.recipe
         self.device = device
-        self._data = data
+        self.data = data
         self.share = share
         self.exchange: Exchange | None = None
         self.step = 0
@@ -83,7 +83,7 @@ class Trainer:
         """The training batches of which `stream` has a share."""
         if self.share == WHOLE:
             return self.stream
-        return self._data.stream(self.recipe, self.trial.replicate, self.trial.stage)
+        return self.data.stream(self.recipe, self.trial.replicate, self.trial.stage)
 
     @property
     def epochs(self) -> float:
@@ -122,7 +122,7 @@ class Trainer:
     def _other(self, parent: State) -> Trainer:
         """A trainer that has the network to prune, and batches that are the same for all techniques of a round."""
         trial = replace(self.trial, stage=f"score {self.trial.pruning_round}")
-        other = Trainer(trial, self._data, self.device)
+        other = Trainer(trial, self.data, self.device)
         other.restore(parent)
         return other
 

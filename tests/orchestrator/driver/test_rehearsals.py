@@ -96,17 +96,21 @@ def test_only_the_tasks_that_are_run_are_rehearsed(check):
     assert check(nodes) == [("a", 1)]
 
 
-def test_what_fails_on_a_kind_is_refused_with_node_line_and_remedy(check):
+@pytest.mark.parametrize(
+    ("about", "field", "line"), [("network", "network[1]", "17:3"), ("dataset", "dataset", "4:13")]
+)
+def test_what_fails_on_a_kind_is_refused_with_node_line_and_remedy(check, about, field, line):
     def half(requests):
-        return [FOUND, {"error": "network `net:build` is not repeatable", "hint": "use buffers"}]
+        answer = {"error": "network `net:build` is not repeatable", "hint": "use buffers", "about": about}
+        return [FOUND, answer]
 
     with pytest.raises(SpecError) as caught:
         check(FakeNodes(a=("arm", half)))
     [problem] = caught.value.problems
     assert problem.message == "node a-host (arm): network `net:build` is not repeatable"
     assert problem.hint == "use buffers"
-    assert problem.field == "network[1]"
-    assert problem.where.endswith("sweep.yaml:17:3")
+    assert problem.field == field
+    assert problem.where.endswith(f"sweep.yaml:{line}")
     assert "arm" in check.state()[0]
     assert "arm" not in check.state()[1]
 

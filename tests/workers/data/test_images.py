@@ -36,7 +36,7 @@ def tiny(**changes: object) -> Images:
     [
         ({"train_images": torch.zeros(3, 1, 2, 2)}, "train images must be uint8"),
         ({"test_images": torch.zeros(2, 2, 2, dtype=torch.uint8)}, r"test images must be .* \(2, 2, 2\)"),
-        ({"test_images": torch.zeros(0, 1, 2, 2, dtype=torch.uint8)}, "test images must be"),
+        ({"test_images": torch.zeros(0, 1, 2, 2, dtype=torch.uint8)}, r"test images must not be empty: \(0, 1"),
         ({"train_labels": ["0", "1", "0"]}, "train labels must be a torch tensor, not list"),
         ({"train_labels": torch.tensor([0, 1])}, r"train labels must be int64 of shape \(3,\)"),
         ({"train_labels": torch.tensor([0.0, 1, 0])}, "train labels must be int64"),

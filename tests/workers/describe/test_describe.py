@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from torch import nn
 
+from tests.support.own_modules import Write
 from workers.data.loading import load_facts
 from workers.describe import answers, apart
 from workers.describe.answers import answer, describe_network
@@ -186,3 +187,20 @@ def test_a_network_that_exits_when_it_is_called_is_named(tmp_path: Path, monkeyp
     monkeypatch.setattr(answers, "describe_network", lambda *_: Exits(1, 1)(None))
     refused = answer(request(network=Network(name="exits:build")))
     assert refused["error"].startswith("cannot inspect network `exits:build`: SystemExit: 3")
+
+
+def test_data_that_fail_after_they_are_made_are_named(module: Write) -> None:
+    name = module("""
+from prunesweep import Images
+
+class Broken:
+    facts = check_held_out = inspected = on = lambda self, *_: 1 / 0
+
+def load():
+    return Broken()
+""")
+    refused = answer(request(dataset=Dataset(name=f"{name}:load"), network=Network(name="mlp")))
+    assert refused["error"].startswith(f"cannot inspect data set `{name}:load`: ZeroDivisionError")
+    assert refused["about"] == "dataset"
+    refused = answer(request(dataset=Dataset(name=f"{name}:Images"), network=Network(name="mlp")))
+    assert refused["about"] == "dataset"

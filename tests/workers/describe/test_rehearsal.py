@@ -83,27 +83,27 @@ REFUSED = {
     ),
     "no gradient": (
         "return self.linear(x).detach()",
-        "cannot be trained with batches of 16 examples on cpu: RuntimeError: element 0 of tensors does not",
+        "cannot be trained with batches of 16 images on cpu: RuntimeError: element 0 of tensors does not",
         "let gradients reach the weights",
     ),
     "memory": (
         "return self.linear(x) + (torch.empty(10**15)[0] if len(x) > 2 else 0)",
-        "cannot be trained with batches of 16 examples on cpu: RuntimeError",
+        "cannot be trained with batches of 16 images on cpu: RuntimeError",
         "a smaller `batch_size`",
     ),
     "a loss that is not finite from the first step on": (
         "return self.linear(x) * torch.log(torch.zeros(()))",
-        "with batches of 16 examples on cpu: the loss at step 0 is not finite (no finite loss before): nan",
+        "with batches of 16 images on cpu: the loss at step 0 is not finite (no finite loss before): nan",
         "check the scale of the inputs (`normalization`), the initial weights",
     ),
     "a loss that is not finite after a step": (
         "self.norm(x); return self.linear(x) / (self.norm.num_batches_tracked < 3)",
-        "cannot be trained with batches of 16 examples on cpu: the loss at step 2 is not finite (last finite loss",
+        "cannot be trained with batches of 16 images on cpu: the loss at step 2 is not finite (last finite loss",
         "use a lower `lr` (the rehearsal uses this one, or 0.001 if that is less), and check the scale",
     ),
     "weights that are not finite": (
         "self.norm.running_var.fill_(float('nan') if self.training else 1); return self.linear(x)",
-        "cannot be saved with batches of 16 examples on cpu: buffer `norm.running_var` is not finite after step 3",
+        "cannot be saved with batches of 16 images on cpu: buffer `norm.running_var` is not finite after step 3",
         "a lower `lr`",
     ),
     "an operation that cannot be repeated": (
@@ -247,11 +247,63 @@ def test_data_that_differ_in_another_process_are_refused_as_such(module: Write) 
     assert refused.value.about == "dataset"
 
 
+UNREPEATABLE_DATA = """
+import os
+from prunesweep import Arrays, Datasets, Declared
+
+GENERATOR = np.random.default_rng(0)
+
+class Rows:
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, row):
+        return GENERATOR.random(36, dtype=np.float32), row % 3
+
+def draws():
+    return Datasets(train=Rows(), test=Rows(), fingerprint=Declared("rows", "a test"), noun="row")
+
+def numbered(first, elsewhere=False):
+    if elsewhere and os.getpid() != {process}:
+        raise FileNotFoundError("the disk is missing")
+    targets = torch.arange(40) % 3
+    targets[5:] += first
+    inputs = torch.rand((40, 36), generator=torch.Generator().manual_seed(0))
+    return Arrays(train_inputs=inputs, train_targets=targets, test_inputs=inputs, test_targets=targets, noun="row")
+
+def build(features):
+    return nn.Linear(features, 3)
+"""
+
+
+def test_what_is_wrong_with_data_is_not_blamed_on_the_network(module: Write) -> None:
+    name = module("import numpy as np\n" + UNREPEATABLE_DATA.format(process=os.getpid()))
+    own = request(Network(name=f"{name}:build"))
+    drawn, below_0, elsewhere = (
+        own | {"dataset": canonical(Dataset(name=f"{name}:{function}", arguments=arguments))}
+        for function, arguments in (
+            ("draws", {}),
+            ("numbered", {"first": -1}),
+            ("numbered", {"first": 0, "elsewhere": True}),
+        )
+    )
+    refused = answer(drawn)
+    assert refused["error"].endswith(":draws` is not repeatable: a batch has other data when it is read again")
+    assert refused["about"] == "dataset"
+    refused = answer(below_0)
+    assert "cannot be trained with batches of 16 rows on cpu: IndexError: Target -1 is" in refused["error"]
+    assert refused["hint"].startswith("number the classes of the targets from 0")
+    [refused] = rehearse_twice([elsewhere], os.getcwd())
+    assert refused["error"].startswith(f"data set `{name}:numbered` fails in the second of two processes: data set")
+    assert refused["about"] == "dataset"
+
+
 def test_two_processes_are_compared(module: Write) -> None:
     name = f"{module(OF_A_PROCESS.format(process=os.getpid()))}:build"
     requests = [request(Network(name=name, arguments={"fails": fails})) for fails in (False, True)]
     differs, fails = rehearse_twice(requests, os.getcwd())
     assert "is not repeatable: two processes train it to other weights" in differs["error"]
+    assert differs["about"] == "network"
     assert "fails in the second of two processes: " in fails["error"]
     assert fails["error"].endswith("in evaluation mode: the port is taken")
 
@@ -272,7 +324,7 @@ def test_a_machine_rehearses_what_another_one_asks_for(module: Write, monkeypatc
     batches_of_seven = own | {"recipe": own["recipe"] | {"batch_size": 7}}
     found, refused = rehearse_twice([own, batches_of_seven], os.getcwd())
     assert found["found"].keys() == {"digest", "seconds_per_step"}
-    assert "cannot be trained with batches of 7 examples on cpu" in refused["error"]
+    assert "cannot be trained with batches of 7 images on cpu" in refused["error"]
 
 
 @contextlib.contextmanager

@@ -203,6 +203,7 @@ def test_losses_of_torch_by_name_with_arguments() -> None:
     ("code", "message"),
     [
         ("def f(features): return nn.Linear(3, 1)", r"cannot take a batch float32 \(2, 5\) in evaluation mode"),
+        ("def f(features): return nn.Linear(5, 1).double()", r"same dtype, but .*\n\nhint: give the inputs the type"),
         ("f = lambda features: nn.Sequential(nn.Linear(features, 1), Nothing())", "returns None in evaluation mode"),
     ],
 )

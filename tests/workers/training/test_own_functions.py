@@ -153,6 +153,7 @@ def test_data_of_ones_own(module: Write) -> None:
             BadInput,
             "returned list, not one of prunesweep's data sets\n\nhint: return `prunesweep",
         ),
+        ("from prunesweep import Images\ndef load(): return Images", {}, BadInput, "returned type, not one of"),
         ("def load(): raise OSError('no disk')", {}, BadInput, "failed: OSError: no disk"),
         ("def load(): raise SystemExit(5)", {}, BadInput, "failed: SystemExit: 5"),
     ],

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.data.batches.structure import Batch, to_device
-from workers.errors import BadInput, DataStalled, PrunesweepError
+from workers.errors import BadInput, DataStalled, PrunesweepError, about
 from workers.text import size
 
 AnyBatch = TypeVar("AnyBatch", bound=Batch)
@@ -43,8 +43,14 @@ def loaded(
     Raises BadInput if they cannot be sent to other processes; DataStalled if the processes die or deliver nothing for
     five minutes, and at once if batches of `batch_bytes` do not fit the shared memory of the machine.
     """
-    _check_shared_memory(workers, batch_bytes)
-    loader: DataLoader[Any] = DataLoader(
+    with about("dataset"):
+        _check_shared_memory(workers, batch_bytes)
+        for inputs, targets in _delivered(_loader(batches, indices, workers, device), workers):
+            yield to_device(inputs, device), to_device(targets, device)  # type: ignore[misc]  # of the same types
+
+
+def _loader(batches: Dataset[Any], indices: Iterable[int], workers: int, device: torch.device) -> DataLoader[Any]:
+    return DataLoader(
         _Caught(batches),
         batch_size=None,
         sampler=indices,
@@ -56,11 +62,6 @@ def loaded(
         worker_init_fn=_leave_quietly if workers else None,
         generator=torch.Generator(),  # so that torch's default generator is not used
     )
-    for item in _delivered(loader, workers):
-        if isinstance(item, PrunesweepError):
-            raise item
-        inputs, targets = item
-        yield to_device(inputs, device), to_device(targets, device)  # type: ignore[misc]  # of the same types
 
 
 def _check_shared_memory(workers: int, batch_bytes: int) -> None:
@@ -77,8 +78,8 @@ def _check_shared_memory(workers: int, batch_bytes: int) -> None:
     )
 
 
-def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Any]:
-    """The items of a loader. Raises DataStalled for what torch raises about its processes."""
+def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Batch]:
+    """The batches of a loader. Raises the errors among them, and DataStalled for what torch raises of its processes."""
     try:
         items = iter(loader)
     except (PicklingError, AttributeError, TypeError) as error:
@@ -88,7 +89,10 @@ def _delivered(loader: DataLoader[Any], workers: int) -> Iterator[Any]:
             "files, or set `workers` to 0",
         ) from error
     try:
-        yield from items
+        for item in items:
+            if isinstance(item, PrunesweepError):
+                raise item
+            yield item
     except RuntimeError as error:
         if "DataLoader" not in str(error) and "Pin memory thread" not in str(error):
             raise

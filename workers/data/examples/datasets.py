@@ -60,9 +60,15 @@ class Datasets:
                     hint="write a class with `__getitem__` and `__len__`, or give a list of examples",
                 )
             if not hasattr(dataset, "__len__") or not len(dataset):
-                raise BadInput(f"data set `{part}` must have a length of at least 1: {type(dataset).__name__}")
+                raise BadInput(
+                    f"data set `{part}` must have a length of at least 1: {type(dataset).__name__}",
+                    hint="define `__len__`, and check the path or the selection that it reads",
+                )
         if isinstance(self.workers, bool) or not isinstance(self.workers, int) or self.workers < 0:
-            raise BadInput(f"`workers` of a data set must be a whole number, 0 or more: {self.workers}")
+            raise BadInput(
+                f"`workers` of a data set must be a whole number, 0 or more: {self.workers}",
+                hint="give the number of processes that read batches ahead; 0 reads them in the training process",
+            )
 
     def facts(self) -> ExampleFacts:
         train = self._part("train", _CPU)

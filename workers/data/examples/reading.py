@@ -78,7 +78,8 @@ class ExampleReading:
             if not isinstance(batch, Mapping) or self.target not in batch:
                 keys = f"with the keys {', '.join(map(str, batch))}" if isinstance(batch, Mapping) else ""
                 raise BadInput(
-                    f"examples have no `{self.target}`, which `target` says: {type(batch).__name__} {keys}".rstrip()
+                    f"examples have no `{self.target}`, which `target` says: {type(batch).__name__} {keys}".rstrip(),
+                    hint="let the data set return dicts, and give `target` the key of the targets",
                 )
             return {key: value for key, value in batch.items() if key != self.target}, batch[self.target]
         if not isinstance(batch, tuple | list) or len(batch) != 2:
@@ -98,7 +99,10 @@ def _read(dataset: MapStyle, index: int, number: int, augment: Augment | None) -
     except PrunesweepError:
         raise
     except Exception as error:  # the user's code may raise anything
-        raise BadInput(f"example {index:,} cannot be read: {error_described(error)}") from error
+        raise BadInput(
+            f"example {index:,} cannot be read: {error_described(error)}",
+            hint=f"read `dataset[{index}]` in Python to see why, and fix the data or leave the example out",
+        ) from error
 
 
 def _values(what: str, values: Any) -> Values:

@@ -26,7 +26,7 @@ class ExampleSurvey:
 
     `offers` are what the numbers tell (see `workers.data.examples.offers`). `labels` are the classes (N,) of the
     training examples, None if targets are something else. `not_finite` counts the numbers that are infinite or not a
-    number, by part and `inputs` or `targets`; `constant` says of what all training examples have the same.
+    number, by part and `inputs` or `targets`; `constant` says what is the same for all training examples.
     """
 
     fingerprint: str = ""
@@ -56,11 +56,13 @@ def survey(parts: Mapping[str, MapPart], noun: str) -> ExampleSurvey:
     scalars: list[Tensor] = []
     classes: dict[str, list[Tensor]] = defaultdict(list)
     bad: dict[str, int] = defaultdict(int)
-    first: Values | None = None
-    varied = False
+    first: dict[str, Values] = {}
+    varied: set[str] = set()
     for part, (inputs, targets) in _batches(parts):
         for what, values in (("inputs", inputs), ("targets", targets)):
             summary.add(f"{part} {what}", values)
+            if part == "train" and what not in varied and _differ(first.setdefault(what, values), values):
+                varied.add(what)
             if count := _not_finite(values):
                 bad[f"{part} {what}"] += count
         for name, value in numbers([(inputs, targets)]).items():
@@ -69,18 +71,15 @@ def survey(parts: Mapping[str, MapPart], noun: str) -> ExampleSurvey:
             classes[part].append(of_part)
         if part == "train" and isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1:
             scalars.append(targets)
-        if part == "train":
-            first = targets if first is None else first
-            varied = varied or _differ(first, targets)
     trained = torch.cat(classes["train"]) if classes["train"] else None
-    count = len(parts["train"])
+    count, alike = len(parts["train"]), [what for what in first if what not in varied]
     return ExampleSurvey(
         fingerprint=summary.text(),
         offers={**offers, **(scale(torch.cat(scalars)) if scalars else {})},
         labels=trained,
         notes=tuple(_lacking(trained, classes["test"], noun)),
         not_finite=dict(bad),
-        constant="" if varied or count == 1 else f"the targets of all {plural(count, f'training {noun}')}",
+        constant=f"the {alike[0]} of all {plural(count, f'training {noun}')}" if alike and count > 1 else "",
     )
 
 
@@ -95,9 +94,9 @@ def _not_finite(values: Values) -> int:
     return sum(tensor.numel() - int(torch.isfinite(tensor).sum()) for tensor in floating)
 
 
-def _differ(first: Values, targets: Values) -> bool:
-    """Whether any target differs from the first one of all."""
-    pairs = zip(tensors(first), tensors(targets), strict=True)
+def _differ(first: Values, values: Values) -> bool:
+    """Whether any input or target of a batch differs from the first one of the first batch."""
+    pairs = zip(tensors(first), tensors(values), strict=True)
     return any(one[0].shape != several.shape[1:] or bool((several != one[:1]).any()) for one, several in pairs)
 
 

@@ -204,7 +204,7 @@ class Endless(IterableDataset[Any]):
         ({"train": [(1, 2)], "target": "y"}, "examples have no `y`, which `target` says: list"),
         (
             {"test": type("Bad", (Rows,), {"__getitem__": lambda self, index: 1 / 0})()},
-            "example 0 cannot be read: Zero",
+            r"example 0 cannot be read: Zero.*\n\nhint: read `dataset\[0\]` in Python",
         ),
     ],
 )
@@ -217,6 +217,9 @@ def test_data_that_cannot_be_meant() -> None:
     same = [(torch.tensor([float(index)]), 1.0) for index in range(4)]
     with pytest.raises(InputError, match="the targets of all 4 training rows are the same"):
         Datasets(train=same, test=Rows(), noun="row").inspected()
+    blank = [(torch.zeros(2), float(index)) for index in range(4)]
+    with pytest.raises(InputError, match="the inputs of all 4 training examples are the same"):
+        Datasets(train=blank, test=Rows()).inspected()
     with pytest.raises(InputError, match="the test inputs must be finite numbers, but 1 "):
         Datasets(train=Rows(), test=[(torch.tensor([1.0, float("nan")]), 1.0)]).inspected()
     labeled = [(torch.tensor([float(index)]), index % 5) for index in range(5)]
