@@ -165,7 +165,7 @@ def test_a_validation_split_of_ones_own_is_used_whole() -> None:
 
 
 class Drifting(Rows):
-    """Draws from a generator of its own, which nobody seeds."""
+    """Draws from a private generator, which nobody seeds."""
 
     def __init__(self) -> None:
         super().__init__()
