@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from workers.metrics import METRICS, known_facts, short_name
+from workers.metrics import planned_facts
 from workers.metrics.facts import KNOWN_ACCURACY, PERCENT, MetricFacts
-from workers.trial import ACCURACY
+from workers.trial import ACCURACY, Metric
 
 SPLITS = ("test", "validation")
 SCORES = tuple(f"{split}_score" for split in SPLITS)
@@ -35,14 +35,9 @@ def metric_of(row: Mapping[str, Any]) -> MetricFacts:
 
 def primary_metric(sweep: Mapping[str, Any]) -> MetricFacts:
     """The primary metric of a resolved sweep, as far as its file says: only records know all of one's own metric."""
-    metrics = sweep.get("spec", {}).get("metric") or [{"name": ACCURACY}]
-    name = metrics[0]["name"]
-    known = known_facts(name) if name in METRICS else MetricFacts(short_name(name))
-    return MetricFacts(
-        metrics[0].get("label", known.name),
-        metrics[0].get("unit", known.unit),
-        metrics[0].get("higher_is_better", known.higher_is_better),
-    )
+    [metric, *_] = sweep.get("spec", {}).get("metric") or [{"name": ACCURACY}]
+    known = {name: metric[name] for name in ("name", "label", "unit", "higher_is_better") if name in metric}
+    return planned_facts(Metric(**known))
 
 
 def changes(scores: Any, dense: Any, units: Any) -> pa.Array:

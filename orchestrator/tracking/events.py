@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from workers.metrics.facts import KNOWN_ACCURACY
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
     """The trial that an event is about: its id, its longest cell in words, and where that belongs.
 
     `place` is `network · recipe`; `settings` are the columns of the cell (empty for a trial without one). `steps` is
-    where the trial ends.
+    where the trial ends. `metric` and `unit` are those of the primary metric, whose scores are named `test_<metric>`.
     """
 
     trial: str
@@ -20,6 +22,8 @@ class Subject:
     settings: dict[str, Any] = field(default_factory=dict)
     steps: int
     steps_per_epoch: float
+    metric: str = KNOWN_ACCURACY.name
+    unit: str = KNOWN_ACCURACY.unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from workers.metrics.facts import PERCENT, MetricFacts
 from workers.registry import Entry
-from workers.trial import ACCURACY
+from workers.trial import ACCURACY, Metric
 
 TORCHMETRICS = "torchmetrics."
 """How names of torchmetrics' classes begin: `torchmetrics.MatthewsCorrCoef`."""
@@ -85,10 +85,14 @@ METRICS = {
 }
 
 
-def known_facts(name: str) -> MetricFacts:
-    """The facts of a registered metric."""
-    entry = METRICS[name]
-    return MetricFacts(name, entry.unit, entry.higher_is_better)
+def planned_facts(setting: Metric) -> MetricFacts:
+    """What is known of a metric before anything is judged by it: of the user's own, what the sweep file says."""
+    entry = METRICS.get(setting.name, MetricEntry(factory="", summary=""))
+    return MetricFacts(
+        setting.label or short_name(setting.name),
+        entry.unit if setting.unit is None else setting.unit,
+        entry.higher_is_better if setting.higher_is_better is None else setting.higher_is_better,
+    )
 
 
 def short_name(name: str) -> str:

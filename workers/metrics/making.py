@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from workers.errors import BadInput, InputError
-from workers.metrics import METRICS, TORCHMETRICS, short_name
+from workers.metrics import METRICS, TORCHMETRICS, planned_facts, short_name
 from workers.metrics.facts import MetricFacts
 from workers.metrics.scorer import Scorer
 from workers.registry import Entry, call, closest, load_function, load_own, lookup
@@ -29,15 +29,13 @@ def make_metric(setting: Metric, data: Any = None) -> tuple[MetricFacts, Scorer]
     if setting.name.startswith(TORCHMETRICS):
         scorer: Any = _TorchMetric(setting)
         return _facts(setting, scorer.metric), scorer
-    entry = METRICS.get(setting.name)
     found = lookup(METRICS, setting.name, "metric")
     given = {"data": data} if _asks_for_data(load_function(found, setting.name)) else {}
     scorer = call(found, "metric", setting.name, {**setting.arguments, **given})
-    if entry is None:
-        _check_scorer(setting.name, scorer)
-        return _facts(setting, scorer), scorer
-    unit = entry.unit if setting.unit is None else setting.unit
-    return MetricFacts(setting.label or setting.name, unit, entry.higher_is_better), scorer
+    if setting.name in METRICS:
+        return planned_facts(setting), scorer
+    _check_scorer(setting.name, scorer)
+    return _facts(setting, scorer), scorer
 
 
 def _asks_for_data(function: Callable[..., Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,18 +14,23 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from workers.data.batches.structure import call, tensors
 from workers.data.source import Batches, Data, Part
 from workers.data.split import test_indices, validation_indices
-from workers.errors import InputError
+from workers.errors import Diverged, InputError
 from workers.metrics.facts import MetricFacts
-from workers.metrics.judge import Judge
+from workers.metrics.judge import Judge, UndefinedScore
 from workers.models.modes import inference
 from workers.training.losses import summed_for_evaluation
 from workers.trial import Evaluation, Recipe
 
+log = logging.getLogger(__name__)
+
 
 class PartScores(NamedTuple):
-    """What a network gets on some examples: a score for each metric, and the mean loss."""
+    """What a network gets on some examples: a score for each metric, and the mean loss.
 
-    scores: tuple[float, ...]
+    The score of a metric other than the primary one is null where it is undefined.
+    """
+
+    scores: tuple[float | None, ...]
     loss: float
     examples: int
 
@@ -80,10 +86,19 @@ def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]
 def score(network: nn.Module, part: Part, recipe: Recipe, judges: Sequence[Judge]) -> PartScores:
     """Scores by `judges`, and the mean loss.
 
-    Raises the errors of `examine`, BadInput for a score that is undefined, and Diverged for one that is not finite.
+    Raises the errors of `examine`, and if the first score is undefined or not finite, BadInput or Diverged.
     """
     loss = examine(network, part, recipe, judges)
-    return PartScores(tuple(judge.score() for judge in judges), loss, len(part))
+    first = [judge.score() for judge in judges[:1]]
+    return PartScores((*first, *map(_score_or_null, judges[1:])), loss, len(part))
+
+
+def _score_or_null(judge: Judge) -> float | None:
+    try:
+        return judge.score()
+    except (UndefinedScore, Diverged) as error:
+        log.warning("%s", error.message)
+        return None
 
 
 def examine(network: nn.Module, part: Part, recipe: Recipe, judges: Sequence[Judge]) -> float:

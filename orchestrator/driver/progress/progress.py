@@ -24,6 +24,7 @@ from orchestrator.tracking.events import (
     TrialRetried,
     TrialStarted,
 )
+from workers.metrics import planned_facts
 from workers.store.failures import Failure
 from workers.training.attempt import Report
 
@@ -208,6 +209,7 @@ class Progress:
         cells = [cell for cell in self._cells[trial] if cell.stop.step in job.records]
         cell = max(cells, key=lambda cell: cell.stop.step, default=None)
         row = (cell or self._example[trial]).row()
+        metric = planned_facts(job.evaluation.metrics[0])
         return Subject(
             trial=trial,
             cell=in_words(row) if cell else f"{_stage_in_words(job.trial.stage)}, toward {in_words(row)}",
@@ -215,6 +217,8 @@ class Progress:
             settings={name: row[name] for name in _SETTINGS} if cell else {},
             steps=job.last_step,
             steps_per_epoch=float(self._plan.trials[trial].steps_per_epoch),
+            metric=metric.name,
+            unit=metric.unit,
         )
 
     def say(self, message: str) -> None:

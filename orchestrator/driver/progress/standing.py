@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestrator.tracking.events import Subject, TrialEnded, TrialRetried
+from workers.metrics.facts import MetricFacts
 from workers.text import cut, duration, printable
 
 _LONGEST_BAR, _SHORTEST_BAR, _LEAST_BAR = 40, 12, 4
@@ -114,8 +116,15 @@ def end_line(event: TrialEnded, *, with_place: bool) -> str:
     if event.outcome != "done":
         return printable(f"✘ {subject.trial}  {cell}: {event.outcome}{took}: {cut(event.reason, _LONGEST_REASON)}")
     scores = event.scores.get(max(event.scores, default=-1), {})
-    accuracy = f": {scores['test_accuracy']:.2%}" if "test_accuracy" in scores else ": done"
-    return f"✔ {subject.trial}  {cell}{accuracy}{took}"
+    return f"✔ {subject.trial}  {cell}: {_score(subject, scores)}{took}"
+
+
+def _score(subject: Subject, scores: Mapping[str, float]) -> str:
+    """`91.84%`, `RMSE 54.02 mg/dl`, or `done` without a record."""
+    metric, score = MetricFacts(subject.metric, subject.unit), scores.get(f"test_{subject.metric}")
+    if score is None:
+        return "done"
+    return metric.in_words(score) if metric.is_percent else f"{metric.title} {metric.in_words(score)}"
 
 
 def _took(seconds: float) -> str:

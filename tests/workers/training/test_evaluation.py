@@ -12,7 +12,7 @@ from workers.data.batches.stream import Stream, eval_inputs
 from workers.data.images import Resident, ResidentPart
 from workers.data.loading import open_data
 from workers.data.split import validation_indices
-from workers.errors import InputError
+from workers.errors import BadInput, InputError
 from workers.metrics.judge import Judge
 from workers.models.build import build
 from workers.training.evaluation import evaluate, new_statistics, score
@@ -58,6 +58,15 @@ def test_scores_by_hand() -> None:
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
     assert (accuracy, count) == (0.75, 4)
     assert loss == pytest.approx((3 * right + wrong) / 4, rel=1e-6)  # no label smoothing, whatever the recipe
+
+
+def test_only_the_primary_metric_must_have_a_score() -> None:
+    images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    part = ResidentPart(images, torch.zeros(4, dtype=torch.int64))
+    area = Metric(name="auroc")
+    assert score(Sure(2.0), part, RECIPE, [Judge(ACCURATE), Judge(area)]).scores == (1.0, None)
+    with pytest.raises(BadInput, match="metric `auroc` is undefined on the test examples: no target is positive"):
+        score(Sure(2.0), part, RECIPE, [Judge(area, "test examples"), Judge(ACCURATE)])
 
 
 def test_more_images_than_a_batch_count_once() -> None:

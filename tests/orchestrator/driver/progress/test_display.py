@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -98,6 +99,10 @@ def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
     cell = "low_lr_weight_rewinding 16× 90%, round 4, replicate 0"
     assert end_line(ended, with_place=False) == f"✔ 0123456789abcdef0123  {cell}: 91.84% in 11 min"
     assert "  resnet20 · default · low_lr_" in end_line(ended, with_place=True)
+    judged = replace(
+        ended, subject=replace(SUBJECT, metric="rmse", unit="mg/dl"), scores={1200: {"test_rmse": 54.0192}}
+    )
+    assert end_line(judged, with_place=False).endswith(f"{cell}: RMSE 54.02 mg/dl in 11 min")
 
 
 def test_a_failed_trial_is_a_line_with_network_recipe_and_class():
