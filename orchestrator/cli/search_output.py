@@ -41,7 +41,10 @@ def say_round(latest: Round, tolerance: Tolerance) -> None:
         for change in (latest.validation_change, latest.test_change)
     ]
     note = "" if latest.is_within(tolerance) else f"more than {tolerance}"
-    scores = [latest.metric.in_words(score) for score in (validation, test)]
+    scores = [
+        latest.metric.in_words(score) if latest.metric.is_percent else f"{score:.{decimals}f}"
+        for score in (validation, test)
+    ]
     line = (
         f"{latest.number or 'dense':>5}  {latest.compression:>10.2f}×  {scores[0]:>10}  {changes[0]:>6}  "
         f"{scores[1]:>8}  {changes[1]:>6}  {note}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.planning.cells import in_words
+from orchestrator.results.score_columns import metric_of
 from workers.errors import hint_line
 from workers.metrics.facts import MetricFacts
 from workers.store.failures import Failure
@@ -62,6 +63,8 @@ def result_lines(result: Mapping[str, Any], metric: MetricFacts) -> Iterator[str
     for split in ("test", "validation"):
         if result.get(f"{split}_score") is not None:
             yield _score(result, split, metric)
+    for other in result.get("other_scores") or ():
+        yield _other_score(other)
     if result.get("train_score") is not None:
         yield f"training {metric.title} {metric.in_words(result['train_score'])}, loss {result['train_loss']:.4g}"
     if result.get("same_run_as"):
@@ -77,6 +80,16 @@ def _score(result: Mapping[str, Any], split: str, metric: MetricFacts) -> str:
     if dense is not None:
         text += f" (dense {metric.in_words(dense)}, change {metric.change_in_words(change)})"
     return f"{text}, loss {result[f'{split}_loss']:.4g}, {plural(result[f'{split}_examples'], 'example')}"
+
+
+def _other_score(scores: Mapping[str, Any]) -> str:
+    """`test R² 0.4594, validation 0.5633`."""
+    metric = metric_of(scores)
+    test, validation = (
+        "undefined" if scores[f"{split}_score"] is None else metric.in_words(scores[f"{split}_score"])
+        for split in ("test", "validation")
+    )
+    return f"test {metric.title} {test}, validation {validation}"
 
 
 def failure_lines(failure: Failure | None, failed_attempts: Mapping[str, int], logs: str) -> Iterator[str]:

@@ -117,7 +117,7 @@ def show_cell(store: Store, cell: str, sweep: str | None = None, *, retired: boo
         chain=_chain(store, row, rows),
         recipe=_recipe(store, row),
         settings=json.loads(row["settings"] or "{}"),
-        result={name: row[name] for name in _RESULTS} if row["done"] else {},
+        result={name: row[name] for name in _RESULTS} | _other_scores(store, row) if row["done"] else {},
         curve=detail["curve"],
         layers=detail["layers"],
         cost={name: row[name] for name in _COST},
@@ -146,6 +146,16 @@ def _detail(store: Store, row: Row) -> tuple[dict[str, Any], dict[str, str]]:
         return store.records.detail(RecordKey(row["trial"], row["step"], row["evaluation"])), {}
     except CorruptFile as error:
         return nothing, {error.path: str(error)}
+
+
+def _other_scores(store: Store, row: Row) -> dict[str, Any]:
+    """The scores of the metrics that are recorded besides the primary one."""
+    key = RecordKey(row["trial"], row["step"], row["evaluation"])
+    try:
+        [record] = store.records.read(layout.record_path(key)).to_pylist()
+    except (CorruptFile, FileNotFoundError):
+        return {"other_scores": []}
+    return {"other_scores": record["other_scores"] or []}
 
 
 def _chain(store: Store, row: Row, rows: Sequence[Row]) -> list[Link]:

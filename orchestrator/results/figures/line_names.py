@@ -88,7 +88,8 @@ def _annotate(axes: Axes, name: LineName) -> Annotation:
 
 def _visible_end(axes: Axes, name: LineName) -> tuple[float, float]:
     """A line may end below its axis, which then leaves out a part of it."""
-    return name.x, max(name.y, axes.get_ylim()[0])
+    lowest = axes.get_ylim()[0]
+    return name.x, min(name.y, lowest) if axes.yaxis_inverted() else max(name.y, lowest)
 
 
 def spread(positions: Sequence[float], sizes: Sequence[float], length: float) -> list[float]:

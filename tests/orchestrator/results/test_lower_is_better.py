@@ -96,6 +96,8 @@ def test_a_tolerance_may_be_a_share_of_the_dense_score(stores):
 def test_figures_draw_what_is_better_higher(stores):
     axes = ps.figure(stores[1], value="delta").axes[0]
     assert axes.yaxis_inverted()
+    ends = {name.xy[1] for name in axes.texts if name.xy}
+    assert ends == {line.get_ydata()[-1] for line in axes.get_lines() if len(line.get_ydata()) == 3} | {0.0}
     assert axes.get_ylabel().replace("\n", " ") == "change in test RMSE, mg/dl; lower is better"
     shown = {"value": "delta", "cut": True, "compressions": [16.0]}
     limits = both(stores, lambda store: ps.budget_curves(store, **shown).axes[0].get_ylim())

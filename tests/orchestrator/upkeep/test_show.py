@@ -59,6 +59,14 @@ def store(tmp_path_factory):
         record = record_of(
             one, test_score=accuracy, host="gpu-3", started_at=datetime(2025, 1, 1, 12, 0, 7, tzinfo=UTC)
         )
+        r2 = {
+            "metric": "r2",
+            "metric_unit": "",
+            "higher_is_better": True,
+            "validation_score": None,
+            "test_score": 0.4594,
+        }
+        record["other_scores"] = [r2]
         made.records.publish(record, {"layers": LAYERS, "curve": CURVE})
     made.states.write_checkpoint(Stop("aaab2222", 100), b"12345")
     made.states.write_partial(Stop("ffff6666", 50), b"123")
@@ -121,6 +129,7 @@ def test_all_of_a_cell_that_is_done(store):
         "lr_rewinding 4× 10ep, round 2, replicate 0: done",
         "digits · resnet8 · default · magnitude · iterative",
         "test accuracy 92.50% (dense 95.00%, change -2.50 points), loss 0.31, 8,000 examples",
+        "test R² 0.4594, validation undefined",
         "training loss      █▃▂▁  1 to 0.25",
         "training accuracy  ▁▃▆█  25.00% to 100.00%",
         "on gpu-3 (cpu, avx2), 1 thread, 1 rank",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import sklearn.metrics
 import torch
 from torch import nn
 
+from tests.support.places import ROOT
 from workers.errors import BadInput, Diverged, InputError
+from workers.metrics import METRICS
 from workers.metrics.facts import MetricFacts
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.metrics.making import make_metric
@@ -190,6 +193,22 @@ def test_what_is_wrong_with_a_metric_of_ones_own():
         make_metric(Metric(name="rmsd"))
     with pytest.raises(InputError, match="`average` of metric `f1` cannot be `mean`"):
         make_metric(Metric(name="f1", arguments={"average": "mean"}))
+
+
+def test_the_example_on_the_page_works(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    [program] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "worst_case.py").write_text(program)
+    monkeypatch.syspath_prepend(tmp_path)
+    worst = Metric(name="worst_case:LargestError", arguments={"floor": 0.1})
+    assert Judge(worst).facts == MetricFacts("LargestError", "mg/dl", False)
+    assert judged(worst, GUESSES, VALUES) == float((GUESSES - VALUES).abs().max())
+    assert set(re.findall(r"^\| `(\w+)`", text, re.M)) | {"mae"} == METRICS.keys()
+    named = re.findall(r"name: (torchmetrics\.\w+)", text)
+    assert [
+        make_metric(Metric(name=name, higher_is_better=True, arguments=given))[0].name
+        for name, given in zip(named, ({"task": "multiclass", "num_classes": 10}, {}), strict=True)
+    ] == ["MatthewsCorrCoef", "PearsonCorrCoef"]
 
 
 def test_classes_of_torchmetrics():

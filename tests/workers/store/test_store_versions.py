@@ -1,7 +1,7 @@
 """Old stores are read for ever; newer ones are refused and left alone.
 
-`tests/golden/make_store.py` made `store-v1` with version 1 of everything, `store-v2` and `store-v3` with versions 2
-and 3 of records.
+`tests/golden/make_store.py` made `store-v1` with version 1 of everything, and `store-v2` to `store-v4` with versions 2
+to 4 of records.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def golden(tmp_path):
     return Store(shutil.copytree(GOLDEN, tmp_path / "store"))
 
 
-@pytest.fixture(params=["store-v1", "store-v2", "store-v3"])
+@pytest.fixture(params=["store-v1", "store-v2", "store-v3", "store-v4"])
 def any_golden(tmp_path, request):
     return Store(shutil.copytree(GOLDEN.parent / request.param, tmp_path / "store"))
 
@@ -93,7 +93,7 @@ def densities(store):
     return {(row["trial"], row["step"]): (row["achieved_density"], row["schema_version"]) for row in rows}
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_the_measured_density_has_one_name_in_records_of_every_version(tmp_path, version):
     store = Store(shutil.copytree(GOLDEN.parent / f"store-v{version}", tmp_path / "store"))
     from_cache = densities(store)
