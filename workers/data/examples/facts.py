@@ -38,7 +38,8 @@ class ExampleFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Counts, fingerprint, offers and the types of inputs and targets; other fields only if they are not empty."""
-        inputs, targets = (described(mapped(lambda tensor: tensor[0], values)) for values in self.sampled)
+        kinds = (described(mapped(lambda tensor: tensor[0], values)) for values in self.sampled)
+        inputs, targets = (kind.removesuffix(" ()") for kind in kinds)
         facts = {
             "train_examples": self.train_examples,
             "test_examples": self.test_examples,

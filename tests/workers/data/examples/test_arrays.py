@@ -53,7 +53,7 @@ def test_facts_as_a_plan_keeps_them() -> None:
         "test_examples": 4,
         "noun": "row",
         "inputs": "{ids: int64 (2,), scale: float32 (3,)}",
-        "targets": "float32 ()",
+        "targets": "float32",
         "offers": {"input_shapes": {"ids": (2,), "scale": (3,)}} | PRICE,
     }
 
