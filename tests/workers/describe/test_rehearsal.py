@@ -258,7 +258,7 @@ class Rows:
         return 40
 
     def __getitem__(self, row):
-        return GENERATOR.random(36, dtype=np.float32), row % 3
+        return np.full(36, GENERATOR.random() if row else 0, dtype=np.float32), row % 3  # the first is read twice
 
 def draws():
     return Datasets(train=Rows(), test=Rows(), fingerprint=Declared("rows", "a test"), noun="row")
