@@ -25,6 +25,7 @@ _WORDS = {
 }
 _IN_WORDS = ("adjust_lr_fn",)  # the only argument of an optimizer that is text
 _SWITCHES = ("amsgrad", "centered", "decoupled_weight_decay", "maximize", "nesterov")
+_FUNCTIONS = {"network": "build", "dataset": "load"}  # what users often call them
 _EXAMPLES = {
     int: "8",
     float: "0.1",
@@ -48,7 +49,7 @@ def check_named(path: KeyPath, value: object, entries: Mapping[str, Entry], kind
         return
     entry = entries.get(name)
     if entry is None:
-        yield Problem((*path, name_key), f"unknown {kind}", _meant(name, entries))
+        yield Problem((*path, name_key), f"unknown {kind}", _meant(name, entries, kind))
         return
     arguments = {key: item for key, item in named.items() if key != name_key}
     yield from _check_arguments(path, name, entry, arguments)
@@ -133,14 +134,14 @@ def check_own(path: KeyPath, name: str) -> Iterator[Problem]:
         )
 
 
-def _meant(name: str, entries: Mapping[str, Entry]) -> str:
+def _meant(name: str, entries: Mapping[str, Entry], kind: str) -> str:
     """The hint for an unknown name."""
     if own := _as_own(name):
         return f"write `{own}` if it is your own function"
     if "/" in name and "image_folder" in entries:
         return f"write `{{name: image_folder, path: {name}}}` for a folder of images"
-    own = "build" if "resnet20" in entries else "load"
-    return f"{closest(name, entries)}; your own: `{name}:{own}`" if name.isidentifier() else closest(name, entries)
+    module = name if name.isidentifier() and not misspelled(name, entries) else "module"
+    return f"{closest(name, entries)}; your own: `{module}:{_FUNCTIONS.get(kind, 'function')}`"
 
 
 def _as_own(name: str) -> str | None:

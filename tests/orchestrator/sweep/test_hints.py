@@ -105,6 +105,21 @@ def test_other_words_for_a_key(overrides, field, hint):
     assert problem.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "own"),
+    [
+        ({"network": "my_network"}, "my_network:build"),
+        ({"network": "resnet21"}, "module:build"),
+        ({"dataset": "my_data"}, "my_data:load"),
+        ({"grid": grid(technique="lr_rewindin")}, "module:function"),
+        ({"recipe": recipe(loss="focal")}, "focal:function"),
+        ({"pruning": {"score": "magnitud"}}, "module:function"),
+    ],
+)
+def test_an_unknown_name_may_be_a_function_of_the_user(overrides, own):
+    assert only_problem(**overrides).hint.endswith(f"; your own: `{own}`")
+
+
 FILTERS = {"structure": "filters", "layers": "resnet56_a"}
 LEVELS = grid(compression=None, levels=[1])
 
