@@ -141,7 +141,7 @@ class Dispatcher:
             self.progress.interrupted(trial)
             self.agenda.give_back(trial)
             pause = self._room.full if ending.outcome == "disk_full" else self._room.failed
-            pause(ending.failure.reason)
+            pause(f"on host {ending.failure.host}, {ending.failure.reason}")  # it may be that of one machine
         else:
             assert ending.failure is not None
             self._failed(trial, ending.failure)

@@ -112,7 +112,7 @@ def test_a_trial_that_ran_out_of_memory_next_to_others_is_tried_again_alone(swee
 
 
 def failed(outcome):
-    return Ending(outcome, 3, Failure(outcome=outcome, reason="because", step=3))
+    return Ending(outcome, 3, Failure(outcome=outcome, reason="because", step=3, host="there"))
 
 
 def test_a_trial_that_is_tried_again_is_not_new(sweep):
@@ -215,7 +215,7 @@ def test_a_store_that_fails_pauses_the_sweep_and_fails_no_trial(sweep):
     for name in take_all(sweep.dispatcher):
         sweep.dispatcher.ended(name, failed("store_failed"))
     [message] = [entry[1] for entry in sweep.said if entry[0] == "say"]
-    assert message.startswith("The store cannot be used: ")
+    assert message.startswith("The store cannot be used: on host there, because; ")
     assert message.endswith("; trying again in 5 s")
     assert take(sweep.dispatcher) is None
     sweep.clock.now = 5.1
