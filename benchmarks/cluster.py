@@ -24,7 +24,7 @@ from cluster_scenes import SCENES, a_node_is_cut_off
 
 from tests.support.hosts import hosts, missing
 
-SMALL = "48m"  # a store that is soon full
+SMALL = "200m"  # a store that is soon full; before a trial starts, 64 MB must be free
 
 SWEEP = """\
 version: 1

@@ -49,6 +49,17 @@ class Scene:
     def wait_for_trials(self, *on: str) -> None:
         self.cluster.wait_for(f"trials on {on}", lambda: set(on) <= self._running())
 
+    def wait_for_states(self, count: int) -> None:
+        """Wait until so many trials have saved states, as they do once they have begun to train."""
+        self.cluster.wait_for("saved states", lambda: len({*self.store.glob("progress/*")}) >= count)
+
+    def check_interrupted(self) -> None:
+        """All attempts must have ended in peace, some with a saved state, and no driver may hold the lease."""
+        logs = [log for logs in self.logs().values() for log in logs]
+        assert all("ends:" in log for log in logs), "an attempt was killed"
+        assert any("ends: interrupted" in log for log in logs), "no attempt was interrupted"
+        assert not (self.store / "lease.json").exists(), "the lease is held"
+
     def _running(self) -> set[str]:
         """The hosts on which attempts have begun and not ended."""
         logs = [log for logs in self.logs().values() for log in logs if "begins:" in log and "ends:" not in log]

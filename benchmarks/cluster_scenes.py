@@ -70,10 +70,10 @@ def the_job_is_stopped(scene: Scene) -> str:
     """Stop the job: running trials must save their states, and a second job must end the sweep."""
     job = scene.launch()
     scene.wait_for_trials("one", "two")
+    scene.wait_for_states(2)
     scene.cluster.run("head", "ray", "job", "stop", "--address", SERVER, job)
     assert scene.end_of(job) == "STOPPED"
-    assert list(scene.store.glob("progress/*/*")), "no state was saved"
-    assert not (scene.store / "lease.json").exists()
+    scene.check_interrupted()
     assert scene.end_of(scene.launch()) == "SUCCEEDED"
     return scene.table()
 
@@ -171,11 +171,11 @@ def the_terminal_is_closed(scene: Scene) -> str:
         os.execvpe(command[0], command, scene.cluster.environment())
     with reading(terminal):
         scene.wait_for_trials("one", "two")
+        scene.wait_for_states(2)
     os.close(terminal)
     scene.cluster.wait_for("the end of the driver", lambda: code.exists() and code.read_text().endswith("\n"))
     assert code.read_text() == "129\n"
-    assert list(scene.store.glob("progress/*/*")), "no state was saved"
-    assert not (scene.store / "lease.json").exists()
+    scene.check_interrupted()
     return scene.run_to_the_end("one")
 
 

@@ -57,6 +57,7 @@ class Hosts:
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         self.folder = folder
         self.own = folder / "own"
+        self.programs = folder / "programs"
         self.addresses = {name: f"10.77.0.{number}" for number, name in enumerate(names, 2)}
         self.head = f"{self.addresses[names[0]]}:6379"
         self.token = secrets.token_hex(32)
@@ -67,7 +68,7 @@ class Hosts:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PRUNESWEEP_"))}
         own = {"RAY_AUTH_TOKEN": self.token, "RAY_AUTH_MODE": "token", "NO_COLOR": "1", "HOME": str(self.folder)}
         own["RAY_TMPDIR"] = str(self.own)  # where Ray notes the address of the cluster of a machine
-        own["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+        own["PATH"] = f"{self.programs}:{Path(sys.executable).parent}:{kept['PATH']}"
         return kept | own | LOST_SOON | {"RAY_worker_niceness": "0"} | changes
 
     def namespace(self, host: str) -> str:
@@ -157,6 +158,10 @@ class Hosts:
         """Make the hosts and the bridge between them, which has an address too."""
         switch = self.namespace(_SWITCH)
         self.own.mkdir()
+        self.programs.mkdir()
+        ray = self.programs / "ray"  # of this Python, wherever its environment has its packages from
+        ray.write_text(f"#!{sys.executable}\nfrom ray.scripts.scripts import main\n\nmain()\n")
+        ray.chmod(0o755)
         self._ip("netns", "add", switch)
         self._ip("-n", switch, "link", "add", "bridge", "type", "bridge")
         self._ip("-n", switch, "addr", "add", "10.77.0.1/24", "dev", "bridge")
