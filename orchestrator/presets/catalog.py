@@ -69,7 +69,12 @@ def presets() -> dict[str, Preset]:
     """All presets by name."""
     digits = TEMPLATES.joinpath("digits.yaml").read_text("utf-8")
     on_digits = Preset(summary=_heading(digits), text=digits, network="resnet8(width=8)")
-    return {"digits": on_digits} | dict(_of_the_paper()) | dict(_of_translation())
+    help_pages = TEMPLATES.joinpath("translation.yaml").read_text("utf-8")
+    on_help = Preset(
+        summary=_heading(help_pages), text=help_pages, network="gnmt(layers=2, units=128)", folder="data/help"
+    )
+    small = {"digits": on_digits, "translation-small": on_help}
+    return small | dict(_of_the_paper()) | dict(_of_translation())
 
 
 def _heading(text: str) -> str:

@@ -14,6 +14,7 @@ from workers.paths import expanded
 
 _CIFAR10 = "cifar-10-batches-py"
 _WMT16 = "train.tok.clean.bpe.32000.en"
+_SUBWORDS = {"vocabulary": 4000, "longest": 32}
 _WITHOUT = ", or run it scaled down without data: `--scale 0.001 --dataset synthetic`"
 
 
@@ -30,6 +31,8 @@ def place(original: Preset, folder: str) -> str:
 def _dataset_in(path: Path, original: Preset) -> dict[str, Any]:
     if original.network == "gnmt":
         return _wmt16(path)
+    if original.data.get("noun") == "sentence pair":
+        return _help(path)
     return _imagenet(path) if original.data["classes"] == 1000 else _cifar10(path)
 
 
@@ -37,6 +40,12 @@ def _wmt16(path: Path) -> dict[str, Any]:
     if (path / _WMT16).is_file():
         return {"name": "wmt16_en_de", "path": str(path)}
     raise _missing("WMT16", path, f"`{_WMT16}` and the other files of MLPerf's `wmt16_en_de.sh`", or_without="")
+
+
+def _help(path: Path) -> dict[str, Any]:
+    if all((path / f"{part}.{language}").is_file() for part in ("train", "test") for language in ("en", "de")):
+        return {"name": "text_pairs", "path": str(path), "source": "en", "target": "de"} | _SUBWORDS
+    raise _missing("LibreOffice's help", path, "what `benchmarks/help_pages.py` writes", or_without="")
 
 
 def _cifar10(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ PARTS = (
 )
 """The arguments that ask for a part of a data set, and what the facts call these counts."""
 
-_OF_IMAGES = ("cifar10", "image_folder", "digits")
+_OF_IMAGES = ("cifar10", "image_folder", "digits")  # those of presets
 
 STAND_INS = ("digits", "synthetic")
 """Data sets without files, to train on instead of a preset's data."""
@@ -77,7 +77,8 @@ def scaled_down(original: Preset, text: str, scale: Fraction, stand_in: str | No
 
 def _replace_data(sweep: Sweep, stand_in: str) -> str:
     """Use another data set, with the augmentation that suits its images; return a note of it."""
-    if sweep["dataset"]["name"] not in _OF_IMAGES:
+    named = sweep["dataset"]
+    if (named if isinstance(named, str) else named["name"]) not in _OF_IMAGES:
         message = f"`--dataset` has images, but the networks of this preset translate sentences: {stand_in}"
         raise InputError(message, hint="give the folder of its data with `--data`")
     if stand_in not in STAND_INS:

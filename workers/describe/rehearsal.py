@@ -38,6 +38,7 @@ from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer
 from workers.trial import (
     CROSS_ENTROPY,
+    TOKEN_CROSS_ENTROPY,
     Dataset,
     Evaluation,
     Network,
@@ -49,7 +50,8 @@ from workers.trial import (
 )
 
 _BEFORE, _AFTER = 3, 2  # steps before and after the state is saved
-_TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
+_TRIED_OPTIMIZERS = ("SGD", "Adam", "AdamW", "TFAdam")
+_TRIED_LOSSES = (CROSS_ENTROPY, TOKEN_CROSS_ENTROPY)
 _SAVED, _CONTINUED = "saved", "continued from a saved state"
 _UNREPEATABLE = re.compile(r"(\S+) does not have a deterministic implementation")
 
@@ -89,7 +91,7 @@ class Rehearsal:
         return not (
             is_shipped(self.task.network.name)
             and not is_own(self.task.dataset.name)
-            and recipe.loss == CROSS_ENTROPY
+            and recipe.loss in _TRIED_LOSSES
             and recipe.optimizer in _TRIED_OPTIMIZERS
         )
 

@@ -80,6 +80,7 @@ def test_what_is_shipped_of_the_networks_is_what_they_are():
         "resnet50": 25_502_912,
         "resnet34": 21_783_744,
         "gnmt": 197_879_808,
+        "gnmt(layers=2, units=128)": 2_423_552,
     }
 
 
@@ -114,7 +115,7 @@ def test_every_experiment_of_the_paper_has_as_many_runs_as_the_paper(plans):
     runs = {name: len(plan.cells) - 3 for name, plan in plans.items()}
     assert {name: runs[name] for name in RUNS} == RUNS
     assert sum(RUNS.values()) == 22_590
-    assert set(NAMES) - set(RUNS) == {"digits", "vgg16-one-shot", "vgg16-iterative"}
+    assert set(NAMES) - set(RUNS) == {"digits", "translation-small", "vgg16-one-shot", "vgg16-iterative"}
     assert (runs["vgg16-one-shot"], runs["vgg16-iterative"]) == (1500, 1200)
 
 
@@ -221,7 +222,8 @@ def test_every_scaled_preset_plans_with_all_in_proportion(plans, name, scale):
         begin += segment.steps or 0
         if segment.steps and original.steps and share > F(1, 1000):  # the last one has no end
             wanted = sum(part.steps for part in dense_of(full).rates[: dense_of(small).rates.index(segment) + 1])
-            assert abs(begin - wanted * share) <= (2 if name.startswith("gnmt") else 1.2)  # in whole steps
+            is_in_steps = name.startswith(("gnmt", "translation"))  # whole ones, not epochs
+            assert abs(begin - wanted * share) <= (2 if is_in_steps else 1.2)
 
 
 def test_a_scaled_preset_says_what_was_scaled_and_keeps_to_it():
@@ -322,6 +324,10 @@ def test_data_are_found_in_each_of_their_forms(tmp_path):
         {"path": str(tmp_path / "d"), "image_size": 224, "workers": 8},
     )
     (tmp_path / "d" / "train.tok.clean.bpe.32000.en").touch()
+    for name in ("train.en", "train.de", "test.en", "test.de"):
+        (tmp_path / "a" / name).touch()
+    [named] = parse_spec(preset("translation-small").text).datasets
+    assert dataset("translation-small", "a") == (named.name, named.arguments | {"path": str(tmp_path / "a")})
     assert dataset("gnmt-iterative", "d") == ("wmt16_en_de", {"path": str(tmp_path / "d")})
     text = PresetChoice(name="resnet20-one-shot", data=str(tmp_path / "a")).text()
     assert text.count("  # ") == preset("resnet20-one-shot").text.count("  # ") - 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 CellState = tuple[Tensor, Tensor]
 """The last output and the memory of a cell: float (N, units) each."""
@@ -17,12 +16,13 @@ class LSTM(nn.Module):
         super().__init__()
         self.inputs = inputs
         self.units = units
-        self.gates = nn.Linear(inputs + units, 4 * units)
+        self.gates = nn.Linear(inputs + units, 4 * units)  # input, forget, candidate and output gates
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor, state: CellState) -> CellState:
         """One step: inputs float (N, inputs) and the state to the next state."""
-        return _advance(self.gates(torch.cat((self.dropout(inputs), state[0]), 1)), state[1])
+        hidden, memory = torch.lstm_cell(self.dropout(inputs), state, *self._parts())  # one kernel on a GPU
+        return hidden, memory
 
     def initial(self, inputs: Tensor) -> CellState:
         """The state before the first step, zero, for as many sentences as inputs (N, ...) have."""
@@ -35,22 +35,18 @@ class LSTM(nn.Module):
         Returns the outputs (N, T, units), zero where no token is present, and the state after the last token, or after
         the first one if the cell runs `backwards`. What is absent does not change the state.
         """
-        of_inputs, of_output = self.gates.weight.split([self.inputs, self.units], dim=1)
-        from_inputs = functional.linear(self.dropout(inputs), of_inputs, self.gates.bias)
+        inputs, parts = self.dropout(inputs), self._parts()
         state = self.initial(inputs)
         outputs = []
         steps = range(inputs.shape[1])
         for step in reversed(steps) if backwards else steps:
-            gates = from_inputs[:, step] + functional.linear(state[0], of_output)
+            hidden, memory = torch.lstm_cell(inputs[:, step], state, *parts)
             is_present = present[:, step, None]
-            hidden, memory = _advance(gates, state[1])
             outputs.append(torch.where(is_present, hidden, 0.0))
             state = torch.where(is_present, hidden, state[0]), torch.where(is_present, memory, state[1])
         return torch.stack(outputs[::-1] if backwards else outputs, 1), state
 
-
-def _advance(gates: Tensor, memory: Tensor) -> CellState:
-    """The next state from the gates before their activations, (N, 4 units): input, forget, candidate, output."""
-    enter, keep, candidate, leave = gates.chunk(4, 1)
-    memory = torch.sigmoid(keep) * memory + torch.sigmoid(enter) * torch.tanh(candidate)
-    return torch.sigmoid(leave) * torch.tanh(memory), memory
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The weights of the inputs and of the last output, and two biases, as torch's cell has them."""
+        of_inputs, of_output = self.gates.weight.split([self.inputs, self.units], dim=1)
+        return of_inputs, of_output, self.gates.bias, torch.zeros_like(self.gates.bias)
