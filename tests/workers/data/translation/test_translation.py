@@ -99,6 +99,12 @@ def test_facts_are_those_of_the_files(corpus: Path) -> None:
     assert of_files(corpus).facts().fingerprint != facts.fingerprint
 
 
+def test_costs_are_those_of_a_pair_of_middle_length() -> None:
+    pairs = Pairs.of([[3] * length for length in (9, 1, 5, 7, 3)], [[4]] * 5)
+    facts = Translation(train=pairs, test=pairs, vocabulary=Words(["a"], "de")).facts()
+    assert facts.sample(1)[0]["source_lengths"].tolist() == [5]
+
+
 def test_a_validation_split_is_used_if_it_is_there(corpus: Path) -> None:
     write(corpus, validation_en="the dog\n", validation_de="die Hündin\n")
     data = of_files(corpus)
