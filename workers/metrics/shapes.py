@@ -36,8 +36,16 @@ def squeezed(tensor: Tensor) -> Tensor:
 
 
 def is_one_logit(outputs: Tensor, targets: Tensor) -> bool:
-    """Whether the outputs are a logit for each target, above 0 for class 1, rather than one for each class."""
-    return squeezed(outputs).shape == squeezed(targets).shape
+    """Whether the outputs are a logit for each target, above 0 for class 1, rather than one for each class.
+
+    Raises UnfitBatch if such targets are other numbers than 0 or 1 (or -1 or 1), which may be prices or temperatures.
+    """
+    if squeezed(outputs).shape != squeezed(targets).shape:
+        return False
+    other = targets[(targets.abs() > 1) | (targets != targets.round())] if targets.dtype != torch.bool else targets[:0]
+    if other.numel():
+        raise UnfitBatch(f"targets of single logits must be 0 or 1, not {other.flatten()[0].item():g}")
+    return True
 
 
 def with_classes_last(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:

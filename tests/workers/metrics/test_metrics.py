@@ -118,6 +118,12 @@ def test_scores_that_are_not_finite():
     ("name", "outputs", "targets", "message"),
     [
         ("accuracy", drawn(4), torch.zeros(4, 2), "outputs must be logits"),
+        (
+            "accuracy",
+            drawn(4),
+            torch.tensor([1.0, 0.0, 114.0, 1.0]),
+            "targets of single logits must be 0 or 1, not 114",
+        ),
         ("perplexity", drawn(4, 3), torch.zeros(4), r"not \(4, 3\) and \(4,\), float32"),
         ("rmse", drawn(4, 3), torch.zeros(4), r"must have the same shape, not \(4, 3\) and \(4,\)"),
         ("rmse", {"logits": drawn(4)}, torch.zeros(4), "outputs must be a tensor, not dict"),
