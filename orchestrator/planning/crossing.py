@@ -111,6 +111,7 @@ def _settings(spec: SweepSpec, number: int, pretrained: tuple[str, ...]) -> Iter
             "pruning": at_pruning,
             "pretrained": ("dense",),
             "evaluation": ("evaluation", "validation"),
+            "metric": ("metric",),
         }
         yield Setting(grid, dataset, network, recipe, pruning, question, places)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from workers.errors import BadInput, Diverged, PrunesweepError
+from workers.errors import BadInput, Diverged, PrunesweepError, about
 from workers.metrics import METRICS
 from workers.metrics.making import make_metric
 from workers.metrics.scorer import Undefined
@@ -26,7 +26,8 @@ class Judge:
     """One metric at work on one set of examples, which messages call `examples`. Raises the errors of `make_metric`."""
 
     def __init__(self, setting: Metric, examples: str = "examples", data: Any = None) -> None:
-        self.facts, self._scorer = make_metric(setting, data)
+        with about("metric"):
+            self.facts, self._scorer = make_metric(setting, data)
         self._name = setting.name
         self._examples = examples
 
@@ -43,7 +44,7 @@ class Judge:
             else:
                 self._scorer.update(outputs, targets)
         except UnfitBatch as error:
-            raise BadInput(f"metric `{self._name}`: {error}", hint=_ANOTHER) from error
+            raise self._unfit(error) from error
         except Exception as error:
             if self._is_foreign(error):
                 raise self._failed(error) from error
@@ -55,6 +56,8 @@ class Judge:
             score = float(self._scorer.compute())
         except Undefined as error:
             raise UndefinedScore(f"metric `{self._name}` is undefined on the {self._examples}: {error}") from error
+        except UnfitBatch as error:
+            raise self._unfit(error) from error
         except Exception as error:
             if self._is_foreign(error):
                 raise self._failed(error) from error
@@ -68,5 +71,9 @@ class Judge:
         """Whether an error comes from the user's own metric or from torchmetrics."""
         return self._name not in METRICS and not isinstance(error, PrunesweepError)
 
+    def _unfit(self, error: UnfitBatch) -> BadInput:
+        return BadInput(f"metric `{self._name}`: {error}", hint=_ANOTHER, about="metric")
+
     def _failed(self, error: Exception) -> BadInput:
-        return BadInput(f"metric `{self._name}` failed on the {self._examples}: {described(error)}", hint=_ANOTHER)
+        message = f"metric `{self._name}` failed on the {self._examples}: {described(error)}"
+        return BadInput(message, hint=_ANOTHER, about="metric")

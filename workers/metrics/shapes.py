@@ -48,6 +48,23 @@ def is_one_logit(outputs: Tensor, targets: Tensor) -> bool:
     return True
 
 
+class BinaryTargets:
+    """The targets of single logits, which must be 0 or 1: counted on their device, and checked once at the end."""
+
+    def __init__(self) -> None:
+        self._others: Tensor | int = 0
+
+    def note(self, targets: Tensor) -> Tensor:
+        """Which targets are 1, for outputs that are one logit for each."""
+        self._others = self._others + ((targets != 0) & (targets != 1)).sum()
+        return squeezed(targets) == 1
+
+    def check(self) -> None:
+        """Raise UnfitBatch if there were other targets than 0 and 1, such as the numbers of a regression."""
+        if int(self._others):
+            raise UnfitBatch("outputs are one number for each target, so that targets must be 0 or 1")
+
+
 def with_classes_last(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
     """Logits as (targets, classes), and whole targets as one dimension.
 

@@ -134,6 +134,14 @@ def test_outputs_that_do_not_fit(name, outputs, targets, message):
         Judge(Metric(name=name)).update(NETWORK, None, outputs, targets)
 
 
+@pytest.mark.parametrize("name", ["accuracy", "f1", "auroc"])
+def test_a_regression_is_not_taken_for_a_classification(name):
+    with pytest.raises(
+        BadInput, match=f"metric `{name}`: outputs are one number for each target, so that targets must"
+    ):
+        judged(name, GUESSES[:, None], VALUES)
+
+
 class Longest:
     """The largest output."""
 
