@@ -62,7 +62,7 @@ def table(
     budget: one of the sweep, a length near one (`50%`), or `best` (chosen on validation), `longest` or `single`;
         default `best`, unless there is only one.
     statistic: `median` [min, max], `mean` ± sd, or `ci`: the mean and its 95% confidence interval.
-    split: score on `test` or `validation` images.
+    split: score on `test` or `validation` examples.
     rows, columns: what a line and a column are, one name or several each; all budgets where `budget` is among them.
     baseline: the technique that others are tested against, with `ci`.
 

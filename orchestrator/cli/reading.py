@@ -37,7 +37,7 @@ Baseline = Annotated[
         help="Baseline technique for significance tests, where intervals are shown (default: fine_tuning).",
     ),
 ]
-SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` images.")]
+SplitName = Annotated[Split, typer.Option("--split", help="Score on `test` or `validation` examples.")]
 
 Rows = Annotated[
     str | None,

@@ -33,7 +33,7 @@ RULES = (
     "Techniques are tested against a baseline technique by two-sided paired t tests. Their p-values are adjusted by "
     "Holm's method for all tests of a grid. Three replicates give such a test little power: a difference that is not "
     "significant is not shown to be absent.",
-    "The budget `best` is chosen on validation images, never on test images.",
+    "The budget `best` is chosen on validation examples, never on test examples.",
     "Published results do not say which dense network a pruned one came from: changes are relative to the median of "
     "all dense networks, without the uncertainty of that median, and techniques are compared as independent samples "
     "(Welch's t).",

@@ -92,9 +92,9 @@ def budget_rule(budget: str) -> str:
 
 
 def optimism(split: Split, budget: str | None) -> list[str]:
-    """A warning where scores are of the images that chose the budget."""
+    """A warning where scores are of the examples that chose the budget."""
     if split == "validation" and budget == "best":
-        return ["Budgets were chosen on these same images, so that their scores are optimistic."]
+        return ["Budgets were chosen on these same examples, so that their scores are optimistic."]
     return []
 
 

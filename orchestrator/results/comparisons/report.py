@@ -234,7 +234,7 @@ def _remarks(pair: ComparedSection) -> list[str]:
             "and retraining can make up for it: compare the ranking of techniques, not the differences."
         )
     if not same_named_data(ours, theirs):
-        remarks.append("The data sets have different names; whether they hold the same images is unknown.")
+        remarks.append("The data sets have different names; whether they hold the same examples is unknown.")
     if pair.unfinished:
         named = _named(ours, [cell for cell, _ in pair.unfinished])
         remarks.append(f"Replicates missing on either side, {plural(len(pair.unfinished), 'cell')}: {named}")

@@ -25,6 +25,7 @@ _POINT = 72.0  # pixels of an inch: matplotlib's SVG backend counts in points
 _MARGINS = (60, 12, 10, 48)  # left, right, top, bottom
 _TICK_ROOM = 40
 _NEAR_EDGE = 30
+_CHARACTER = 0.5  # its mean width, in heights of the text
 LEAST_EXTENT = 0.5  # points that an axis shows at least: less would magnify noise
 
 
@@ -80,7 +81,8 @@ def name_axes(axes: Axes, x: str, y: str, *, tick_lines: int = 1) -> None:
     Given places spare matplotlib the search for them, which takes as long as drawing.
     """
     axes.set_xlabel(x, fontsize=TEXT, color=INK, parse_math=False)
-    axes.set_ylabel(y, fontsize=TEXT, color=INK, parse_math=False)
+    fitting = axes.bbox.height / (_CHARACTER * max(len(y), 1))  # a user's unit can be long
+    axes.set_ylabel(shortened(y, 80), fontsize=min(TEXT, fitting), color=INK, parse_math=False)
     axes.xaxis.set_label_coords(0.5, -(6 + 1.2 * TEXT * tick_lines) / axes.bbox.height)
     axes.yaxis.set_label_coords(-43 / axes.bbox.width, 0.5)
 

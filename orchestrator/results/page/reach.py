@@ -17,7 +17,7 @@ COST_DROP = 1.0
 _RULE = (
     "The largest compression of the grid at which the median test {names} of all replicates is {bound} that of the "
     "dense networks {sign} the {loss}, with the budget that validation chose: the rule of `prunesweep headline`. Below "
-    "it is the mean change, paired by replicate, and from three replicates its 95% interval{units}. The rule compares "
+    "it is the mean change{paired}, and from three replicates its 95% interval{units}. The rule compares "
     "medians, so a mean may lie beyond the {loss}. A compression that is the largest of its grid (marked ≥) is a lower "
     "bound."
 )
@@ -47,6 +47,7 @@ def reach_rule(grids: Sequence[Grid]) -> str:
         bound="at least" if higher else "at most",
         sign="minus" if higher else "plus",
         loss=words.loss,
+        paired=", paired by replicate" if all(grid.paired for grid in grids) else "",
         units=units(sections, "delta").replace(", ", ", in ", 1),
     )
 

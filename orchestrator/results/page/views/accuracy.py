@@ -23,7 +23,7 @@ from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.tables import DataTable, change, plain, span
 from orchestrator.results.page.views.view import View
 from orchestrator.results.statistics import ReplicateSummary
-from orchestrator.results.wording import axis_label, choice_notes, direction, labels_of
+from orchestrator.results.wording import axis_label, choice_notes, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,8 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
     reading = (
         "Each line is the median over replicates at the budget that validation chose for each cell. The band reaches "
         "from the lowest to the highest replicate (it is not a confidence interval), and every dot is one replicate. "
-        "The gray line and band are the dense networks. A cell with a missing replicate has dots but no line."
+        f"The gray line and band are the dense networks{_pairing(grid)}. A cell with a missing replicate has dots but "
+        "no line."
     )
     title = f"{grid.name} against compression"
     groups = [grid.chosen(cell) for cell in grid.section.cells.values()]
@@ -62,12 +63,16 @@ def accuracy_view(grid: Grid, ink: Ink, intervals: Sequence[Interval | None], pu
             lambda group: group.changes,
             published,
             (
-                f"change from the dense network, {grid.unit}{direction([grid.section])}",
+                axis_label(grid.section, "delta", "test"),
                 f"Change in test {grid.metric.title} of {name}",
             ),
         ),
     ]
     return View(title, reading, figures, tables=[_table(grid, intervals)])
+
+
+def _pairing(grid: Grid) -> str:
+    return ", and changes are relative to that of the same replicate" if grid.paired else ""
 
 
 def _figure(grid: Grid, ink: Ink, values: Values, published: Section | None, words: tuple[str, str]) -> str:

@@ -74,7 +74,7 @@ def _placed(points: Sequence[dict[str, Any]], start: float, per_step: float) -> 
 
 
 def _figure(ink: Ink, curves: Sequence[_Curve], rewinds: Sequence[float], column: str, words: str) -> str:
-    figure, axes = canvas(560, 260)
+    figure, axes = canvas(480, 260)
     axes.set_yscale("log")
     for curve in curves:
         points = [(x, point[column]) for x, point in curve.points if _drawable(point[column])]

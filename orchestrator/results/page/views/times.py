@@ -83,15 +83,30 @@ def _time_figure(times: dict[str, list[float]], ink: Ink) -> str:
     return ink.finish(figure, "Time of a trial by technique", f"{len(times)} rows of dots on a logarithmic axis")
 
 
+_IN_MINUTES = 600  # seconds: from here on, even neighboring ticks are whole minutes
 _TICKS = (0.1, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800)
 
 
 def _name_times(axes: Any, seconds: Sequence[float]) -> None:
     low, high = max(min(seconds), 0.05) / 1.15, max(seconds) * 1.15
-    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    names = time_ticks(low, high)
     axes.set_xlim(low, high)
-    axes.set_xticks(ticks, [f"{tick:g} s" if tick < 1 else duration(tick) for tick in ticks])
+    axes.set_xticks(list(names), list(names.values()))
     axes.set_xticks([], minor=True)
+
+
+def time_ticks(low: float, high: float) -> dict[float, str]:
+    """Times between two, in seconds, and their labels: even steps where there are fewer than two round times."""
+    from matplotlib.ticker import MaxNLocator
+
+    round_ones = {tick: f"{tick:g} s" if tick < 1 else duration(tick) for tick in _TICKS if low <= tick <= high}
+    if len(round_ones) > 1:
+        return round_ones
+    if high < _IN_MINUTES:
+        ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return {tick: f"{tick:.3g} s" for tick in ticks if low <= tick <= high}
+    minutes = MaxNLocator(4, steps=[1, 2, 5, 10], integer=True).tick_values(low / 60, high / 60)
+    return {60 * tick: duration(60 * tick) for tick in minutes if low <= 60 * tick <= high}
 
 
 def _thinned(seconds: Sequence[float]) -> list[float]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import prunesweep as ps
+from orchestrator.results.page.views.times import time_ticks
 from tests.support.html import parse, rows, table
 
 T_OF_TWO = 4.302652729911275
@@ -194,3 +195,17 @@ def test_every_cell_is_in_the_exported_table(tree, exported):
         assert float(test) == pytest.approx(100 * row["test_accuracy"], abs=0.006)
         assert float(validation) == pytest.approx(100 * row["validation_accuracy"], abs=0.006)
         assert float(change) == pytest.approx(row["delta_test_accuracy"], abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "names"),
+    [
+        (0.05, 0.3, ["0.1 s", "0.2 s"]),
+        (9.0, 16.5, ["10 s", "12 s", "14 s", "16 s"]),
+        (70.0, 110.0, ["70 s", "80 s", "90 s", "100 s", "110 s"]),
+        (3.0, 70.0, ["5 s", "10 s", "20 s", "30 s", "60 s"]),
+        (650.0, 1100.0, ["12 min", "14 min", "16 min", "18 min"]),
+    ],
+)
+def test_an_axis_of_times_always_has_several_ticks(low, high, names):
+    assert list(time_ticks(low, high).values()) == names
