@@ -72,7 +72,7 @@ class Display:
         if self._quiet:
             return
         if self._live:
-            self._live.update(_Lines(standing()), refresh=True)
+            self._live.update(_Lines(standing(), self._with_place), refresh=True)
         else:
             print(standing().line(), file=sys.stderr, flush=True)
 
@@ -80,13 +80,13 @@ class Display:
 class _Lines:
     """A standing as wide as the terminal is."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, standing: Standing, with_place: bool) -> None:
+        self._standing, self._with_place = standing, with_place
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
         lines = [Text(self._standing.bar_line(width))]
-        lines += [Text(line, style="dim") for line in self._standing.trial_lines(width)]
+        lines += [Text(line, style="dim") for line in self._standing.trial_lines(width, with_place=self._with_place)]
         for line in lines:
             line.no_wrap, line.overflow = True, "ellipsis"
         yield Group(*lines)

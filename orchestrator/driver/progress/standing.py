@@ -69,9 +69,9 @@ class Standing:
         pieces = [count, *([_bar(self.done, self.total, bar)] if bar >= _LEAST_BAR else []), " · ".join(parts)]
         return " ".join(piece for piece in pieces if piece)
 
-    def trial_lines(self, width: int) -> list[str]:
+    def trial_lines(self, width: int, *, with_place: bool) -> list[str]:
         """A line for each running trial, the words cut so that step, epoch, loss and time left fit a width."""
-        lines = [_trial_line(trial, width) for trial in self.trials[:_MOST_TRIALS]]
+        lines = [_trial_line(trial, width, with_place=with_place) for trial in self.trials[:_MOST_TRIALS]]
         more = len(self.trials) - _MOST_TRIALS
         return [*lines, f"  and {more:,} more"] if more > 0 else lines
 
@@ -86,9 +86,9 @@ def _bar(done: int, total: int, length: int) -> str:
     return _FULL * full + _EMPTY * (length - full)
 
 
-def _trial_line(trial: RunningTrial, width: int) -> str:
+def _trial_line(trial: RunningTrial, width: int, *, with_place: bool) -> str:
     subject, how_far = trial.subject, how_far_in_words(trial)
-    words = printable(f"{subject.place} · {subject.cell}")
+    words = printable(f"{subject.place} · {subject.cell}" if with_place else subject.cell)
     room = width - len(how_far) - 4
     if room < len(words):
         words = f"{words[: max(0, room - 1)]}…"
@@ -124,7 +124,8 @@ def _score(subject: Subject, scores: Mapping[str, float]) -> str:
     metric, score = MetricFacts(subject.metric, subject.unit), scores.get(f"test_{subject.metric}")
     if score is None:
         return "done"
-    return metric.in_words(score) if metric.is_percent else f"{metric.title} {metric.in_words(score)}"
+    words = metric.in_words(score)
+    return words if metric.is_percent or metric.unit == metric.title else f"{metric.title} {words}"
 
 
 def _took(seconds: float) -> str:

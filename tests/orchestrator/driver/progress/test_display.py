@@ -58,11 +58,15 @@ def test_counts_failures_and_the_time_left_are_shown_at_every_width(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_runs_is_shown_with_epoch_loss_and_time_left(width):
-    running, starting = STANDING.trial_lines(width)
+    running, starting = STANDING.trial_lines(width, with_place=True)
     assert running.endswith("  epoch 3.2 of 12 · loss 0.1235 · 40 s left")
     assert starting.endswith("  starting")
     assert max(len(running), len(starting)) <= width
     assert ("replicate 0" in running) == (width >= 160)
+    running, _ = STANDING.trial_lines(width, with_place=False)
+    assert running.startswith("  low_lr_weight_")
+    assert len(running) <= width
+    assert ("replicate 0" in running) == (width >= 100)
 
 
 @pytest.mark.parametrize("width", range(20, 200, 7))
@@ -75,7 +79,7 @@ def test_lines_never_get_wider_than_the_terminal_that_has_room_for_what_matters(
 
 
 def test_more_trials_than_fit_are_counted():
-    lines = Standing(done=0, total=9, trials=[RunningTrial(SUBJECT)] * 11).trial_lines(100)
+    lines = Standing(done=0, total=9, trials=[RunningTrial(SUBJECT)] * 11).trial_lines(100, with_place=True)
     assert lines[-1] == "  and 3 more"
     assert len(lines) == 9
 
@@ -88,7 +92,7 @@ def test_the_bar_is_full_at_the_end_and_empty_at_the_beginning():
 def test_the_last_second_is_not_counted():
     last = Standing(done=8, total=9, running=1, seconds_left=0.4, trials=[RunningTrial(SUBJECT, 1200, None, 0.4)])
     assert last.line() == "8/9 cells done · almost done · 1 running · 0 waiting"
-    assert last.trial_lines(200)[0].endswith("  epoch 12 of 12")
+    assert last.trial_lines(200, with_place=True)[0].endswith("  epoch 12 of 12")
     begun = Standing(done=0, total=2, waiting=2, seconds_left=0.4)  # the processes have yet to start
     assert begun.line() == "0/2 cells done · 0 running · 2 waiting"
 
