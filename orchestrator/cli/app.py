@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from orchestrator.cli.usage import Command, CommandGroup
+from workers.version import VERSION
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ app = _Application(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"prunesweep {importlib.metadata.version('prunesweep')}")
+        print(f"prunesweep {VERSION}")
         raise typer.Exit
 
 

@@ -17,6 +17,7 @@ from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import InputError, PrunesweepError
 from workers.store import Store
 from workers.text import size
+from workers.version import VERSION
 from workers.waiting import answer, begin
 
 CHECK_SECONDS = 15.0
@@ -94,7 +95,7 @@ def _check(what: str, look: Callable[[], str]) -> Check:
 
 
 def _prunesweep() -> str:
-    return f"{importlib.metadata.version('prunesweep')}, Python {platform.python_version()}"
+    return f"{VERSION}, Python {platform.python_version()}"
 
 
 class _Torches(NamedTuple):

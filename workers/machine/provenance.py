@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import platform
 import socket
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from workers.machine.kind import device_name, instruction_set
+from workers.version import VERSION
 
 
 def provenance(device: torch.device, ranks: int = 1) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def _versions() -> dict[str, Any]:
     return {
         "python_version": platform.python_version(),
         "torch_version": torch.__version__,
-        "prunesweep_version": importlib.metadata.version("prunesweep"),
+        "prunesweep_version": VERSION,
         "commit": _commit(),
     }
 

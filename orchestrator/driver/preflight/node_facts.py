@@ -13,6 +13,7 @@ from orchestrator.driver.preflight.machine import import_problem
 from workers.errors import InputError, PrunesweepError
 from workers.store import layout
 from workers.store.filesystems.opening import open_files
+from workers.version import VERSION
 
 _MPS_FOLDER = "/tmp/nvidia-mps"  # the default of NVIDIA's MPS, which $CUDA_MPS_PIPE_DIRECTORY replaces
 
@@ -66,9 +67,8 @@ def facts_of_node(question: NodeQuestion) -> NodeFacts:
 
 def versions() -> dict[str, str]:
     """The versions that must be the same on every node."""
-    packages = {"prunesweep": "prunesweep", "Ray": "ray", "torch": "torch"}
-    found = {name: importlib.metadata.version(package) for name, package in packages.items()}
-    return {"prunesweep": found["prunesweep"], "Python": platform.python_version(), **found}
+    others = {name: importlib.metadata.version(package) for name, package in {"Ray": "ray", "torch": "torch"}.items()}
+    return {"prunesweep": VERSION, "Python": platform.python_version(), **others}
 
 
 def _store_problem(question: NodeQuestion, written: str) -> str:

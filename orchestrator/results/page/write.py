@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +45,7 @@ from orchestrator.results.wording import dense_accuracy
 from workers.errors import InputError
 from workers.paths import file_to_write
 from workers.store.filesystems.output import write_output
+from workers.version import VERSION
 
 if TYPE_CHECKING:
     from orchestrator.results.page.reach import Intervals
@@ -220,7 +220,7 @@ def _provenance(source: PageSource, rows: Sequence[Record], filters: str | None)
         "citation": citation() if source.published else None,
         "bibtex": provenance.bibtex(),
         "glossary": provenance.GLOSSARY,
-        "version": version("prunesweep"),
+        "version": VERSION,
         "store": source.name,
         "published": source.published,
     }
