@@ -13,11 +13,11 @@ from functools import partial
 from typing import NamedTuple
 
 from orchestrator.upkeep.check import Check
+from workers import VERSION
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import InputError, PrunesweepError
 from workers.store import Store
 from workers.text import size
-from workers.version import VERSION
 from workers.waiting import answer, begin
 
 CHECK_SECONDS = 15.0

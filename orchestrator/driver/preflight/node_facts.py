@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.driver.preflight.machine import import_problem
+from workers import VERSION
 from workers.errors import InputError, PrunesweepError
 from workers.store import layout
 from workers.store.filesystems.opening import open_files
-from workers.version import VERSION
 
 _MPS_FOLDER = "/tmp/nvidia-mps"  # the default of NVIDIA's MPS, which $CUDA_MPS_PIPE_DIRECTORY replaces
 
