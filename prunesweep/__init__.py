@@ -159,7 +159,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and nothing that i
 
     def __getattr__(name):
         if name == "__version__":
-            return import_module("workers").VERSION
+            return import_module("workers.machine.version").VERSION
         if name not in _HOMES:
             raise AttributeError(f"module `prunesweep` has no attribute `{name}`")
         module, _, attribute = _HOMES[name].partition(":")

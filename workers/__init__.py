@@ -6,6 +6,3 @@ that planning and reading can import them. Imports only point down: describe →
 pruning, store and machine, and all of them → techniques, registry and the modules of this folder, which import no
 rooms.
 """
-
-VERSION = "0.1.0"
-"""The version of prunesweep, which its package takes from here: it is known where only the source tree is, too."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from orchestrator.cli.usage import Command, CommandGroup
-from workers import VERSION
+from workers.machine.version import VERSION
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -13,9 +13,9 @@ from functools import partial
 from typing import NamedTuple
 
 from orchestrator.upkeep.check import Check
-from workers import VERSION
 from workers.data.batches.shared_memory import PLACE, REMEDY, shared_memory
 from workers.errors import InputError, PrunesweepError
+from workers.machine.version import VERSION
 from workers.store import Store
 from workers.text import size
 from workers.waiting import answer, begin

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from workers import VERSION
 from workers.machine.kind import device_name, instruction_set
+from workers.machine.version import VERSION
 
 
 def provenance(device: torch.device, ranks: int = 1) -> dict[str, Any]:

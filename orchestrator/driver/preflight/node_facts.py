@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.driver.preflight.machine import import_problem
-from workers import VERSION
 from workers.errors import InputError, PrunesweepError
+from workers.machine.version import VERSION
 from workers.store import layout
 from workers.store.filesystems.opening import open_files
 

@@ -42,8 +42,8 @@ from orchestrator.results.page.views.view import View
 from orchestrator.results.reference import citation, published
 from orchestrator.results.table import check_baseline, table
 from orchestrator.results.wording import dense_accuracy
-from workers import VERSION
 from workers.errors import InputError
+from workers.machine.version import VERSION
 from workers.paths import file_to_write
 from workers.store.filesystems.output import write_output
 
