@@ -101,7 +101,7 @@ def _draw(
     return draw(
         LineChart(
             title=f"{measure(sections, shown.value, shown.split)}, against {_WORDS[shown.against]}",
-            caption=_caption(grids, shown, cut=cut),
+            caption=_caption(grids, shown, panels),
             x_label=_X_LABELS[shown.against],
             kind="epochs",
             panels=panels,
@@ -186,6 +186,14 @@ def _floor(panel: LinePanel, section: Section) -> float | None:
     return min(medians) - section.point if section.metric.higher_is_better else max(medians) + section.point
 
 
+def _is_cut(panel: LinePanel) -> bool:
+    """Whether a median is worse than the floor."""
+    middles = [point.band.middle for line in panel.lines for point in line.points if point.band is not None]
+    if panel.floor is None or not middles:
+        return False
+    return min(middles) < panel.floor if panel.higher_is_better else max(middles) > panel.floor
+
+
 def _lines(grid: BudgetGrid, compression: float, shown: _ShownCost, note: str) -> Iterator[Line]:
     for technique in grid.techniques:
         cells = [cell for cell in grid.cells if cell.technique == technique and _same(cell.compression, compression)]
@@ -194,14 +202,14 @@ def _lines(grid: BudgetGrid, compression: float, shown: _ShownCost, note: str) -
             yield Line(technique, sorted(points, key=lambda point: point.x), note)
 
 
-def _caption(grids: Sequence[BudgetGrid], shown: _ShownCost, *, cut: bool) -> str:
+def _caption(grids: Sequence[BudgetGrid], shown: _ShownCost, panels: Sequence[LinePanel]) -> str:
     counts = [cell.summary.n_expected for grid in grids for cell in grid.cells]
     lines = replicates_shown(counts, shown.statistic)
     sentences = [f"Lines: {lines}; {shown.split} split; every budget.", dense_shown(shown.statistic)]
-    if shown.against == "epochs":
+    if any(panel.zone is not None for panel in panels):
         low, high = SAFE_ZONE
         sentences.append(f"Gray area: budgets of {low:.0%} to {high:.0%} of the dense training, the safe zone.")
-    if cut:
+    if any(_is_cut(panel) for panel in panels):
         lower = "lower" if all(grid.section.metric.higher_is_better for grid in grids) else "worse"
         sentences.append(f"Arrows at the lower edge: medians that are {lower} still.")
     if any(not cell.summary.complete for grid in grids for cell in grid.cells):

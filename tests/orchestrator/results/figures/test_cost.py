@@ -84,6 +84,9 @@ def test_what_falls_far_below_fine_tuning_is_marked_at_the_edge(reference):
     assert marks == {"technique:low_lr_weight_rewinding:below": below}
     assert below == [170, 182]
     assert "Arrows at the lower edge" in figure.caption
+    whole = budget_curves(reference("resnet56"), filters=f"{only},technique!=low_lr_weight_rewinding", cut=True)
+    assert "Arrows" not in whole.caption
+    assert not [mark for axes in whole.axes for mark in axes.get_lines() if str(mark.get_gid()).endswith(":below")]
     assert faults(figure) == []
 
 
