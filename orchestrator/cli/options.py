@@ -24,7 +24,7 @@ PRESETS = "Presets"
 OUTPUT = "Output"
 """The groups of options in `--help`."""
 
-_CELLS = "Only these cells: `technique=lr_rewinding,compression>=8`; `budget=50%|90%` means either."
+_CELLS = "Only these cells: `network=vgg16,compression>=8`, both; `budget=50%|90%`, either."
 
 # What to run
 SweepFile = Annotated[

@@ -107,6 +107,8 @@ def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
         ended, subject=replace(SUBJECT, metric="rmse", unit="mg/dl"), scores={1200: {"test_rmse": 54.0192}}
     )
     assert end_line(judged, with_place=False).endswith(f"{cell}: RMSE 54.02 mg/dl in 11 min")
+    judged = replace(ended, subject=replace(SUBJECT, metric="bleu", unit="BLEU"), scores={1200: {"test_bleu": 26.812}})
+    assert end_line(judged, with_place=False).endswith(f"{cell}: 26.81 BLEU in 11 min")
 
 
 def test_a_failed_trial_is_a_line_with_network_recipe_and_class():
