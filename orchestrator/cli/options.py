@@ -24,7 +24,7 @@ PRESETS = "Presets"
 OUTPUT = "Output"
 """The groups of options in `--help`."""
 
-_CELLS = "Only these cells: `network=vgg16,compression>=8`, both; `budget=50%|90%`, either."
+_CELLS = "Only these cells: `compression>=8,round=1`, both; `budget=50%|90%`, either."
 
 # What to run
 SweepFile = Annotated[
