@@ -178,7 +178,7 @@ def test_presets_are_listed_with_their_costs(main):
     [line] = [line for line in stdout.splitlines() if line.startswith("resnet20-one-shot ")]
     assert line.split()[1:4] == ["1,503", "103,814", "476,473"]  # 40,552,194 and 186,122,250 steps of 390.625
     code, stdout, _ = main("list", "presets", "--json")
-    assert len(json.loads(stdout)) == 17
+    assert len(json.loads(stdout)) == 20
     assert round(json.loads(stdout)["resnet50-iterative"]["epochs"] * 1281167 / 1024) == 54_217_419
 
 
