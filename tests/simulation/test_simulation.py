@@ -45,7 +45,7 @@ def do_nothing(*_):
 
 BUGS = {  # the first seed that finds it, and others of its kind that may
     "publishing overwrites": (16, LocalFiles, "publish", overwrite, "the lease changes only as it was read"),
-    "the lease is not checked": (731, LocalFiles, "_unchanged", unchecked, "the lease changes only as it was read"),
+    "the lease is not checked": (1811, LocalFiles, "_unchanged", unchecked, "the lease changes only as it was read"),
     "an owner seems gone": (16, Owner, "is_gone", True, "nobody takes the lease of a driver that renews it"),
     "leases exclude nobody": (35, Lease, "_excludes", lambda *_: False, "only one driver and its workers write"),
     "puts have no condition": (68, BucketFiles, "replace", overwrite, "the lease changes only as it was read"),
