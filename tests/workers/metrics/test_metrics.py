@@ -136,9 +136,7 @@ def test_outputs_that_do_not_fit(name, outputs, targets, message):
 
 @pytest.mark.parametrize("name", ["accuracy", "f1", "auroc"])
 def test_a_regression_is_not_taken_for_a_classification(name):
-    with pytest.raises(
-        BadInput, match=f"metric `{name}`: outputs are one number for each target, so that targets must"
-    ):
+    with pytest.raises(BadInput, match=f"metric `{name}`: targets of single logits must be 0 or 1, not "):
         judged(name, GUESSES[:, None], VALUES)
 
 
