@@ -17,8 +17,8 @@ from workers.data.files.depth import MOST_DEPTH, check_depth
 from workers.data.files.file_stream import FilePart, FileStream, Reading
 from workers.data.files.file_survey import survey
 from workers.data.image_facts import ImageFacts
-from workers.data.plausible import check_held_out, class_notes
-from workers.data.split import holdout_indices, training_indices
+from workers.data.plausible import class_notes
+from workers.data.split import check_classes_left, hold_out
 from workers.errors import BadInput
 from workers.text import plural
 from workers.trial import Recipe
@@ -79,7 +79,7 @@ class ImageFiles:
 
     def check_held_out(self, holdout: int) -> None:
         """Raise InputError if no training image of some class is left."""
-        check_held_out(self._parts()[0][2], holdout)
+        check_classes_left(self._parts()[0][2], holdout)
 
     def inspected(self) -> ImageFiles:
         """These files, with what reading them shows. Raises InputError for files that cannot be meant, BadInput with
@@ -120,11 +120,11 @@ class ImageFiles:
         """The data set for trials on a device."""
         (_, train_paths, train_labels), (_, test_paths, test_labels) = self._parts()
         reading = Reading(self.root, self.image_size, self.bit_depth or MOST_DEPTH, self.workers, device)
-        train = FilePart.of(train_paths, train_labels, reading)
+        train, held = hold_out(FilePart.of(train_paths, train_labels, reading), holdout)
         return Streamed(
             facts=facts,
-            train=train.select(training_indices(len(train), holdout)) if holdout else train,
-            heldout=train.select(holdout_indices(len(train), holdout)),
+            train=train,
+            heldout=held,
             test=FilePart.of(test_paths, test_labels, reading),
         )
 

@@ -14,8 +14,8 @@ from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.stream import Stream, eval_inputs
 from workers.data.batches.structure import Batch
 from workers.data.image_facts import ImageFacts
-from workers.data.plausible import SAMPLE, check_held_out, class_notes, pixel_notes, pixel_range
-from workers.data.split import Indices, holdout_indices, training_indices
+from workers.data.plausible import SAMPLE, class_notes, pixel_notes, pixel_range
+from workers.data.split import Indices, check_classes_left, hold_out
 from workers.errors import BadInput
 from workers.trial import Recipe
 
@@ -75,7 +75,7 @@ class Images:
 
     def check_held_out(self, holdout: int) -> None:
         """Raise InputError if no training image of some class is left."""
-        check_held_out(self.train_labels.tolist(), holdout)
+        check_classes_left(self.train_labels.tolist(), holdout)
 
     def inspected(self) -> Images:
         """These images, with notes on what is odd about them. Raises InputError if they cannot be meant."""
@@ -87,12 +87,11 @@ class Images:
 
     def on(self, device: torch.device, holdout: int, facts: ImageFacts) -> Resident:
         """The data set on a device."""
-        held = torch.from_numpy(holdout_indices(facts.train_images, holdout))
-        rest = torch.from_numpy(training_indices(facts.train_images, holdout)) if holdout else slice(None)
+        train, held = hold_out(ResidentPart(self.train_images, self.train_labels), holdout)
         return Resident(
             facts=facts,
-            train=ResidentPart.on(device, self.train_images[rest], self.train_labels[rest]),
-            heldout=ResidentPart.on(device, self.train_images[held], self.train_labels[held]),
+            train=ResidentPart.on(device, train.images, train.labels),
+            heldout=ResidentPart.on(device, held.images, held.labels),
             test=ResidentPart.on(device, self.test_images, self.test_labels),
         )
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers.data.split import training_indices
 from workers.errors import InputError
 from workers.text import plural
 
@@ -52,19 +51,6 @@ def _name_notes(train_labels: Sequence[int], class_names: Sequence[str]) -> list
         count = train_labels.count(class_names.index("-1"))
         notes.append(f"the label -1, which often means unlabeled, is a class: {plural(count, 'training image')}")
     return notes
-
-
-def check_held_out(train_labels: Sequence[int], holdout: int) -> None:
-    """Raise InputError if no training image of some class is left by the `holdout`."""
-    labels = np.asarray(train_labels)
-    lost = set(labels.tolist()) - set(labels[training_indices(len(labels), holdout)].tolist())
-    if lost:
-        raise InputError(
-            f"`holdout` must leave training images of every class, but {len(lost):,} of "
-            f"{len(set(train_labels)):,} classes would have none: {holdout:,}",
-            hint=f"hold out fewer of the {plural(len(labels), 'training image')}",
-            about="evaluation",
-        )
 
 
 class PixelRange(NamedTuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterable, Iterator
+from itertools import count
 from pickle import PicklingError
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -47,6 +48,23 @@ def loaded(
         _check_shared_memory(workers, batch_bytes)
         for inputs, targets in _delivered(_loader(batches, indices, workers, device), workers):
             yield to_device(inputs, device), to_device(targets, device)  # type: ignore[misc]  # of the same types
+
+
+class ReadAhead(Generic[AnyBatch]):
+    """Batches by number, read ahead in order: any other than the next one starts new processes. See `loaded`."""
+
+    def __init__(self, batches: Dataset[AnyBatch], workers: int, device: torch.device, batch_bytes: int) -> None:
+        self._from = lambda index: loaded(batches, count(index), workers, device, batch_bytes)
+        self._next = -1
+        self._ahead: Iterator[AnyBatch] = iter(())
+
+    def batch(self, index: int) -> AnyBatch:
+        """Batch `index`, moved to the device."""
+        if index != self._next:
+            self._ahead = self._from(index)
+        batch = next(self._ahead)
+        self._next = index + 1
+        return batch
 
 
 def _loader(batches: Dataset[Any], indices: Iterable[int], workers: int, device: torch.device) -> DataLoader[Any]:

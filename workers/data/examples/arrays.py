@@ -14,10 +14,10 @@ from workers.data.batches.structure import Batch, Values, described, examples, m
 from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.fingerprint import Declared, Fingerprint
 from workers.data.examples.offers import numbers, scale, shapes
-from workers.data.examples.plausible import check_classes_left, example_notes
+from workers.data.examples.plausible import example_notes, labels
 from workers.data.examples.resident import ResidentData, ResidentExamples
-from workers.data.split import holdout_indices, training_indices
-from workers.errors import BadInput, InputError
+from workers.data.split import check_classes_left, hold_out, refuse_to_hold_out
+from workers.errors import BadInput
 
 _SAMPLED = 2  # examples
 
@@ -80,13 +80,10 @@ class Arrays:
 
     def check_held_out(self, holdout: int) -> None:
         """Raise InputError if a class would have no training example left, or if there is a validation split."""
-        if holdout and self.validation_inputs is not None:
-            raise InputError(
-                f"`holdout` cannot be combined with the validation split that the data have: {holdout:,}",
-                hint="remove `validation: {holdout: ...}` from the sweep file: the split of the data is used",
-                about="evaluation",
-            )
-        check_classes_left(self.train_targets, holdout, self.noun)
+        if self.validation_inputs is not None:
+            refuse_to_hold_out(holdout)
+        if (classes := labels(self.train_targets)) is not None:
+            check_classes_left(classes.tolist(), holdout, self.noun)
 
     def inspected(self) -> Arrays:
         """These data, with notes on what is odd about them. Raises InputError if they cannot be meant."""
@@ -97,13 +94,11 @@ class Arrays:
     def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> ResidentData:
         """The data set on a device."""
         parts = self._parts()
-        train = ResidentExamples(*parts["training"])
-        held = train.select(holdout_indices(len(train), holdout))
-        rest = train.select(training_indices(len(train), holdout)) if holdout else train
+        train, held = hold_out(ResidentExamples(*parts["training"]), holdout)
         heldout = parts.get("validation", (held.inputs, held.targets))
         return ResidentData(
             facts=facts,
-            train=ResidentExamples.on(device, (rest.inputs, rest.targets)),
+            train=ResidentExamples.on(device, (train.inputs, train.targets)),
             heldout=ResidentExamples.on(device, heldout),
             test=ResidentExamples.on(device, parts["test"]),
         )

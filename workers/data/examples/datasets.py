@@ -14,11 +14,10 @@ from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.fingerprint import Declared
 from workers.data.examples.map_stream import MapData, MapPart
 from workers.data.examples.offers import shapes
-from workers.data.examples.plausible import check_classes_left
 from workers.data.examples.reading import Augment, Collate, ExampleReading, MapStyle
 from workers.data.examples.survey import ExampleSurvey, survey
-from workers.data.split import holdout_indices, training_indices
-from workers.errors import BadInput, InputError
+from workers.data.split import check_classes_left, hold_out, refuse_to_hold_out
+from workers.errors import BadInput
 
 _CPU = torch.device("cpu")
 _SAMPLED = 2  # examples
@@ -90,14 +89,10 @@ class Datasets:
 
     def check_held_out(self, holdout: int) -> None:
         """Raise InputError if a class would have no training example left, or if there is a validation split."""
-        if holdout and self.validation is not None:
-            raise InputError(
-                f"`holdout` cannot be combined with the validation split that the data have: {holdout:,}",
-                hint="remove `validation: {holdout: ...}` from the sweep file: the split of the data is used",
-                about="evaluation",
-            )
+        if self.validation is not None:
+            refuse_to_hold_out(holdout)
         if self._seen.labels is not None:
-            check_classes_left(self._seen.labels, holdout, self.noun)
+            check_classes_left(self._seen.labels.tolist(), holdout, self.noun)
 
     def inspected(self) -> Datasets:
         """These data. Raises InputError if they cannot be meant; with a declared fingerprint, they are not read."""
@@ -106,11 +101,10 @@ class Datasets:
 
     def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> MapData:
         """The data set for trials on a device."""
-        train = self._part("train", device)
-        held = train.select(holdout_indices(len(train), holdout))
+        train, held = hold_out(self._part("train", device), holdout)
         return MapData(
             facts=facts,
-            train=train.select(training_indices(len(train), holdout)) if holdout else train,
+            train=train,
             heldout=held if self.validation is None else self._part("validation", device),
             test=self._part("test", device),
         )

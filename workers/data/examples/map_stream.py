@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import count
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from workers.data.batches.loading import loaded
+from workers.data.batches.loading import ReadAhead, loaded
 from workers.data.batches.order import Order
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.structure import Batch, mapped, tensors
@@ -105,24 +103,14 @@ class MapStream:
 
     def __init__(self, train: MapPart, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> None:
         refuse_image_settings(recipe)
-        self._batches = _ShuffledExamples(train, recipe, replicate, stage, share)
-        self._train = train
-        self._bytes = recipe.batch_size * train.bytes() // EVALUATION_BATCH if train.reading.workers else 0
-        self._next = -1
-        self._ahead: Iterator[Batch] = iter(())
-
-    @property
-    def steps_per_epoch(self) -> Fraction:
-        return self._batches.order.steps_per_epoch
+        batches, how = _ShuffledExamples(train, recipe, replicate, stage, share), train.reading
+        size = recipe.batch_size * train.bytes() // EVALUATION_BATCH if how.workers else 0
+        self._batches = ReadAhead(batches, how.workers, how.device, size)
+        self.steps_per_epoch = batches.order.steps_per_epoch
 
     def batch(self, index: int) -> Batch:
         """Batch `index` (from 0): the inputs and targets of `batch_size` examples."""
-        if index != self._next:
-            how = self._train.reading
-            self._ahead = loaded(self._batches, count(index), how.workers, how.device, self._bytes)
-        batch = next(self._ahead)
-        self._next = index + 1
-        return batch
+        return self._batches.batch(index)
 
 
 class _InOrderExamples(Dataset[Batch]):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from workers.data.batches.structure import Batch, Values, tensors
-from workers.data.split import training_indices
 from workers.errors import InputError
 from workers.text import plural
 
@@ -29,22 +28,6 @@ def example_notes(parts: Mapping[str, Batch], noun: str) -> list[str]:
         return []
     lacking = set(tested.unique().tolist()) - set(trained.unique().tolist())
     return [f"classes of test {noun}s without training {noun}s: {len(lacking):,}"] if lacking else []
-
-
-def check_classes_left(targets: Values, holdout: int, noun: str) -> None:
-    """Raise InputError if no training example of some class is left by the `holdout`."""
-    classes = labels(targets)
-    if classes is None or not holdout:
-        return
-    left = classes[torch.from_numpy(training_indices(len(classes), holdout))]
-    lost = set(classes.unique().tolist()) - set(left.unique().tolist())
-    if lost:
-        raise InputError(
-            f"`holdout` must leave training {noun}s of every class, but {len(lost):,} of {len(classes.unique()):,} "
-            f"classes would have none: {holdout:,}",
-            hint=f"hold out fewer of the {plural(len(classes), f'training {noun}')}",
-            about="evaluation",
-        )
 
 
 def labels(targets: Values) -> Tensor | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from workers.data.batches.loading import loaded
+from workers.data.batches.loading import ReadAhead, loaded
 from workers.data.batches.order import Order
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.stream import Augmentation, eval_inputs
@@ -97,24 +95,14 @@ class FileStream:
     """
 
     def __init__(self, files: FilePart, recipe: Recipe, replicate: int, stage: str, share: BatchShare = WHOLE) -> None:
-        self._batches = _Shuffled(files, recipe, replicate, stage, share)
-        self._finish = Augmentation(recipe, replicate, stage, 3, files.reading.device, share)
-        self._files = files
-        self._images = recipe.batch_size // share.ranks
-        self._next = -1
-        self._ahead: Iterator[Labeled] = iter(())
-
-    @property
-    def steps_per_epoch(self) -> Fraction:
-        return self._batches.order.steps_per_epoch
+        batches, how = _Shuffled(files, recipe, replicate, stage, share), files.reading
+        self._finish = Augmentation(recipe, replicate, stage, 3, how.device, share)
+        self._batches = ReadAhead(batches, how.workers, how.device, how.bytes(recipe.batch_size // share.ranks))
+        self.steps_per_epoch = batches.order.steps_per_epoch
 
     def batch(self, index: int) -> Labeled:
         """Batch `index` (from 0): inputs, float32 (batch size, 3, H, W) in channels_last, and labels."""
-        if index != self._next:
-            how = self._files.reading
-            self._ahead = loaded(self._batches, count(index), how.workers, how.device, how.bytes(self._images))
-        images, labels = next(self._ahead)
-        self._next = index + 1
+        images, labels = self._batches.batch(index)
         return self._finish(images, index), labels
 
 

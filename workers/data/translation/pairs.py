@@ -14,13 +14,11 @@ from torch.nn import functional
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.batches.structure import Batch
 from workers.data.examples.recipe_check import refuse_image_settings
+from workers.data.examples.resident import EVALUATION_BATCH
 from workers.data.split import Indices
 from workers.data.translation.order import BucketedOrder
 from workers.data.translation.tokens import END, IGNORED, START
 from workers.trial import Recipe
-
-EVALUATION_BATCH = 100
-"""Fixed, because the last bits of a result may depend on it."""
 
 Tokens = Sequence[Sequence[int]]
 

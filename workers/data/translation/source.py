@@ -10,10 +10,9 @@ import torch
 
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.examples.facts import ExampleFacts
-from workers.data.split import holdout_indices, training_indices
+from workers.data.split import hold_out, refuse_to_hold_out
 from workers.data.translation.pairs import Pairs, PairStream
 from workers.data.translation.vocabulary import Vocabulary
-from workers.errors import InputError
 from workers.text import plural
 from workers.trial import Recipe
 
@@ -48,13 +47,8 @@ class Translation:
 
     def check_held_out(self, holdout: int) -> None:
         """Raise InputError if pairs are held out although there is a validation split."""
-        if holdout and self.validation is not None:
-            error = InputError(
-                f"`holdout` cannot be combined with the validation split that the data have: {holdout:,}",
-                hint="remove `validation: {holdout: ...}` from the sweep file: the split of the data is used",
-            )
-            error.about = "evaluation"
-            raise error
+        if self.validation is not None:
+            refuse_to_hold_out(holdout)
 
     def inspected(self) -> Translation:
         """The same pairs, with a note on test sentences that training has."""
@@ -67,13 +61,12 @@ class Translation:
 
     def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> TranslationData:
         """The data set on a device."""
-        heldout = self.validation or self.train.select(holdout_indices(len(self.train), holdout))
-        train = self.train.select(training_indices(len(self.train), holdout)) if holdout else self.train
+        train, held = hold_out(self.train, holdout)
         return TranslationData(
             facts=facts,
             vocabulary=self.vocabulary,
             train=train.on(device),
-            heldout=heldout.on(device),
+            heldout=(self.validation or held).on(device),
             test=self.test.on(device),
         )
 
