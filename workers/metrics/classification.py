@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workers.errors import InputError
 from workers.metrics.scorer import Undefined
-from workers.metrics.shapes import BinaryTargets, is_one_logit, squeezed, tensors, with_classes_last
+from workers.metrics.shapes import is_one, is_one_logit, squeezed, tensors, with_classes_last
 from workers.registry import closest
 
 
@@ -18,7 +18,6 @@ class Accuracy:
 
     def __init__(self, k: int = 1) -> None:
         self._k = k
-        self._binary = BinaryTargets()
         self._correct: Tensor | int = 0
         self._targets = 0
 
@@ -28,7 +27,7 @@ class Accuracy:
 
     def _hits(self, outputs: Tensor, targets: Tensor) -> Tensor:
         if is_one_logit(outputs, targets):
-            return (squeezed(outputs) > 0) == self._binary.note(targets)
+            return (squeezed(outputs) > 0) == is_one(targets)
         logits, classes = with_classes_last(outputs, targets)
         if self._k == 1:
             return logits.argmax(1) == classes
@@ -38,7 +37,6 @@ class Accuracy:
     def compute(self) -> float:
         if not self._targets:
             raise Undefined("there are no targets")
-        self._binary.check()
         return int(self._correct) / self._targets
 
 
@@ -54,13 +52,12 @@ class F1:
         if average not in _AVERAGES:
             raise InputError(f"`average` of metric `f1` cannot be `{average}`", hint=closest(average, _AVERAGES))
         self._average = average
-        self._binary = BinaryTargets()
         self._counts: Tensor | int = 0
 
     def update(self, outputs: Any, targets: Any) -> None:
         outputs, targets = tensors(outputs, targets)
         if is_one_logit(outputs, targets):
-            predicted, wanted, classes = (squeezed(outputs) > 0).long(), self._binary.note(targets).long(), 2
+            predicted, wanted, classes = (squeezed(outputs) > 0).long(), is_one(targets).long(), 2
             predicted, wanted = predicted.reshape(-1), wanted.reshape(-1)
         else:
             logits, wanted = with_classes_last(outputs, targets)
@@ -71,7 +68,6 @@ class F1:
     def compute(self) -> float:
         if isinstance(self._counts, int):
             raise Undefined("there are no targets")
-        self._binary.check()
         counts = self._counts.double().cpu()
         right, wanted, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
         scores = 2 * right / (wanted + predicted).clamp(min=1)

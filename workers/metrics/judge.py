@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -38,42 +40,34 @@ class Judge:
 
     def update(self, network: nn.Module, inputs: Any, outputs: Any, targets: Any) -> None:
         """Take in a batch. Raises BadInput if the metric cannot be computed from it."""
-        try:
+        with self._named():
             if getattr(self._scorer, "needs_network", False):
                 self._scorer.update_with(network, inputs, targets)  # type: ignore[attr-defined]
             else:
                 self._scorer.update(outputs, targets)
-        except UnfitBatch as error:
-            raise self._unfit(error) from error
-        except Exception as error:
-            if self._is_foreign(error):
-                raise self._failed(error) from error
-            raise
 
     def score(self) -> float:
         """The score of all examples, which is finite. Raises UndefinedScore if they have none, Diverged or BadInput."""
-        try:
+        with self._named():
             score = float(self._scorer.compute())
-        except Undefined as error:
-            raise UndefinedScore(f"metric `{self._name}` is undefined on the {self._examples}: {error}") from error
-        except UnfitBatch as error:
-            raise self._unfit(error) from error
-        except Exception as error:
-            if self._is_foreign(error):
-                raise self._failed(error) from error
-            raise
         if math.isfinite(score):
             return score
         message = f"metric `{self._name}` of the {self._examples} is not finite: {score}"
         raise Diverged(message) if self._name in METRICS else UndefinedScore(message)
 
-    def _is_foreign(self, error: Exception) -> bool:
-        """Whether an error comes from the user's own metric or from torchmetrics."""
-        return self._name not in METRICS and not isinstance(error, PrunesweepError)
-
-    def _unfit(self, error: UnfitBatch) -> BadInput:
-        return BadInput(f"metric `{self._name}`: {error}", hint=_ANOTHER, about="metric")
-
-    def _failed(self, error: Exception) -> BadInput:
-        message = f"metric `{self._name}` failed on the {self._examples}: {described(error)}"
-        return BadInput(message, hint=_ANOTHER, about="metric")
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let errors in the block name the metric; one of the user's own or of torchmetrics may raise anything."""
+        try:
+            yield
+        except Undefined as error:
+            raise UndefinedScore(f"metric `{self._name}` is undefined on the {self._examples}: {error}") from error
+        except UnfitBatch as error:
+            raise BadInput(f"metric `{self._name}`: {error}", hint=_ANOTHER, about="metric") from error
+        except PrunesweepError:
+            raise
+        except Exception as error:
+            if self._name in METRICS:
+                raise
+            message = f"metric `{self._name}` failed on the {self._examples}: {described(error)}"
+            raise BadInput(message, hint=_ANOTHER, about="metric") from error

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workers.metrics.scorer import Undefined
-from workers.metrics.shapes import BinaryTargets, is_one_logit, squeezed, tensors, with_classes_last
+from workers.metrics.shapes import is_one, is_one_logit, squeezed, tensors, with_classes_last
 
 
 class AreaUnderCurve:
@@ -19,14 +19,13 @@ class AreaUnderCurve:
     """
 
     def __init__(self) -> None:
-        self._binary = BinaryTargets()
         self._scores: list[Tensor] = []
         self._positive: list[Tensor] = []
 
     def update(self, outputs: Any, targets: Any) -> None:
         outputs, targets = tensors(outputs, targets)
         if is_one_logit(outputs, targets):
-            scores, positive = squeezed(outputs).float(), self._binary.note(targets)
+            scores, positive = squeezed(outputs).float(), is_one(targets)
         else:
             logits, classes = with_classes_last(outputs, targets)
             scores = logits.float().softmax(1)
@@ -39,7 +38,6 @@ class AreaUnderCurve:
     def compute(self) -> float:
         if not self._scores:
             raise Undefined("there are no targets")
-        self._binary.check()
         scores, positive = torch.cat(self._scores).cpu(), torch.cat(self._positive).cpu()
         areas = [_area(scores[:, column], positive[:, column], column) for column in range(scores.shape[1])]
         return sum(areas) / len(areas)

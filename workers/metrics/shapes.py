@@ -38,31 +38,19 @@ def squeezed(tensor: Tensor) -> Tensor:
 def is_one_logit(outputs: Tensor, targets: Tensor) -> bool:
     """Whether the outputs are a logit for each target, above 0 for class 1, rather than one for each class.
 
-    Raises UnfitBatch if such targets are other numbers than 0 or 1 (or -1 or 1), which may be prices or temperatures.
+    Raises UnfitBatch if such targets are other numbers than 0 and 1, which may be prices or temperatures.
     """
     if squeezed(outputs).shape != squeezed(targets).shape:
         return False
-    other = targets[(targets.abs() > 1) | (targets != targets.round())] if targets.dtype != torch.bool else targets[:0]
+    other = targets[(targets != 0) & (targets != 1)]
     if other.numel():
         raise UnfitBatch(f"targets of single logits must be 0 or 1, not {other.flatten()[0].item():g}")
     return True
 
 
-class BinaryTargets:
-    """The targets of single logits, which must be 0 or 1: counted on their device, and checked once at the end."""
-
-    def __init__(self) -> None:
-        self._others: Tensor | int = 0
-
-    def note(self, targets: Tensor) -> Tensor:
-        """Which targets are 1, for outputs that are one logit for each."""
-        self._others = self._others + ((targets != 0) & (targets != 1)).sum()
-        return squeezed(targets) == 1
-
-    def check(self) -> None:
-        """Raise UnfitBatch if there were other targets than 0 and 1, such as the numbers of a regression."""
-        if int(self._others):
-            raise UnfitBatch("outputs are one number for each target, so that targets must be 0 or 1")
+def is_one(targets: Tensor) -> Tensor:
+    """Which targets of single logits are of class 1, without dimensions of length 1."""
+    return squeezed(targets) == 1
 
 
 def with_classes_last(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
