@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,7 +11,7 @@ from workers.errors import BadInput, InputError
 from workers.metrics import METRICS, TORCHMETRICS, planned_facts, short_name
 from workers.metrics.facts import MetricFacts
 from workers.metrics.scorer import Scorer
-from workers.registry import Entry, call, closest, load_function, load_own, lookup
+from workers.registry import Entry, call, closest, load_function, load_own, lookup, parameters_of
 from workers.trial import Metric
 
 _DOMAINS = ("classification", "regression", "text", "image", "retrieval", "segmentation", "nominal", "clustering")
@@ -30,19 +28,12 @@ def make_metric(setting: Metric, data: Any = None) -> tuple[MetricFacts, Scorer]
         scorer: Any = _TorchMetric(setting)
         return _facts(setting, scorer.metric), scorer
     found = lookup(METRICS, setting.name, "metric")
-    given = {"data": data} if _asks_for_data(load_function(found, setting.name)) else {}
+    given = {"data": data} if "data" in (parameters_of(load_function(found, setting.name)) or ()) else {}
     scorer = call(found, "metric", setting.name, {**setting.arguments, **given})
     if setting.name in METRICS:
         return planned_facts(setting), scorer
     _check_scorer(setting.name, scorer)
     return _facts(setting, scorer), scorer
-
-
-def _asks_for_data(function: Callable[..., Any]) -> bool:
-    try:
-        return "data" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a function of a compiled module, which may have no signature
-        return False
 
 
 def import_metric(setting: Metric) -> None:

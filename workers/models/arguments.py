@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from workers.data.source import DataFacts
 from workers.errors import InputError
 from workers.models import NETWORKS
-from workers.registry import is_own, load_function, lookup
+from workers.registry import is_own, load_function, lookup, parameters_of
 from workers.trial import Network
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -23,7 +23,7 @@ def arguments(network: Network, facts: DataFacts) -> dict[str, Any]:
     gives a value to.
     """
     entry = lookup(NETWORKS, network.name, "network")
-    parameters = _parameters(load_function(entry, network.name))
+    parameters = parameters_of(load_function(entry, network.name))
     if parameters is None or (is_own(network.name) and _takes_any(parameters)):
         return {**facts.offers, **network.arguments}
     named = [name for name, parameter in parameters.items() if parameter.kind in _NAMED]
@@ -35,14 +35,6 @@ def arguments(network: Network, facts: DataFacts) -> dict[str, Any]:
                 hint=f"the data give {_listed(facts.offers)}; write others in the sweep file, next to `name`",
             )
     return given
-
-
-def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
-    """None for a function of a compiled module, which may have no signature."""
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return None
 
 
 def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:

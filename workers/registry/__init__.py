@@ -129,6 +129,14 @@ def _where_modules_are(error: BaseException) -> str:
     return f"modules are imported from installed packages, then from the current directory: {os.getcwd()}"
 
 
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
+    """The parameters of a function by name; None for one of a compiled module, which may have no signature."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
+
+
 def call(entry: Entry, kind: str, name: str, arguments: Mapping[str, Any]) -> Any:
     """What an entry's function returns for arguments, including those that its name implies.
 

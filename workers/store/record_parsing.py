@@ -24,15 +24,18 @@ def record_keys(table: pa.Table) -> list[RecordKey]:
 
 def parse_record(path: str, data: bytes) -> pa.Table:
     """The one row of a record's file, without its details, from its bytes. Raises CorruptFile."""
-    return parse_whole_record(path, data).select(SCHEMA.names)
+    return _checked(path, _row_of(path, data, SCHEMA))
 
 
 def parse_whole_record(path: str, data: bytes) -> pa.Table:
     """The one row of a record's file, with its details, from its bytes. Raises CorruptFile."""
-    table = _row_of(path, data, whole_schema())
-    for problem in _problems([path], table).values():
+    return _checked(path, _row_of(path, data, whole_schema()))
+
+
+def _checked(path: str, row: pa.Table) -> pa.Table:
+    for problem in _problems([path], row).values():
         raise problem
-    return table
+    return row
 
 
 def parse_records(contents: Mapping[str, bytes]) -> tuple[pa.Table, dict[str, CorruptFile]]:

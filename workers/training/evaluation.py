@@ -18,7 +18,7 @@ from workers.errors import Diverged, InputError
 from workers.metrics.facts import MetricFacts
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.models.modes import inference
-from workers.training.losses import summed_for_evaluation
+from workers.training.losses import evaluation_loss
 from workers.trial import Evaluation, Recipe
 
 log = logging.getLogger(__name__)
@@ -109,12 +109,12 @@ def examine(network: nn.Module, part: Part, recipe: Recipe, judges: Sequence[Jud
     """
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     loss = torch.zeros((), dtype=torch.float64, device=device)
-    bfloat16 = recipe.precision == "bf16"
+    bfloat16, summed = recipe.precision == "bf16", evaluation_loss(recipe)
     with inference(network):
         for inputs, targets in part.batches(recipe):
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 outputs = call(network, inputs)
-            loss += summed_for_evaluation(recipe, outputs, targets)
+            loss += summed(outputs, targets)
             for judge in judges:
                 judge.update(network, inputs, outputs, targets)
     return loss.item() / len(part)

@@ -145,20 +145,24 @@ def correct(outputs: Any, targets: Values) -> Tensor | None:
     return (outputs.detach().argmax(1) == targets).sum()
 
 
-def summed_for_evaluation(recipe: Recipe, outputs: Any, targets: Values) -> Tensor:
-    """The loss that evaluation reports, summed over the examples of a batch in float64.
+def evaluation_loss(recipe: Recipe) -> Loss:
+    """The loss that evaluation reports: the sum over the examples of a batch, in float64.
 
     Of logits and labels it is cross-entropy, neither smoothed nor weighted, for `cross_entropy` and for a loss of the
     user's own; otherwise what the recipe minimizes, without smoothing.
     """
     own = is_own(recipe.loss)
-    if _is_classification(outputs, targets) and (recipe.loss == CROSS_ENTROPY or own):
-        assert isinstance(targets, Tensor)
-        return functional.cross_entropy(outputs.float(), targets, reduction="none").double().sum()
     arguments = {key: value for key, value in recipe.loss_arguments.items() if key != "label_smoothing"}
     unsmoothed = replace(recipe, label_smoothing=0.0, loss_arguments=recipe.loss_arguments if own else arguments)
-    loss = loss_function(unsmoothed)(outputs, targets).double()
-    return loss if is_sum(recipe) else loss * examples(targets)
+    minimized = loss_function(unsmoothed)
+
+    def summed(outputs: Any, targets: Any) -> Tensor:
+        if (recipe.loss == CROSS_ENTROPY or own) and _is_classification(outputs, targets):
+            return functional.cross_entropy(outputs.float(), targets, reduction="none").double().sum()
+        loss = minimized(outputs, targets).double()
+        return loss if is_sum(recipe) else loss * examples(targets)
+
+    return summed
 
 
 def _is_classification(outputs: Any, targets: Values) -> bool:

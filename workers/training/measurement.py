@@ -6,17 +6,16 @@ else that a batch changes never reach the trial. Random generators are left as t
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from workers.errors import BadInput, Diverged
+from workers.machine.generators import cpu_generators_restored
 from workers.training.losses import remedy_of_divergence
 from workers.trial import Recipe
 
@@ -96,11 +95,6 @@ class Measurement:
 
 @contextmanager
 def _generators_restored() -> Iterator[None]:
-    """Leave the random generators of torch, NumPy and Python as they were."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+    """Leave the random generators of torch (also the GPU's), NumPy and Python as they were."""
+    with cpu_generators_restored(), torch.random.fork_rng():
+        yield

@@ -16,7 +16,7 @@ from workers.data.examples.arrays import Arrays
 from workers.describe.answers import describe_network
 from workers.errors import BadInput, InputError
 from workers.models.arguments import arguments
-from workers.training.losses import loss_function, summed_for_evaluation
+from workers.training.losses import evaluation_loss, loss_function
 from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer
 from workers.trial import Dataset, Network, Pruning, Recipe, Task, Trial
@@ -189,12 +189,12 @@ def test_losses_of_torch_by_name_with_arguments() -> None:
     recipe = Recipe(batch_size=1, optimizer="SGD", loss="smooth_l1", loss_arguments={"beta": 0.5})
     expected = F.smooth_l1_loss(outputs, targets, beta=0.5)
     assert torch.equal(loss_function(recipe)(outputs, targets), expected)
-    assert summed_for_evaluation(recipe, outputs, targets) == 2 * expected.double()
+    assert evaluation_loss(recipe)(outputs, targets) == 2 * expected.double()
     weighted = Recipe(batch_size=2, optimizer="SGD", loss_arguments={"weight": [1.0, 3.0]}, label_smoothing=0.1)
     logits, labels = torch.randn(3, 2), torch.tensor([0, 1, 1])
     expected = F.cross_entropy(logits, labels, torch.tensor([1.0, 3.0]), label_smoothing=0.1)
     assert torch.equal(loss_function(weighted)(logits, labels), expected)
-    assert summed_for_evaluation(weighted, logits, labels) == F.cross_entropy(logits, labels, reduction="none").sum()
+    assert evaluation_loss(weighted)(logits, labels) == F.cross_entropy(logits, labels, reduction="none").sum()
     with pytest.raises(InputError, match="weighted mean over all of it: `weight`"):
         check_ranks(weighted, 2, has_batch_norm=False)
 

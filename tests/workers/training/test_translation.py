@@ -13,7 +13,7 @@ from tests.support.trainings import through_a_file, train, training
 from workers import schedules
 from workers.data.batches.ranks import check_ranks
 from workers.errors import BadInput, InputError
-from workers.training.losses import check_loss, loss_function, summed_for_evaluation
+from workers.training.losses import check_loss, evaluation_loss, loss_function
 from workers.training.optimizing.token_loss import token_cross_entropy
 from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task, Trial, trial_id
 
@@ -98,7 +98,7 @@ def test_the_loss_of_tokens_is_smoothed_and_without_padding(targets: torch.Tenso
     torch.testing.assert_close(loss, sum(by_hand))
     torch.testing.assert_close(token_cross_entropy(LOGITS, targets, label_smoothing=0.1), sum(by_hand) / 4)
     plain = sum(F.cross_entropy(LOGITS[n, t], torch.tensor(token)) for n, t, token in rows)
-    torch.testing.assert_close(summed_for_evaluation(RECIPE, LOGITS, targets), plain.double())
+    torch.testing.assert_close(evaluation_loss(RECIPE)(LOGITS, targets), plain.double())
 
 
 def test_other_outputs_are_refused() -> None:
