@@ -13,7 +13,15 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS, Kept, first_failed, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
-from orchestrator.results.score_columns import METRIC, SCORES, by_name, changes, metric_of, primary_metric
+from orchestrator.results.score_columns import (
+    METRIC,
+    SCORES,
+    by_name,
+    changes,
+    metric_columns,
+    metric_of,
+    primary_metric,
+)
 from orchestrator.results.statistics import SECTION
 from workers.store import Store
 from workers.store.failures import Failure
@@ -155,11 +163,7 @@ def _metrics(cells: pa.Table, records: pa.Table, kept: Mapping[str, Kept]) -> di
     recorded = {row["evaluation"]: metric_of(row) for row in records.select(names).to_pylist()}
     planned = {folder: primary_metric(sweep.sweep) for folder, sweep in kept.items()}
     metrics = [recorded.get(key, planned[folder]) for key, folder in _keys(cells, ("evaluation", "sweep"))]
-    return {
-        "metric": pa.array([metric.name for metric in metrics], pa.string()),
-        "metric_unit": pa.array([metric.unit for metric in metrics], pa.string()),
-        "higher_is_better": pa.array([metric.higher_is_better for metric in metrics], pa.bool_()),
-    }
+    return metric_columns(metrics)
 
 
 def _parameters(cells: pa.Table, kept: Mapping[str, Kept], store: Store) -> pa.Array:

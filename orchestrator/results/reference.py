@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS
-from orchestrator.results.score_columns import SCORES, by_name, changes
+from orchestrator.results.score_columns import SCORES, by_name, changes, metric_columns
 from orchestrator.results.statistics import group_by, summarize
 from workers.metrics.facts import KNOWN_ACCURACY, KNOWN_BLEU
 from workers.techniques import DENSE, TECHNIQUES
@@ -87,12 +87,7 @@ def _as_scores(table: pa.Table) -> pa.Table:
     """The study's file with the columns of records: its metrics are `accuracy` and `BLEU`."""
     metrics = [KNOWN_ACCURACY if name == ACCURACY else KNOWN_BLEU for name in table.column("metric").to_pylist()]
     columns = {_RENAMED.get(name, name): table.column(name) for name in table.column_names}
-    columns |= {
-        "metric": pa.array([metric.name for metric in metrics], pa.string()),
-        "metric_unit": pa.array([metric.unit for metric in metrics], pa.string()),
-        "higher_is_better": pa.array([metric.higher_is_better for metric in metrics], pa.bool_()),
-    }
-    return pa.table(columns, metadata=table.schema.metadata)
+    return pa.table(columns | metric_columns(metrics), metadata=table.schema.metadata)
 
 
 def _dense_medians(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, float | None]]:

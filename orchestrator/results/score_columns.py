@@ -33,6 +33,15 @@ def metric_of(row: Mapping[str, Any]) -> MetricFacts:
     return MetricFacts(*(row[name] for name in METRIC))
 
 
+def metric_columns(metrics: Sequence[MetricFacts]) -> Columns:
+    """The columns `METRIC` for the metric of each row."""
+    return {
+        "metric": pa.array([metric.name for metric in metrics], pa.string()),
+        "metric_unit": pa.array([metric.unit for metric in metrics], pa.string()),
+        "higher_is_better": pa.array([metric.higher_is_better for metric in metrics], pa.bool_()),
+    }
+
+
 def primary_metric(sweep: Mapping[str, Any]) -> MetricFacts:
     """The primary metric of a resolved sweep, as far as its file says: only records know all of one's own metric."""
     [metric, *_] = sweep.get("spec", {}).get("metric") or [{"name": ACCURACY}]

@@ -34,7 +34,12 @@ def measure(sections: Sequence[Section], value: Value, split: Split) -> str:
 
 def titles(sections: Iterable[Section]) -> str:
     """The metrics of some grids: `accuracy or BLEU`; those of no grid are accuracy."""
-    return " or ".join(dict.fromkeys(metric.title for metric in _metrics(sections)))
+    return names_of(_metrics(sections))
+
+
+def names_of(metrics: Iterable[MetricFacts]) -> str:
+    """`accuracy or BLEU`."""
+    return " or ".join(dict.fromkeys(metric.title for metric in metrics))
 
 
 def units(sections: Iterable[Section], value: Value) -> str:
@@ -82,7 +87,12 @@ def best_rule(sections: Iterable[Section], statistic: Statistic, *, splits_budge
 
 def best_word(sections: Iterable[Section]) -> str:
     """`highest` or `lowest`; `best` for grids of both directions."""
-    words = {metric.best for metric in _metrics(sections)}
+    return best_of(_metrics(sections))
+
+
+def best_of(metrics: Iterable[MetricFacts]) -> str:
+    """`highest` or `lowest`; `best` for metrics of both directions."""
+    words = {metric.best for metric in metrics}
     return words.pop() if len(words) == 1 else "best"
 
 

@@ -183,15 +183,13 @@ def _floor(panel: LinePanel, section: Section) -> float | None:
     ]
     if not medians:
         return None
-    return min(medians) - section.point if section.metric.higher_is_better else max(medians) + section.point
+    return min(medians, key=section.metric.gain) - section.metric.gain(section.point)
 
 
 def _is_cut(panel: LinePanel) -> bool:
     """Whether a median is worse than the floor."""
     middles = [point.band.middle for line in panel.lines for point in line.points if point.band is not None]
-    if panel.floor is None or not middles:
-        return False
-    return min(middles) < panel.floor if panel.higher_is_better else max(middles) > panel.floor
+    return panel.floor is not None and any(panel.is_worse(middle, panel.floor) for middle in middles)
 
 
 def _lines(grid: BudgetGrid, compression: float, shown: _ShownCost, note: str) -> Iterator[Line]:

@@ -38,6 +38,10 @@ class LinePanel:
     floor: float | None = None
     higher_is_better: bool = True
 
+    def is_worse(self, value: float, limit: float) -> bool:
+        """Whether a value is on the lower side of a limit in the panel."""
+        return value < limit if self.higher_is_better else value > limit
+
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
@@ -121,8 +125,8 @@ def _ys(panel: LinePanel) -> list[float]:
     values = [value for line in panel.lines for point in line.points for value in point.extent] + [*(panel.dense or ())]
     if panel.floor is None:
         return values
-    better = max if panel.higher_is_better else min
-    return [better(value, panel.floor) for value in values]
+    floor = panel.floor
+    return [floor if panel.is_worse(value, floor) else value for value in values]
 
 
 def _mark_lower(axes: Axes, panel: LinePanel, looks: dict[str, Look]) -> None:
@@ -130,7 +134,7 @@ def _mark_lower(axes: Axes, panel: LinePanel, looks: dict[str, Look]) -> None:
     lowest = axes.get_ylim()[0]
     for line in panel.lines:
         middles = [(point.x, point.band.middle) for point in line.points if point.band is not None]
-        lower = [x for x, middle in middles if (middle < lowest if panel.higher_is_better else middle > lowest)]
+        lower = [x for x, middle in middles if panel.is_worse(middle, lowest)]
         if lower:
             [arrows] = axes.plot(
                 lower,

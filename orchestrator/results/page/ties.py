@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.results.intervals import Interval
 from orchestrator.results.page.grids import Grid, Group
 from orchestrator.results.page.views.margin import differences
+from orchestrator.results.wording import best_of, names_of
 from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 
 _RULE = (
@@ -23,9 +24,7 @@ _EQUAL = 1e-9
 
 def rule(metrics: Collection[MetricFacts]) -> str:
     """The rule in words, for the metrics of some grids."""
-    words = {metric.best for metric in metrics}
-    names = " or ".join(dict.fromkeys(metric.title for metric in metrics))
-    return _RULE.format(best=words.pop() if len(words) == 1 else "best", names=names or KNOWN_ACCURACY.title)
+    return _RULE.format(best=best_of(metrics), names=names_of(metrics) or KNOWN_ACCURACY.title)
 
 
 @dataclass(frozen=True, slots=True)

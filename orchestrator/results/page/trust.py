@@ -13,6 +13,7 @@ from orchestrator.results.page.grids import Record
 from orchestrator.results.page.source import PageSource
 from orchestrator.results.page.tables import DataTable
 from orchestrator.results.score_columns import metric_of
+from orchestrator.results.wording import names_of
 from workers.techniques import DENSE
 from workers.text import plural
 
@@ -39,7 +40,7 @@ def trust(source: PageSource, rows: Sequence[Record]) -> Trust:
     state += f", {', '.join(parts)}." if parts else ": the sweep is complete."
     broken = sum(bool(row["done"]) and not isfinite(row["test_score"] or 0.0) for row in rows)
     if broken:
-        names = " or ".join(dict.fromkeys(metric_of(row).title for row in rows))
+        names = names_of(metric_of(row) for row in rows)
         state += f" The {names} of {plural(broken, 'cell')} that {'is' if broken == 1 else 'are'} done is not finite."
     warnings = [*mixtures(rows), *_damages(source, rows)]
     return Trust(state, warnings, _facts(rows), done == len(rows))
