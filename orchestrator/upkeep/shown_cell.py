@@ -106,7 +106,7 @@ def show_cell(store: Store, cell: str, sweep: str | None = None, *, retired: boo
     rows = joined.rows.to_pylist()
     row = pick(rows, cell, store.location)
     failure = store.failures.read(row["trial"])
-    detail, damaged = _detail(store, row)
+    recorded, damaged = _recorded(store, row)
     files = _files(store, row)
     return ShownCell(
         store=store.location,
@@ -117,9 +117,9 @@ def show_cell(store: Store, cell: str, sweep: str | None = None, *, retired: boo
         chain=_chain(store, row, rows),
         recipe=_recipe(store, row),
         settings=json.loads(row["settings"] or "{}"),
-        result={name: row[name] for name in _RESULTS} | _other_scores(store, row) if row["done"] else {},
-        curve=detail["curve"],
-        layers=detail["layers"],
+        result=_result(row) | {"other_scores": recorded["other_scores"]} if row["done"] else {},
+        curve=recorded["curve"],
+        layers=recorded["layers"],
         cost={name: row[name] for name in _COST},
         run={name: row[name] for name in _RUN} if row["done"] else {},
         files=files,
@@ -137,25 +137,23 @@ def _state(row: Row, files: Mapping[str, int]) -> str:
     return "unfinished" if any(layout.folder_of(path) == layout.PARTIAL_STATES for path in files) else "missing"
 
 
-def _detail(store: Store, row: Row) -> tuple[dict[str, Any], dict[str, str]]:
-    """Layers and learning curve of a record, and why they cannot be read (path: reason)."""
-    nothing: dict[str, Any] = {"layers": [], "curve": []}
+def _result(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in _RESULTS}
+
+
+def _recorded(store: Store, row: Row) -> tuple[dict[str, Any], dict[str, str]]:
+    """What only the record's file has, and why it cannot be read (path: reason).
+
+    Layers, learning curve, and the scores of the metrics that are recorded besides the primary one.
+    """
+    recorded: dict[str, Any] = {"layers": [], "curve": [], "other_scores": []}
     if not row["done"]:
-        return nothing, {}
+        return recorded, {}
     try:
-        return store.records.detail(RecordKey(row["trial"], row["step"], row["evaluation"])), {}
+        record = store.records.whole(RecordKey(row["trial"], row["step"], row["evaluation"]))
     except CorruptFile as error:
-        return nothing, {error.path: str(error)}
-
-
-def _other_scores(store: Store, row: Row) -> dict[str, Any]:
-    """The scores of the metrics that are recorded besides the primary one."""
-    key = RecordKey(row["trial"], row["step"], row["evaluation"])
-    try:
-        [record] = store.records.read(layout.record_path(key)).to_pylist()
-    except (CorruptFile, FileNotFoundError):
-        return {"other_scores": []}
-    return {"other_scores": record["other_scores"] or []}
+        return recorded, {error.path: str(error)}
+    return {name: record[name] or [] for name in recorded}, {}
 
 
 def _chain(store: Store, row: Row, rows: Sequence[Row]) -> list[Link]:

@@ -18,7 +18,7 @@ from workers.store.checksummed import to_parquet
 from workers.store.filesystems.files import Files
 from workers.store.layout import RecordKey
 from workers.store.many_files import map_paths, read_or_error
-from workers.store.record import SCHEMA, SCHEMA_VERSION, same_result, whole_table
+from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, whole_table
 from workers.store.record_cache import RecordCache
 from workers.store.record_parsing import (
     KEY,
@@ -183,9 +183,15 @@ class Records:
 
     def detail(self, key: RecordKey) -> dict[str, Any]:
         """The layers and the learning curve that belong to a record. Raises CorruptFile."""
+        whole = self.whole(key)
+        return {name: whole[name] for name in DETAIL_SCHEMA.names}
+
+    def whole(self, key: RecordKey) -> dict[str, Any]:
+        """A record with its details, in one file or two. Raises CorruptFile, also if one is missing."""
         path = layout.record_path(key)
-        table = parse_detail(path, self._detail_data(path))
-        return self.detail_apart(key) if has_details_apart(table) else dict(table.to_pylist()[0])
+        table = parse_whole_record(path, self._detail_data(path))
+        [row] = table.to_pylist()
+        return dict(row) | (self.detail_apart(key) if has_details_apart(table) else {})
 
     def detail_apart(self, key: RecordKey) -> dict[str, Any]:
         """The details in the file that records before schema 3 have next to them. Raises CorruptFile."""
