@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -37,10 +37,15 @@ def shapes(batch: Batch) -> dict[str, Any]:
 
 def scale(targets: Values) -> dict[str, float]:
     """`target_mean` and `target_deviation`, the standard deviation, of targets that are one number each."""
-    if not (isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1):
+    if not is_number(targets):
         return {}
     deviation, mean = torch.std_mean(targets.double(), correction=0)
     return {"target_mean": mean.item(), "target_deviation": deviation.item() or 1.0}
+
+
+def is_number(targets: Values) -> TypeGuard[Tensor]:
+    """Whether each target is one number, not a class."""
+    return isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1
 
 
 def numbers(parts: Sequence[Batch]) -> dict[str, Any]:

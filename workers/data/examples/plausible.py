@@ -23,7 +23,11 @@ def example_notes(parts: Mapping[str, Batch], noun: str) -> list[str]:
             _check_finite(f"{part} {what}", values)
     for what, values in zip(("inputs", "targets"), parts["training"], strict=True):
         _check_varied(what, values, noun)
-    trained, tested = (labels(parts[part][1]) for part in ("training", "test"))
+    return lacking_notes(labels(parts["training"][1]), labels(parts["test"][1]), noun)
+
+
+def lacking_notes(trained: Tensor | None, tested: Tensor | None, noun: str) -> list[str]:
+    """How many classes (N,) of test examples no training example has; nothing where targets are not classes."""
     if trained is None or tested is None:
         return []
     lacking = set(tested.unique().tolist()) - set(trained.unique().tolist())

@@ -13,8 +13,8 @@ from torch import Tensor
 from workers.data.batches.structure import Batch, Values, tensors
 from workers.data.examples.fingerprint import Fingerprint
 from workers.data.examples.map_stream import MapPart
-from workers.data.examples.offers import numbers, scale
-from workers.data.examples.plausible import labels
+from workers.data.examples.offers import is_number, numbers, scale
+from workers.data.examples.plausible import labels, lacking_notes
 from workers.data.examples.resident import EVALUATION_BATCH
 from workers.errors import InputError
 from workers.text import plural
@@ -69,15 +69,15 @@ def survey(parts: Mapping[str, MapPart], noun: str) -> ExampleSurvey:
             offers[name] = max(value, offers.get(name, 0))
         if (of_part := labels(targets)) is not None:
             classes[part].append(of_part)
-        if part == "train" and isinstance(targets, Tensor) and targets.is_floating_point() and targets[0].numel() == 1:
+        if part == "train" and is_number(targets):
             scalars.append(targets)
-    trained = torch.cat(classes["train"]) if classes["train"] else None
+    trained, tested = (torch.cat(classes[part]) if classes[part] else None for part in ("train", "test"))
     count, alike = len(parts["train"]), [what for what in first if what not in varied]
     return ExampleSurvey(
         fingerprint=summary.text(),
         offers={**offers, **(scale(torch.cat(scalars)) if scalars else {})},
         labels=trained,
-        notes=tuple(_lacking(trained, classes["test"], noun)),
+        notes=tuple(lacking_notes(trained, tested, noun)),
         not_finite=dict(bad),
         constant=f"the {alike[0]} of all {plural(count, f'training {noun}')}" if alike and count > 1 else "",
     )
@@ -98,10 +98,3 @@ def _differ(first: Values, values: Values) -> bool:
     """Whether any input or target of a batch differs from the first one of the first batch."""
     pairs = zip(tensors(first), tensors(values), strict=True)
     return any(one[0].shape != several.shape[1:] or bool((several != one[:1]).any()) for one, several in pairs)
-
-
-def _lacking(trained: Tensor | None, tested: list[Tensor], noun: str) -> Iterator[str]:
-    if trained is not None and tested:
-        lacking = set(torch.cat(tested).tolist()) - set(trained.tolist())
-        if lacking:
-            yield f"classes of test {noun}s without training {noun}s: {len(lacking):,}"
