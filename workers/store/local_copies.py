@@ -37,7 +37,7 @@ class LocalCopies:
         self._most_bytes = most_bytes
 
     def get(self, path: str, fetch: Callable[[], bytes]) -> bytes:
-        """The content of a file of the store, fetched if there is no sound copy. Raises what `fetch` raises."""
+        """The content of a file of the store, fetched unless a sound copy is here. Raises the errors of `fetch`."""
         copy = self._folder / f"{hashlib.sha256(f'{self._names} {path}'.encode()).hexdigest()[:32]}{_COPY}"
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):  # also if another worker takes long to fetch it

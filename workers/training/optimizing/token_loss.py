@@ -18,8 +18,8 @@ def token_cross_entropy(
 ) -> Tensor:
     """The cross-entropy of logits (N, T, vocabulary), over the tokens of a batch; positions without one do not count.
 
-    `targets`, or what they have as `tokens`, are token numbers int64 (N, T or more), −100 where there is no token. The
-    logits may be those of the first T positions, if there are no tokens beyond. Computed in float32.
+    Targets are a tensor of token numbers, or a dict that has it as `tokens`: int64 (N, T or more), with −100 at
+    positions without a token. All positions after the first T must be such positions. Computed in float32.
     """
     tokens = targets["tokens"] if isinstance(targets, dict) else targets
     if not isinstance(tokens, Tensor) or outputs.ndim != 3 or tokens.ndim != 2:
