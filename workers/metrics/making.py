@@ -11,11 +11,12 @@ from workers.errors import BadInput, InputError
 from workers.metrics import METRICS, TORCHMETRICS, planned_facts, short_name
 from workers.metrics.facts import MetricFacts
 from workers.metrics.scorer import Scorer
-from workers.registry import Entry, call, closest, load_function, load_own, lookup, parameters_of
+from workers.registry import Entry, call, load_function, load_own, lookup, misspelled, parameters_of
+from workers.registry.extras import imported
 from workers.trial import Metric
 
 _DOMAINS = ("classification", "regression", "text", "image", "retrieval", "segmentation", "nominal", "clustering")
-"""Modules of torchmetrics that are searched for a class that is not at its top level."""
+"""Modules of torchmetrics that are searched before its top level, where some classes warn that they have moved."""
 
 
 def make_metric(setting: Metric, data: Any = None) -> tuple[MetricFacts, Scorer]:
@@ -102,21 +103,21 @@ class _TorchMetric:
 
 def _torchmetrics_class(name: str) -> type[nn.Module]:
     """The class of `torchmetrics.Name` or `torchmetrics.regression.Name`. Raises InputError if that is not found."""
-    try:
-        import torchmetrics
-    except ImportError as error:
-        raise InputError(
-            f"metric `{name}` needs torchmetrics, which cannot be imported: {error}",
-            hint="install prunesweep with its extra `metrics`, such as `pip install '.[metrics]'`",
-        ) from error
+    torchmetrics = imported("torchmetrics", "metrics")
     *path, last = name.removeprefix(TORCHMETRICS).split(".")
-    modules = [".".join(path)] if path else ["", *_DOMAINS]
+    modules = [".".join(path)] if path else [*_DOMAINS, ""]
     for module in modules:
         kind = getattr(_module(module), last, None)
-        if isinstance(kind, type) and issubclass(kind, torchmetrics.Metric):
-            return kind
-    names = [key for key, value in vars(torchmetrics).items() if isinstance(value, type)]
-    raise InputError(f"torchmetrics has no metric `{last}`", hint=_meant(last, names))
+        if _is_metric(kind, torchmetrics.Metric):
+            return kind  # type: ignore[return-value]
+    names = [key for key, value in vars(torchmetrics).items() if _is_metric(value, torchmetrics.Metric)]
+    near = misspelled(last, names)
+    hint = f"did you mean `{near}`?" if near else "its manual lists them: lightning.ai/docs/torchmetrics"
+    raise InputError(f"torchmetrics has no metric `{last}`", hint=hint)
+
+
+def _is_metric(value: Any, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base) and value is not base
 
 
 def _module(name: str) -> Any:
@@ -124,12 +125,3 @@ def _module(name: str) -> Any:
         return importlib.import_module(f"torchmetrics.{name}" if name else "torchmetrics")
     except ImportError:
         return None
-
-
-def _meant(name: str, names: list[str]) -> str:
-    hint = closest(name, names)
-    return (
-        hint.partition(" Use ")[0]
-        if "did you mean" in hint
-        else "its manual lists them: lightning.ai/docs/torchmetrics"
-    )

@@ -9,6 +9,7 @@ import difflib
 import importlib
 import inspect
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from typing import Any
 from workers.errors import BadInput, InputError, PrunesweepError
 from workers.registry.fresh_modules import PACKAGES, add_import_folder, note_imported
 from workers.registry.own_modules import check_not_hidden
+
+_LISTED = 100
+"""How many names a hint lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,15 +63,23 @@ def is_own(name: str) -> bool:
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """A hint: to use one of the names, all of which it lists, after `did you mean ...?` if one is near."""
+    """A hint: to use one of the names, which it lists up to a limit, after `did you mean ...?` if one is near."""
     names = list(names)
     if not names:
         return ""
-    near = difflib.get_close_matches(name[:100], names, n=1)
+    alike = [candidate for candidate in names if _bare(candidate) == _bare(name)]
+    near = alike or difflib.get_close_matches(name[:100], names, n=1)
     if len(names) == 1:
         return f"did you mean `{near[0]}`?" if near else f"use `{names[0]}`"
-    listed = f"one of {', '.join(names)}"
+    listed = f"one of {', '.join(names[:_LISTED])}"
+    if len(names) > _LISTED:
+        listed += f" and {len(names) - _LISTED:,} more"
     return f"did you mean `{near[0]}`? Use {listed}" if near else f"use {listed}"
+
+
+def _bare(name: str) -> str:
+    """What `ResNet-20` and `resnet20` have in common, and `MSELoss` and `mse`."""
+    return re.sub(r"[\W_]", "", name.lower()).removesuffix("loss")
 
 
 def misspelled(name: str, names: Iterable[str]) -> str | None:

@@ -9,11 +9,12 @@ from workers.errors import InputError
 
 
 def imported(package: str, extra: str) -> Any:
-    """A package of an extra. Raises InputError if it is not installed."""
+    """A package of an extra. Raises InputError if it is not installed, or fails as it is imported."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == package
         raise InputError(
-            f"package `{package}` is not installed",
+            f"package `{package}` is not installed" if is_missing else f"cannot import package `{package}`: {error}",
             hint=f"install it with `pip install 'prunesweep[{extra}]'`",
         ) from error
