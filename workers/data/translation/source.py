@@ -56,7 +56,8 @@ class Translation:
         seen = sum(_row(self.test, index) in known for index in range(len(self.test)))
         if not seen:
             return self
-        note = f"{plural(seen, f'test {NOUN}')} of {len(self.test):,} also occur among the training pairs"
+        verb = "occurs" if seen == 1 else "occur"
+        note = f"{seen:,} of {plural(len(self.test), f'test {NOUN}')} also {verb} among the training pairs"
         return dataclasses.replace(self, notes=(*self.notes, note))
 
     def on(self, device: torch.device, holdout: int, facts: ExampleFacts) -> TranslationData:

@@ -91,7 +91,7 @@ def test_facts_are_those_of_the_files(corpus: Path) -> None:
     facts = data.facts()
     assert (facts.train_examples, facts.test_examples, facts.validation_examples) == (9, 2, 0)
     assert (facts.noun, facts.offers) == ("sentence pair", {"vocabulary": data.vocabulary.size})
-    assert facts.notes == ("1 test sentence pair of 2 also occur among the training pairs",)
+    assert facts.notes == ("1 of 2 test sentence pairs also occurs among the training pairs",)
     assert facts.fingerprint == of_files(corpus).facts().fingerprint
     for change in ({"vocabulary": 270}, {"longest": 6}, {"train_pairs": 8}, {"test_pairs": 1}):
         assert of_files(corpus, **change).facts().fingerprint != facts.fingerprint
