@@ -26,27 +26,32 @@ class MetricEntry(Entry):
     higher_is_better: bool = True
 
 
+_IGNORE_INDEX = {"ignore_index": int}
+
 METRICS = {
     ACCURACY: MetricEntry(
         factory="workers.metrics.classification:Accuracy",
         summary="share of the targets that have the highest output, or are on the right side of a single logit",
+        arguments=_IGNORE_INDEX,
         unit=PERCENT,
     ),
     "top5": MetricEntry(
         factory="workers.metrics.classification:Accuracy",
         summary="share of the targets that are among the five highest outputs",
+        arguments=_IGNORE_INDEX,
         fixed={"k": 5},
         unit=PERCENT,
     ),
     "f1": MetricEntry(
         factory="workers.metrics.classification:F1",
         summary="harmonic mean of precision and recall; of several classes `macro`, `weighted` or `micro` as `average`",
-        arguments={"average": str},
+        arguments={"average": str, **_IGNORE_INDEX},
         unit=PERCENT,
     ),
     "auroc": MetricEntry(
         factory="workers.metrics.ranking:AreaUnderCurve",
         summary="area under the receiver operating characteristic; of several classes each against the others",
+        arguments=_IGNORE_INDEX,
         unit=PERCENT,
     ),
     "rmse": MetricEntry(
@@ -79,7 +84,7 @@ METRICS = {
     "perplexity": MetricEntry(
         factory="workers.metrics.language:Perplexity",
         summary="exponential of the mean cross-entropy of tokens, without those of `ignore_index`; lower is better",
-        arguments={"ignore_index": int},
+        arguments=_IGNORE_INDEX,
         higher_is_better=False,
     ),
 }

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from workers.errors import BadInput, Diverged, PrunesweepError, about
 from workers.metrics import METRICS
@@ -32,6 +32,7 @@ class Judge:
             self.facts, self._scorer = make_metric(setting, data)
         self._name = setting.name
         self._examples = examples
+        self._is_nan: Tensor | bool = False
 
     @property
     def signature(self) -> str | None:
@@ -45,11 +46,13 @@ class Judge:
                 self._scorer.update_with(network, inputs, targets)  # type: ignore[attr-defined]
             else:
                 self._scorer.update(outputs, targets)
+        if self._name in METRICS and isinstance(outputs, Tensor):
+            self._is_nan = self._is_nan | outputs.isnan().any()  # on the device, where reading it would wait
 
     def score(self) -> float:
         """The score of all examples, which is finite. Raises UndefinedScore if they have none, Diverged or BadInput."""
         with self._named():
-            score = float(self._scorer.compute())
+            score = math.nan if self._is_nan else float(self._scorer.compute())
         if math.isfinite(score):
             return score
         message = f"metric `{self._name}` of the {self._examples} is not finite: {score}"

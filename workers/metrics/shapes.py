@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+IGNORED = -100
+"""Targets of this number do not count unless `ignore_index` is another one, as in torch's cross-entropy."""
+
 
 class UnfitBatch(ValueError):
     """Outputs or targets are not what a metric needs; the message says what they are."""
@@ -35,6 +38,11 @@ def squeezed(tensor: Tensor) -> Tensor:
     return tensor.reshape(tensor.shape[:1] + torch.Size(length for length in tensor.shape[1:] if length != 1))
 
 
+def columns(of_targets: Tensor) -> Tensor:
+    """A column for each yes-or-no label of an example, (N, labels); of other shapes, such as pixels, a single one."""
+    return of_targets if of_targets.ndim == 2 else of_targets.reshape(-1, 1)
+
+
 def is_one_logit(outputs: Tensor, targets: Tensor) -> bool:
     """Whether the outputs are a logit for each target, above 0 for class 1, rather than one for each class.
 
@@ -53,18 +61,36 @@ def is_one(targets: Tensor) -> Tensor:
     return squeezed(targets) == 1
 
 
-def with_classes_last(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
-    """Logits as (targets, classes), and whole targets as one dimension.
+def counted_classes(outputs: Any, targets: Any, ignored: int) -> tuple[Tensor, Tensor]:
+    """`with_classes_last` without the targets that are `ignored`, and their logits."""
+    logits, classes = with_classes_last(outputs, targets, ignored)
+    counted = classes != ignored
+    return (logits, classes) if bool(counted.all()) else (logits[counted], classes[counted])
 
-    Logits are (N, classes, …) as torch's cross-entropy takes them, or (N, …, classes), and targets (N, …).
+
+def with_classes_last(outputs: Any, targets: Any, ignored: int) -> tuple[Tensor, Tensor]:
+    """Logits as (targets, classes), and class numbers as one dimension, int64.
+
+    Logits are (N, classes, …) as torch's cross-entropy takes them, or (N, …, classes), and targets (N, …). Raises
+    UnfitBatch for other shapes, and for a target that is neither a class number nor `ignored`.
     """
     outputs, targets = tensors(outputs, targets)
     if outputs.ndim == targets.ndim + 1 and not targets.is_floating_point():
         if outputs.shape[:1] + outputs.shape[2:] == targets.shape:
-            return outputs.movedim(1, -1).reshape(-1, outputs.shape[1]), targets.reshape(-1)
+            return _checked(outputs.movedim(1, -1).reshape(-1, outputs.shape[1]), targets, ignored)
         if outputs.shape[:-1] == targets.shape:
-            return outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
+            return _checked(outputs.reshape(-1, outputs.shape[-1]), targets, ignored)
     raise UnfitBatch(
         "outputs must be logits (N, classes, …) and targets class numbers (N, …), int64, not "
         f"{tuple(outputs.shape)} and {tuple(targets.shape)}, {str(targets.dtype).removeprefix('torch.')}"
     )
+
+
+def _checked(logits: Tensor, targets: Tensor, ignored: int) -> tuple[Tensor, Tensor]:
+    classes, number = targets.reshape(-1).long(), logits.shape[1]
+    outside = classes[((classes < 0) | (classes >= number)) & (classes != ignored)]
+    if outside.numel():
+        raise UnfitBatch(
+            f"targets must be class numbers from 0 to {number - 1}, not {outside[0]} (`ignore_index` is {ignored})"
+        )
+    return logits, classes

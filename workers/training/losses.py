@@ -54,14 +54,23 @@ def _classes_second(outputs: Any, targets: Any) -> Any:
 
 
 def _arguments(recipe: Recipe) -> dict[str, Any]:
-    """The arguments of a loss of torch. Lists become tensors, and the mean is that over the batch."""
+    """The arguments of a loss of torch. Lists become tensors, and the mean is that over the batch.
+
+    Raises InputError for a list of something else than numbers.
+    """
     arguments = {
-        name: torch.tensor(value, dtype=torch.float32) if isinstance(value, list) else value
+        name: _numbers(recipe.loss, name, value) if isinstance(value, list) else value
         for name, value in recipe.loss_arguments.items()
     }
     if recipe.loss == CROSS_ENTROPY:
         arguments["label_smoothing"] = recipe.label_smoothing
     return arguments | ({"reduction": "batchmean"} if recipe.loss == "kl_div" else {})
+
+
+def _numbers(loss: str, name: str, values: list[Any]) -> Tensor:
+    if not all(isinstance(value, int | float) for value in values):
+        raise InputError(f"`{name}` of loss `{loss}` must be numbers: {values}", hint="give one for each class")
+    return torch.tensor(values, dtype=torch.float32)
 
 
 class _OfTorch:
@@ -155,10 +164,12 @@ def evaluation_loss(recipe: Recipe) -> Loss:
     arguments = {key: value for key, value in recipe.loss_arguments.items() if key != "label_smoothing"}
     unsmoothed = replace(recipe, label_smoothing=0.0, loss_arguments=recipe.loss_arguments if own else arguments)
     minimized = loss_function(unsmoothed)
+    ignored = -100 if own else recipe.loss_arguments.get("ignore_index", -100)
 
     def summed(outputs: Any, targets: Any) -> Tensor:
         if (recipe.loss == CROSS_ENTROPY or own) and _is_classification(outputs, targets):
-            return functional.cross_entropy(outputs.float(), targets, reduction="none").double().sum()
+            losses = functional.cross_entropy(outputs.float(), targets, ignore_index=ignored, reduction="none")
+            return losses.double().sum()
         loss = minimized(outputs, targets).double()
         return loss if is_sum(recipe) else loss * examples(targets)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+import warnings
 
 import pytest
 import sklearn.metrics
@@ -86,6 +88,40 @@ def test_averages_of_f1(average):
     assert judged(metric, LOGITS, LABELS) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("batch", [1, EXAMPLES])
+def test_several_labels_of_an_example(batch):
+    labels = (drawn(EXAMPLES, 3) > 0).float()
+    labels[:, 2] = 0  # neither in the targets nor, in the last case, predicted
+    logits = drawn(3, EXAMPLES).T
+    for average in ("macro", "weighted", "micro"):
+        expected = sklearn.metrics.f1_score(labels, logits > 0, average=average)
+        metric = Metric(name="f1", arguments={"average": average})
+        assert judged(metric, logits, labels, batch) == pytest.approx(expected)
+    logits[:, 2] = -1
+    expected = sklearn.metrics.f1_score(labels[:, :2], logits[:, :2] > 0, average="macro")
+    assert judged("f1", logits, labels, batch) == pytest.approx(expected)
+    expected = sklearn.metrics.roc_auc_score(labels[:, :2], logits[:, :2])
+    assert judged("auroc", logits[:, :2], labels[:, :2], batch) == pytest.approx(expected)
+
+
+def test_pixels_are_not_labels():
+    logits, pixels = drawn(6, 1, 2, 3), (drawn(6, 2, 3) > 0).float()
+    flat = pixels.flatten(), logits.flatten()
+    assert judged("auroc", logits, pixels, 4) == pytest.approx(sklearn.metrics.roc_auc_score(*flat))
+    assert judged("f1", logits, pixels, 4) == pytest.approx(sklearn.metrics.f1_score(flat[0], flat[1] > 0))
+
+
+@pytest.mark.parametrize("name", SKLEARN)
+@pytest.mark.parametrize("ignored", [-100, 255])
+def test_targets_to_ignore_do_not_count(name, ignored):
+    labels = torch.where(torch.arange(EXAMPLES) % 4 == 0, ignored, LABELS)
+    metric = Metric(name=name, arguments={} if ignored == -100 else {"ignore_index": ignored})
+    counted = labels != ignored
+    assert judged(metric, LOGITS, labels.int()) == pytest.approx(judged(name, LOGITS[counted], LABELS[counted]))
+    with pytest.raises(BadInput, match=rf"must be class numbers from 0 to 6, not {ignored} \(`ignore_index` is -1\)"):
+        judged(Metric(name=name, arguments={"ignore_index": -1}), LOGITS, labels)
+
+
 def test_tokens_in_either_layout_without_those_to_ignore():
     logits, tokens = drawn(12, 5, 9), torch.arange(60).reshape(12, 5) % 9
     tokens[:, -1] = -1
@@ -109,7 +145,17 @@ def test_undefined_scores_say_why(name, outputs, targets, reason):
         judged(name, outputs, targets)
 
 
+@pytest.mark.parametrize("name", SKLEARN)
+def test_a_network_that_returns_nan_does_not_have_a_score(name):
+    logits = LOGITS.clone()
+    logits[EXAMPLES // 2, 3] = math.nan
+    with pytest.raises(Diverged, match=f"metric `{name}` of the test examples is not finite: nan"):
+        judged(name, logits, LABELS)
+
+
 def test_scores_that_are_not_finite():
+    with pytest.raises(Diverged, match="metric `auroc` of the test examples is not finite: nan"):
+        judged("auroc", LOGITS.where(LOGITS < 2, math.inf), LABELS)  # a softmax of these is nan
     with pytest.raises(Diverged, match="metric `rmse` of the test examples is not finite: nan"):
         judged("rmse", torch.tensor([1.0, math.nan]), torch.ones(2))
 
@@ -127,6 +173,7 @@ def test_scores_that_are_not_finite():
         ("perplexity", drawn(4, 3), torch.zeros(4), r"not \(4, 3\) and \(4,\), float32"),
         ("rmse", drawn(4, 3), torch.zeros(4), r"must have the same shape, not \(4, 3\) and \(4,\)"),
         ("rmse", {"logits": drawn(4)}, torch.zeros(4), "outputs must be a tensor, not dict"),
+        ("top5", drawn(4, 3), torch.zeros(4, 3), r"outputs must be one for each class, not one for each target: "),
     ],
 )
 def test_outputs_that_do_not_fit(name, outputs, targets, message):
@@ -223,6 +270,18 @@ def test_the_example_on_the_page_works(tmp_path, monkeypatch):
     ] == ["MatthewsCorrCoef", "PearsonCorrCoef"]
 
 
+def test_a_package_that_is_missing_or_broken(monkeypatch, tmp_path):
+    metric = Metric(name="torchmetrics.MatthewsCorrCoef")
+    (tmp_path / "torchmetrics.py").write_text("import a_missing_module")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torchmetrics", raising=False)
+    with pytest.raises(InputError, match="cannot import package `torchmetrics`: No module named 'a_missing_module'"):
+        make_metric(metric)
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    with pytest.raises(InputError, match=r"`torchmetrics` is not installed\n\nhint: .*'prunesweep\[metrics\]'"):
+        make_metric(metric)
+
+
 def test_classes_of_torchmetrics():
     pytest.importorskip("torchmetrics")
     arguments = {"task": "multiclass", "num_classes": 7}
@@ -233,6 +292,10 @@ def test_classes_of_torchmetrics():
     assert make_metric(Metric(name="torchmetrics.MulticlassF1Score", arguments={"num_classes": 7}))
     with pytest.raises(InputError, match=r"torchmetrics has no metric `Acuracy`(.|\n)*did you mean `Accuracy`"):
         make_metric(Metric(name="torchmetrics.Acuracy"))
+    with pytest.raises(InputError, match=r"has no metric `MetricCollection`(.|\n)*its manual lists them"):
+        make_metric(Metric(name="torchmetrics.MetricCollection"))
+    with warnings.catch_warnings(action="error"):  # that a class of text is elsewhere now
+        assert make_metric(Metric(name="torchmetrics.WordErrorRate"))
     with pytest.raises(InputError, match=r"metric `torchmetrics\.MatthewsCorrCoef`"):
         make_metric(Metric(name="torchmetrics.MatthewsCorrCoef"))
     each = Metric(name="torchmetrics.MulticlassAccuracy", arguments={"num_classes": 7, "average": None})

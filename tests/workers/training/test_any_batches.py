@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -195,6 +196,13 @@ def test_losses_of_torch_by_name_with_arguments() -> None:
     expected = F.cross_entropy(logits, labels, torch.tensor([1.0, 3.0]), label_smoothing=0.1)
     assert torch.equal(loss_function(weighted)(logits, labels), expected)
     assert evaluation_loss(weighted)(logits, labels) == F.cross_entropy(logits, labels, reduction="none").sum()
+    ignoring, others = replace(weighted, loss_arguments={"ignore_index": 255}), torch.where(labels == 1, 255, labels)
+    expected = F.cross_entropy(logits, others, reduction="none", ignore_index=255).sum()
+    assert evaluation_loss(ignoring)(logits, others) == expected
+    with pytest.raises(InputError, match=r"`weight` of loss `cross_entropy` must be numbers: \['a', 3\]"):
+        loss_function(replace(weighted, loss_arguments={"weight": ["a", 3]}))
+    with pytest.raises(InputError, match=r"unknown loss: `SmoothL1Loss`\n\nhint: did you mean `smooth_l1`\?"):
+        loss_function(replace(recipe, loss="SmoothL1Loss"))
     with pytest.raises(InputError, match="weighted mean over all of it: `weight`"):
         check_ranks(weighted, 2, has_batch_norm=False)
 
