@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from orchestrator.planning.facts import Facts
 from orchestrator.tracking.events import Listener
 from workers.errors import PrunesweepError
 from workers.machine.device import Device
+from workers.machine.installation import versions
 from workers.store import Store
 from workers.store.lease import Lease
 from workers.text import parse_duration
@@ -60,7 +61,7 @@ class Execution:
     def _in_process(self) -> PrunesweepError | None:
         from orchestrator.driver import in_process
 
-        machine.check_this_machine(self.work.plan, self._unseen_data, os.getcwd())
+        machine.check_this_machine(self.work.plan, self._unseen_data(self.facts.loaded), os.getcwd())
         with self._dispatching(slots=1) as dispatcher:
             in_process.drive(dispatcher, self.store, self._device, self._bounds)
         return dispatcher.problem
@@ -84,13 +85,14 @@ class Execution:
                 ray_tune.drive(dispatcher, self.store, self._device, self._bounds, cluster, slots, newcomers)
         return dispatcher.problem
 
-    def _check(self, nodes: Nodes, *, local: bool) -> Newcomers | None:
-        """What nodes that join later must rehearse. Raises InputError unless the trials can run on every node."""
+    def _check(self, nodes: Nodes, *, local: bool) -> Newcomers:
+        """How nodes are checked that join later. Raises InputError unless the trials can run on every node."""
         plan, folder = self.work.plan, os.getcwd()
-        check_nodes(plan, self._unseen_data, folder, self.store, nodes, local=local)
+        data = self._unseen_data(self.facts.loaded if local else ())  # loaded here, which says nothing of other nodes
+        checked = check_nodes(plan, data, folder, self.store, nodes, local=local)
         tasks = {id(job.trial.task): job.trial.task for job in self.work.agenda.jobs.values()}
         kinds = check_rehearsed(plan.spec, tasks.values(), self.store, folder, nodes)
-        return None if kinds is None else Newcomers(rehearsal_of(plan.spec), kinds)
+        return Newcomers(checked=checked, versions=versions(), kinds=kinds, how=rehearsal_of(plan.spec))
 
     @contextmanager
     def _dispatching(self, slots: int, can_be_alone: bool = False) -> Iterator[Dispatcher]:
@@ -121,9 +123,8 @@ class Execution:
             yield dispatcher
             dispatcher.consolidation.settle()
 
-    @property
-    def _unseen_data(self) -> list[Dataset]:
-        return machine.unseen_data(self.work.agenda.jobs.values(), self.facts.loaded)
+    def _unseen_data(self, loaded: Collection[str]) -> list[Dataset]:
+        return machine.unseen_data(self.work.agenda.jobs.values(), loaded)
 
     @property
     def _device(self) -> Device:

@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.sweep.spec import SweepSpec
 from workers.errors import InputError
+from workers.machine.version import PACKAGES
 from workers.registry import is_own
-from workers.registry.fresh_modules import PACKAGES
 from workers.registry.own_modules import imports
 
 

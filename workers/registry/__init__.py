@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.errors import BadInput, InputError, PrunesweepError
-from workers.registry.fresh_modules import PACKAGES, add_import_folder, note_imported
+from workers.machine.version import PACKAGES
+from workers.registry.fresh_modules import add_import_folder, note_imported
 from workers.registry.own_modules import check_not_hidden
 
 _LISTED = 100

@@ -10,8 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-PACKAGES = ("orchestrator", "prunesweep", "workers")
-"""What prunesweep consists of."""
+from workers.machine.version import PACKAGES
 
 _added: set[str] = set()  # folders in sys.path
 _imported: dict[str, tuple[int, int]] = {}  # the modification time (ns) and the size of each file as it was imported

@@ -12,7 +12,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 from workers.errors import InputError
-from workers.registry.fresh_modules import PACKAGES
+from workers.machine.version import PACKAGES
 
 
 def check_not_hidden(module: str, folder: str) -> None:

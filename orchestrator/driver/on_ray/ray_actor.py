@@ -71,19 +71,23 @@ class TrialActor(tune.Trainable):
         """The attempt of this trial, which begins with its first step: an actor may end before that."""
         if self._attempt is None:
             job = job_from_json(json.loads(self._config["job"]))
-            self._store = self._store or Store(self._location)
-            self._rehearse(job.trial.task, self._store)
+            self._store = self._checked_store(job.trial.task)
             self._attempt = Attempt(job, self._store, self._device, self._bounds, own_process=True)
         return self._attempt
 
-    def _rehearse(self, task: Task, store: Store) -> None:
-        """Rehearse a task if this node is of a kind that has joined the cluster. Raises UnfitNode if that fails."""
+    def _checked_store(self, task: Task) -> Store:
+        """The store. Raises UnfitNode if this node has joined the cluster and cannot run the trials of a task."""
         if self._newcomers is None:
-            return
+            return self._store or Store(self._location)
+        node = this_node()
         try:
-            self._newcomers.check(task, store, self._folder)
+            if self._store is None:
+                self._newcomers.check_node(node, self._location, self._bounds)
+            store = self._store or Store(self._location)
+            self._newcomers.check_task(node, task, store, self._folder)
         except BadInput as error:
-            raise UnfitNode(this_node(), error.message) from None
+            raise UnfitNode(node, error.message) from None
+        return store
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: the node is drained, or the driver is gone."""

@@ -16,10 +16,10 @@ from orchestrator.driver.preflight.node_facts import (
     NodeQuestion,
     facts_of_node,
     shares_gpus_by_mps,
-    versions,
 )
 from orchestrator.planning.plan import Plan
 from workers.errors import InputError
+from workers.machine.installation import versions
 from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset
@@ -65,10 +65,13 @@ class NodeReports:
         return InputError(f"{count} of the cluster cannot run this sweep:\n{table}", hint=hint)
 
 
-def check_nodes(plan: Plan, datasets: Sequence[Dataset], folder: str, store: Store, nodes: Nodes, local: bool) -> None:
+def check_nodes(
+    plan: Plan, datasets: Sequence[Dataset], folder: str, store: Store, nodes: Nodes, local: bool
+) -> frozenset[str]:
     """Raise InputError unless every node can run a plan that needs data sets. `folder` has the user's own code.
 
-    A `local` Ray is this machine: only the user's code and the data are checked.
+    A `local` Ray is this machine: only the user's code and the data are checked. Returns the ids of the nodes that need
+    no check later: of a cluster, those that have answered.
     """
     functions = tuple(own_functions(plan))
     reports = NodeReports()
@@ -79,6 +82,7 @@ def check_nodes(plan: Plan, datasets: Sequence[Dataset], folder: str, store: Sto
     if error := reports.refusal():
         raise error
     _note_taking_turns(plan.spec.resources.gpus, nodes, reports)
+    return frozenset(node["NodeID"] for node in nodes.alive) if local else frozenset(reports.facts)
 
 
 def examine(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.driver.preflight.machine import import_problem
 from workers.errors import InputError, PrunesweepError
-from workers.machine.version import VERSION
+from workers.machine.installation import versions
 from workers.store import layout
 from workers.store.filesystems.opening import open_files
 
@@ -63,12 +61,6 @@ def facts_of_node(question: NodeQuestion) -> NodeFacts:
         gpus=_visible_gpus() if question.gpus else None,
         mps=shares_gpus_by_mps(),
     )
-
-
-def versions() -> dict[str, str]:
-    """The versions that must be the same on every node."""
-    others = {name: importlib.metadata.version(package) for name, package in {"Ray": "ray", "torch": "torch"}.items()}
-    return {"prunesweep": VERSION, "Python": platform.python_version(), **others}
 
 
 def _store_problem(question: NodeQuestion, written: str) -> str:

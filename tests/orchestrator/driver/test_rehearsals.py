@@ -65,8 +65,11 @@ def check(module, tmp_path):
         call.kinds = check_rehearsed(spec, tasks[only], store, os.getcwd(), nodes)
         return nodes.rehearsals
 
-    call.join = lambda kinds: Newcomers(rehearsal_of(spec), kinds).check(tasks[0], store, os.getcwd())
+    def join(kinds):
+        joined = Newcomers(checked=frozenset("n"), versions={}, how=rehearsal_of(spec), kinds=kinds)
+        joined.check_task("n", tasks[0], store, os.getcwd())
 
+    call.join = join
     call.state = lambda: [set(item.pinned) for item in rehearsable(spec, tasks, store)]
     return call
 
