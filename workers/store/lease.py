@@ -2,7 +2,8 @@
 
 Drivers of shards hold a lease each. They exclude a driver of the whole store, and those that divide it otherwise:
 whoever takes a lease does so first and then waits until no lease that it excludes is renewed any longer, so that of two
-that start together at least one sees the other.
+that start together at least one sees the other. A lease says whether its driver is still at that: of two that see each
+other then, the one with the larger token makes way.
 
 Nobody compares the clocks of two machines: a lease is old if an observer has not seen its counter move for some
 time of the observer's own monotonic clock.
@@ -22,11 +23,11 @@ from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
 from workers.store.filesystems.files import Files, NotAFile, Version
 from workers.store.filesystems.opening import unwritable
-from workers.store.layout import LEASE, lease_path, parse_lease_path
-from workers.store.lease_owner import Owner, lease_paths, live_owners, read_lease, read_owner
+from workers.store.layout import LEASE, lease_path
+from workers.store.lease_owner import Owner, in_use_by, lease_paths, live_owners, read_lease, read_owner, remedy
 from workers.store.shard import Shard
 from workers.store.store import Store
-from workers.text import duration, printable
+from workers.text import duration
 
 PERIOD = 15.0
 """Seconds between two renewals."""
@@ -53,8 +54,9 @@ class Lease:
         self.successor: Owner | None = None
         self._store = store
         self._files = store.files
-        self._owner = Owner.this_process(division)
+        self._owner = replace(Owner.this_process(division), entering=True)
         self._successor_path = self.path
+        self._entering = True
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
@@ -68,13 +70,13 @@ class Lease:
         """Why this driver must stop; None if it may continue."""
         if self.successor is None:
             return None
-        return f"{_in_use_by(self.successor, self._store.location, self._successor_path)}, which took it over"
+        return f"{in_use_by(self.successor, self._store.location, self._successor_path)}, which took it over"
 
     def __enter__(self) -> Lease:
         try:
             self._acquire()
             self._thread.start()
-            self._outlast_excluded()
+            self._enter()
         except NotAFile as error:
             raise _not_a_lease(self._store, self.path, error) from error
         except OSError as error:
@@ -101,25 +103,34 @@ class Lease:
             if version is not None and self._files.replace(self.path, self._owner.to_bytes(), version):
                 return  # otherwise another driver was faster, the owner renewed it, or it was released
 
+    def _enter(self) -> None:
+        """Drive from now on, once this is certain to be the only driver of those that it excludes."""
+        try:
+            self._outlast_excluded()
+            self._entering = False
+            self._renew_now()
+        except BaseException:
+            self._let_go()
+            raise
+
     def _outlast_excluded(self) -> None:
         """Wait until nobody renews a lease that this one excludes, and remove those leases.
 
         This one is renewed meanwhile: whoever waits for it could take it over otherwise.
         """
-        try:
-            for excluded in self._excluded():  # all are watched from now on
-                while (version := excluded.outlast()) is not None and not self._files.remove(excluded.path, version):
-                    pass  # its owner renewed it
-        except BaseException:
-            self._let_go()
-            raise
+        for excluded in self._excluded():  # all are watched from now on
+            while (version := excluded.outlast()) is not None and not self._files.remove(excluded.path, version):
+                pass  # its owner renewed it
 
     def _excluded(self) -> list[_OtherLease]:
         """The leases that this one excludes, all watched from the same moment on, so that they expire together."""
         owners = {path: self._read_owner(path) for path in lease_paths(self._files)}
         excluded = {path: owner for path, owner in owners.items() if self._excludes(path, owner)}
         since = time.monotonic()
-        return [_OtherLease(self._store, path, self.period, owner, since) for path, owner in excluded.items()]
+        return [
+            _OtherLease(self._store, path, self.period, owner, since, rival=self.token)
+            for path, owner in excluded.items()
+        ]
 
     def _read_owner(self, path: str) -> Owner | None:
         try:
@@ -134,17 +145,17 @@ class Lease:
         return LEASE in (path, self.path) or owner.division != self._owner.division
 
     def _renew(self) -> None:
-        while not self._released.wait(self.period):
-            try:
-                while not self._renewed():
-                    if self.successor is not None:
-                        return
-            except OSError:
-                continue  # the next renewal may succeed; else the lease expires
+        while self.successor is None and not self._released.wait(self.period):
+            with contextlib.suppress(OSError):  # the next renewal may succeed; else the lease expires
+                self._renew_now()
+
+    def _renew_now(self) -> None:
+        """Renew the lease, unless another driver has taken it. Raises OSError."""
+        while not self._renewed() and self.successor is None:
+            pass  # the other thread renewed it
 
     def _renewed(self) -> bool:
         """Renew the lease, also one that somebody deleted. Returns False if it has changed since it was read."""
-        renewal = replace(self._owner, counter=self._owner.counter + 1, says=self.says)
         owner, version = None, None
         with contextlib.suppress(FileNotFoundError):
             owner, version = read_lease(self._files, self.path)
@@ -154,6 +165,7 @@ class Lease:
             self.successor = owner
         if self.successor is not None:
             return False
+        renewal = replace(self._owner, counter=self._owner.counter + 1, says=self.says, entering=self._entering)
         if version is None:
             written = self._files.publish(self.path, renewal.to_bytes())
         else:
@@ -170,15 +182,27 @@ class Lease:
 
 
 class _OtherLease:
-    """The lease of another driver, at a path; `first` was its owner at the time `since`, if that is known."""
+    """The lease of another driver, at a path; `first` was its owner at the time `since`, if that is known.
 
-    def __init__(self, store: Store, path: str, period: float, first: Owner | None = None, since: float = 0.0) -> None:
+    `rival` is the token of a driver that enters: an owner that is entering, too, makes way for a smaller one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        period: float,
+        first: Owner | None = None,
+        since: float = 0.0,
+        rival: str = "",
+    ) -> None:
         self._store = store
         self.path = path
         self._pause = period / 10
         self._longest = (MISSED_PERIODS + 1) * period
         self._first = first
         self._since = since
+        self._rival = rival
         self._has_said = False
 
     def outlast(self) -> Version | None:
@@ -190,45 +214,33 @@ class _OtherLease:
                 return None
             if owner is None or owner.is_gone:
                 return version
-            if self._first is None:
+            makes_way = owner.entering and "" < self._rival < owner.token
+            if self._first is None or (makes_way and self._has_moved(owner)):
                 self._first, self._since = owner, time.monotonic()
-            if owner.is_local or (owner.token, owner.counter) != (self._first.token, self._first.counter):
-                raise StoreError(self._in_use_by(owner), hint=_what_to_do(owner, self.path))
-            if time.monotonic() - self._since > self._longest:
+            if not makes_way and (owner.is_local or self._has_moved(owner)):
+                raise StoreError(self._words(owner), hint=remedy(owner, self.path))
+            waited = time.monotonic() - self._since
+            if waited > self._longest:
                 return version
-            self._say_once(owner)
+            if not makes_way or waited > self._pause:
+                self._say_once(owner)
             time.sleep(self._pause)
+
+    def _has_moved(self, owner: Owner) -> bool:
+        return self._first is not None and (owner.token, owner.counter) != (self._first.token, self._first.counter)
 
     def _say_once(self, owner: Owner) -> None:
         if not self._has_said:
             self._has_said = True
             waiting = f"waiting up to {duration(self._longest)} to see if it is alive"
-            print(f"{self._in_use_by(owner)}; {waiting}", file=sys.stderr)
+            print(f"{self._words(owner)}; {waiting}", file=sys.stderr)
 
-    def _in_use_by(self, owner: Owner) -> str:
-        return _in_use_by(owner, self._store.location, self.path)
+    def _words(self, owner: Owner) -> str:
+        return in_use_by(owner, self._store.location, self.path)
 
 
 def _not_a_lease(store: Store, path: str, error: NotAFile) -> StoreError:
     return StoreError(f"store `{store.location}`: its `{path}` {error}", hint=SET_ASIDE)
-
-
-def _in_use_by(owner: Owner, location: str, path: str) -> str:
-    shard = parse_lease_path(path)
-    if not owner.is_known:
-        return f"store `{location}` has a damaged `{path}`, which does not say who drives it"
-    return (
-        f"store `{location}` is in use by another driver{f' of shard {shard}' if shard else ''}: "
-        f"host {printable(owner.host)}, process {owner.pid}, user {printable(owner.user)}, "
-        f"since {printable(owner.begun)} ({duration(owner.age)} ago)"
-    )
-
-
-def _what_to_do(owner: Owner, path: str) -> str:
-    stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves its work)"
-    if not owner.is_known:
-        stop = f"set `{path}` aside with `prunesweep verify --repair`"
-    return f"wait until it is done, {stop}, or use another store"
 
 
 def release(files: Files, token: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workers.store.filesystems.files import Files, Version
 from workers.store.layout import LEASE, LEASES, parse_lease_path
+from workers.text import duration, printable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,7 @@ class Owner:
     """The driver that holds a lease. `begun` (UTC) and `says`, how its run stands, are for people only.
 
     `division` is that of the driver of a shard: what it has in common with those that it can run together with.
+    A driver that is `entering` does not drive yet: it may still have to make way for another one.
     """
 
     host: str
@@ -33,6 +35,7 @@ class Owner:
     counter: int
     says: str = ""
     division: str = ""
+    entering: bool = False
 
     @classmethod
     def this_process(cls, division: str = "") -> Owner:
@@ -74,8 +77,9 @@ class Owner:
 
     def to_bytes(self) -> bytes:
         fields = asdict(self)
-        if not self.division:
-            del fields["division"]  # earlier versions do not read it
+        for name in ("division", "entering"):  # earlier versions do not read them
+            if not fields[name]:
+                del fields[name]
         return json.dumps(fields, indent=1).encode()
 
 
@@ -111,13 +115,33 @@ def read_lease(files: Files, path: str = LEASE) -> tuple[Owner | None, Version]:
     return (_owner(data) if data else None), version
 
 
+def in_use_by(owner: Owner, location: str, path: str) -> str:
+    """Who holds the lease at a path of a store, for people."""
+    shard = parse_lease_path(path)
+    if not owner.is_known:
+        return f"store `{location}` has a damaged `{path}`, which does not say who drives it"
+    return (
+        f"store `{location}` is in use by another driver{f' of shard {shard}' if shard else ''}: "
+        f"host {printable(owner.host)}, process {owner.pid}, user {printable(owner.user)}, "
+        f"since {printable(owner.begun)} ({duration(owner.age)} ago)"
+    )
+
+
+def remedy(owner: Owner, path: str) -> str:
+    """What a person can do about the owner of a lease that is in the way."""
+    stop = f"stop it on {printable(owner.host)} with `kill {owner.pid}` (it saves its work)"
+    if not owner.is_known:
+        stop = f"set `{path}` aside with `prunesweep verify --repair`"
+    return f"wait until it is done, {stop}, or use another store"
+
+
 def _owner(data: bytes) -> Owner:
     try:
         owner = Owner(**json.loads(data))
         texts = (owner.host, owner.boot, owner.user, owner.token, owner.begun, owner.says, owner.division)
         numbers = (owner.pid, owner.counter)
         sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
-        if sound and owner.is_known:
+        if sound and type(owner.entering) is bool and owner.is_known:
             return owner
     except (ValueError, TypeError, RecursionError):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 
@@ -71,6 +72,40 @@ def test_a_driver_that_has_ended_is_taken_over_at_once(store, dead, heir, capsys
         assert {owner.token for owner in live_owners(store.files).values()} == {held.token}
         assert held.path == path or read_owner(store.files, path) is None
     assert capsys.readouterr().err == ""
+
+
+def test_of_drivers_that_exclude_each_other_and_start_together_one_continues(store):
+    kinds = [(None, ""), (FIRST, "a"), (FIRST, "b"), (SECOND, "c"), (Shard(1, 3), "d")]
+    refused, ready = [], threading.Barrier(len(kinds))
+
+    def drive(shard, division):
+        ready.wait()
+        try:
+            with lease(store, shard, division, period=0.5):
+                wait_for(lambda: len(refused) == len(kinds) - 1)
+        except StoreError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=drive, args=kind) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == len(kinds) - 1
+    assert live_owners(store.files) == {}
+
+
+@pytest.mark.parametrize(("token", "continues"), [("zz", True), ("00", False)])  # tokens are hexadecimal
+def test_of_two_drivers_that_enter_the_one_with_the_larger_token_makes_way(store, token, continues):
+    entering = replace(Owner.this_process(), token=token, entering=True)
+    store.files.write(layout.LEASE, entering.to_bytes())
+    if not continues:
+        assert "in use by another driver: host" in refused(lease(store, FIRST))
+        return
+    threading.Timer(2 * PERIOD, store.files.delete, [layout.LEASE]).start()
+    with lease(store, FIRST) as held:
+        assert live_owners(store.files) == {held.path: read_owner(store.files, held.path)}
+        assert not read_owner(store.files, held.path).entering
 
 
 def test_silent_drivers_elsewhere_are_outlasted_together(store, capsys):
