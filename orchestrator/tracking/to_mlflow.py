@@ -37,11 +37,14 @@ class ToMlflow:
             del self._runs[event.subject.trial]
         elif isinstance(event, SweepEnded) and self._sweep:
             self._client.set_terminated(self._sweep, _STATUS.get(outcome_of(event), "FAILED"))
+            self._sweep = ""
 
     def close(self) -> None:
-        """End the runs of trials that were interrupted."""
+        """End the runs of trials that were interrupted, and that of a sweep whose driver has died."""
         for run in self._runs.values():
             self._client.set_terminated(run, "KILLED")
+        if self._sweep:
+            self._client.set_terminated(self._sweep, "FAILED")
 
     def _start(self, event: SweepStarted) -> None:
         experiment = self._client.get_experiment_by_name(event.sweep)

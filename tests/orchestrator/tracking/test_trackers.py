@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +19,8 @@ from orchestrator.tracking.trackers import TrackerChoice, TrackerKind
 from tests.support.places import ROOT
 from tests.support.trackers import EVENTS, FAILED, STALLED, SUBJECT, end
 from workers.errors import InputError
+
+_STATUS = re.compile(r"^status: (\d)", re.M)  # MLflow's numbers: 3 finished, 4 failed, 5 killed
 
 
 def needs(package):
@@ -65,12 +69,15 @@ def test_tensorboard_reads_the_losses_and_scores(tmp_path, capsys):
 @needs("mlflow")
 @pytest.mark.usefixtures("patient")
 def test_mlflow_has_a_run_for_each_trial_in_one_for_the_sweep(tmp_path, monkeypatch, capsys):
-    tell([*EVENTS, end()], f"mlflow:file:{tmp_path}")
+    silent = replace(SUBJECT, trial="silent", cell="dense")
+    unfinished = [replace(EVENTS[0], sweep="unfinished"), TrialReached(subject=silent, step=5, loss=0.5)]
+    tell([*EVENTS, end(), *unfinished], f"mlflow:file:{tmp_path}")  # its driver dies silently
     warnings = capsys.readouterr().err
     runs = [path.parent for path in tmp_path.glob("*/*/meta.yaml")]
     names = {(run / "tags" / "mlflow.runName").read_text(): run for run in runs}
     assert warnings == ""
-    trial = names["mlp · default · lr_rewinding 16× 90%, replicate 0"]
+    trial_name = "mlp · default · lr_rewinding 16× 90%, replicate 0"
+    trial = names[trial_name]
     assert (trial / "tags" / "mlflow.parentRunId").read_text() == names["tiny"].name
     assert (trial / "params" / "technique").read_text() == "lr_rewinding"
     assert [line.split()[1:] for line in (trial / "metrics" / "loss").read_text().splitlines()] == [
@@ -78,6 +85,8 @@ def test_mlflow_has_a_run_for_each_trial_in_one_for_the_sweep(tmp_path, monkeypa
         ["0.25", "10"],
     ]
     assert (trial / "metrics" / "test_accuracy").read_text().split()[1:] == ["0.875", "10"]
+    statuses = {name: _STATUS.search((run / "meta.yaml").read_text())[1] for name, run in names.items()}
+    assert statuses == {"tiny": "3", trial_name: "3", "unfinished": "4", "mlp · default · dense": "5"}
 
 
 @needs("wandb")
