@@ -11,7 +11,7 @@ PrunesweepError
 └── TrialError          a trial ended without its result; `outcome` is its class
     ├── Diverged        a loss or a weight is not finite
     ├── TimedOut        it took longer than the sweep allows
-    ├── DataStalled     the processes that decode images do not deliver them
+    ├── DataStalled     the processes that read data ahead do not deliver them
     └── BadInput        the data, network or parent state is not what the trial was planned with
 """
 
@@ -167,7 +167,7 @@ class TimedOut(TrialError):
 
 
 class DataStalled(TrialError):
-    """The processes that decode images do not deliver them."""
+    """The processes that read data ahead do not deliver them."""
 
     outcome = "io"
 

@@ -33,7 +33,14 @@ def size(count: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """`1 cell`, `2 cells`, `25,000 cells`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else several(noun)}"
+
+
+def several(noun: str) -> str:
+    """The plural of a noun, which may be the user's own: `cells`, `cities`, `patches`."""
+    if re.search("[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "z", "ch", "sh")) else f"{noun}s"
 
 
 def parse_duration(text: str) -> float:

@@ -212,7 +212,7 @@ class Evaluation:
     """How a stop is evaluated: part of the key of its record, but of no trial's id.
 
     `validation_share` of the test set is used for validation, the rest for test (paper: one fifth); None if validation
-    images are held out of training. `batch_norm_batches` > 0 first estimates BatchNorm statistics again, on that many
+    examples are held out of training. `batch_norm_batches` > 0 first estimates BatchNorm statistics again, on that many
     training batches (a control). The first of the `metrics` is the primary one; the others are recorded, too.
     """
 

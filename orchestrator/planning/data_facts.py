@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.planning.crossing import Crossing, Setting
 from orchestrator.planning.facts import Answer
 from workers.data import missing_folder
-from workers.text import plural
+from workers.text import plural, several
 from workers.trial import Dataset
 
 
@@ -142,5 +142,5 @@ def _batch_notes(setting: Setting, answer: Answer) -> Iterator[str]:
         noun = answer.facts["dataset"].get("noun", "image")
         yield (
             f"`batch_size: {size}` of recipe `{setting.recipe.name}` is larger than the training set, so every batch "
-            f"has {noun}s more than once: {plural(examples, noun)}"
+            f"has {several(noun)} more than once: {plural(examples, noun)}"
         )

@@ -22,6 +22,7 @@ from orchestrator.sweep.yaml_source import read_yaml
 from workers.data import DATASETS
 from workers.errors import InputError
 from workers.registry import closest
+from workers.text import several
 
 LEAST_SCALE = Fraction(1, 100_000)  # about one step of training
 LEAST_EXAMPLES = 500
@@ -109,7 +110,7 @@ def _take_part(sweep: Sweep, original: Preset, scale: Fraction) -> tuple[str, Fr
     share = scale * counts(original.data)[0]
     stretch = Fraction(1) if train == round(share) else share / train
     noun = whole.get("noun", "image")
-    return f"{noun}s: {train:,} of {all_train:,} to train on, {test:,} of {all_test:,} to test", stretch
+    return f"{several(noun)}: {train:,} of {all_train:,} to train on, {test:,} of {all_test:,} to test", stretch
 
 
 def part_of(arguments: Collection[str], facts: Mapping[str, Any]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from workers import trial
 
 
 class Holdout(FixedKeys):
-    """A number of validation images to take from the training set."""
+    """A number of validation examples to take from the training set."""
 
     holdout: Annotated[int, whole(1)]
 
@@ -27,20 +27,20 @@ def _validation(value: object) -> Fraction | Holdout:
     except ValueError:
         share = Fraction(0)
     if not 0 < share < 1:
-        message = "must be a share of the test set between 0% and 100%, or a number of images to hold out from training"
+        message = "must be a share of the test set between 0% and 100%, or a number of examples to hold out of training"
         raise refuse(message, "write it as `20%` or `{holdout: 5000}`")
     return share
 
 
 class EvaluationSpec(FixedKeys):
-    """How to evaluate stops. `validation` is a share of the test set, or a number of images held out from training."""
+    """How to evaluate stops. `validation` is a share of the test set, or a number of examples held out of training."""
 
     validation: Annotated[Fraction | Holdout, PlainValidator(_validation)] = Fraction(1, 5)
     batch_norm_batches: Annotated[int, whole(0)] = 0
 
     @property
     def holdout(self) -> int:
-        """The number of images held out from training."""
+        """The number of examples held out of training."""
         return self.validation.holdout if isinstance(self.validation, Holdout) else 0
 
     @property

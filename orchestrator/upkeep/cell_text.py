@@ -157,7 +157,7 @@ def cost_lines(cost: Mapping[str, Any]) -> Iterator[str]:
         yield f"{cost['kept_weights']:,} of {plural(cost['prunable_weights'], 'prunable weight')} kept"
     for column, name in (("multiply_adds", "multiply-adds"), ("paper_flops", "FLOPs as the paper counts them")):
         if cost[column] is not None:
-            yield f"{name} for one image: {cost[column]:,.0f} dense, {cost[f'sparse_{column}']:,.0f} sparse"
+            yield f"{name} for one example: {cost[column]:,.0f} dense, {cost[f'sparse_{column}']:,.0f} sparse"
 
 
 def _epochs(number: float) -> str:

@@ -15,7 +15,7 @@ from workers.data.image_facts import ImageFacts
 from workers.data.source import Data, DataFacts, Source
 from workers.errors import BadInput, InputError
 from workers.registry import call, is_own, lookup
-from workers.text import plural
+from workers.text import plural, several
 from workers.trial import Dataset
 
 
@@ -116,7 +116,7 @@ def _check_holdout(dataset: Dataset, facts: DataFacts) -> None:
         limit = f"at least 0 and below the {plural(facts.train_examples, f'training {facts.noun}')}"
         raise InputError(
             f"`holdout` must be {limit}: {dataset.holdout:,}",
-            hint=f"hold out fewer {facts.noun}s",
+            hint=f"hold out fewer {several(facts.noun)}",
             about="evaluation",
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from workers.data.validation_share import validation_count
 from workers.errors import InputError
 from workers.seeds import seed
-from workers.text import plural
+from workers.text import plural, several
 
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -25,14 +25,14 @@ class _Divisible(Protocol):
 Examples = TypeVar("Examples", bound=_Divisible)
 
 
-def holdout_indices(images: int, holdout: int) -> Indices:
-    """Ascending indices of the `holdout` training images used for validation only."""
-    return np.sort(shuffled(images, "holdout")[:holdout])
+def holdout_indices(examples: int, holdout: int) -> Indices:
+    """Ascending indices of the `holdout` training examples used for validation only."""
+    return np.sort(shuffled(examples, "holdout")[:holdout])
 
 
-def training_indices(images: int, holdout: int) -> Indices:
-    """Ascending indices of the training images that are not held out."""
-    return np.sort(shuffled(images, "holdout")[holdout:])
+def training_indices(examples: int, holdout: int) -> Indices:
+    """Ascending indices of the training examples that are not held out."""
+    return np.sort(shuffled(examples, "holdout")[holdout:])
 
 
 def hold_out(train: Examples, holdout: int) -> tuple[Examples, Examples]:
@@ -49,7 +49,7 @@ def check_classes_left(train_labels: Sequence[int], holdout: int, noun: str = "i
     lost = set(labels.tolist()) - set(labels[training_indices(len(labels), holdout)].tolist())
     if lost:
         raise InputError(
-            f"`holdout` must leave training {noun}s of every class, but {len(lost):,} of "
+            f"`holdout` must leave training {several(noun)} of every class, but {len(lost):,} of "
             f"{len(set(labels.tolist())):,} classes would have none: {holdout:,}",
             hint=f"hold out fewer of the {plural(len(labels), f'training {noun}')}",
             about="evaluation",
@@ -66,14 +66,14 @@ def refuse_to_hold_out(holdout: int) -> None:
         )
 
 
-def validation_indices(images: int, share: Fraction) -> Indices:
-    """Ascending indices of the ⌊images · share⌋ test images used for validation (paper: 2,000 of CIFAR-10's 10,000)."""
-    return np.sort(shuffled(images, "validation")[: validation_count(images, share)])
+def validation_indices(examples: int, share: Fraction, noun: str = "image") -> Indices:
+    """Ascending indices of the ⌊examples · share⌋ test examples used for validation (paper: 2,000 of 10,000 images)."""
+    return np.sort(shuffled(examples, "validation")[: validation_count(examples, share, noun)])
 
 
-def test_indices(images: int, share: Fraction) -> Indices:
-    """Ascending indices of the test images that are not used for validation."""
-    return np.sort(shuffled(images, "validation")[validation_count(images, share) :])
+def test_indices(examples: int, share: Fraction) -> Indices:
+    """Ascending indices of the test examples that are not used for validation."""
+    return np.sort(shuffled(examples, "validation")[validation_count(examples, share) :])
 
 
 def subset_size(argument: str, count: int | None, available: int, where: str) -> int:

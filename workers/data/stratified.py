@@ -10,6 +10,7 @@ from typing import Any
 
 from workers.data.files.damage import listed
 from workers.errors import InputError
+from workers.text import several
 
 _EXAMPLE = "write it as `split: {test: 20%, seed: 0}`"
 
@@ -36,9 +37,10 @@ def split_test(
         test += sorted(indices, key=lambda index: _rank(seed, names[index]))[:count]
     if lacking:
         raise InputError(
-            f"`split: {{test: {split['test']}}}` leaves no training {noun}s of the classes with these {noun}s:\n"
+            f"`split: {{test: {split['test']}}}` leaves no training {several(noun)} of the classes with these "
+            f"{several(noun)}:\n"
             f"{listed(lacking)}",
-            hint=f"use a smaller share; a class needs at least 2 {noun}s",
+            hint=f"use a smaller share; a class needs at least 2 {several(noun)}",
         )
     chosen = set(test)
     return [index for index in range(len(names)) if index not in chosen], sorted(test)

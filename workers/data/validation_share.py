@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from workers.errors import InputError
-from workers.text import plural
+from workers.text import plural, several
 
 
 def validation_count(examples: int, share: Fraction, noun: str = "image") -> int:
@@ -15,11 +15,12 @@ def validation_count(examples: int, share: Fraction, noun: str = "image") -> int
     """
     count = int(examples * share)
     if not 0 < count < examples:
+        larger = f"set `evaluation: {{validation: 1/{examples}}}` or more, or " if examples > 1 else ""
         raise InputError(
-            f"the validation share must leave {noun}s for validation and {noun}s for the test: "
+            f"the validation share must leave {several(noun)} for validation and {several(noun)} for the test: "
             f"{share} of {plural(examples, f'test {noun}')}",
-            hint=f"set `evaluation: {{validation: 1/{max(examples, 2)}}}` or more, or hold out training {noun}s, for "
-            "example with `evaluation: {validation: {holdout: 100}}`",
+            hint=f"{larger}hold out training {several(noun)}, for example with "
+            "`evaluation: {validation: {holdout: 100}}`",
             about="evaluation",
         )
     return count

@@ -196,7 +196,7 @@ def advance(trainer: Trainer, steps: int) -> float:
 
 
 def _evaluate(trainer: Trainer, data: Data, evaluation: Evaluation) -> None:
-    """Score the smallest batch of the validation and of the test images, as records do."""
+    """Score the smallest batch of the validation and of the test examples, as records do."""
     seed_generators(0)
     with _explained(trainer.trial.task, data, trainer.device, "evaluated"), contextlib.ExitStack() as stack:
         if evaluation.batch_norm_batches:

@@ -72,9 +72,9 @@ def validation_and_test(data: Data, evaluation: Evaluation) -> tuple[Part, Part]
     if len(data.heldout):
         return data.heldout, data.test
     if evaluation.validation_share is not None:
-        share = evaluation.validation_share
+        share, noun = evaluation.validation_share, data.facts.noun
         return (
-            data.test.select(validation_indices(len(data.test), share)),
+            data.test.select(validation_indices(len(data.test), share, noun)),
             data.test.select(test_indices(len(data.test), share)),
         )
     raise InputError(

@@ -179,7 +179,7 @@ def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any
 
 
 def _layers(store: Store, row: Row) -> list[dict[str, Any]]:
-    """How much of each layer was kept, and its multiply-adds for one image."""
+    """How much of each layer was kept, and its multiply-adds for one example."""
     return [
         {key: layer[key] for key in ("layer", "weights", "kept")}
         | {"density": layer["kept"] / layer["weights"], "multiply_adds": layer["multiply_adds"]}
@@ -211,7 +211,7 @@ def _scores(row: Row) -> dict[str, Any]:
 
 
 def _cost(row: Row, dense: Row | None) -> dict[str, Any]:
-    """Cost of one image, dense and sparse (theoretical: pruned weights cost nothing), and the epochs of training."""
+    """Cost of one example, dense and sparse (theoretical: pruned weights cost nothing), and the epochs of training."""
     names = ("multiply_adds", "sparse_multiply_adds", "paper_flops", "sparse_paper_flops")
     dense_epochs = None if dense is None else dense["epochs"]
     return {name: row[name] for name in names} | {

@@ -29,7 +29,7 @@ Against = Literal["weights", "multiply_adds", "epochs"]
 
 _X_LABELS: dict[Against, str] = {
     "weights": "weights kept, percent",
-    "multiply_adds": "theoretical multiply-adds of one image",
+    "multiply_adds": "theoretical multiply-adds of one example",
     "epochs": "search cost, epochs",
 }
 

@@ -125,7 +125,7 @@ def _check_recipe_names(recipes: Mappings) -> Iterator[Problem]:
 
 
 def _train_images(data: Mapping[str, Any], mappings: list[Mapping[str, Any]]) -> list[int]:
-    """The known sizes of the data sets in some mappings of the file, without the images held out."""
+    """The known sizes of the data sets in some mappings of the file, without the examples held out."""
     datasets = [item for mapping in mappings for _, item in items_at(("dataset",), mapping)]
     left = [count - _holdout(data) for item in datasets if (count := train_images(item)) is not None]
     return [count for count in left if count > 0]
@@ -142,7 +142,7 @@ def _check_holdout(data: Mapping[str, Any], mappings: list[Mapping[str, Any]]) -
     smallest = min((count for item in datasets if (count := train_images(item)) is not None), default=None)
     if smallest is not None and 0 < smallest <= _holdout(data):
         path = ("evaluation", "validation", "holdout")
-        yield Problem(path, "leaves no images to train on", f"hold out fewer: the smallest data set has {smallest:,}")
+        yield Problem(path, "leaves no examples to train on", f"hold out fewer: the smallest data set has {smallest:,}")
 
 
 def _check_fine_tuning_rate(path: KeyPath, recipe: dict[str, Any], grids: Mappings) -> Iterator[Problem]:

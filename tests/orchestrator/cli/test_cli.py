@@ -16,7 +16,7 @@ from orchestrator import cli
 from orchestrator.cli.output import failed_trials, finish
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.errors import InputError
-from workers.text import duration, parse_duration, size
+from workers.text import duration, parse_duration, plural, size
 
 
 def test_init_writes_a_sweep_that_loads(main, tmp_path):
@@ -132,7 +132,7 @@ def test_reading_commands_bring_in_neither_torch_nor_ray(tmp_path):
         assert found.stdout.splitlines()[-1] == "[]"
 
 
-def test_lengths_of_time():
+def test_lengths_of_time_sizes_and_counts():
     assert parse_duration("1h30min") == 5400
     assert parse_duration("2d") == 172_800
     assert parse_duration("0.5 h") == 1800
@@ -143,6 +143,13 @@ def test_lengths_of_time():
         "5 s", "2 min", "2 h", "3 h 20 min", "2 d 5 h",
     ]  # fmt: skip
     assert [size(count) for count in (5, 1500, 25_400_000)] == ["5 bytes", "1.5 kB", "25.4 MB"]
+    assert plural(1, "city") == "1 city"
+    assert [plural(2, noun) for noun in ("row", "city", "day", "patch")] == [
+        "2 rows",
+        "2 cities",
+        "2 days",
+        "2 patches",
+    ]
 
 
 def test_the_papers_preset_plans_to_the_papers_steps(main, tmp_path):

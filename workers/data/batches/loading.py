@@ -1,4 +1,4 @@
-"""Batches that processes of a DataLoader decode ahead."""
+"""Batches that processes of a DataLoader read ahead."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Caught(Dataset[Any]):
 def loaded(
     batches: Dataset[AnyBatch], indices: Iterable[int], workers: int, device: torch.device, batch_bytes: int
 ) -> Iterator[AnyBatch]:
-    """The batches at some indices, in that order, decoded ahead by `workers` processes and moved to a device.
+    """The batches at some indices, in that order, read ahead by `workers` processes and moved to a device.
 
     Raises BadInput if they cannot be sent to other processes; DataStalled if the processes die or deliver nothing for
     five minutes, and at once if batches of `batch_bytes` do not fit the shared memory of the machine.
@@ -133,4 +133,4 @@ def _unchanged(item: Any) -> Any:
 
 
 def _processes(count: int) -> str:
-    return "1 decoding process" if count == 1 else f"{count} decoding processes"
+    return "1 loading process" if count == 1 else f"{count} loading processes"

@@ -1,4 +1,4 @@
-"""The memory through which decoding processes hand images over: /dev/shm, which containers often keep small."""
+"""The memory through which loading processes hand data over: /dev/shm, which containers often keep small."""
 
 from __future__ import annotations
 

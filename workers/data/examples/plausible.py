@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workers.data.batches.structure import Batch, Values, tensors
 from workers.errors import InputError
-from workers.text import plural
+from workers.text import plural, several
 
 
 def example_notes(parts: Mapping[str, Batch], noun: str) -> list[str]:
@@ -31,7 +31,7 @@ def lacking_notes(trained: Tensor | None, tested: Tensor | None, noun: str) -> l
     if trained is None or tested is None:
         return []
     lacking = set(tested.unique().tolist()) - set(trained.unique().tolist())
-    return [f"classes of test {noun}s without training {noun}s: {len(lacking):,}"] if lacking else []
+    return [f"classes of test {several(noun)} without training {several(noun)}: {len(lacking):,}"] if lacking else []
 
 
 def labels(targets: Values) -> Tensor | None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from workers.data.files.damage import listed
 from workers.errors import InputError
-from workers.text import cut, plural
+from workers.text import cut, plural, several
 
 Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -127,7 +127,7 @@ def unknown_classes(names: Sequence[str], where: str, noun: str = "image") -> In
     if names == ["-1"]:
         hint = "-1 usually means a part without labels: choose another, for example `test_split: validation`"
     count = "a label" if len(names) == 1 else plural(len(names), "label")
-    message = f"{where} of the test {noun}s has {count} that no training {noun} has:\n{listed(names)}"
+    message = f"{where} of the test {several(noun)} has {count} that no training {noun} has:\n{listed(names)}"
     return InputError(message, hint=hint)
 
 

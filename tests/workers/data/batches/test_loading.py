@@ -38,7 +38,7 @@ def test_batches_that_do_not_fit_shared_memory_are_refused_at_once(monkeypatch: 
     with pytest.raises(DataStalled) as raised:
         next(loaded(Slow(), range(1), 8, CPU, 19_267_584))
     assert raised.value.message == (
-        "8 decoding processes exchange up to 328 MB through shared memory, but `/dev/shm` has 64 MB free"
+        "8 loading processes exchange up to 328 MB through shared memory, but `/dev/shm` has 64 MB free"
     )
     assert raised.value.hint == (
         "start the container with `--shm-size=8g` or `--ipc=host`, or set `workers: 1` in `dataset`"
@@ -53,12 +53,12 @@ def test_a_process_that_decodes_itself_needs_no_shared_memory(monkeypatch: pytes
 
 def test_processes_that_deliver_nothing_end_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "PATIENCE", 1.0)
-    with pytest.raises(DataStalled, match=r"1 decoding process stopped delivering .*: DataLoader timed out"):
+    with pytest.raises(DataStalled, match=r"1 loading process stopped delivering .*: DataLoader timed out"):
         next(loaded(Slow(), range(1), 1, CPU, 1))
 
 
 def test_processes_that_die_end_the_trial() -> None:
-    with pytest.raises(DataStalled, match=r"1 decoding process stopped delivering .*: DataLoader worker") as raised:
+    with pytest.raises(DataStalled, match=r"1 loading process stopped delivering .*: DataLoader worker") as raised:
         next(loaded(Dying(), range(1), 1, CPU, 1))
     assert "`--shm-size=8g`" in raised.value.hint
 

@@ -211,8 +211,8 @@ def test_validation_and_test_share_nothing_and_miss_nothing(images: int, share: 
 
 @pytest.mark.parametrize("share", [Fraction(0), Fraction(1), Fraction(1, 11)])
 def test_shares_that_leave_a_part_empty_are_refused(share: Fraction) -> None:
-    with pytest.raises(InputError, match="validation share"):
-        split.validation_indices(10, share)
+    with pytest.raises(InputError, match="validation share must leave cities for validation and cities for the test"):
+        split.validation_indices(10, share, "city")
 
 
 def test_splits_are_fixed_for_ever() -> None:
