@@ -53,12 +53,16 @@ def call(network: nn.Module, inputs: Values) -> Any:
     return network(**inputs) if isinstance(inputs, dict) else network(*inputs)
 
 
+_LISTED = 5  # elements of a tuple or list
+
+
 def described(values: Any) -> str:
     """The types and shapes of tensors in words, as in `float32 (2, 10)` or `{ids: int64 (2, 5)}`; else the type."""
     if isinstance(values, Tensor):
         return f"{str(values.dtype).removeprefix('torch.')} {tuple(values.shape)}"
     if isinstance(values, dict):
         return "{" + ", ".join(f"{name}: {described(value)}" for name, value in values.items()) + "}"
-    if isinstance(values, tuple):
-        return f"({', '.join(described(value) for value in values)})"
+    if isinstance(values, tuple | list):
+        rest = ", …" if len(values) > _LISTED else ""
+        return f"({', '.join(described(value) for value in values[:_LISTED])}{rest})"
     return type(values).__name__

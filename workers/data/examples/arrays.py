@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workers.data.batches.structure import Batch, Values, described, examples, mapped, tensors
+from workers.data.batches.structure import Batch, Values, examples, mapped
 from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.fingerprint import Declared, Fingerprint
 from workers.data.examples.offers import numbers, scale, shapes
+from workers.data.examples.parts import check_alike, check_part
 from workers.data.examples.plausible import example_notes, labels
 from workers.data.examples.resident import ResidentData, ResidentExamples
+from workers.data.examples.user_facts import check_user_facts
 from workers.data.split import check_classes_left, hold_out, refuse_to_hold_out
 from workers.errors import BadInput
 
@@ -48,18 +50,13 @@ class Arrays:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_user_facts(offers=self.offers, fingerprint=self.fingerprint, noun=self.noun, class_names=self.class_names)
         if (self.validation_inputs is None) != (self.validation_targets is None):
             raise BadInput("`validation_inputs` and `validation_targets` must be given together")
-        first = None
-        for part, batch in self._parts().items():
-            _check_part(part, batch)
-            kinds = tuple(described(mapped(lambda tensor: tensor[0], values)) for values in batch)
-            if kinds != (first := first or kinds):
-                raise BadInput(
-                    f"{part} examples must have the types and shapes of training examples, {' and '.join(first)}, not "
-                    f"{' and '.join(kinds)}",
-                    hint="prepare all parts in the same way",
-                )
+        given = self._given()
+        for part, batch in given.items():
+            check_part(part, batch)
+            check_alike(part, batch, given["training"])
 
     def facts(self) -> ExampleFacts:
         parts = self._parts()
@@ -68,13 +65,13 @@ class Arrays:
         sampled = slice(_SAMPLED)
         return ExampleFacts(
             train_examples=examples(inputs),
-            test_examples=examples(self.test_inputs),
+            test_examples=examples(parts["test"][0]),
             validation_examples=examples(validation[0]) if validation else 0,
             fingerprint=self.fingerprint.fingerprint if self.fingerprint else self._computed_fingerprint(),
             sampled=(mapped(lambda tensor: tensor[sampled], inputs), mapped(lambda tensor: tensor[sampled], targets)),
             offers=shapes(parts["training"]) | scale(targets) | numbers(list(parts.values())) | dict(self.offers),
             noun=self.noun,
-            class_names=self.class_names,
+            class_names=tuple(self.class_names),
             notes=self.notes,
         )
 
@@ -104,6 +101,13 @@ class Arrays:
         )
 
     def _parts(self) -> dict[str, Batch]:
+        """The inputs and targets of each part, without gradients: they may be what another network computed."""
+        return {
+            part: (mapped(Tensor.detach, inputs), mapped(Tensor.detach, targets))
+            for part, (inputs, targets) in self._given().items()
+        }
+
+    def _given(self) -> dict[str, Batch]:
         parts: dict[str, Batch] = {
             "training": (self.train_inputs, self.train_targets),
             "test": (self.test_inputs, self.test_targets),
@@ -118,25 +122,3 @@ class Arrays:
             summary.add(f"{part} inputs", inputs)
             summary.add(f"{part} targets", targets)
         return summary.text()
-
-
-def _check_part(part: str, batch: Batch) -> None:
-    for what, values in zip(("inputs", "targets"), batch, strict=True):
-        if not isinstance(values, Tensor | tuple | dict) or not _are_tensors(values):
-            raise BadInput(
-                f"{part} {what} must be a tensor, or a tuple or dict of tensors, not {described(values)}",
-                hint="convert arrays with `torch.from_numpy(...)`, lists with `torch.tensor(...)`",
-            )
-    counts = {len(tensor) if tensor.ndim else None for values in batch for tensor in tensors(values)}
-    if len(counts) != 1 or counts & {0, None}:
-        kinds = " and ".join(described(values) for values in batch)
-        raise BadInput(
-            f"all {part} tensors must have the same first dimension, the number of examples, at least 1: {kinds}",
-            hint="give every tensor one entry for each example",
-        )
-
-
-def _are_tensors(values: Values) -> bool:
-    """Whether inputs or targets consist of tensors, at least one."""
-    items = tensors(values)
-    return bool(items) and all(isinstance(item, Tensor) for item in items)

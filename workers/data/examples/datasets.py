@@ -10,12 +10,15 @@ from typing import Any
 import torch
 from torch.utils.data import IterableDataset
 
+from workers.data.batches.structure import described
 from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.fingerprint import Declared
 from workers.data.examples.map_stream import MapData, MapPart
 from workers.data.examples.offers import shapes
+from workers.data.examples.parts import check_alike
 from workers.data.examples.reading import Augment, Collate, ExampleReading, MapStyle
 from workers.data.examples.survey import ExampleSurvey, survey
+from workers.data.examples.user_facts import check_user_facts
 from workers.data.split import check_classes_left, hold_out, refuse_to_hold_out
 from workers.errors import BadInput
 
@@ -52,7 +55,13 @@ class Datasets:
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_user_facts(offers=self.offers, fingerprint=self.fingerprint, noun=self.noun, class_names=self.class_names)
         for part, dataset in self._datasets().items():
+            if isinstance(dataset, type):
+                raise BadInput(
+                    f"data set `{part}` must be an object, not a class: {dataset.__name__}",
+                    hint=f"make one: `{dataset.__name__}(...)`",
+                )
             if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__getitem__"):
                 raise BadInput(
                     f"data set `{part}` must have examples by number: {type(dataset).__name__}",
@@ -68,10 +77,15 @@ class Datasets:
                 f"`workers` of a data set must be a whole number, 0 or more: {self.workers}",
                 hint="give the number of processes that read batches ahead; 0 reads them in the training process",
             )
+        for name, function in (("collate_fn", self.collate_fn), ("augment", self.augment)):
+            if function is not None and not callable(function):
+                raise BadInput(f"`{name}` must be a function: {described(function)}", hint="leave it out, or name one")
 
     def facts(self) -> ExampleFacts:
         train = self._part("train", _CPU)
         sampled = train.read(0, _SAMPLED)
+        for name in self._datasets():
+            check_alike(name, self._part(name, _CPU).read(0, 1), sampled, shapes=False)
         train.check_repeatable()
         seen = self._seen
         notes = [self.fingerprint.note] if self.fingerprint else []
@@ -83,7 +97,7 @@ class Datasets:
             sampled=sampled,
             offers={**shapes(sampled), **seen.offers, **self.offers},
             noun=self.noun,
-            class_names=self.class_names,
+            class_names=tuple(self.class_names),
             notes=(*notes, *seen.notes),
         )
 

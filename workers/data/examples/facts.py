@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from workers.data.batches.structure import Batch, described, examples, mapped, take
+from workers.data.examples.user_facts import check_count_of_names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +18,7 @@ class ExampleFacts:
 
     `train_examples` counts before any holdout; `validation_examples` are those of a validation split that the data
     bring along. `sampled` has at least one training example on the CPU, which networks and losses are tried on.
+    Raises BadInput for fewer `class_names` than classes.
     """
 
     train_examples: int
@@ -29,6 +31,9 @@ class ExampleFacts:
     class_names: tuple[str, ...] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_count_of_names(self.class_names, self.offers.get("classes"))
 
     def sample(self, examples_wanted: int) -> Batch:
         """The first training examples, again and again if there are fewer."""

@@ -64,7 +64,7 @@ class MapPart:
             raise BadInput(
                 "training examples differ when they are read again",
                 hint="draw random numbers from the generators of torch, NumPy or Python, which are seeded for each "
-                "example, or from the one that `augment` gets",
+                "example, or from the one that `augment` gets; and change copies of examples, not the examples",
             )
 
     def bytes(self) -> int:

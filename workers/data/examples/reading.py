@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from workers.data.batches.structure import Batch, Values, described, mapped
+from workers.data.batches.structure import Batch, Values, described, mapped, tensors
 from workers.errors import BadInput, PrunesweepError
 from workers.machine.generators import cpu_generators_restored, seed_cpu_generators
 from workers.registry import described as error_described
 from workers.seeds import seed
+from workers.text import plural
 
 
 class MapStyle(Protocol):
@@ -24,6 +26,13 @@ class MapStyle(Protocol):
 
     def __getitem__(self, index: int, /) -> Any: ...
 
+
+_IN_PYTHON = "read `dataset[{}]` in Python to see why, and fix the data or leave the example out"
+_AUGMENTING = "`augment` is called as `augment(example, generator)` and returns an example"
+_TENSORS = (
+    "return tensors, arrays or numbers for each example, of pictures for example by "
+    "`torchvision.transforms.functional.to_tensor`"
+)
 
 Collate = Callable[[list[Any]], Any]
 Augment = Callable[[Any, torch.Generator], Any]
@@ -53,24 +62,42 @@ class ExampleReading:
         Raises BadInput with the number of an example that cannot be read.
         """
         with cpu_generators_restored():
-            augment = self.augment if train else None
-            examples = [_read(dataset, index, number, augment) for index, number in zip(which, seeds, strict=True)]
+            examples = [self._read(dataset, index, number, train) for index, number in zip(which, seeds, strict=True)]
             seed_cpu_generators(batch_seed)
             return self._collated(examples)
 
+    def _read(self, dataset: MapStyle, index: int, number: int, train: bool) -> Any:
+        """An example, augmented for training. `number` seeds all generators."""
+        seed_cpu_generators(number)
+        with _naming(f"example {index:,} cannot be read", _IN_PYTHON.format(index)):
+            example = dataset[index]
+        if train and self.augment is not None:
+            with _naming(f"example {index:,} cannot be augmented", _AUGMENTING):
+                example = self.augment(example, torch.Generator().manual_seed(number))
+        if example is None:
+            raise BadInput(f"example {index:,} is None", hint="end `__getitem__`, or `augment`, with `return`")
+        return example
+
     def _collated(self, examples: list[Any]) -> Batch:
+        if self.collate_fn is None:
+            _check_lists(examples[0])
         try:
             batch = (self.collate_fn or default_collate)(examples)
         except PrunesweepError:
             raise
         except Exception as error:  # the user's function may raise anything
+            wrong_type = "default_collate" in str(error)
             raise BadInput(
-                f"{len(examples):,} examples cannot become a batch: {error_described(error)}",
-                hint="give a `collate_fn` that pads them to one shape and returns (inputs, targets)",
+                f"{plural(len(examples), 'example')} cannot become a batch: {error_described(error)}",
+                hint=_TENSORS
+                if wrong_type
+                else "give a `collate_fn` that pads them to one shape and returns (inputs, targets)",
             ) from error
-        inputs, targets = self._divided(batch)
-        pair = _values("inputs", inputs), _values("targets", targets)
-        return pair if self.collate_fn else (mapped(_single, pair[0]), mapped(_single, pair[1]))
+        inputs, targets = (_values(*part) for part in zip(("inputs", "targets"), self._divided(batch), strict=True))
+        _check_counts(inputs, targets, len(examples))
+        if self.collate_fn is not None:
+            return inputs, targets
+        return mapped(single, inputs), mapped(class_number, mapped(single, targets))
 
     def _divided(self, batch: Any) -> tuple[Any, Any]:
         """Inputs and targets."""
@@ -85,24 +112,42 @@ class ExampleReading:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise BadInput(
                 f"a batch must be (inputs, targets), not {described(batch)}",
-                hint="let the data set return (input, target) for each example, or name the key of the targets of "
-                "dicts with `target`",
+                hint="let the data set return (input, target) for each example, ((input, input), target) if there are "
+                "several inputs, or name the key of the targets of dicts with `target`",
             )
         return batch[0], batch[1]
 
 
-def _read(dataset: MapStyle, index: int, number: int, augment: Augment | None) -> Any:
-    seed_cpu_generators(number)
+@contextlib.contextmanager
+def _naming(message: str, hint: str) -> Iterator[None]:
+    """Raise BadInput for whatever the user's code raises in the block."""
     try:
-        example = dataset[index]
-        return example if augment is None else augment(example, torch.Generator().manual_seed(number))
+        yield
     except PrunesweepError:
         raise
-    except Exception as error:  # the user's code may raise anything
+    except Exception as error:
+        raise BadInput(f"{message}: {error_described(error)}", hint=hint) from error
+
+
+def _check_lists(example: Any) -> None:
+    """Raise BadInput for a list of numbers in an example, of which torch would make an input for each number."""
+    values = example.values() if isinstance(example, Mapping) else example if isinstance(example, tuple | list) else ()
+    for value in values:
+        if isinstance(value, list) and all(isinstance(item, int | float) for item in value):
+            raise BadInput(
+                f"examples must not have lists of numbers, each of which would be an input: {described(value)}",
+                hint="return `torch.tensor(...)` of the list",
+            )
+
+
+def _check_counts(inputs: Values, targets: Values, examples: int) -> None:
+    """Raise BadInput unless the first dimension of all tensors counts the examples."""
+    if any(len(tensor) != examples for tensor in (*tensors(inputs), *tensors(targets))):
         raise BadInput(
-            f"example {index:,} cannot be read: {error_described(error)}",
-            hint=f"read `dataset[{index}]` in Python to see why, and fix the data or leave the example out",
-        ) from error
+            f"the first dimension of a batch of {plural(examples, 'example')} must count them, not inputs "
+            f"{described(inputs)} and targets {described(targets)}",
+            hint="let `collate_fn` keep all examples, and put them first, for example with `batch_first=True`",
+        )
 
 
 def _values(what: str, values: Any) -> Values:
@@ -117,12 +162,19 @@ def _values(what: str, values: Any) -> Values:
             f"the {what} of a batch must be a tensor, or a tuple or dict of tensors, not {described(values)}",
             hint="return tensors, arrays or numbers for each example",
         )
-    result: Values = values
+    result: Values = mapped(Tensor.detach, values)
     return result
 
 
-def _single(tensor: Tensor) -> Tensor:
+def single(tensor: Tensor) -> Tensor:
+    """Float32 in place of float64, since networks compute in it."""
     return tensor.float() if tensor.dtype == torch.float64 else tensor
+
+
+def class_number(tensor: Tensor) -> Tensor:
+    """Int64, which losses take, in place of other whole numbers of which each example has one."""
+    is_whole = not (tensor.is_floating_point() or tensor.is_complex())
+    return tensor.long() if is_whole and tensor.ndim == 1 else tensor
 
 
 def training_seeds(replicate: int, stage: str, epochs: Tensor, which: Tensor) -> list[int]:

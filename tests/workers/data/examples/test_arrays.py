@@ -97,7 +97,9 @@ def test_a_validation_split_of_ones_own_is_used_whole() -> None:
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
-        ([1, 2], PRICES, r"training inputs must be a tensor, .* not list\n\nhint: .*torch.tensor"),
+        ([1, 2], PRICES, r"training inputs must be a tensor, .* not \(int, int\)\n\nhint: .*torch.tensor"),
+        (ROWS.to_sparse(), PRICES, r"must be dense tensors in main memory, not sparse_coo\n\nhint: .*to_dense"),
+        (ROWS.to("meta"), PRICES, "training inputs must be dense tensors in main memory, not on meta"),
         (ROWS.numpy(), PRICES, r"not ndarray\n\nhint: .*from_numpy"),
         ({}, PRICES, "training inputs must be a tensor"),
         ({"a": 3}, PRICES, "not {a: int}"),
@@ -109,6 +111,37 @@ def test_a_validation_split_of_ones_own_is_used_whole() -> None:
 def test_what_is_not_a_part_of_a_data_set(inputs: Any, targets: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         arrays(inputs, targets)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"fingerprint": "v1"}, r"`fingerprint` must be a `prunesweep.Declared`, not str\n\nhint: write"),
+        ({"noun": 3}, "`noun` must be text, what an example is called: 3"),
+        ({"class_names": "cat"}, "`class_names` must list the names of the classes as text: 'cat'"),
+        ({"class_names": ["a", "b"]}, "`class_names` must name all 3 classes: 2"),
+        ({"offers": ["depth"]}, r"`offers` must be a dict of values by name, not \(str\)"),
+        ({"offers": {"depth": torch.ones(2)}}, r"offer `depth` must be a number, .*, not float32 \(2,\)"),
+        ({"offers": {3: 4}}, "an offer must have the name of a parameter: 3"),
+    ],
+    ids=str,
+)
+def test_what_users_say_of_their_data_must_be_fit_to_keep(said: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        arrays(ROWS, LABELS, **said).facts()
+
+
+def test_names_may_be_in_any_order_and_gradients_are_left_out() -> None:
+    computed = ROWS.clone().requires_grad_() * 2
+    data = Arrays(
+        train_inputs={"a": computed, "b": ROWS},
+        train_targets=PRICES,
+        test_inputs={"b": ROWS, "a": ROWS},
+        test_targets=PRICES,
+    )
+    train = data.on(CPU, 0, data.facts()).train
+    assert isinstance(train.inputs, dict)
+    assert not train.inputs["a"].requires_grad
 
 
 def test_parts_must_look_alike() -> None:

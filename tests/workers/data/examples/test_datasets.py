@@ -150,6 +150,9 @@ def test_the_fingerprint_is_that_of_all_examples_or_declared() -> None:
 def test_numbers_of_64_bits_become_32_bits_unless_batches_are_ones_own() -> None:
     inputs, targets = stream(Datasets(train=Rows(), test=Rows())).batch(0)
     assert (inputs.dtype, targets.dtype) == (torch.float32, torch.float32)  # type: ignore[union-attr]
+    yes_or_no = [(torch.tensor([float(index)], requires_grad=True) * 2, index > 2) for index in range(5)]
+    inputs, targets = stream(Datasets(train=yes_or_no, test=yes_or_no)).batch(0)
+    assert (inputs.requires_grad, targets.dtype) == (False, torch.int64)  # type: ignore[union-attr]
     offers = Datasets(train=Rows(), test=Rows()).facts().offers
     assert offers["target_mean"] == pytest.approx(4.5)
     assert offers["target_deviation"] == pytest.approx((33 / 4) ** 0.5)
@@ -181,6 +184,16 @@ class Broken(Rows):
         raise ZeroDivisionError
 
 
+def change_in_place(example: tuple[Tensor, float], generator: torch.Generator) -> tuple[Tensor, float]:
+    example[0].add_(1)
+    return example
+
+
+def time_first(examples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    inputs, targets = padded(examples)
+    return inputs["tokens"].T.float(), targets
+
+
 class Endless(IterableDataset[Any]):
     def __iter__(self) -> Any:
         yield 1
@@ -195,6 +208,23 @@ class Endless(IterableDataset[Any]):
         (
             {"train": [(torch.ones(2), 1), (torch.ones(3), 1)]},
             r"2 examples cannot become a batch: .*\n\nhint: give a `coll",
+        ),
+        ({"train": Rows}, r"`train` must be an object, not a class: Rows\n\nhint: make one: `Rows\(...\)`"),
+        ({"collate_fn": 3}, "`collate_fn` must be a function: int"),
+        ({"fingerprint": "v1"}, r"must be a `prunesweep.Declared`, not str"),
+        ({"train": [(None, 1)]}, r"1 example cannot become a batch: .*\n\nhint: return tensors, arrays or numbers"),
+        ({"train": [None]}, r"example 0 is None\n\nhint: end `__getitem__`, or `augment`, with `return`"),
+        ({"train": [([1.0, 2.0], 1)]}, r"lists of numbers, each of which would be an input: \(float, float\)"),
+        ({"train": [(1, 2, 3)]}, r"not \(int64 \(1,\), int64 \(1,\), int64 \(1,\)\)\n\nhint: .* several inputs"),
+        ({"test": [(np.ones(2, np.int32), 1.0)]}, r"test examples must have .* float32 \(\), not int32 \(2,\) and"),
+        ({"augment": lambda example: example}, r"example 0 cannot be augmented: TypeError: "),
+        (
+            {"augment": change_in_place, "train": [(torch.ones(1), 1.0)] * 2},
+            r"differ when [^;]*; and change copies of examples",
+        ),
+        (
+            {"train": SEQUENCES, "test": SEQUENCES, "collate_fn": time_first},
+            r"a batch of 10 examples must count them, not inputs float32 \(4, 10\)",
         ),
         ({"train": [torch.ones(2)] * 3}, r"a batch must be \(inputs, targets\), not float32 \(2, 2\)\n\nhint: let the"),
         ({"train": [("text", 1)]}, r"the inputs of a batch must be a tensor, .* not \(str\)"),
