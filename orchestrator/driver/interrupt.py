@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -12,15 +11,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from orchestrator.driver.situation import is_supervised
-from workers.machine.printed import stderr_of_process
+from orchestrator.driver.terminal import leave_terminal, stderr_for_people
 from workers.waiting import hurry, take_time
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
 _HUNG = b"\nInterrupted: a trial that has nothing to save yet does not end\n"
 HUNG_SECONDS = 10.0
 """How long, after a signal, what has nothing to save may take to end."""
-
-_STDOUT, _STDERR = 1, 2
 
 
 class Interrupt:
@@ -86,7 +83,7 @@ class Interrupt:
         elif number != signal.SIGHUP and not is_supervised():  # a terminal that closes sends several
             os._exit(128 + number)
         if number == signal.SIGHUP:
-            _leave_terminal()
+            leave_terminal()
 
     def _leave_hung(self, number: int) -> None:
         time.sleep(HUNG_SECONDS)
@@ -97,21 +94,4 @@ class Interrupt:
 
 def _notify(words: bytes) -> None:
     with suppress(OSError):  # the terminal may be gone
-        os.write(_stderr(), words)
-
-
-def _stderr() -> int:
-    """Where people read: another descriptor than 2 while native code must not write there."""
-    try:
-        return stderr_of_process().fileno()
-    except (OSError, AttributeError):  # a notebook's, or none
-        return _STDERR
-
-
-def _leave_terminal() -> None:
-    """Write to nowhere from now on, instead of to a terminal that is about to go, where each write would fail."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in {_STDOUT, _STDERR, _stderr()}:
-        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
-            os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+        os.write(stderr_for_people(), words)

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.driver.progress.standing import Standing, end_line, retry_line
+from orchestrator.driver.terminal import outliving_terminal
 from orchestrator.tracking.events import Event, SweepStalled, TrialEnded, TrialRetried
 
 _PLAIN_SECONDS = 15.0
@@ -30,6 +31,7 @@ class Display:
         self._live: Live | None = None
         self._shown = float("-inf")
 
+    @outliving_terminal()
     def start(self, standing: Callable[[], Standing]) -> None:
         """Begin to show what `standing` returns."""
         if self._console.is_terminal and not self._quiet:
@@ -43,6 +45,7 @@ class Display:
         if time.monotonic() - self._shown >= interval:
             self._show(standing)
 
+    @outliving_terminal()
     def stop(self, standing: Callable[[], Standing]) -> None:
         """Show how the run stands for the last time."""
         self._show(standing)
@@ -63,10 +66,12 @@ class Display:
         if not self._quiet:
             self.warn(message)
 
+    @outliving_terminal()
     def warn(self, message: str) -> None:
         """Print a permanent line above the display, even if the display is quiet."""
         self._console.print(message, markup=False, soft_wrap=True)
 
+    @outliving_terminal()
     def _show(self, standing: Callable[[], Standing]) -> None:
         self._shown = time.monotonic()
         if self._quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 
 import pytest
@@ -150,3 +151,17 @@ def test_a_quiet_display_prints_warnings_only(capsys):
     display.warn("No room in the store")
     assert console.file.getvalue() == "No room in the store\n"
     assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_that_is_gone_ends_no_run(monkeypatch):
+    left = []
+    monkeypatch.setattr("orchestrator.driver.terminal.leave_terminal", lambda: left.append("terminal"))
+    ours, theirs = os.openpty()
+    with open(theirs, "w", buffering=1) as file:
+        display = Display(console=Console(file=file, highlight=False))
+        display.start(lambda: STANDING)
+        os.close(ours)
+        display.warn("not seen")
+        display.stop(lambda: STANDING)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), theirs)  # as `leave_terminal` does
+    assert left == ["terminal"] * 2

@@ -1,0 +1,41 @@
+"""The terminal of a run, which may go at any moment: a window is closed, or a connection is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from workers.machine.printed import stderr_of_process
+
+_STDOUT, _STDERR = 1, 2
+
+
+def stderr_for_people() -> int:
+    """Where people read: another descriptor than 2 while native code must not write there."""
+    try:
+        return stderr_of_process().fileno()
+    except (OSError, AttributeError):  # a notebook's, or none
+        return _STDERR
+
+
+def leave_terminal() -> None:
+    """Write to nowhere from now on, instead of to a terminal that is gone, where each write would fail."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in {_STDOUT, _STDERR, stderr_for_people()}:
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+@contextmanager
+def outliving_terminal() -> Iterator[None]:
+    """End the block, but nothing else, if it writes to a terminal that is gone: SIGHUP comes later, or never."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        leave_terminal()
