@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers.errors import InputError
 
+_ONE_SLASH = re.compile(r"(file|s3|gs|gcs|az|abfs|abfss):/(?!/)")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
 
 
@@ -21,7 +22,8 @@ def expanded(location: str | os.PathLike[str]) -> str:
     """A path with its home folder and environment variables in place; URIs stay as they are.
 
     A file whose name has a `$` and no variable of that name can be named as it is, if it exists.
-    Raises InputError for a variable that is not set, for the home of an unknown user, and for what is not a path.
+    Raises InputError for a variable that is not set, for the home of an unknown user, for what is not a path, and for
+    an address with one slash, which would be a folder here.
     """
     if not isinstance(location, str | os.PathLike):
         raise InputError(
@@ -31,6 +33,11 @@ def expanded(location: str | os.PathLike[str]) -> str:
     path = os.fspath(location)
     if is_uri(path):
         return path
+    if (mistyped := _ONE_SLASH.match(path)) and not os.path.lexists(mistyped[0]):
+        raise InputError(
+            f"an address must begin with `{mistyped[1]}://`: {path}",
+            hint=f"add the second slash, or write `./{path}` for a folder of that name",
+        )
     return _with_variables(_with_home(path))
 
 

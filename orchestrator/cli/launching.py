@@ -131,6 +131,8 @@ def launch(
         for name, value in given.items()
         if value is not None and via not in _USES[name]
     ]
+    if shards is not None and nodes is not None:
+        errors.append(InputError("`--nodes` cannot be combined with `--shards`", hint="each shard gets one machine"))
     with collecting(errors):
         _check_run_options(run_options or ())
     with collecting(errors):
@@ -170,7 +172,7 @@ def _order(
     location = store or spec.store
     if not location:
         raise InputError("no store given, and the sweep file has none", hint="add `store:` to it, or use `--store`")
-    return LaunchOrder(
+    order = LaunchOrder(
         file=sweep,
         spec=spec,
         store=location if via == "kuberay" else absolute(expanded(location)),
@@ -183,6 +185,8 @@ def _order(
         extra=extra,
         given=("prunesweep", *sys.argv[1:]),
     )
+    order.check_machines()
+    return order
 
 
 def _note_code_elsewhere(order: LaunchOrder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import posixpath
 import shlex
 from collections.abc import Iterable
 from typing import Any
@@ -43,7 +44,7 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     Raises InputError for a store that pods would not see.
     """
     in_bucket = is_uri(order.store)
-    if not in_bucket and not f"{order.store}/".startswith(f"{_MOUNT}/"):
+    if not in_bucket and not f"{posixpath.normpath(order.store)}/".startswith(f"{_MOUNT}/"):
         raise InputError(
             f"a store on Kubernetes must be a bucket, or below `{_MOUNT}`, where the volume is: {order.store}",
             hint=f"for example `--store {_MOUNT}/{order.spec.name}`",

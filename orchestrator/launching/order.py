@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from orchestrator.launching.own_code import check_modules, code_in, own_modules
 from orchestrator.sweep.spec import SweepSpec
-from workers.errors import InputError
+from workers.errors import InputError, raise_all
 from workers.text import size
 
 SWEEP_NAME = "sweep.yaml"
@@ -53,17 +54,39 @@ class LaunchOrder:
         if self.cpus is not None:
             return self.cpus
         resources = self.spec.resources
-        sharing = int(1 / resources.gpus) if 0 < resources.gpus < 1 else 1
-        return resources.cpus * sharing
+        sharing = int(1 / resources.gpus) if self.shares_gpus else 1
+        return max(resources.cpus * sharing, self._least["cpus"])
 
     @property
     def gpus_of_node(self) -> int:
         """As asked, else as many as one trial needs: one if several share it."""
-        return self.gpus if self.gpus is not None else -(-self.spec.resources.gpus // 1)
+        return self.gpus if self.gpus is not None else self._least["gpus"]
 
     @property
     def shares_gpus(self) -> bool:
         return 0 < self.spec.resources.gpus < 1
+
+    @property
+    def _least(self) -> dict[str, int]:
+        """The CPUs and GPUs that a machine must have for any trial of the sweep, a dense training included."""
+        resources, dense = self.spec.resources, self.spec.resources.dense
+        cpus = [resources.cpus, (dense.cpus if dense else None) or 0]
+        gpus = [resources.gpus, (dense.gpus if dense else None) or 0]
+        return {"cpus": max(cpus), "gpus": math.ceil(max(gpus))}
+
+    def check_machines(self) -> None:
+        """Raise InputError if some trial fits on no machine as asked, which would show only once the job runs."""
+        given = {"cpus": self.cpus, "gpus": self.gpus}
+        raise_all(
+            [
+                InputError(
+                    f"`--{name}` must be at least what a trial of the sweep needs, {least:,}: {count:,}",
+                    hint=f"ask for larger machines, or change `resources` in `{self.file}`",
+                )
+                for name, least in self._least.items()
+                if (count := given[name]) is not None and count < least
+            ]
+        )
 
     def run_command(self, sweep: str) -> list[str]:
         """`prunesweep run` of a copy of the sweep file."""

@@ -75,6 +75,16 @@ def test_a_variable_that_is_not_set_is_named():
         expanded("$DATA/${NOWHERE}")
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az", "file"])
+def test_an_address_with_one_slash_is_no_folder(scheme, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"an address must begin with `{scheme}://`: {scheme}:/b/x"):
+        expanded(f"{scheme}:/b/x")
+    assert expanded(f"./{scheme}:/b/x") == f"./{scheme}:/b/x"
+    (tmp_path / f"{scheme}:").mkdir()
+    assert expanded(f"{scheme}:/b/x") == f"{scheme}:/b/x"
+
+
 def test_a_file_with_such_a_name_can_still_be_named(tmp_path):
     (tmp_path / "a$NOWHERE").touch()
     (tmp_path / "~backup-of-nobody").touch()

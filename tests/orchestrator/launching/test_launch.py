@@ -65,6 +65,12 @@ def test_an_allocation_of_slurm(sweep, program, tmp_path, main):
     assert f"Continue:  prunesweep launch {sweep} --via slurm --nodes 3" in said
 
 
+def test_a_machine_is_large_enough_for_dense_training(sweep, main):
+    sweep.write_text(SWEEP + "resources: {cpus: 2, gpus: 1, dense: {cpus: 9, gpus: 4}}\n")
+    code, script, _ = main("launch", sweep, "--via", "slurm", "--store", "/s", "--dry-run")
+    assert (code, "--cpus-per-task=9\n" in script, "--gpus-per-node=4\n" in script) == (0, True, True)
+
+
 def test_an_array_of_slurm_runs_every_shard(sweep, main):
     code, script, said = main(
         "launch", sweep, "--via", "slurm", "--shards", 5, "--cpus", 3, "--store", "/s", "--dry-run"
@@ -199,7 +205,11 @@ def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path,
         ("--via slurm", "command not found: `sbatch`"),
         ("--via kuberay --image i", "command not found: `kubectl`"),
         ("--via kuberay --image i --store /tmp/t", "must be a bucket, or below `/store`, where the volume is: /tmp/t"),
+        ("--via kuberay --image i --store /store/../t", "must be a bucket, or below `/store`"),
         ("--via kuberay", "no image given for Kubernetes"),
+        ("--via slurm --shards 4 --nodes 2", "`--nodes` cannot be combined with `--shards`"),
+        ("--via slurm --cpus 1", "`--cpus` must be at least what a trial of the sweep needs, 2: 1"),
+        ("--via kuberay --image i --gpus 0", "`--gpus` must be at least what a trial of the sweep needs, 1: 0"),
         ("--via job", "no address of a Ray job server given"),
         ("--via job --address head:8265", "not the address of a Ray job server: head:8265"),
         ("--via job --address http://127.0.0.1:1", "cannot reach a Ray job server at `http://127.0.0.1:1`"),
