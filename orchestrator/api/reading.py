@@ -24,17 +24,23 @@ if TYPE_CHECKING:
     from orchestrator.results.table import Table
 
 
-def frame(store: Location, sweep: str | None = None, *, retired: bool = False) -> pd.DataFrame:
+def frame(
+    store: Location, sweep: str | None = None, *, retired: bool = False, metric: str | None = None
+) -> pd.DataFrame:
     """The results of a store: one row per cell of all its sweeps (or of those named `sweep`).
 
-    Retired sweeps are left out unless one is named or `retired` is true.
+    Retired sweeps are left out unless one is named or `retired` is true. `metric` is the name of a metric that was
+    recorded besides the primary one: then its scores are in `test_score` and so on, and in tables and figures of the
+    frame.
 
     The store `renda2020` is the published study; write `./renda2020` for a folder of that name.
     """
     from orchestrator.results.frame import to_frame
     from orchestrator.results.load import read
+    from orchestrator.results.recorded_metrics import judged_by
 
-    return to_frame(read(store, None if sweep is None else [sweep], retired=retired))
+    joined = read(store, None if sweep is None else [sweep], retired=retired)
+    return to_frame(joined if metric is None else joined._replace(rows=judged_by(joined.rows, metric)))
 
 
 def table(
@@ -43,6 +49,7 @@ def table(
     sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
+    metric: str | None = None,
     value: Value = "score",
     budget: str | None = None,
     statistic: Statistic = "median",
@@ -58,6 +65,7 @@ def table(
     retired: whether retired sweeps count, too.
     filters: which cells, as an expression (`technique=lr_rewinding,compression>=8`), or as a mapping of columns to a
         value or a list of values, in which numbers match as tables show them, to half a percent.
+    metric: the name of a metric that was recorded, which also chooses budgets then; default the primary one.
     value: `score` (formerly `accuracy`), or `delta`: the difference from the dense network of the same replicate.
     budget: one of the sweep, a length near one (`50%`), or `best` (chosen on validation), `longest` or `single`;
         default `best`, unless there is only one.
@@ -73,7 +81,7 @@ def table(
     from orchestrator.results.table import table
 
     Layout.of(rows, columns)  # names its mistakes before anything is read
-    joined = rows_of(results, sweep, retired=retired)
+    joined = rows_of(results, sweep, retired=retired, metric=metric)
     shown = table(
         joined.rows,
         value=value,
@@ -96,6 +104,7 @@ def compare(
     other_sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
+    metric: str | None = None,
     budget: str | None = None,
     statistic: Statistic = "median",
     split: Split = "test",
@@ -105,7 +114,7 @@ def compare(
     ours, theirs: stores, or rows that `frame` returned.
     sweep: the name of a sweep; default all. It is read from each store, or from `ours` if `other_sweep` names another.
     other_sweep: the name of the sweep of `theirs`, for two sweeps of one store.
-    retired, filters, statistic, split: as in `table`, for both.
+    retired, filters, metric, statistic, split: as in `table`, for both.
     budget: as in `table`, for both; default `best`.
 
     Raises InputError if the two have no cell in common.
@@ -113,8 +122,8 @@ def compare(
     from orchestrator.results.comparisons.comparison import Side
     from orchestrator.results.comparisons.report import compare
 
-    our_side = Side.read(ours, "ours", sweep, retired=retired)
-    their_side = Side.read(theirs, "theirs", other_sweep or sweep, retired=retired)
+    our_side = Side.read(ours, "ours", sweep, retired=retired, metric=metric)
+    their_side = Side.read(theirs, "theirs", other_sweep or sweep, retired=retired, metric=metric)
     return compare(our_side, their_side, budget=budget or "best", statistic=statistic, split=split, filters=filters)
 
 
@@ -125,18 +134,19 @@ def headline(
     sweep: str | None = None,
     retired: bool = False,
     filters: Mapping[str, Any] | str | None = None,
+    metric: str | None = None,
     split: Split = "test",
 ) -> Headline:
     """The largest compression at which each technique still matches the dense network.
 
     tolerance: what may be lost, in points of accuracy, or in the unit of another metric, or a share of the dense score
         such as `1%`.
-    results, sweep, retired, filters, split: as in `table`.
+    results, sweep, retired, filters, metric, split: as in `table`.
     """
     from orchestrator.results.headline import headline
     from orchestrator.results.load import rows_of
 
-    joined = rows_of(results, sweep, retired=retired)
+    joined = rows_of(results, sweep, retired=retired, metric=metric)
     shown = headline(joined.rows, tolerance=tolerance, split=split, filters=filters)
     return replace(shown, unreadable=joined.unreadable)
 
@@ -181,6 +191,7 @@ def report(
     sweep: str | None = None,
     retired: bool = False,
     filters: str | None = None,
+    metric: str | None = None,
     baseline: str = "fine_tuning",
 ) -> PageFile:
     """Write the report page: one self-contained HTML file with answers, figures, tables and provenance.
@@ -189,13 +200,14 @@ def report(
     output: the file to write; equal results give equal bytes.
     sweep: the name of a sweep; default all that are not retired, or with `retired` all.
     filters: which cells to show, such as `network=resnet20,compression>=8`; default all.
+    metric: as in `table`.
     baseline: the technique that others are tested against.
 
     Raises InputError for a store without pruned networks, and for a baseline that no grid has.
     """
     from orchestrator.results.page.write import write_page
 
-    return write_page(store, output, sweep, retired=retired, filters=filters, baseline=baseline)
+    return write_page(store, output, sweep, retired=retired, filters=filters, metric=metric, baseline=baseline)
 
 
 def export_model(store: Location, cell: str, to: Location | None = None, *, retired: bool = False) -> ExportedModel:

@@ -11,6 +11,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.options import (
     AsJson,
     FormatName,
+    MetricName,
     NetworkName,
     Only,
     OtherSweepName,
@@ -35,6 +36,7 @@ def compare(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    metric: MetricName = None,
     budget: Budget = None,
     statistic: StatisticName = "median",
     split: SplitName = "test",
@@ -59,6 +61,7 @@ def compare(
         other_sweep=other_sweep,
         retired=with_retired,
         filters=filters,
+        metric=metric,
         budget=budget,
         statistic=statistic,
         split=split,
@@ -81,6 +84,7 @@ def headline(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    metric: MetricName = None,
     split: SplitName = "test",
     compact: Compact = False,
     format_: FormatName = None,
@@ -95,7 +99,7 @@ def headline(
     note_published([location])
     filters = only_of(only, network, schedule)
     report = api.headline(
-        location, tolerance=tolerance, sweep=sweep, retired=with_retired, filters=filters, split=split
+        location, tolerance=tolerance, sweep=sweep, retired=with_retired, filters=filters, metric=metric, split=split
     )
     show(report, output)
     name_unreadable(report.unreadable)

@@ -204,6 +204,10 @@ OtherSweepName = Annotated[
 WithRetired = Annotated[bool, typer.Option("--all", help="Include retired sweeps.")]
 Only = Annotated[str | None, typer.Option("--only", "--where", help=_CELLS)]
 NetworkName = Annotated[str | None, typer.Option("--network", help="Short for `--only network=...`.")]
+MetricName = Annotated[
+    str | None,
+    typer.Option("--metric", help="A recorded metric, which also chooses budgets then; default the primary one."),
+]
 ScheduleName = Annotated[
     Literal["one_shot", "iterative"] | None, typer.Option("--schedule", help="Short for `--only schedule=...`.")
 ]

@@ -14,6 +14,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.options import (
     AsJson,
     FormatName,
+    MetricName,
     NetworkName,
     Only,
     ResultsArgument,
@@ -42,6 +43,7 @@ from orchestrator.cli.reading import (
 from workers.errors import InputError
 from workers.paths import expanded
 from workers.store import Store
+from workers.trial import ACCURACY
 
 if TYPE_CHECKING:
     from orchestrator.upkeep.status import Status
@@ -84,6 +86,7 @@ def table(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    metric: MetricName = None,
     value: ValueName = "score",
     budget: Budget = None,
     statistic: StatisticName = "median",
@@ -109,6 +112,7 @@ def table(
         sweep=sweep,
         retired=with_retired,
         filters=only_of(only, network, schedule),
+        metric=metric,
         value=value,
         budget=budget,
         statistic=statistic,
@@ -138,6 +142,7 @@ def export(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    metric: MetricName = None,
     value: ValueName = "score",
     budget: Budget = None,
     statistic: StatisticName = "median",
@@ -148,7 +153,8 @@ def export(
 
     The tables have all cells, the layers of their networks, their learning curves, and statistics over replicates.
     `--budget` and `--statistic` apply to the accuracy figure; the statistics file has all budgets and statistics. The
-    figures of the paper show medians of differences, and budgets chosen on validation.
+    figures of the paper show medians of differences, and budgets chosen on validation. `--metric` applies to statistics
+    and figures; the other tables have the scores of all metrics.
     """
     from orchestrator.results.exports.details import read_details
     from orchestrator.results.exports.export import export as write
@@ -158,6 +164,7 @@ def export(
     from orchestrator.results.figures.files import save
     from orchestrator.results.figures.paper import SkippedFigure, attempt, paper_figures
     from orchestrator.results.load import is_published, rows_of
+    from orchestrator.results.recorded_metrics import judged_by
 
     for option, given in (("--budget", budget is not None), ("--statistic", statistic != "median")):
         if figures == "paper" and given:
@@ -165,6 +172,7 @@ def export(
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = rows_of(location, sweep, retired=with_retired)
+    judged = joined.rows if metric is None else judged_by(joined.rows, metric)
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
     check_folder(str(folder))
@@ -178,12 +186,13 @@ def export(
         for suffix in ("parquet", "csv"):
             print(write(tidy, folder / f"{name}.{suffix}"))
     shown: dict[str, Any] = {"value": value, "split": split, "filters": filters}
-    print(write_statistics(joined.rows, folder / "statistics.csv", **shown, baseline=baseline or "fine_tuning"))
+    print(write_statistics(judged, folder / "statistics.csv", **shown, baseline=baseline or "fine_tuning"))
     if figures == "paper":
-        drawn = paper_figures(joined.rows, split=split, filters=filters)
+        drawn = paper_figures(judged, split=split, filters=filters)
     else:
-        draw = partial(accuracy_vs_compression, joined.rows, budget=budget, statistic=statistic, **shown)
-        drawn = iter([attempt("accuracy_vs_compression", draw)])
+        draw = partial(accuracy_vs_compression, judged, budget=budget, statistic=statistic, **shown)
+        metrics = dict.fromkeys([*judged.column("metric").to_pylist(), ACCURACY])
+        drawn = iter([attempt(f"{next(iter(metrics))}_vs_compression", draw)])
     try:
         for figure in drawn:
             if isinstance(figure, SkippedFigure):
@@ -204,6 +213,7 @@ def report(
     only: Only = None,
     network: NetworkName = None,
     schedule: ScheduleName = None,
+    metric: MetricName = None,
     baseline: Baseline = None,
 ) -> None:
     """Write one HTML page with all answers, figures and tables; it opens offline in any browser."""
@@ -211,7 +221,13 @@ def report(
     note_published([location])
     filters = only_of(only, network, schedule)
     written = api.report(
-        location, output, sweep=sweep, retired=with_retired, filters=filters, baseline=baseline or "fine_tuning"
+        location,
+        output,
+        sweep=sweep,
+        retired=with_retired,
+        filters=filters,
+        metric=metric,
+        baseline=baseline or "fine_tuning",
     )
     print(written.path)
     name_unreadable(written.unreadable)

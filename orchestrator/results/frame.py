@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import CELLS, Kept, first_failed, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
+from orchestrator.results.recorded_metrics import KEY, metadata_of, with_recorded_metrics
 from orchestrator.results.score_columns import (
     METRIC,
     SCORES,
@@ -45,13 +46,16 @@ class Joined(NamedTuple):
 def to_frame(joined: Joined) -> pd.DataFrame:
     """Rows as a frame: `str`, nullable `Int32`/`Int64`, `float64`, `bool` and UTC time columns.
 
-    `frame.attrs["unreadable"]` names the files that could not be read (path: reason).
+    `frame.attrs["unreadable"]` names the files that could not be read (path: reason). Attributes also say which metrics
+    are recorded besides the primary one, for `load.rows_of`.
     """
     import pandas as pd
 
     nullable = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame: pd.DataFrame = joined.rows.to_pandas(types_mapper=nullable.get)
     frame.attrs["unreadable"] = joined.unreadable
+    if recorded := metadata_of(joined.rows):
+        frame.attrs[KEY] = recorded
     return frame
 
 
@@ -105,7 +109,7 @@ def join(store: Store, sweeps: Iterable[str] | None = None, *, retired: bool = F
     columns |= {f"delta_{name}": changes(columns[name], dense.column(name), units) for name in SCORES}
     columns |= by_name(columns, dense.column("other_scores").to_pylist())
     del columns["other_scores"]
-    return Joined(pa.table(columns), unreadable)
+    return Joined(with_recorded_metrics(pa.table(columns), records), unreadable)
 
 
 def _folders(store: Store, sweeps: Iterable[str] | None, retired: bool) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from orchestrator.planning.cells import check_shown
 from orchestrator.results.frame import Joined, join
+from orchestrator.results.recorded_metrics import KEY, judged_by, with_metadata
 from orchestrator.results.reference import RENDA2020, published
 from orchestrator.results.score_columns import with_scores
 from workers.errors import InputError
@@ -49,12 +50,17 @@ def read(
     return Joined(published(), {})
 
 
-def rows_of(results: Results, sweep: str | None = None, *, retired: bool = False) -> Joined:
-    """The rows of a store, of the published study, or those that are given.
+def rows_of(results: Results, sweep: str | None = None, *, retired: bool = False, metric: str | None = None) -> Joined:
+    """The rows of a store, of the published study, or those that are given; as if `metric` were the primary one.
 
     Raises InputError for anything else, for `sweep` or `retired` with rows, for a store whose sweeps are all hidden,
-    and as `read` does.
+    for a metric that no row has, and as `read` does.
     """
+    joined = _rows_of(results, sweep, retired=retired)
+    return joined if metric is None else joined._replace(rows=judged_by(joined.rows, metric))
+
+
+def _rows_of(results: Results, sweep: str | None, *, retired: bool) -> Joined:
     if isinstance(results, str | os.PathLike | Store):
         joined = read(results, None if sweep is None else [sweep], retired=retired)
         if not joined.rows.num_rows and sweep is None and not retired and not is_published(results):
@@ -78,7 +84,8 @@ def _given(results: Any) -> pa.Table:
         return with_scores(results)
     pandas = sys.modules.get("pandas")  # whoever has a frame has imported it
     if pandas is not None and isinstance(results, pandas.DataFrame):
-        return with_scores(pa.Table.from_pandas(results, preserve_index=False))
+        rows = with_scores(pa.Table.from_pandas(results, preserve_index=False))
+        return with_metadata(rows, results.attrs[KEY]) if KEY in results.attrs else rows
     if hasattr(results, "__arrow_c_stream__"):
         return with_scores(pa.table(results))
     raise InputError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.results.comparisons.matching import matching_cell, matching_sections
 from orchestrator.results.grid import Section, TableCell
 from orchestrator.results.load import Results, is_published, rows_of
-from orchestrator.results.reference import RENDA2020, citation, published
+from orchestrator.results.reference import RENDA2020, citation
 from orchestrator.results.rows import Filters, Task
 from orchestrator.results.statistics import ReplicateSummary, Split, Value
 from orchestrator.results.table import table
@@ -35,12 +35,20 @@ class Side:
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, results: Results, name: str, sweep: str | None = None, *, retired: bool = False) -> Side:
+    def read(
+        cls,
+        results: Results,
+        name: str,
+        sweep: str | None = None,
+        *,
+        retired: bool = False,
+        metric: str | None = None,
+    ) -> Side:
         """The results of a store or of one of its sweeps, those of `retired` sweeps too or not; of the published study,
-        which has no sweeps; or rows, which are called `name`."""
+        which has no sweeps; or rows, which are called `name`. `metric` is that of `rows_of`."""
+        joined = rows_of(results, None if is_published(results) else sweep, retired=retired, metric=metric)
         if is_published(results):
-            return cls(RENDA2020, published(), str(citation()))
-        joined = rows_of(results, sweep, retired=retired)
+            return cls(RENDA2020, joined.rows, str(citation()))
         named = os.fspath(results) if isinstance(results, str | os.PathLike) else name
         return cls(named if sweep is None else f"{named}, sweep {sweep}", joined.rows, None, joined.unreadable)
 

@@ -19,6 +19,7 @@ from orchestrator.results.wording import (
     budget_rule,
     compression_labels,
     dense_accuracy,
+    direction,
     labels_of,
     optimism,
     sign_notes,
@@ -61,9 +62,9 @@ class Comparison(Printable):
 
     def printed(self, *, compact: bool = False) -> Printout:
         grids = [section.ours for section in self.sections]
-        what = f"{self.split} {titles(grids)}"
+        unit = f"{units(grids, 'delta')}{direction(grids)}"
         return Printout(
-            heading=f"Change in {what} relative to the dense networks{units(grids, 'delta')}: ours and theirs",
+            heading=f"Change in {self.split} {titles(grids)} relative to the dense networks{unit}: ours and theirs",
             protocol=self._protocol(compact),
             sheets=[_sheet(pair, self.means, compact) for pair in self.sections],
             notes=self._notes(),
@@ -164,7 +165,8 @@ def _without(sections: Sequence[Section], matched: Sequence[Section]) -> tuple[S
 def _contents(sections: Iterable[Section]) -> str:
     """What one side has, one line for each grid."""
     lines = [
-        f"  {section.title}: {', '.join(section.techniques)} at {' '.join(compression_labels(section.compressions))}"
+        f"  {section.title} · {section.metric.title}: {', '.join(section.techniques)} at "
+        + " ".join(compression_labels(section.compressions))
         for section in sections
     ]
     return "\n".join(lines) or "  no pruned networks"
@@ -230,7 +232,7 @@ def _remarks(pair: ComparedSection) -> list[str]:
     if pair.our_steps and pair.their_steps and pair.our_steps < _MUCH_SHORTER * pair.their_steps:
         remarks.append(
             f"Ours trains its dense network for {pair.our_steps:,} steps, theirs for {pair.their_steps:,} "
-            f"({_percent(pair.our_steps / pair.their_steps)}). With training this short, the dense accuracy is lower "
+            f"({_percent(pair.our_steps / pair.their_steps)}). With training this short, the dense network is worse "
             "and retraining can make up for it: compare the ranking of techniques, not the differences."
         )
     if not same_named_data(ours, theirs):

@@ -57,7 +57,7 @@ def paper_figures(
         part = rows.filter(_is_in(rows, grid.section))
         compressions = evenly(grid.section.compressions, _MOST_COMPRESSIONS)
         kinds: dict[str, Callable[[], Chart]] = {
-            "accuracy": partial(accuracy_vs_compression, part, budget="best", value="delta", **shown),
+            grid.section.metric.name: partial(accuracy_vs_compression, part, budget="best", value="delta", **shown),
             "retraining_time": partial(
                 budget_curves, part, compressions=compressions, value="delta", cut=True, **shown
             ),

@@ -33,12 +33,14 @@ class PageSource:
         return self.store is None
 
 
-def open_source(location: Location, sweep: str | None = None, *, retired: bool = False) -> PageSource:
+def open_source(
+    location: Location, sweep: str | None = None, *, retired: bool = False, metric: str | None = None
+) -> PageSource:
     """Read a store, or the published study. Raises what `load.rows_of` raises."""
     if is_published(location):
-        return _source(os.fspath(location), None, rows_of(location, sweep))
+        return _source(os.fspath(location), None, rows_of(location, sweep, metric=metric))
     store = Store(location)
-    return _source(os.fspath(location), store, rows_of(store, sweep, retired=retired))
+    return _source(os.fspath(location), store, rows_of(store, sweep, retired=retired, metric=metric))
 
 
 def _source(name: str, store: Store | None, joined: Any) -> PageSource:

@@ -81,15 +81,16 @@ def write_page(
     *,
     retired: bool = False,
     filters: str | None = None,
+    metric: str | None = None,
     baseline: str = BASELINE,
 ) -> PageFile:
     """Write the page of a store or of the published study.
 
-    Equal results give equal bytes. Raises InputError for a folder in place of the file, a store without pruned
-    networks, a filter that selects none, and a baseline that no grid has.
+    Equal results give equal bytes. `metric` is that of `rows_of`. Raises InputError for a folder in place of the file,
+    a store without pruned networks, a filter that selects none, and a metric or a baseline that no grid has.
     """
     path = file_to_write(to)
-    source = open_source(location, sweep, retired=retired)
+    source = open_source(location, sweep, retired=retired, metric=metric)
     text = page(source, filters, baseline)
     write_output(path, text.encode())
     return PageFile(path, source.unreadable)

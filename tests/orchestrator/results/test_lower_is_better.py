@@ -22,7 +22,7 @@ from orchestrator.results.page.views.margin import margin_view
 from orchestrator.results.table import table
 from orchestrator.results.tolerance import Tolerance
 from orchestrator.search.rounds import Round, kept_round
-from tests.support.report_store import build
+from tests.support.report_store import build, mirrored, with_both
 from workers.errors import InputError
 from workers.metrics.facts import KNOWN_ACCURACY, KNOWN_BLEU, MetricFacts
 from workers.trial import Stop
@@ -32,17 +32,17 @@ ERROR = MetricFacts("rmse", "mg/dl", higher_is_better=False)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Stores with accuracy, and with its mirror image."""
+    """Stores with accuracy, which also has its mirror image, and with the mirror image alone."""
     folder = tmp_path_factory.mktemp("mirror")
-    build(folder / "accuracy")
-    build(folder / "error", mirror=True)
+    build(folder / "both", change=with_both)
+    build(folder / "error", change=mirrored)
     return folder
 
 
 @pytest.fixture(scope="module")
 def stores(folder):
     """The results of both."""
-    return [ps.frame(folder / name) for name in ("accuracy", "error")]
+    return [ps.frame(folder / name) for name in ("both", "error")]
 
 
 def both(stores, read):
@@ -94,7 +94,9 @@ def test_a_tolerance_may_be_a_share_of_the_dense_score(stores):
 
 
 def test_figures_draw_what_is_better_higher(stores):
-    axes = ps.figure(stores[1], value="delta").axes[0]
+    figure = next(ps.paper_figures(stores[1]))
+    assert figure.name == "rmse_resnet8_one_shot"
+    axes = figure.chart.axes[0]
     assert axes.yaxis_inverted()
     ends = {name.xy[1] for name in axes.texts if name.xy}
     assert ends == {line.get_ydata()[-1] for line in axes.get_lines() if len(line.get_ydata()) == 3} | {0.0}
@@ -147,10 +149,26 @@ def _weights(group):
 
 
 def test_the_page_does_not_speak_of_accuracy(folder):
-    written = ps.report(folder / "error", folder / "page.html", filters="compression=4|8,technique!=weight_rewinding")
+    shown = {"metric": "rmse", "filters": "compression=4|8,technique!=weight_rewinding"}
+    written = ps.report(folder / "both", folder / "page.html", **shown)
     text = written.path.read_text()
     assert "RMSE against compression" in text
     assert "accuracy" not in text.partition("BibTeX")[0].lower()
+
+
+def test_another_recorded_metric_is_shown_as_if_it_were_the_primary_one(stores):
+    both, error = stores
+    expected = table(error, value="delta", split="validation", budget="single")
+    assert str(ps.table(both, metric="rmse", value="delta", split="validation", budget="single")) == str(expected)
+    assert ps.headline(both, metric="rmse", tolerance="3%").rows() == headline(error, tolerance="3%").rows()
+    filtered = both[both["technique"] == "fine_tuning"]
+    comparison = ps.compare(filtered, error, metric="rmse")
+    assert comparison.rows()[0]["difference"] == 0
+    assert "dense networks, mg/dl; lower is better: ours and theirs" in str(comparison)
+    with pytest.raises(InputError, match=r"no cell has the metric `rmsd`\n\nhint: did you mean `rmse`\? Use one of"):
+        ps.table(both, metric="rmsd")
+    with pytest.raises(InputError, match="no cell has the metric `accuracy`"):
+        ps.table(error, metric="accuracy")
 
 
 def test_a_search_ends_where_the_error_has_risen():

@@ -143,8 +143,8 @@ def test_nothing_in_common_says_what_each_side_has(tmp_path, study):
         compare(ours, study)
     text = str(raised.value)
     assert "`mine` and `renda2020` have no cell in common" in text
-    assert "  digits · resnet8(width=8) · default · magnitude · one_shot: lr_rewinding at 4×" in text
-    assert "  cifar10 · resnet20 · renda2020 · magnitude · iterative: fine_tuning, weight_rewinding" in text
+    assert "  digits · resnet8(width=8) · default · magnitude · one_shot · accuracy: lr_rewinding at 4×" in text
+    assert "  cifar10 · resnet20 · renda2020 · magnitude · iterative · accuracy: fine_tuning, weight_rewinding" in text
 
 
 @pytest.mark.parametrize(
