@@ -76,7 +76,7 @@ def test_a_variable_that_is_not_set_is_named():
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs", "az", "file"])
-def test_an_address_with_one_slash_is_no_folder(scheme, tmp_path, monkeypatch):
+def test_an_address_with_one_slash_is_refused(scheme, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=f"an address must begin with `{scheme}://`: {scheme}:/b/x"):
         expanded(f"{scheme}:/b/x")
