@@ -133,7 +133,8 @@ def test_a_validation_share_without_images_is_refused(images: int, share: str, r
     [problem] = raised.value.problems
     assert problem.field == "evaluation.validation"
     assert f"must leave images for validation and images for the test: {Fraction(share[:-1]) / 100} of" in str(problem)
-    assert f"`evaluation: {{validation: 1/{max(images, 2)}}}`" in problem.hint
+    assert (f"`evaluation: {{validation: 1/{images}}}` or more" in problem.hint) == (images > 1)
+    assert "or hold out training images" in f"or {problem.hint}"
 
 
 def test_a_holdout_that_takes_a_whole_class_is_refused_at_its_line() -> None:

@@ -65,9 +65,14 @@ def numbers(parts: Sequence[Batch]) -> dict[str, Any]:
     return known
 
 
+_WIDE = (torch.uint16, torch.uint32, torch.uint64)
+"""Types of which torch computes little, not even the largest value."""
+
+
 def _one_more(parts: Sequence[Values]) -> int | None:
     """One more than the largest of whole numbers; None for anything else."""
-    largest = [int(part.max()) for part in parts if isinstance(part, Tensor) and _is_whole(part) and part.numel()]
+    whole = [part for part in parts if isinstance(part, Tensor) and _is_whole(part) and part.numel()]
+    largest = [int((part.long() if part.dtype in _WIDE else part).max()) for part in whole]
     return max(largest) + 1 if largest and len(largest) == len(parts) and max(largest) >= 0 else None
 
 

@@ -172,9 +172,10 @@ def single(tensor: Tensor) -> Tensor:
 
 
 def class_number(tensor: Tensor) -> Tensor:
-    """Int64, which losses take, in place of other whole numbers of which each example has one."""
+    """Int64, which losses take, in place of other whole numbers; those of many small ones, as of pixels, stay."""
     is_whole = not (tensor.is_floating_point() or tensor.is_complex())
-    return tensor.long() if is_whole and tensor.ndim == 1 else tensor
+    is_small = tensor.ndim > 1 and tensor.dtype in (torch.uint8, torch.bool)
+    return tensor.long() if is_whole and not is_small else tensor
 
 
 def training_seeds(replicate: int, stage: str, epochs: Tensor, which: Tensor) -> list[int]:

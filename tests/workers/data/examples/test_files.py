@@ -38,6 +38,21 @@ def test_arrays_of_both_kinds_of_files_are_the_same_data(tmp_path: Path) -> None
     assert (facts[0].train_examples, facts[0].test_examples, facts[0].offers["features"]) == (6, 2, 2)
 
 
+def test_arrays_become_what_networks_compute_with(tmp_path: Path) -> None:
+    inputs, labels = np.arange(8.0).reshape(4, 2), np.array([0, 1, 1, 0])
+    path = str(tmp_path / "data.npz")
+    fingerprints = set()
+    for kind, whole in (("f8", "i4"), (">f4", "u2"), ("f2", ">i8"), ("g", "u1")):
+        np.savez(path, inputs=np.asfortranarray(inputs.astype(kind)), targets=labels.astype(whole))
+        facts = arrays(path=path, split={"test": "40%"}).facts()
+        fingerprints.add(facts.fingerprint)
+        assert (facts.to_json()["inputs"], facts.to_json()["targets"]) == ("float32 (2,)", "int64")
+    assert len(fingerprints) == 1
+    np.savez(path, inputs=inputs, targets=labels[:2])
+    with pytest.raises(BadInput, match="must have the same first dimension"):
+        arrays(path=path, split={"test": "40%"})
+
+
 def test_several_inputs_by_name_and_by_number(tmp_path: Path) -> None:
     path = str(tmp_path / "data.safetensors")
     parts = {"inputs.b": ROWS, "inputs.a": ROWS + 1, "targets.1": ROWS * 2, "targets.0": ROWS * 3}
@@ -58,6 +73,10 @@ def test_several_inputs_by_name_and_by_number(tmp_path: Path) -> None:
     [
         ({"train_inputs", "train_targets", "test_inputs"}, InputError, r"`test_targets`\n\nhint: name them .*split"),
         ({"train_inputs", "prices"}, InputError, r"has an unknown name: `prices`\n\nhint: name them"),
+        ({"train_input"}, InputError, r"has an unknown name: `train_input`\n\nhint: did you mean `train_inputs`\?"),
+        ({"inputs", "train_inputs"}, InputError, "has the array `train_inputs` with and without `train_`"),
+        ({"inputs.0", "inputs.2", "targets"}, InputError, "numbered from 0, .*: `train_inputs.0`, `train_inputs.2`"),
+        ({"inputs", "inputs.a"}, InputError, "or all have names: `train_inputs`, `train_inputs.a`"),
     ],
 )
 def test_arrays_that_are_missing_or_unknown(
@@ -72,13 +91,25 @@ def test_arrays_that_are_missing_or_unknown(
 def test_files_of_arrays_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found"):
         arrays(path=str(tmp_path / "none.npz"))
-    objects = tmp_path / "objects.npz"
-    np.savez(objects, train_inputs=np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    for name, content in ((objects, None), (tmp_path / "cut.safetensors", b"12"), (tmp_path / "cut.npz", b"PK")):
-        if content is not None:
-            name.write_bytes(content)
-        with pytest.raises(BadInput, match="cannot be read"):
-            arrays(path=str(name))
+    path = tmp_path / "data.npz"
+    for kind, array in (("Python objects", np.array([{"a": 1}], dtype=object)), ("<U1", np.array(["a"]))):
+        np.savez(path, allow_pickle=True, train_inputs=array)
+        with pytest.raises(BadInput, match=f"array `train_inputs` of .* must hold numbers, not {kind}"):
+            arrays(path=str(path))
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(BadInput, match=r"has a single array, without a name"):
+        arrays(path=str(path))
+    np.savez_compressed(path, train_inputs=np.arange(1000))
+    whole = path.read_bytes()
+    damaged = whole[:300] + bytes(100) + whole[400:]
+    for name, content in (
+        ("cut.safetensors", b"12"), ("cut.npz", b"PK"), ("empty.npz", b""), ("half.npz", whole[:500]),
+        ("damaged.npz", damaged),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(BadInput, match=r"cannot be read: .*\n\nhint: the file must be complete"):
+            arrays(path=str(tmp_path / name))
     (tmp_path / "data.csv").touch()
     with pytest.raises(InputError, match=r"must end in `.safetensors` or `.npz`"):
         arrays(path=str(tmp_path / "data.csv"))
