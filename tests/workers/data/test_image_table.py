@@ -194,7 +194,9 @@ def test_spaces_around_the_name_of_a_part_are_left_out(tmp_path: Path) -> None:
 
 def test_a_table_in_another_encoding_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "images.csv").write_bytes("path,label\n0.png,é\n".encode("latin-1"))
-    with pytest.raises(BadInput, match=r"images\.csv cannot be read: 'utf-8'(.*\n)+hint: save the table as UTF-8"):
+    with pytest.raises(
+        BadInput, match=r"images\.csv cannot be read: 'utf-8'(.*\n)+hint: save the table as CSV in UTF-8"
+    ):
         image_table(path=str(tmp_path / "images.csv"))
 
 

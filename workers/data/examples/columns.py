@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workers.data.examples.number_texts import first_other, misread
 from workers.data.files.labels import plain
 from workers.errors import InputError
 from workers.text import plural
@@ -34,7 +35,7 @@ class NumberColumn:
 
     def encode(self, values: pa.ChunkedArray) -> Features:
         """Float32 (N, 1), or (N, 2) with what is missing."""
-        numbers = _numbers(values)
+        numbers = _numbers(self.name, values)
         missing = np.isnan(numbers)
         scaled = np.where(missing, 0.0, (numbers - self.mean) / self.deviation)
         features = [scaled, missing] if self.may_miss else [scaled]
@@ -63,15 +64,20 @@ Column = NumberColumn | CategoryColumn
 
 
 def fitted(name: str, values: pa.ChunkedArray, is_category: bool) -> Column | None:
-    """How to encode a column, from its training rows; None if all of them have the same value.
+    """How to encode a column, from its training rows; None if all of them have the same value or none.
 
     Raises InputError for a type that is neither numbers nor categories, and for too many categories.
     """
+    if pa.types.is_null(values.type):
+        return None
     if not is_category and is_number(values.type):
-        numbers = _numbers(values)
+        numbers = _numbers(name, values)
         missing = np.isnan(numbers)
         present = numbers[~missing]
-        deviation = float(present.std()) if len(present) else 0.0
+        with np.errstate(over="ignore"):
+            deviation = float(present.std()) if len(present) else 0.0
+        if not np.isfinite(deviation):
+            raise InputError(f"the numbers of column `{name}` are too large", hint="write them in a larger unit")
         if deviation == 0 and not (missing.any() and len(present)):
             return None
         return NumberColumn(name, float(present.mean()), deviation or 1.0, bool(missing.any()))
@@ -84,14 +90,33 @@ def fitted(name: str, values: pa.ChunkedArray, is_category: bool) -> Column | No
     if len(categories) > MOST_CATEGORIES:
         raise InputError(
             f"column `{name}` has too many categories, of which each becomes an input: {len(categories):,}",
-            hint=f"leave it out with `leave_out: [{name}]`, or group its values",
+            hint=f"correct what is not a number: {odd}"
+            if (odd := misread(values))
+            else f"leave it out with `leave_out: [{name}]`, or group its values",
         )
     return CategoryColumn(name, tuple(categories)) if len(categories) > 1 else None
 
 
-def encoded(columns: Sequence[Column], table: pa.Table) -> Features:
-    """Float32 (N, features): the features of all columns, side by side."""
+def encoded(columns: Sequence[Column], table: pa.Table, part: str) -> Features:
+    """Float32 (N, features): the features of all columns, side by side. Raises InputError for values of another type.
+
+    `part` says which rows these are.
+    """
+    for column in columns:
+        check_type(column.name, values_of(table, column.name), part, numbers=isinstance(column, NumberColumn))
     return np.concatenate([column.encode(values_of(table, column.name)) for column in columns], 1)
+
+
+def check_type(name: str, values: pa.ChunkedArray, part: str, *, numbers: bool) -> None:
+    """Raise InputError unless the rows of a part hold numbers, or categories, as those of training do."""
+    kind = values.type
+    if pa.types.is_null(kind) or is_number(kind) or (is_category_type(kind) and not numbers):
+        return
+    what, other = ("numbers", first_other(values)) if numbers else ("categories", "")
+    raise InputError(
+        f"column `{name}` must hold {what} in {part} rows, as in training rows, not {other or kind}",
+        hint="correct these values; leave empty those that are missing",
+    )
 
 
 def values_of(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -115,10 +140,12 @@ def is_category_type(kind: pa.DataType) -> bool:
 
 
 def counts_rows(values: pa.ChunkedArray) -> bool:
-    """Whether a column only numbers its rows."""
-    if not pa.types.is_integer(values.type) or values.null_count or len(values) < 3:
+    """Whether a column only tells rows apart: it numbers them, or has another text in each."""
+    if values.null_count or len(values) < 3:
         return False
-    return bool((np.diff(np.sort(values.to_numpy())) == 1).all())
+    if is_category_type(values.type):
+        return len(values.unique()) == len(values)
+    return pa.types.is_integer(values.type) and bool((np.diff(np.sort(values.to_numpy())) == 1).all())
 
 
 def categories_note(columns: Sequence[Column]) -> list[str]:
@@ -130,9 +157,14 @@ def categories_note(columns: Sequence[Column]) -> list[str]:
     return [f"{count} of categories, each category an input: {', '.join(wide[:10])}{', …' if len(wide) > 10 else ''}"]
 
 
-def _numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Float64, NaN where a number is missing."""
-    return np.asarray(values.cast(pa.float64()).to_numpy(), np.float64)
+def _numbers(name: str, values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Float64, NaN where a number is missing. Raises InputError for infinite numbers."""
+    numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), np.float64)
+    if infinite := int(np.isinf(numbers).sum()):
+        raise InputError(
+            f"column `{name}` has infinite numbers: {infinite:,}", hint="leave them empty: missing ones become the mean"
+        )
+    return numbers
 
 
 def _texts(values: pa.ChunkedArray) -> pa.ChunkedArray:

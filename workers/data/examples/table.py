@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -17,6 +15,7 @@ from workers.data.examples.columns import (
     CategoryColumn,
     Column,
     categories_note,
+    check_type,
     counts_rows,
     encoded,
     fitted,
@@ -24,9 +23,9 @@ from workers.data.examples.columns import (
     is_number,
     values_of,
 )
-from workers.data.files.csv_table import read_csv
+from workers.data.examples.number_texts import misread
+from workers.data.examples.table_file import read_table
 from workers.data.files.labels import number_classes, read_labels
-from workers.data.files.parquet_table import damaged
 from workers.data.stratified import check_one_way, split_test
 from workers.errors import InputError
 from workers.registry import closest
@@ -65,19 +64,20 @@ def table(
     Raises InputError for a table or a column that does not fit, BadInput for a damaged table.
     """
     check_one_way({"test_path": test_path, "split": split, "split_column": split_column})
-    whole = _read(path)
-    names = _used(whole, path, target, columns, [*leave_out, *([split_column] if split_column else [])])
-    kind = _target_type(whole, path, target, target_type)
+    whole, declared, read_notes = read_table(path)
+    names = _used(whole, path, target, columns, [*leave_out, *([split_column] if split_column else [])], categories)
+    kind = _target_type(whole, path, target, target_type or ("class" if target in declared else None))
     if split is None:
         parts = _named_parts(whole, path, test_path, split_column)
     else:
         parts = _set_aside(whole, _stratified(whole, path, target, kind), split)
     targets = _targets(parts, path, target, kind)
-    fits = {name: fitted(name, values_of(parts["train"], name), name in categories) for name in names}
+    are_categories = {*categories, *declared}
+    fits = {name: fitted(name, values_of(parts["train"], name), name in are_categories) for name in names}
     kept = [column for column in fits.values() if column is not None]
     if not kept:
         raise InputError(f"`{path}` has no column that differs between training rows", hint="name others in `columns`")
-    inputs = {part: torch.from_numpy(encoded(kept, rows)) for part, rows in parts.items()}
+    inputs = {part: torch.from_numpy(encoded(kept, rows, part)) for part, rows in parts.items()}
     return Arrays(
         train_inputs=inputs["train"],
         train_targets=targets.by_part["train"],
@@ -87,30 +87,30 @@ def table(
         validation_targets=targets.by_part.get("validation"),
         noun="row",
         class_names=tuple(targets.class_names),
-        notes=tuple(_notes(fits, kept, parts)),
+        notes=(*read_notes, *_notes(fits, kept, whole, parts)),
     )
 
 
-def _read(path: str) -> pa.Table:
-    if not os.path.isfile(path):
-        raise InputError(f"table not found: `{path}`", hint="relative paths begin in the current directory")
-    if not path.endswith((".parquet", ".pq")):
-        return read_csv(path, rows="numbers and categories, and the first line the names of the columns")
-    try:
-        return pq.read_table(path, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(path, error) from error
-
-
 def _used(
-    whole: pa.Table, path: str, target: str, columns: Sequence[str] | None, leave_out: Sequence[str]
+    whole: pa.Table,
+    path: str,
+    target: str,
+    columns: Sequence[str] | None,
+    leave_out: Sequence[str],
+    categories: Sequence[str],
 ) -> list[str]:
     """The columns to predict from."""
-    for name in (target, *(columns or ()), *leave_out):
+    for name in (target, *(columns or ()), *leave_out, *categories):
         if name not in whole.column_names:
-            raise InputError(f"column not found in `{path}`: `{name}`", hint=closest(name, whole.column_names))
+            raise InputError(f"column not found in `{path}`: `{name}`", hint=closest(str(name), whole.column_names))
     wanted = whole.column_names if columns is None else list(columns)
-    return [name for name in wanted if name != target and name not in leave_out]
+    names = [name for name in wanted if name != target and name not in leave_out]
+    for name in categories:
+        if name not in names:
+            raise InputError(
+                f"`categories` names a column that is not an input: `{name}`", hint="remove it from `categories`"
+            )
+    return names
 
 
 def _stratified(whole: pa.Table, path: str, target: str, kind: str) -> list[int]:
@@ -127,9 +127,12 @@ def _set_aside(whole: pa.Table, classes: Sequence[int], split: Mapping[str, Any]
 
 def _named_parts(whole: pa.Table, path: str, test_path: str | None, split_column: str | None) -> dict[str, pa.Table]:
     if test_path is not None:
-        test = _read(test_path)
+        test = read_table(test_path).rows
         if lacking := [name for name in whole.column_names if name not in test.column_names]:
-            raise InputError(f"`{test_path}` must have the columns of `{path}`, but lacks `{lacking[0]}`")
+            raise InputError(
+                f"`{test_path}` must have the columns of `{path}`, but lacks `{lacking[0]}`",
+                hint="add it; columns that are left out may be empty",
+            )
         return {"train": whole, "test": test}
     if split_column is None:
         raise InputError(
@@ -141,31 +144,38 @@ def _named_parts(whole: pa.Table, path: str, test_path: str | None, split_column
     rows = {part: [row for row, name in enumerate(said) if name == part] for part in _PARTS}
     if unknown := sorted(set(said) - set(_PARTS)):
         raise InputError(
-            f"`{split_column}` of `{path}` must say `train`, `validation` or `test`: {', '.join(unknown[:5])}"
+            f"`{split_column}` of `{path}` must say `train`, `validation` or `test`: {', '.join(unknown[:5])}",
+            hint="write one of these words in each row, in lower case",
         )
     for part in ("train", "test"):
         if not rows[part]:
-            raise InputError(f"`{split_column}` of `{path}` names no row `{part}`")
+            raise InputError(f"`{split_column}` of `{path}` names no row `{part}`", hint=f"name some rows `{part}`")
     return {part: whole.take(pa.array(numbers)) for part, numbers in rows.items() if numbers}
 
 
 def _target_type(whole: pa.Table, path: str, target: str, given: str | None) -> str:
-    kind = values_of(whole, target).type
+    values, where = values_of(whole, target), f"column `{target}` of `{path}`"
+    kind = values.type
+    if given not in (None, *_TARGET_TYPES):
+        raise InputError(f"`target_type` must be `number` or `class`: {given}", hint=closest(str(given), _TARGET_TYPES))
+    if given != "class" and (odd := misread(values)):
+        raise InputError(
+            f"{where} does not hold only numbers: {odd}",
+            hint="write numbers with a decimal point, and nothing else in the column; or use `target_type: class`",
+        )
+    if given == "number" and not is_number(kind):
+        raise InputError(f"{where} does not hold numbers: {kind}", hint="use `target_type: class`")
     if given is not None:
-        if given not in _TARGET_TYPES:
-            raise InputError(f"`target_type` must be `number` or `class`: {given}")
-        if given == "number" and not is_number(kind):
-            raise InputError(
-                f"column `{target}` of `{path}` does not hold numbers: {kind}", hint="use `target_type: class`"
-            )
         return given
     if is_category_type(kind) or pa.types.is_boolean(kind):
         return "class"
     if pa.types.is_integer(kind):
         raise InputError(
-            f"column `{target}` of `{path}` has whole numbers, which may be classes or numbers to predict",
+            f"{where} has whole numbers, which may be classes or numbers to predict",
             hint="add `target_type: class` or `target_type: number`",
         )
+    if not is_number(kind):
+        raise InputError(f"{where} cannot be predicted: {kind}", hint="turn it into numbers or classes before")
     return "number"
 
 
@@ -173,19 +183,31 @@ def _targets(parts: Mapping[str, pa.Table], path: str, target: str, kind: str) -
     where = f"column `{target}` of `{path}`"
     values = {part: read_labels(rows.column(target), where) for part, rows in parts.items()}
     if kind == "number":
-        numbers = {part: column.cast(pa.float64()).to_numpy().astype(np.float32) for part, column in values.items()}
-        return _Targets({part: torch.from_numpy(array) for part, array in numbers.items()}, [])
+        for part, column in values.items():
+            check_type(target, column, part, numbers=True)
+        return _Targets({part: _as_numbers(column) for part, column in values.items()}, [])
     tested = {part: number_classes(values["train"], column, where, "row") for part, column in values.items()}
     return _Targets({part: torch.from_numpy(tested[part].test) for part in values}, tested["train"].names)
 
 
-def _notes(fits: Mapping[str, Column | None], kept: Sequence[Column], parts: Mapping[str, pa.Table]) -> list[str]:
+def _as_numbers(values: pa.ChunkedArray) -> Tensor:
+    """Float32 (N,); infinite where a number is too large for that."""
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(values.cast(pa.float64(), safe=False).to_numpy().astype(np.float32))
+
+
+def _notes(
+    fits: Mapping[str, Column | None], kept: Sequence[Column], whole: pa.Table, parts: Mapping[str, pa.Table]
+) -> list[str]:
     notes = categories_note(kept)
     if constant := [name for name, column in fits.items() if column is None]:
         notes.append(f"columns left out, with one value in all training rows: {', '.join(constant)}")
     for column in kept:
-        if counts_rows(values_of(parts["train"], column.name)):
-            notes.append(f"column `{column.name}` seems to number the rows: leave it out with `leave_out`")
+        values = values_of(whole, column.name)
+        if odd := misread(values):
+            notes.append(f"column `{column.name}` is read as categories, because not all its values are numbers: {odd}")
+        elif counts_rows(values):
+            notes.append(f"column `{column.name}` only tells rows apart: leave it out with `leave_out`")
         if isinstance(column, CategoryColumn) and (count := column.unknown(values_of(parts["test"], column.name))):
             notes.append(f"{plural(count, 'test row')} with a category of `{column.name}` that no training row has")
     return notes

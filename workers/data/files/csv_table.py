@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from workers.data.files.damage import listed
@@ -13,11 +14,18 @@ from workers.errors import BadInput, InputError
 from workers.text import plural
 
 _IMAGES = "the path and the label of an image"
+_DECIMAL_COMMA = r"^\s*[-+]?\d*,\d+\s*$"
 
 
-def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None, rows: str = _IMAGES) -> pa.Table:
+def read_csv(
+    file: str,
+    types: Mapping[str, pa.DataType] | None = None,
+    rows: str = _IMAGES,
+    decimal_commas: bool = False,
+) -> pa.Table:
     """A CSV file, with columns of the given types, else of those that the values suggest; `rows` says what they have.
 
+    With `decimal_commas`, a file with semicolons may have numbers such as `1,5`.
     Raises InputError for an empty file; BadInput, with the lines, for rows that do not have the columns of the first
     line, and for a file that is not text.
     """
@@ -27,18 +35,36 @@ def read_csv(file: str, types: Mapping[str, pa.DataType] | None = None, rows: st
         delimiter = max(",;\t", key=header.count)
         if not header:
             raise InputError(f"`{file}` is empty", hint=f"each row must have {rows}")
-        return pyarrow.csv.read_csv(
-            file,
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=types),
-        )
+        table = _read(file, delimiter, types, ".")
+        if decimal_commas and delimiter == ";" and any(map(_has_decimal_commas, table.columns)):
+            return _read(file, delimiter, types, ",")
+        return table
     except UnicodeError as error:
-        raise BadInput(f"{file} cannot be read: {error}", hint="save the table as UTF-8") from error
+        raise BadInput(
+            f"{file} cannot be read: {error}",
+            hint="save the table as CSV in UTF-8; the name of a Parquet file must end in `.parquet`",
+        ) from error
     except pa.ArrowInvalid as error:
         raise _ragged(file, delimiter) or BadInput(
             f"{file} cannot be read: {str(error).partition(chr(10))[0]}",
             hint="save the table as CSV in UTF-8, with the names of the columns in the first line",
         ) from error
+
+
+def _read(file: str, delimiter: str, types: Mapping[str, pa.DataType] | None, decimal_point: str) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        file,
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
+        convert_options=pyarrow.csv.ConvertOptions(column_types=types, decimal_point=decimal_point),
+    )
+
+
+def _has_decimal_commas(values: pa.ChunkedArray) -> bool:
+    """Whether a column has only numbers such as `1,5`, at least one."""
+    if not pa.types.is_string(values.type):
+        return False
+    present = values.filter(pc.not_equal(values, ""))
+    return bool(len(present)) and bool(pc.all(pc.match_substring_regex(present, _DECIMAL_COMMA)).as_py())
 
 
 def _ragged(file: str, delimiter: str) -> BadInput | None:

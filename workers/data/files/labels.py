@@ -123,7 +123,9 @@ def class_names(values: Sequence[Any]) -> list[str]:
 
 def unknown_classes(names: Sequence[str], where: str, noun: str = "image") -> InputError:
     """The error for labels of test images that no training image has."""
-    hint = f"remove these {noun}s, or choose the parts with `train_split` and `test_split`"
+    hint = f"remove these {several(noun)}"
+    if noun == "image":
+        hint += ", or choose the parts with `train_split` and `test_split`"
     if names == ["-1"]:
         hint = "-1 usually means a part without labels: choose another, for example `test_split: validation`"
     count = "a label" if len(names) == 1 else plural(len(names), "label")

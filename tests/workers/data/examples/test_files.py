@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -194,17 +195,31 @@ def test_text_is_predicted_as_classes_and_parts_can_be_named(tmp_path: Path) -> 
         ({"columns": ["day"]}, r"column `day` holds neither numbers nor categories: date32.*\n\nhint: leave it out"),
         ({"split_column": "town"}, "must say `train`, `validation` or `test`: , Bonn, Kiel, Ulm"),
         ({"split_column": "town", "test_path": "x"}, "cannot be combined"),
+        ({"categories": ["garden"]}, "column not found in .*: `garden`"),
+        ({"columns": ["size"], "categories": ["town"]}, "`categories` names a column that is not an input: `town`"),
+        ({"target": "day"}, r"column `day` of .* cannot be predicted: date32\[day\]"),
+        ({"target": "rate"}, r"does not hold only numbers: `\?`\n\nhint: write numbers with a decimal point"),
+        ({"target": "price", "target_type": "numbers"}, r"must be .*: numbers\n\nhint: did you mean `number`"),
+        ({"columns": ["far"]}, r"column `far` has infinite numbers: 1\n\nhint: leave them empty"),
+        (
+            {"target": "wide", "target_type": "number", "columns": ["size"]},
+            "targets of all 4 training rows are the same",
+        ),
     ],
     ids=str,
 )
 def test_tables_that_cannot_be_used(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
     lines = HOUSES.splitlines()
-    text = "\n".join([f"{lines[0]},day", *(f"{line},2024-01-0{day}" for day, line in enumerate(lines[1:], 1))])
+    odd = {3: ("?", "inf")}
+    more = [f"2024-01-0{day},{','.join(odd.get(day, (f'{day}', '1.5')))},{2**60 + day}" for day in range(1, 7)]
+    text = "\n".join(f"{line},{end}" for line, end in zip(lines, ["day,rate,far,wide", *more], strict=True))
     path = written(tmp_path, text)
     if arguments and not arguments.keys() & {"split_column"}:
         arguments = {"split": {"test": "30%"}} | arguments
     with pytest.raises(InputError, match=message):
-        table(**({"path": path, "target": "price"} | arguments))
+        table(
+            **({"path": path, "target": "price", "leave_out": [] if "columns" in arguments else ["day"]} | arguments)
+        ).inspected()
 
 
 def test_columns_that_tell_nothing_are_noted(tmp_path: Path) -> None:
@@ -213,5 +228,38 @@ def test_columns_that_tell_nothing_are_noted(tmp_path: Path) -> None:
     source = table(path=path, target="price", test_path=path)
     assert source.notes == (
         "columns left out, with one value in all training rows: same",
-        "column `id` seems to number the rows: leave it out with `leave_out`",
+        "column `id` only tells rows apart: leave it out with `leave_out`",
     )
+
+
+def test_tables_of_spreadsheets_and_pandas(tmp_path: Path) -> None:
+    """Decimal commas, row numbers, categories that are numbers, numbers that are text in some rows, empty columns."""
+    split = {"split": {"test": "50%"}}
+    path = written(tmp_path, "a;void;price\n" + "\n".join(f"{row}0,5;;{row},25" for row in range(4)))
+    source = table(path=path, target="price", **split)
+    assert isinstance(source.train_targets, torch.Tensor)
+    assert {value % 1 for value in source.train_targets.tolist()} == {0.25}
+    assert source.notes == ("columns left out, with one value in all training rows: void",)
+    frame = pd.DataFrame({"zip": [10, 20, 10, 20], "power": ["1.5", "2.5", "?", "3.5"], "kind": [7, 7, 9, 9]})
+    frame.index = pd.Index([5, 3, 9, 1])
+    frame.astype({"zip": "category", "kind": "category"}).to_parquet(tmp_path / "cars.parquet")
+    facts = table(path=str(tmp_path / "cars.parquet"), target="kind", **split).facts()
+    assert (facts.class_names, facts.offers["classes"]) == (("7", "9"), 2)
+    assert facts.notes[0] == "row numbers of pandas are left out: column `__index_level_0__`"
+    assert "column `power` is read as categories, because not all its values are numbers: `?`" in facts.notes
+
+
+@pytest.mark.parametrize(
+    ("rows", "test_rows", "message"),
+    [
+        ("a,a,price\n1,2,3", "", "columns of .*train.csv` must have different names: `a`"),
+        ("a,price\n", "", "train.csv` has no rows"),
+        ("a,price\n1,2.5\n2,3.5", "a,price\nten,2.5", "column `a` must hold numbers in test rows, .*, not `ten`"),
+        ("a,price\n1,2.5\n2,3.5", "a,price\n1,ten", "column `price` must hold numbers in test rows, .* not `ten`"),
+        ("a,price\n1,2.5\n2,3.5", "price\n1", "lacks `a`"),
+    ],
+)
+def test_rows_that_cannot_be_used(rows: str, test_rows: str, message: str, tmp_path: Path) -> None:
+    path, test_path = written(tmp_path, rows, "train.csv"), written(tmp_path, test_rows, "test.csv")
+    with pytest.raises(InputError, match=message):
+        table(path=path, test_path=test_path, target="price")
