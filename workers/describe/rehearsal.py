@@ -231,7 +231,8 @@ def _explained(task: Task, data: Data, device: torch.device, verb: str) -> Itera
             ) from error
         if isinstance(error, PrunesweepError) and verb != _CONTINUED and not isinstance(error, Diverged):
             raise
-        batch = f"batches of {plural(task.recipe.batch_size, data.facts.noun)} on {device.type}"
+        size = EVALUATION_BATCH if verb == "evaluated" else task.recipe.batch_size
+        batch = f"batches of {plural(size, data.facts.noun)} on {device.type}"
         reason = error.message if isinstance(error, PrunesweepError) else f"{type(error).__name__}: {error}"
         raise BadInput(
             f"network `{name}` cannot be {verb} with {batch}: {reason}", hint=_remedy(error, verb, task.recipe)
@@ -250,6 +251,8 @@ def _remedy(error: Exception, verb: str, recipe: Recipe) -> str:
         return "use a smaller `batch_size`"
     if is_about_classes(error):
         return REMEDY_OF_CLASSES
+    if "sparse grad" in str(error):
+        return "make its embeddings with `sparse=False`"
     if "does not require grad" in str(error):
         return "let gradients reach the weights: `forward` must not use `.detach()`, `.data` or `no_grad`"
     return "the network and the loss must take batches of any size, in training and in evaluation mode"

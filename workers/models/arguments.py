@@ -9,7 +9,7 @@ from typing import Any
 from workers.data.source import DataFacts
 from workers.errors import InputError
 from workers.models import NETWORKS
-from workers.registry import is_own, load_function, lookup, parameters_of
+from workers.registry import is_own, load_function, lookup, misspelled, parameters_of
 from workers.trial import Network
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -30,9 +30,11 @@ def arguments(network: Network, facts: DataFacts) -> dict[str, Any]:
     given = {**{name: value for name, value in facts.offers.items() if name in named}, **network.arguments}
     for name in named:
         if parameters[name].default is inspect.Parameter.empty and name not in {**entry.fixed, **given}:
+            near = misspelled(name, [*facts.offers, *network.arguments])
+            meant = f"did you mean `{near}`? " if near else ""
             raise InputError(
                 f"network `{network.name}` needs an argument that neither the sweep file nor the data give: `{name}`",
-                hint=f"the data give {_listed(facts.offers)}; write others in the sweep file, next to `name`",
+                hint=f"{meant}the data give {_listed(facts.offers)}; write others in the sweep file, next to `name`",
             )
     return given
 

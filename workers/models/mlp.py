@@ -14,7 +14,7 @@ from workers.errors import InputError
 class MLP(nn.Module):
     """Hidden layers (linear, BatchNorm if asked for, ReLU, dropout), then a linear classifier.
 
-    Maps float (N, C, H, W) to logits (N, classes).
+    Maps (N, ...) to logits (N, classes); whole numbers are taken as numbers.
     """
 
     def __init__(self, inputs: int, hidden: Sequence[int], dropout: float, batch_norm: bool, classes: int) -> None:
@@ -27,13 +27,14 @@ class MLP(nn.Module):
         self.classifier = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.hidden(x.flatten(1)))
+        rows = x.flatten(1) if x.ndim > 1 else x[:, None]
+        return self.classifier(self.hidden(rows if rows.is_floating_point() else rows.float()))
 
 
 class Regressor(MLP):
     """Hidden layers, then a linear layer for the numbers of a target, in its unit.
 
-    Maps float (N, ...) to float (N, *shape). What the last layer gives is multiplied by `deviation`, and `mean` is
+    Maps (N, ...) to float (N, *shape). What the last layer gives is multiplied by `deviation`, and `mean` is
     added, so that the network can begin near the targets.
     """
 

@@ -115,9 +115,10 @@ def _in_the_open() -> Iterator[None]:
 class _Counter(TorchDispatchMode):
     """Adds up the costs of matrix products and convolutions, by the weight that is a factor in them.
 
-    Follows where tensors come from, by memory: `_varying` depend on the example, `_sources` has the weights that others
-    are computed from, and `_created` are neither, like the first state of a recurrent layer. `uncounted` has the names
-    of operations that hide their products, in order, and `hidden` the weights that take part in them.
+    Follows where tensors come from, by memory: `_sources` has the weights that others are computed from, `_constants`
+    come from buffers alone, and `_created` from nothing, like the first state of a recurrent layer. Others depend on
+    the example (`_varying`), also those that torch does not see being made, such as arrays of NumPy. `uncounted` has
+    the names of operations that hide their products, in order, and `hidden` the weights that take part in them.
     """
 
     def __init__(self, network: nn.Module, inputs: Values) -> None:
@@ -132,6 +133,7 @@ class _Counter(TorchDispatchMode):
         }
         self._parameters = frozenset(self._sources)
         self._varying = {_memory(tensor) for tensor in tensors(inputs)}
+        self._constants = {_memory(buffer) for buffer in network.buffers()}
         self._created: set[int] = set()
         self.uncounted: dict[str, None] = {}
         self.hidden: set[str] = set()
@@ -156,17 +158,23 @@ class _Counter(TorchDispatchMode):
 
     def _has_activation(self, operands: Sequence[Tensor]) -> bool:
         """Whether a product is part of the work for an example; others compute weights."""
-        return any(_memory(operand) in self._varying | self._created for operand in operands)
+        return any(self._varies(_memory(operand)) or _memory(operand) in self._created for operand in operands)
+
+    def _varies(self, memory: int) -> bool:
+        """Whether a tensor depends on the example. On the `meta` device, all do: they have one memory."""
+        elsewhere = memory in self._sources or memory in self._constants or memory in self._created
+        return memory in self._varying or not elsewhere
 
     def _follow(self, operands: Sequence[Tensor], result: Any) -> None:
         """Note what the results of an operation come from; they may be in the memory of its operands."""
         memories = {_memory(operand) for operand in operands}
-        varying = not memories.isdisjoint(self._varying)
+        varying = any(map(self._varies, memories))
         created = not operands or not memories.isdisjoint(self._created)
         sources = frozenset().union(*(self._sources.get(memory, frozenset()) for memory in memories))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor) and (memory := _memory(tensor)) not in self._parameters:
                 self._varying.discard(memory)
+                self._constants.discard(memory)
                 self._created.discard(memory)
                 self._sources.pop(memory, None)
                 if varying:
@@ -175,6 +183,8 @@ class _Counter(TorchDispatchMode):
                     self._sources[memory] = sources
                 elif created:
                     self._created.add(memory)
+                else:
+                    self._constants.add(memory)
 
     def _count(self, operands: Sequence[Tensor], multiply_adds: float, result: Any) -> None:
         """Add a product, and attribute it to the largest weight that one of its factors comes from.
@@ -182,7 +192,7 @@ class _Counter(TorchDispatchMode):
         Biases have one dimension.
         """
         self.multiply_adds += multiply_adds
-        factors = [operand for operand in operands if operand.ndim > 1 and _memory(operand) not in self._varying]
+        factors = [operand for operand in operands if operand.ndim > 1 and not self._varies(_memory(operand))]
         names = frozenset().union(*(self._sources.get(_memory(factor), frozenset()) for factor in factors))
         if names:
             name = max(sorted(names), key=lambda name: self._weights[name].numel())

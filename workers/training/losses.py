@@ -22,6 +22,11 @@ _CALLED = "it is called with what the network returns and the targets, for batch
 
 _WRONG_CLASS = re.compile(r"Target -?\d+ is out of bounds|device-side assert")  # on a CPU, and on a GPU
 REMEDY_OF_CLASSES = "number the classes of the targets from 0, and let the network return a logit for each of them"
+_NUMBERS = "numbers to predict must be floating-point: `.float()`, or `target_type: number` of a table"
+_MORE_CLASSES = (
+    "number the classes from 0, and let the network return a logit for each of them; data with a declared fingerprint "
+    'must tell how many they are: `offers={"classes": ...}`'
+)
 
 Loss = Callable[[Any, Any], Tensor]
 """Outputs of a network and targets of the same examples to a scalar, the mean over the batch."""
@@ -94,13 +99,15 @@ class _OfTorch:
 
 def _check_same_shape(name: str, outputs: Tensor, targets: Tensor) -> None:
     if outputs.shape != targets.shape:
-        squeezed = outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1
+        hint = "let the network return one number for each number in the targets"
+        if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1:
+            hint = "end `forward` with `.squeeze(-1)`, or give targets of shape (N, 1)"
+        elif not targets.is_floating_point():
+            hint = f"whole numbers are classes, of `loss: cross_entropy`; {_NUMBERS}"
         raise BadInput(
             f"loss `{name}` needs outputs and targets of the same shape, not {tuple(outputs.shape)} and "
             f"{tuple(targets.shape)}",
-            hint="end `forward` with `.squeeze(-1)`, or give targets of shape (N, 1)"
-            if squeezed
-            else "let the network return one number for each number in the targets",
+            hint=hint,
         )
 
 
@@ -113,7 +120,10 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     if recipe.loss == CROSS_ENTROPY and isinstance(outputs, Tensor) and _too_few_classes(outputs, targets):
         raise BadInput(
             f"loss `{recipe.loss}` needs logits for 2 classes or more, not {described(outputs)}",
-            hint="to predict numbers, write `loss: mse` in the recipe; yes or no, `loss: bce_with_logits`",
+            hint=_MORE_CLASSES
+            if isinstance(targets, Tensor) and not targets.is_floating_point()
+            else "to predict numbers, write `loss: mse` in the recipe; yes or no, `loss: bce_with_logits`; of classes, "
+            "give whole numbers as targets",
         )
     try:
         value = loss(outputs, targets)
@@ -121,9 +131,9 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
         raise
     except Exception as error:  # the user's function may raise anything
         message = f"loss `{recipe.loss}` failed on outputs {described(outputs)} and targets {described(targets)}"
-        hint = _CALLED if is_own(recipe.loss) else f"it takes {LOSSES[recipe.loss].summary}"
-        hint = REMEDY_OF_CLASSES if is_about_classes(error) else hint
-        raise BadInput(f"{message}: {type(error).__name__}: {error}", hint=hint) from error
+        raise BadInput(
+            f"{message}: {type(error).__name__}: {error}", hint=_remedy(recipe.loss, error, outputs, targets)
+        ) from error
     if not isinstance(value, Tensor):
         returned = type(value).__name__
         hint = "end the function with `return`" if value is None else "return a tensor, without `.item()` or `float()`"
@@ -135,6 +145,25 @@ def check_loss(recipe: Recipe, outputs: Any, targets: Values) -> None:
     else:
         return
     raise BadInput(f"loss `{recipe.loss}` must return a scalar tensor with a gradient, not {returned}", hint=hint)
+
+
+def _remedy(loss: str, error: Exception, outputs: Any, targets: Values) -> str:
+    """What to do about an error that a loss raises."""
+    if is_own(loss):
+        return _CALLED
+    if not isinstance(outputs, Tensor):
+        has_logits = hasattr(outputs, "logits") or (isinstance(outputs, dict) and "logits" in outputs)
+        return f"end `forward` with one tensor{', such as `return outputs.logits`' if has_logits else ''}"
+    if is_about_classes(error):
+        return f"{REMEDY_OF_CLASSES}; {_NUMBERS}, and need another loss, such as `loss: mse`"
+    takes = f"it takes {LOSSES[loss].summary}"
+    if isinstance(targets, Tensor) and loss in CLASSIFYING and targets.ndim == 2 and targets.shape[1] == 1:
+        return f"{takes}: give targets of shape (N,), by `.squeeze(1)`"
+    if isinstance(targets, Tensor) and loss in CLASSIFYING and targets.dtype not in (torch.int64, torch.uint8):
+        return f"{takes}: give the targets as int64, by `.long()`"
+    if isinstance(targets, Tensor) and loss in ELEMENTWISE and not targets.is_floating_point():
+        return f"{takes}; {_NUMBERS}"
+    return takes
 
 
 def is_about_classes(error: Exception) -> bool:

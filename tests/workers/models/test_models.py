@@ -117,6 +117,12 @@ def test_mlp_without_hidden_layers_is_linear() -> None:
     assert [tuple(p.shape) for p in mlp(hidden=[], input_shape=(1, 8, 8), classes=10).parameters()] == [(10, 64), (10,)]
 
 
+def test_mlp_takes_inputs_of_any_shape_and_type_as_numbers() -> None:
+    rows = torch.arange(3)
+    network = mlp(hidden=[4], input_shape=(), classes=2)
+    assert torch.equal(network(rows), network(rows.float()[:, None]))
+
+
 def test_mlp_biases_give_way_to_batch_norm() -> None:
     network = mlp(hidden=[5], batch_norm=True, dropout=0.5, input_shape=(1, 2, 2), classes=3)
     assert [name for name, _ in network.named_parameters()] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from workers.data.examples.arrays import Arrays
 from workers.describe.answers import describe_network
 from workers.errors import BadInput, InputError
 from workers.models.arguments import arguments
-from workers.training.losses import evaluation_loss, loss_function
+from workers.training.losses import check_loss, evaluation_loss, loss_function
 from workers.training.states.state import dump_state, parse_state
 from workers.training.trainer import Trainer
 from workers.trial import Dataset, Network, Pruning, Recipe, Task, Trial
@@ -65,6 +66,9 @@ CODE = """
     class Adapted(Pretrained):
         def forward(self, **inputs):
             return super().forward(**inputs).logits
+
+    def misspelled(featurs):
+        return nn.Linear(featurs, 1)
 
     def of_dict(outputs, targets, power=2):
         return (outputs["price"] - targets).abs().pow(power).mean()
@@ -157,6 +161,8 @@ def test_a_network_gets_what_it_asks_for_and_the_file_comes_first(name: str) -> 
     assert arguments(network, facts) == {"features": 5, "outputs": 4}
     with pytest.raises(InputError, match=r"`vocabulary`\n\nhint: the data give `input_shape`, `features`, `outputs`"):
         arguments(Network(name=f"{name}:Text"), facts)
+    with pytest.raises(InputError, match="hint: did you mean `features`"):
+        arguments(Network(name=f"{name}:misspelled"), facts)
     assert arguments(Network(name="mlp"), data(ROWS, TOKENS[:, 0]).facts()) == {"input_shape": (5,), "classes": 7}
 
 
@@ -172,6 +178,30 @@ def test_a_network_that_does_not_fit_the_loss(targets: Any, settings: Any, messa
     recipe = Recipe(batch_size=4, optimizer="SGD", **settings)
     with pytest.raises(BadInput, match=message):
         describe_network(Network(name=f"{name}:Rows"), data(ROWS, targets).facts(), recipe, Pruning())
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "targets", "hint"),
+    [
+        ("cross_entropy", {"logits": ROWS}, TOKENS[:, 0], "end `forward` with one tensor, such as `return outputs.log"),
+        ("cross_entropy", (ROWS, ROWS), TOKENS[:, 0], "end `forward` with one tensor$"),
+        ("cross_entropy", ROWS, TOKENS[:, 0].int(), r"give the targets as int64, by `.long\(\)`"),
+        ("cross_entropy", ROWS, TOKENS[:, :1], r"give targets of shape \(N,\), by `.squeeze\(1\)`"),
+        (
+            "cross_entropy",
+            ROWS,
+            TOKENS[:, 0] - 9,
+            "from 0, .*; numbers to predict must be floating-point: .* `loss: mse`",
+        ),
+        ("cross_entropy", ROWS[:, :1], TOKENS[:, 0], 'must tell how many they are: `offers={"classes": '),
+        ("mse", ROWS, TOKENS[:, 0], "whole numbers are classes, of `loss: cross_entropy`; numbers to predict must be"),
+        ("bce_with_logits", ROWS[:, 0], TOKENS[:, 0], "logits and probabilities of the same shape; numbers to predict"),
+    ],
+)
+def test_losses_say_what_to_do_about_outputs_and_targets(loss: str, outputs: Any, targets: Any, hint: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        check_loss(Recipe(batch_size=1, optimizer="SGD", loss=loss), outputs, targets)
+    assert re.search(hint, raised.value.hint)
 
 
 def test_logits_may_have_their_classes_last() -> None:

@@ -175,6 +175,16 @@ def test_what_cannot_be_counted_is_named_and_unknown() -> None:
     assert sparse(cost, {"layer.weight": 0.5}) == (None, None)
 
 
+class ThroughNumPy(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(torch.from_numpy(x.numpy() * 2))
+
+
+def test_arrays_of_numpy_count_as_activations() -> None:
+    cost = costs(ThroughNumPy(3, 2), torch.zeros(1, 3))
+    assert (cost.multiply_adds, cost.of_layer("weight")) == (6, 6)
+
+
 class Unwatchable(nn.Linear):
     """Refuses tensors that are watched."""
 
