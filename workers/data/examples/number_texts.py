@@ -13,9 +13,9 @@ _LIKE_A_NUMBER = re.compile(r"\s*[-+$€£]?\s*\d[\d.,' ]*\s*%?\s*")
 
 
 def misread(values: pa.ChunkedArray) -> str:
-    """The first text that keeps a column of numbers from being read as numbers, quoted; empty if there is none.
+    """The first text that keeps a column of numbers from being read as numbers, quoted; empty without one.
 
-    Such are `?` among numbers, and `1,5`. Of a column whose texts are mostly something else, there is none.
+    Such are `?` among numbers, and `1,5`. Nothing of a column whose texts are mostly something else.
     """
     texts = _texts(values)
     if sum(_LIKE_A_NUMBER.fullmatch(text) is not None for text in texts) * 2 <= len(texts):
@@ -24,7 +24,7 @@ def misread(values: pa.ChunkedArray) -> str:
 
 
 def first_other(values: pa.ChunkedArray) -> str:
-    """The first text in a column that is not a number, quoted; empty if there is none."""
+    """The first text in a column that is not a number, quoted; empty without one."""
     other = next((text for text in _texts(values) if not _is_number(text)), None)
     return "" if other is None else f"`{cut(other, 40)}`"
 

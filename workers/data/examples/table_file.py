@@ -21,7 +21,7 @@ _CONTENT = "numbers and categories, and the first line the names of the columns"
 
 
 _UNNAMED = "the column without a name"
-_NAMES = "give each column a name of its own in the first line"
+_NAMES = "give the columns different names in the first line"
 
 
 class TableFile(NamedTuple):
