@@ -11,6 +11,7 @@ its metadata name the source). Its rows differ from those of a store:
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -51,6 +52,7 @@ def citation() -> Citation:
     return Citation(**{name: metadata[name.encode()].decode() for name in Citation._fields})
 
 
+@cache  # tables, figures and pages of one process read it again and again
 def published() -> pa.Table:
     """The study's results: its columns of `orchestrator.results.frame.join`, and `metric`."""
     table = _as_scores(_read())

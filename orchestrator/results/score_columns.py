@@ -72,34 +72,29 @@ def by_name(columns: Mapping[str, Any], dense_others: Sequence[Any]) -> Columns:
     named: Columns = {}
     for metric in dict.fromkeys([*primary, *recorded]) or (ACCURACY,):
         rows = [name == metric for name in primary]
+        own, dense = _others(others, metric), _others(dense_others, metric)
         for prefix, split in ((prefix, split) for prefix in ("", "dense_", "delta_") for split in SPLITS):
             scores = columns[f"{prefix}{split}_score"]
             if not all(rows):
-                secondary = _other_scores(prefix, split, metric, others, dense_others)
-                scores = _chosen(rows, scores.to_pylist(), secondary)
+                scores = _chosen(rows, scores.to_pylist(), _secondary(prefix, f"{split}_score", own, dense))
             named[f"{prefix}{split}_{metric}"] = scores
         if any(rows) and "train_score" in columns:
             named[f"train_{metric}"] = _chosen(rows, columns["train_score"].to_pylist(), [None] * len(rows))
     return named
 
 
-def _other_scores(
-    prefix: str, split: str, metric: str, others: Sequence[Any], dense_others: Sequence[Any]
-) -> list[float | None]:
-    own, dense = ([_score(row, metric, split) for row in rows] for rows in (others, dense_others))
+def _others(rows: Sequence[Any], metric: str) -> list[Any]:
+    """The scores of each row by a metric other than its primary one, or None."""
+    return [next((other for other in row if other["metric"] == metric), None) if row else None for row in rows]
+
+
+def _secondary(prefix: str, score: str, own: Sequence[Any], dense: Sequence[Any]) -> list[float | None]:
     if prefix != "delta_":
-        return dense if prefix else own
+        return [other[score] if other else None for other in (dense if prefix else own)]
     return [
-        _change(score, origin, _is_percent(row, metric)) for score, origin, row in zip(own, dense, others, strict=True)
+        _change(other[score], origin[score], other["metric_unit"] == PERCENT) if other and origin else None
+        for other, origin in zip(own, dense, strict=True)
     ]
-
-
-def _score(row: Any, metric: str, split: str) -> float | None:
-    return next((other[f"{split}_score"] for other in row or () if other["metric"] == metric), None)
-
-
-def _is_percent(row: Any, metric: str) -> bool:
-    return any(other["metric"] == metric and other["metric_unit"] == PERCENT for other in row or ())
 
 
 def _chosen(rows: Sequence[bool], scores: Sequence[Any], others: Sequence[Any]) -> pa.Array:
