@@ -13,8 +13,6 @@ from tests.support.signals import write_obedient_sweep
 from tests.support.stores import attempts, results, with_facts
 from workers.training.trainer import Trainer
 
-ALL = 22  # records; cells that share a stop share its record
-
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
@@ -26,50 +24,52 @@ def undisturbed(tmp_path_factory):
     return folder / "store", prunesweep.here("table", "store", "--value", "delta")
 
 
-RAY, IN_PROCESS = ["--cpus", "2"], ["--in-process"]
-
-
-@pytest.mark.timeout(1800)  # Ray starts once and torch twice, next to whatever else this machine does
-@pytest.mark.parametrize(
-    ("driver", "receiver", "number"),
-    [
-        (RAY, "group", signal.SIGTERM),  # the supervisor gets it too, as from batch systems
-        (IN_PROCESS, "driver", signal.SIGINT),
-    ],
-    ids=["ray-SIGTERM-to-all", "in-process-SIGINT"],
-)
-def test_a_stopped_driver_can_be_resumed_to_the_same_table(prunesweep, tmp_path, undisturbed, driver, receiver, number):
-    whole, table = undisturbed
+@pytest.mark.timeout(1800)  # Ray starts once and torch three times, next to whatever else this machine does
+def test_a_killed_worker_and_a_stopped_driver_cost_nothing_but_time(prunesweep, tmp_path, undisturbed):
+    """Ray and a single process give equal records and tables."""
+    whole, _ = undisturbed
     with_facts(tmp_path / "store", whole)
-    write_obedient_sweep(tmp_path, order=f"{receiver} {number:d}")
-    prunesweep("run", "sweep.yaml", "--store", "store", "--checkpoint-seconds", 0, *driver, code=128 + number)
-    assert "Continue with:  prunesweep resume " in prunesweep.stderr
-    wait_for_workers_to_end(tmp_path)
-    before = attempts(tmp_path / "store")
+    killed = f"4 results/*.parquet worker {signal.SIGKILL:d}"
+    stopped = f"1 logs/*/0002.log group {signal.SIGTERM:d}"  # to the supervisor, too, as batch systems do
+    write_obedient_sweep(tmp_path, killed, stopped)
+    before = stop(prunesweep, signal.SIGTERM, "--cpus", 2)
     assert 4 <= len(before) < len(results(whole))
-    prunesweep.here("resume", "store", "--in-process")
-    after = attempts(tmp_path / "store")
-    assert {name: after[name] for name in before} == before
-    assert prunesweep.here("table", "store", "--value", "delta") == table
-    assert results(tmp_path / "store") == results(whole)
+    repeated = [path.name for path in (tmp_path / "store" / "logs").glob("*/*") if path.name != "0001.log"]
+    assert repeated == ["0002.log"]  # of the trial whose worker was killed
+    check_resumed(prunesweep, undisturbed, before)
+    finished = attempts(tmp_path / "store")
+    prunesweep.here("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
+    assert attempts(tmp_path / "store") == finished
 
 
 @pytest.mark.timeout(1800)
-def test_a_killed_worker_costs_nothing_but_time(prunesweep, tmp_path, undisturbed):
-    """Ray and a single process give equal records and tables."""
-    whole, table = undisturbed
+def test_ctrl_c_in_process_costs_nothing_but_time(prunesweep, tmp_path, undisturbed):
+    whole, _ = undisturbed
     with_facts(tmp_path / "store", whole)
-    write_obedient_sweep(tmp_path, order=f"worker {signal.SIGKILL:d}")
-    prunesweep("run", "sweep.yaml", "--store", "store", "--cpus", 2, "--checkpoint-seconds", 0)
-    assert (tmp_path / "obeyed").exists()
-    assert "30 of 30 cells done" in prunesweep.stderr
-    assert results(tmp_path / "store") == results(whole)
+    write_obedient_sweep(tmp_path, f"4 results/*.parquet driver {signal.SIGINT:d}")
+    before = stop(prunesweep, signal.SIGINT, "--in-process")
+    assert 4 <= len(before) < len(results(whole))
+    check_resumed(prunesweep, undisturbed, before)
+
+
+def stop(prunesweep, number, *options):
+    """Run the sweep until a signal ends it; returns the attempts of its records."""
+    store = prunesweep.folder / "store"
+    prunesweep("run", "sweep.yaml", "--store", "store", "--checkpoint-seconds", 0, *options, code=128 + number)
+    assert "Continue with:  prunesweep resume " in prunesweep.stderr
+    wait_for_workers_to_end(prunesweep.folder)
+    return attempts(store)
+
+
+def check_resumed(prunesweep, undisturbed, before):
+    """Resume the sweep, which trains nothing again, to the results of one that nobody disturbed."""
+    whole, table = undisturbed
+    store = prunesweep.folder / "store"
+    prunesweep.here("resume", "store", "--in-process")
+    after = attempts(store)
+    assert {name: after[name] for name in before} == before
     assert prunesweep.here("table", "store", "--value", "delta") == table
-    repeated = [path for path in (tmp_path / "store" / "logs").glob("*/*") if path.name != "0001.log"]
-    assert [path.name for path in repeated] == ["0002.log"]  # of the trial whose worker was killed
-    before = attempts(tmp_path / "store")
-    prunesweep.here("run", "sweep.yaml", "--store", "store")  # nothing to do: Ray is not even started
-    assert attempts(tmp_path / "store") == before
+    assert results(store) == results(whole)
 
 
 def test_stop_after_ends_a_training_that_would_take_days(prunesweep, sweep_file, tmp_path, monkeypatch):

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.support.command import Command
 
@@ -50,6 +49,17 @@ recipe:
   optimizer: {name: SGD, lr: 0.1}
   schedule: {name: constant}
 grid: {technique: lr_rewinding, compression: 4, budget: 50%}
+"""
+SPAWNING = """\
+from prunesweep.import_order import put_current_folder_last
+put_current_folder_last()
+from importlib import import_module
+from multiprocessing import get_context
+
+process = get_context("spawn").Process(target=import_module, args=["workers.errors"])
+process.start()
+process.join()
+raise SystemExit(process.exitcode)
 """
 
 
@@ -97,20 +107,16 @@ def test_every_command_works(prunesweep: Command, folder: Path) -> None:
 
 
 def test_what_pythonpath_puts_first_comes_last(prunesweep: Command, folder: Path) -> None:
-    """In this process, in the one that describes networks and in those that decode images."""
+    """In this process, in the one that describes networks, and in those that decode images."""
     (folder / "workers" / "__init__.py").rename(folder / "workers.py")
     (folder / "workers").rmdir()
     for name in ["site", "sitecustomize"]:  # from PYTHONPATH, Python itself imports these when it starts
         (folder / f"{name}.py").unlink()
-    for place in ["train/a", "train/b", "val/a", "val/b"]:
-        (folder / "images" / place).mkdir(parents=True)
-        for number in range(4):
-            image = Image.linear_gradient("L").resize((6, 6)).rotate(90 * number)
-            image.save(folder / "images" / place / f"{number}.png")
-    dataset = "dataset: {name: image_folder, path: images, image_size: 6, workers: 1}"
-    (folder / "s.yaml").write_text(re.sub("dataset: .*", dataset, SWEEP))
+    (folder / "s.yaml").write_text(re.sub("network: .*", "network: {name: mlp, hidden: [8]}", SWEEP))
     prunesweep.environment["PYTHONPATH"] = "."
     assert "0 of 2 cells; 2 trials to run" in prunesweep("plan", "s.yaml")
+    done = subprocess.run([sys.executable, "-c", SPAWNING], cwd=folder, env=prunesweep.environment)
+    assert done.returncode == 0
 
 
 def test_a_script_of_the_user_imports_ours(tmp_path: Path, sweep_file: Path) -> None:

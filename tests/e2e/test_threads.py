@@ -33,7 +33,6 @@ OPTIONS = ps.RunOptions(in_process=True, quiet=True)
 
 
 def test_sweeps_run_from_threads_in_one_folder_after_the_other(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(facts, "describe_apart", describe_apart)  # where no module of another folder is imported
     weights = []
     for folder, width in {"one": 8, "two": 9}.items():
         (tmp_path / folder).mkdir()
@@ -41,6 +40,7 @@ def test_sweeps_run_from_threads_in_one_folder_after_the_other(tmp_path: Path, m
         Path("net_of_a_thread.py").write_text(NET.format(width=width))
         assert in_thread(lambda: ps.run(spec_from_dict(SWEEP), "store", options=OPTIONS)).exit_code == 0
         weights.append(Store("store").records.read_all().table.column("prunable_weights").to_pylist())
+        monkeypatch.setattr(facts, "describe_apart", describe_apart)  # where nothing of the first folder is imported
     assert weights == [[36 * width + width * 4] for width in (8, 9)]
 
 

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -118,6 +118,7 @@ def inner_room(module: str) -> str:
     return ".".join(module.split(".")[:3])
 
 
+@cache  # two test modules read the checkout when they are collected, in each worker of xdist
 def read(folder: Path = ROOT) -> ImportGraph:
     """The import graph of a checkout."""
     modules = {
@@ -147,8 +148,8 @@ def _import_statements(parent: ast.AST, at_top: bool) -> Iterator[tuple[ast.Impo
             yield node, at_top
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             yield from _import_statements(node, False)
-        else:
-            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        elif not isinstance(node, ast.expr):  # most nodes are expressions, which import nothing
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             yield from _import_statements(node, at_top and not is_function)
 
 

@@ -1,4 +1,4 @@
-"""A network that chooses when it sends a signal, so that no test has to be quick enough to send it in time."""
+"""A network that chooses when it sends signals, so that no test has to be quick enough to send it in time."""
 
 from __future__ import annotations
 
@@ -21,26 +21,30 @@ def build(input_shape, classes, hidden, dropout):
 
 
 def obey(*_):
-    """Send the signal that the file `order` asks for, once the store has four records."""
-    if not Path("order").exists() or len([*Path("store/results").glob("[!.]*")]) < 4:
-        return
-    try:
-        Path("order").rename("obeyed")
-    except FileNotFoundError:
-        return  # another worker has obeyed
-    receiver, number = Path("obeyed").read_text().split()
-    driver = json.loads(Path("store/lease.json").read_text())["pid"]
-    if receiver == "group":
-        os.killpg(os.getpgid(driver), int(number))
-    else:
-        os.kill(driver if receiver == "driver" else os.getpid(), int(number))
+    """Send the signal that the next order asks for, once the store has as many of the files as it says."""
+    for order in sorted(Path().glob("order-*")):
+        count, files, receiver, number = order.read_text().split()
+        if len([*Path("store").glob(files)]) < int(count):
+            return
+        try:
+            order.rename(order.name.replace("order", "obeyed"))
+        except FileNotFoundError:
+            return  # another worker has obeyed
+        driver = json.loads(Path("store/lease.json").read_text())["pid"]
+        if receiver == "group":
+            os.killpg(os.getpgid(driver), int(number))
+        else:
+            os.kill(driver if receiver == "driver" else os.getpid(), int(number))
 '''
 
 
-def write_obedient_sweep(folder: Path, order: str = "") -> None:
-    """Write `sweep.yaml` with a network that obeys an order, such as `driver 9`: the receiver is one of `driver`,
-    `group` (the driver's process group) and `worker` (the process of the network itself)."""
+def write_obedient_sweep(folder: Path, *orders: str) -> None:
+    """Write `sweep.yaml` with a network that obeys orders, one after the other.
+
+    `4 results/*.parquet driver 9`: once the store has four such files, send signal 9 to the driver. A receiver is one
+    of `driver`, `group` (the driver's process group) and `worker` (the process of the network itself).
+    """
     (folder / "obedient.py").write_text(_CODE)
     (folder / "sweep.yaml").write_text(SWEEP.replace("name: mlp", 'name: "obedient:build"'))
-    if order:
-        (folder / "order").write_text(order)
+    for number, order in enumerate(orders):
+        (folder / f"order-{number}").write_text(order)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from scipy import stats
 
 from orchestrator.results.intervals import (
     RULES,
@@ -99,6 +98,8 @@ def test_independent_samples_are_compared_by_welch():
 
 
 def test_intervals_and_p_values_are_those_of_scipy_stats():
+    from scipy import stats  # takes a second to import, in each worker of xdist
+
     ours, theirs = [0.3, -0.1, 0.2, 0.45], [0.1, 0.15, 0.9]
     shown = [interval(ours), independent_difference(ours, theirs)]
     scipy = [stats.ttest_1samp(ours, 0.0), stats.ttest_ind(ours, theirs, equal_var=False)]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -105,16 +104,6 @@ def test_unknown_data_sets_raise() -> None:
         load_facts(Dataset(name="nothing"))
 
 
-def test_the_module_answers_in_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "answers.json"
-    requests = [request(), request(dataset=Dataset(name="digit"))]
-    asked = json.dumps({"requests": requests, "answers": str(path)})
-    subprocess.run([sys.executable, "-m", "workers.describe"], input=asked, text=True, check=True)
-    first, second = json.loads(path.read_text())
-    assert first == answer(requests[0])
-    assert "unknown data set" in second["error"]
-
-
 TALKATIVE = """
 import argparse, os, sys
 from torch import nn
@@ -130,11 +119,14 @@ def build(*, input_shape, classes):
 """
 
 
-def test_what_a_users_code_prints_is_not_read_as_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_answers_whatever_users_code_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "talkative.py").write_text(TALKATIVE)
-    [described] = describe_apart([request(network=Network(name="talkative:build"))])
+    usual, unknown = request(), request(dataset=Dataset(name="digit"))
+    described, same, refused = describe_apart([request(network=Network(name="talkative:build")), usual, unknown])
     assert described["facts"]["network"]["parameters"] == 3073 * 10
+    assert same == answer(usual)
+    assert "unknown data set" in refused["error"]
 
 
 def test_a_network_that_ends_the_process_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
