@@ -59,7 +59,9 @@ def test_it_is_sacrebleu_of_the_text() -> None:
 
 
 def test_case_and_tokens_are_settings() -> None:
-    strict = judged(Metric(name="bleu", arguments={"lowercase": False, "tokenize": "13a"}), Translator())
+    network = Translator()
+    strict = judged(Metric(name="bleu", arguments={"lowercase": False, "tokenize": "13a"}), network)
+    assert network.settings["beams"] == 5
     assert strict.score() < judged(Metric(name="bleu"), Translator()).score()
     assert strict.signature is not None
     assert "case:mixed|eff:no|tok:13a" in strict.signature

@@ -103,6 +103,7 @@ def test_costs_are_those_of_a_pair_of_middle_length() -> None:
     pairs = Pairs.of([[3] * length for length in (9, 1, 5, 7, 3)], [[4]] * 5)
     facts = Translation(train=pairs, test=pairs, vocabulary=Words(["a"], "de")).facts()
     assert facts.sample(1)[0]["source_lengths"].tolist() == [5]
+    assert Pairs.of([[3] * 4, [3] * 9], [[4] * 4, [4]]).lengths.tolist() == [5, 9]  # the target has a start token
 
 
 def test_a_validation_split_is_used_if_it_is_there(corpus: Path) -> None:
@@ -179,6 +180,12 @@ def test_ranks_share_a_batch() -> None:
     assert torch.equal(torch.cat([part["source_lengths"] for part in parts]), whole)
 
 
+def test_checksums_of_wmt16_are_mlperfs() -> None:
+    assert len(wmt16.CHECKSUMS) == 7
+    assert wmt16.CHECKSUMS["train.tok.clean.bpe.32000.en"] == "b7482095b787264a310d4933d197a134"
+    assert wmt16.CHECKSUMS["train.tok.clean.bpe.32000.de"] == "409064aedaef5b7c458ff19a7beda462"
+
+
 def test_wmt16_is_checked_and_split_as_in_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"newstest2014.de": "Ein Hund, ja.\n", "newstest2015.de": "Der Hund.\nNein!\n"}
     for part, lines in {
@@ -195,11 +202,14 @@ def test_wmt16_is_checked_and_split_as_in_the_study(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(
         wmt16, "CHECKSUMS", {name: hashlib.md5((tmp_path / name).read_bytes()).hexdigest() for name in wmt16.CHECKSUMS}
     )
+    assert wmt16.TEST_LINES == 2169
     data = wmt16.wmt16_en_de(path=str(tmp_path))
     assert (len(data.train), len(data.test), data.vocabulary.size) == (1, 2, 11)  # 48 tokens are too many
     assert data.validation is not None
     assert bytes(data.validation.reference[0].tolist()).decode() == "Ein Hund, ja."
     assert len(wmt16.wmt16_en_de(path=str(tmp_path), test_pairs=1).test) == 1
+    monkeypatch.setattr(wmt16, "TEST_LINES", 1)
+    assert len(wmt16.wmt16_en_de(path=str(tmp_path)).test) == 1
     (tmp_path / "newstest2014.de").write_text("anders\n")
     with pytest.raises(BadInput, match=r"newstest2014\.de` must have the MD5 of MLPerf's, .*, not "):
         wmt16.wmt16_en_de(path=str(tmp_path))

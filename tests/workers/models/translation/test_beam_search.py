@@ -111,7 +111,7 @@ def _by_definition(model: _Model, sentence: int, search: BeamSearch) -> list[int
 @pytest.mark.parametrize("beams", [1, 2, 5])
 def test_it_is_beam_search(beams: int, longest: int) -> None:
     model = _Model(beams)
-    search = BeamSearch(start=START, end=END, beams=beams, longest=longest)
+    search = BeamSearch(start=START, end=END, beams=beams, longest=longest, length_penalty=1.5, coverage_penalty=1.0)
     assert model.search(search, 8) == [_by_definition(model, sentence, search) for sentence in range(8)]
 
 
@@ -144,6 +144,11 @@ def test_penalties_count_only_once_all_candidates_have_ended(penalty: float, exp
     assert search.run(step, _Prefixes(((),) * 2), 1, torch.device("cpu")) == [expected]
     cut = BeamSearch(start=START, end=END, beams=2, length_penalty=penalty, longest=1)
     assert cut.run(step, _Prefixes(((),) * 2), 1, torch.device("cpu")) == [[]]
+
+
+def test_penalties_are_those_of_the_study() -> None:
+    study = BeamSearch(start=0, end=1, beams=5, longest=150, length_penalty=0.6, coverage_penalty=0.1)
+    assert BeamSearch(start=0, end=1) == study
 
 
 def test_coverage_prefers_candidates_that_saw_the_whole_source() -> None:

@@ -39,6 +39,7 @@ def test_it_has_the_weights_that_the_study_masks(shared: bool, tensors: int, wei
     sizes = [parameter.numel() for name, parameter in network.named_parameters() if name != "decoder.attention.scale"]
     assert (len(sizes), sum(sizes)) == (tensors, weights)
     assert sum(parameter.numel() for parameter in network.parameters()) == weights + 1
+    assert {module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)} == {0.2}
 
 
 def test_initial_weights_are_those_of_the_study() -> None:
@@ -99,6 +100,19 @@ def test_a_cell_along_sentences_takes_the_same_steps_in_both_directions() -> Non
                 torch.testing.assert_close(outputs[sentence, token], one[0][0])
             torch.testing.assert_close((state[0][sentence], state[1][sentence]), (one[0][0], one[1][0]))
     assert not outputs[1, 2:].any()
+
+
+def test_the_inputs_of_each_step_are_dropped_apart() -> None:
+    cell, inputs = LSTM(inputs=20, units=2, dropout=0.5), torch.ones((2, 3, 20))
+    present, state = torch.ones((2, 3), dtype=torch.bool), (torch.ones((2, 2)), torch.ones((2, 2)))
+    torch.manual_seed(0)
+    along, step = cell.over(inputs, present)[0], cell(inputs[:, 0], state)
+    torch.manual_seed(0)
+    dropped, first = F.dropout(inputs), F.dropout(inputs[:, 0])
+    cell.eval()
+    assert torch.equal(along, cell.over(dropped, present)[0])
+    assert torch.equal(step[0], cell(first, state)[0])
+    assert not torch.equal(dropped[:, 0], dropped[:, 1])
 
 
 def test_the_layers_are_connected_as_in_the_study(small: GNMT) -> None:

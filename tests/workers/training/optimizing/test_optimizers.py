@@ -11,6 +11,7 @@ from torch import nn
 from workers.errors import InputError
 from workers.training.optimizing.optimizer_names import OPTIMIZER_ARGUMENTS, REFUSED_OPTIMIZERS
 from workers.training.optimizing.optimizers import OPTIMIZERS, make_optimizer
+from workers.training.optimizing.tensorflow_adam import TFAdam
 from workers.trial import Recipe
 
 
@@ -117,6 +118,7 @@ def test_impossible_optimizers_are_refused(asked: Recipe, message: str) -> None:
 def test_tfadam_adds_epsilon_after_the_correction() -> None:
     """By hand, with an ε large enough to tell: m/(√v + ε) times 0.1·√(1 − 0.99ᵗ)/(1 − 0.9ᵗ)."""
     weight = nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    assert TFAdam([weight]).defaults == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
     module = nn.Module()
     module.weight = weight
     optimizer = make_optimizer(recipe("TFAdam", betas=[0.9, 0.99], eps=0.5), module)
