@@ -10,6 +10,7 @@ import torch
 
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.data.examples.facts import ExampleFacts
+from workers.data.examples.fingerprint import tensor_bytes
 from workers.data.split import hold_out, refuse_to_hold_out
 from workers.data.translation.pairs import Pairs, PairStream
 from workers.data.translation.vocabulary import Vocabulary
@@ -82,7 +83,7 @@ class Translation:
         for part in (self.train, self.validation, self.test):
             for tensor in part.tensors if part else ():
                 summary.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-                summary.update(tensor.contiguous().numpy().tobytes())
+                summary.update(tensor_bytes(tensor))
         summary.update(str(self.vocabulary.size).encode())
         return f"sha256:{summary.hexdigest()[:32]}"
 

@@ -23,8 +23,8 @@ def read_pairs(
 ) -> list[SentencePair]:
     """The lines of two files, or the first `limit` of them, without those of which a side is empty.
 
-    `reference` has the target as people write it (None: `target` has). Raises InputError for a file that is missing,
-    BadInput for files that are not UTF-8 or do not have the same number of lines.
+    `reference` has the target as people write it (None: `target` has). Raises InputError for a file that is missing or
+    cannot be read, BadInput for files that are not UTF-8 or do not have the same number of lines.
     """
     paths = [source, target, *([reference] if reference else [])]
     columns = [read_lines(path)[:limit] for path in paths]
@@ -39,11 +39,16 @@ def read_pairs(
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file without white space around them. Raises the errors of `read_pairs`."""
+    """The lines of a text file without white space around them, and without a byte order mark.
+
+    Raises the errors of `read_pairs`.
+    """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except FileNotFoundError as error:
         raise InputError(f"text file not found: `{path}`") from error
+    except OSError as error:
+        raise InputError(f"cannot read text file `{path}`: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"text file `{path}` is not UTF-8: {error.reason} at byte {error.start:,}") from error
     return [line.strip() for line in text.removesuffix("\n").split("\n")]

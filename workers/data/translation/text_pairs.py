@@ -42,11 +42,18 @@ def text_pairs(
     test = spaced(lines("test"), "test_pairs", test_pairs)
     subwords = Subwords([text for line in train for text in (line.source, line.target)], vocabulary)
     has_validation = any((folder / f"validation.{language}").exists() for language in (source, target))
+    pairs = training_pairs(train, subwords, longest)
+    left_out = len(train) - len(pairs)
     return Translation(
-        train=training_pairs(train, subwords, longest),
+        train=pairs,
         validation=evaluation_pairs(lines("validation"), subwords) if has_validation else None,
         test=evaluation_pairs(test, subwords),
         vocabulary=subwords,
+        notes=(
+            f"{left_out:,} of {plural(len(train), 'training pair')} left out: longer than {plural(longest, 'token')}",
+        )
+        if left_out
+        else (),
     )
 
 
@@ -56,7 +63,9 @@ def training_pairs(lines: Sequence[SentencePair], vocabulary: Vocabulary, longes
     target = vocabulary.encode([line.target for line in lines])
     which = [index for index in range(len(lines)) if max(len(source[index]), len(target[index])) <= longest]
     if not which:
-        raise InputError(f"no training pair has at most {plural(longest, 'token')} on both sides")
+        raise InputError(
+            f"no training pair has at most {plural(longest, 'token')} on both sides", hint="allow more with `longest`"
+        )
     return Pairs.of([source[index] for index in which], [target[index] for index in which])
 
 

@@ -141,6 +141,22 @@ def test_files_that_cannot_be_meant(
         of_files(write(corpus, **files), **arguments)
 
 
+def test_files_as_other_systems_write_them(corpus: Path) -> None:
+    (facts, lines) = of_files(corpus).facts(), (corpus / "train.en").read_bytes()
+    (corpus / "train.en").write_bytes(b"\xef\xbb\xbf" + lines.replace(b"\n", b"\r\n"))  # Windows
+    (corpus / "test.de").write_text((corpus / "test.de").read_text("utf-8").rstrip("\n"), "utf-8-sig")
+    assert of_files(corpus).facts().fingerprint == facts.fingerprint
+    (corpus / "test.de").unlink()
+    (corpus / "test.de").mkdir()
+    with pytest.raises(InputError, match=r"cannot read text file `.*test\.de`: Is a directory"):
+        of_files(corpus)
+
+
+def test_pairs_that_are_too_long_are_counted(corpus: Path) -> None:
+    (corpus / "train.en").write_text("the cat is big\n" * 9 + "word " * 60, "utf-8")
+    assert of_files(corpus).facts().notes == ("1 of 10 training pairs left out: longer than 47 tokens",)
+
+
 def test_text_must_be_utf8(corpus: Path) -> None:
     (corpus / "train.de").write_bytes(b"gr\xfc\xdfe\n" * 10)
     with pytest.raises(BadInput, match="is not UTF-8: invalid start byte at byte 2"):
