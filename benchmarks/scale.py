@@ -1,7 +1,13 @@
-"""Many trials and many records: the driver's time per trial, and the time of planning and of reading commands."""
+"""Many trials and many records: what a trial costs the driver, and the time of planning and of reading commands.
+
+    python benchmarks/scale.py [--trials 1000 3000 10000 | --quick]
+
+Each number of trials is a sweep through Ray, whose first and last thousand trials must cost the driver the same.
+"""
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import shutil
 import subprocess
@@ -13,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from measure import Figure, arguments, finish, prunesweep, wait, work_in, write_sweep
+from driver_costs import cpu_each, follow, memory_at
+from measure import Figure, finish, prunesweep, wait, work_in, write_sweep
 
 import prunesweep as ps
 from orchestrator.planning import changes, expand
@@ -23,16 +30,23 @@ from workers.store import Store
 from workers.store.checksummed import to_parquet
 from workers.store.layout import RecordKey, record_file
 from workers.store.record import SCHEMA_VERSION, whole_table
+from workers.text import plural
 
 LAYERS, EPOCHS = 20, 182
+TRIALS_A_REPLICATE = 25  # of the trivial sweep
+LEAST_FOR_GROWTH = 3_000  # trials: with fewer, what each adds to the memory is lost in the rest
 TECHNIQUES = ["fine_tuning", "weight_rewinding", "lr_rewinding", "low_lr_weight_rewinding", "reinitialization"]
 
 
 def main() -> None:
-    quick = arguments(__doc__ or "").quick
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 3_000, 10_000], help="multiples of 25")
+    parser.add_argument("--quick", action="store_true", help="a small run, to check that it works")
+    given = parser.parse_args()
+    quick, sizes = given.quick, [200] if given.quick else given.trials
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
         figures = [
-            *driver(Path(folder), replicates=8 if quick else 120),
+            *itertools.chain.from_iterable(driver(Path(folder), trials) for trials in sizes),
             *small_store(Path(folder)),
             *planning(Path(folder)),
             *large_store(Path(folder), replicates=1 if quick else 15),
@@ -40,15 +54,29 @@ def main() -> None:
     finish("scale", quick, figures)
 
 
-def driver(folder: Path, replicates: int) -> list[Figure]:
+def driver(folder: Path, trials: int) -> list[Figure]:
     """A sweep of trials that do next to nothing, through Ray."""
-    file, store = write_sweep(folder / "trivial.yaml", trivial_sweep(replicates)), folder / "trivial"
-    seconds = timed("run", file, "--store", store, "--cpus", "2", "--quiet")
-    work = work_in(store)
+    name = f"trivial-{trials}"
+    file, store = write_sweep(folder / f"{name}.yaml", trivial_sweep(trials // TRIALS_A_REPLICATE)), folder / name
+    begin = time.perf_counter()
+    process = prunesweep("run", file, "--store", store, "--cpus", "2", "--quiet")
+    samples = follow(process, store)
+    wait([process])
+    seconds, work = time.perf_counter() - begin, work_in(store)
+    trials, part = work.trials, min(1_000, work.trials // 2)
+    size = plural(trials, "trial")
+    early, late = cpu_each(samples, 1, part), cpu_each(samples, trials - part, trials)
+    before = memory_at(samples, part)
+    most = 8 if trials >= LEAST_FOR_GROWTH else None
+    growth = memory_at(samples, trials) - before
     return [
-        Figure("trials through Ray", work.trials, "trials"),
-        Figure("each of them", 1000 * work.seconds / work.trials, "ms", at_most=30),
-        Figure("before the first and after the last", seconds - work.seconds, "s"),
+        Figure(f"{size}: driver's CPU for each of the first {part:,}", early, "ms", at_most=16),
+        Figure(f"{size}: ... of the last {part:,}", late, "ms", at_most=16),
+        Figure(f"{size}: time of each", 1000 * work.seconds / trials, "ms", at_most=30),
+        Figure(f"{size}: before the first and after the last", seconds - work.seconds, "s"),
+        Figure(f"{size}: driver's memory after the first {part:,}", before, "MB"),
+        Figure(f"{size}: ... and its growth with each", 1000 * growth / (trials - part), "kB", most),
+        Figure(f"{size}: ... and at most", max(sample.peak for sample in samples), "MB"),
     ]
 
 
