@@ -11,10 +11,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from workers.errors import InputError
+from workers.machine.scratch import scratch_folder
 from workers.text import duration
 
 REMINDER_SECONDS = 60.0
@@ -39,8 +39,8 @@ def describe_apart(requests: list[dict[str, Any]], notice: str = _NOTICE) -> lis
 
 def _described(requests: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """The answers of one process; None if it dies of several requests."""
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, tempfile.TemporaryFile() as printed:
-        path = Path(folder, "answers.json")
+    with scratch_folder() as folder, tempfile.TemporaryFile() as printed:
+        path = folder / "answers.json"
         asked = json.dumps({"requests": requests, "answers": str(path)}).encode()
         command = [sys.executable, "-P", "-c", _DESCRIBE]
         environment = os.environ | {"PYTHONBREAKPOINT": "0"}  # for trials in a terminal

@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from workers.describe.refusal import refusal
 from workers.describe.rehearsal import Rehearsal, not_repeatable, rehearse, straight, unrepeatable_data
 from workers.errors import BadInput, PrunesweepError
 from workers.machine.parent import end_with_parent
+from workers.machine.scratch import scratch_folder
 from workers.registry.fresh_modules import add_import_folder
 
 Request = dict[str, Any]
@@ -94,8 +94,8 @@ def rehearsing_elsewhere(
         yield lambda: answers
         return
     on_gpu = any(item is not None and item.device != "cpu" for item in rehearsals)
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch, contextlib.ExitStack() as stack:
-        path = Path(scratch, "answers.json")
+    with scratch_folder() as scratch, contextlib.ExitStack() as stack:
+        path = scratch / "answers.json"
         wanted = {"rehearsals": [requests[number] for number in chosen], "folder": folder, "answers": str(path)}
         early = None if on_gpu else stack.enter_context(_other_process(wanted))
 

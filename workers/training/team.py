@@ -9,20 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import torch.distributed as dist
 
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.errors import Outcome, TrialError
 from workers.machine.device import Device
+from workers.machine.scratch import scratch_folder
 from workers.store.failures import Failure
 from workers.training.exchange import Exchange, PeerLost, connect
 from workers.training.states.state import dump_state
@@ -64,7 +62,8 @@ class Team(Alone):
 
     def __init__(self, ranks: int) -> None:
         self.share = BatchShare(0, ranks)
-        self._folder = Path(tempfile.mkdtemp(prefix="prunesweep-ranks-"))
+        self._files = contextlib.ExitStack()
+        self._folder = self._files.enter_context(scratch_folder())
         self._closed = threading.Event()
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -161,7 +160,7 @@ class Team(Alone):
             process.wait()
         if dist.is_initialized():
             dist.destroy_process_group()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._files.close()
 
 
 @contextlib.contextmanager

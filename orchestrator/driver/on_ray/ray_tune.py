@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,6 +33,7 @@ from orchestrator.driver.on_ray.shapes import ONE_CPU, Shapes
 from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, UnfitNode, is_gone_with_its_node
 from workers.errors import InputError, StoreError
 from workers.machine.device import Device
+from workers.machine.scratch import scratch_folder
 from workers.store import Store
 from workers.store.logs import HUNG, latest_outcome
 from workers.training.attempt import Bounds, Ending, Report
@@ -114,8 +114,8 @@ def drive(
     most_idle = slots if cluster.is_local else _UNBOUNDED
     resource = "GPU" if cluster.shapes.usual.gpus else "CPU"
     _current = _Run(dispatcher, store, most_idle, cluster.shapes, avoided=AvoidedNodes(resource))
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as scratch:
-        tuner = _tuner(scratch, cluster, slots, _actor(store, device, bounds, newcomers))
+    with scratch_folder() as scratch:
+        tuner = _tuner(str(scratch), cluster, slots, _actor(store, device, bounds, newcomers))
         dispatcher.interrupt.install()
         try:
             tuner.fit()  # its result is not reliable; the store has the results
