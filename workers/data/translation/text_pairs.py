@@ -43,18 +43,19 @@ def text_pairs(
     subwords = Subwords([text for line in train for text in (line.source, line.target)], vocabulary)
     has_validation = any((folder / f"validation.{language}").exists() for language in (source, target))
     pairs = training_pairs(train, subwords, longest)
-    left_out = len(train) - len(pairs)
     return Translation(
         train=pairs,
         validation=evaluation_pairs(lines("validation"), subwords) if has_validation else None,
         test=evaluation_pairs(test, subwords),
         vocabulary=subwords,
-        notes=(
-            f"{left_out:,} of {plural(len(train), 'training pair')} left out: longer than {plural(longest, 'token')}",
-        )
-        if left_out
-        else (),
+        notes=_left_out(len(train) - len(pairs), len(train), longest),
     )
+
+
+def _left_out(count: int, total: int, longest: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count:,} of {plural(total, 'training pair')} left out: longer than {plural(longest, 'token')}",)
 
 
 def training_pairs(lines: Sequence[SentencePair], vocabulary: Vocabulary, longest: int) -> Pairs:
