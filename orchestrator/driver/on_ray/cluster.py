@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]  # noqa: E402
 from ray.exceptions import RayError  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
@@ -46,7 +48,8 @@ LOCAL = (None, "local")
 """The addresses that stand for a Ray on this machine, which is started."""
 
 _LOCAL_ENVIRONMENT = {
-    "RAY_AUTH_MODE": "disabled",  # a cluster of one process tree on one machine
+    "RAY_AUTH_MODE": "token",  # Ray listens on every network of the machine, and whoever reaches it can run programs
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
     "GLIBC_TUNABLES": HUGE_PAGES,
 }
 
@@ -138,11 +141,19 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables in the block that are not set."""
     new = {name: value for name, value in variables.items() if name not in os.environ}
     os.environ.update(new)
+    _read_authentication()
     try:
         yield
     finally:
         for name in new:
             del os.environ[name]
+        _read_authentication()
+
+
+def _read_authentication() -> None:
+    """Let Ray read again from the environment whether clusters want a token, and which, as it does when it starts."""
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 class _InstalledFirst(JobConfig):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from ray.exceptions import RpcError
+from ray.exceptions import AuthenticationError, RpcError
 
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.on_ray import address
@@ -88,6 +88,17 @@ def test_a_service_that_refuses_the_question(monkeypatch, capfd):
     with listening(HTTP2) as place:
         assert refusal(place).message.endswith("what answers there is not a cluster of this version of Ray")
     assert capfd.readouterr().err == ""
+
+
+def test_a_cluster_that_wants_another_token(monkeypatch):
+    def refuse(address):
+        raise AuthenticationError("UNAUTHENTICATED")
+
+    monkeypatch.setattr("ray._raylet.GcsClient", refuse)
+    with listening(HTTP2) as place:
+        error = refusal(place)
+    assert error.message.endswith("it refuses the token for Ray of this process, or wants one")
+    assert error.hint == "set $RAY_AUTH_TOKEN, and check that `ray status` works there"
 
 
 def test_a_cluster_without_a_node_on_this_machine(monkeypatch):
@@ -167,14 +178,15 @@ def test_a_process_that_is_connected_to_ray_already(monkeypatch):
 def test_a_local_ray_leaves_the_environment_as_it_was(monkeypatch):
     seen = []
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.setattr("ray.init", lambda **_: seen.append(os.environ["RAY_AUTH_MODE"]))
-    monkeypatch.setattr("ray.shutdown", lambda: seen.append(os.environ["RAY_AUTH_MODE"]))
+    monkeypatch.setattr("ray.shutdown", lambda: seen.append(len(os.environ["RAY_AUTH_TOKEN"])))
     monkeypatch.setattr("ray.get_runtime_context", lambda: SimpleNamespace(gcs_address="127.0.0.1:1"))
     monkeypatch.setattr(clusters, "slots_of", lambda *_, **__: 1)
     with connected(Cluster(), Interrupt()) as slots:
         assert slots == 1
-    assert seen == ["disabled", "disabled"]
-    assert "RAY_AUTH_MODE" not in os.environ  # a cluster at an address may want tokens
+    assert seen == ["token", 64]  # Ray listens on every network of the machine
+    assert not os.environ.keys() & {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}  # a cluster at an address may want others
 
 
 def test_listening_is_less_than_answering():
