@@ -118,15 +118,21 @@ class Table(Printable):
         return {"prunable_weights": None, "parameters": None}
 
     def _caption(self, section: Section, compact: bool) -> str:
-        """The dense accuracy, and what the cells have in common (`; cells: n = 3, budget 90%`)."""
+        """The dense accuracy, and what the cells have in common (`; cells: n = 3, budget 90%`).
+
+        Where several metrics share a unit, the metric comes first.
+        """
+        unit = section.unit("score")
+        metrics = {grid.metric.name for grid in self.sections if grid.unit("score") == unit}
+        title = section.metric.title
+        metric = f"{title[:1].upper()}{title[1:]}. " if len(metrics) > 1 else ""
         common = []
         if (n := replicates(section)) is not None:
             common.append(f"n = {n}")
         if self.budget in RULES and len(section.budgets) == 1:
             common.append(f"budget {section.budgets[0]}")
-        return dense_accuracy(section, self.statistic, compact=compact) + (
-            f"; cells: {', '.join(common)}" if common else ""
-        )
+        cells = f"; cells: {', '.join(common)}" if common else ""
+        return f"{metric}{dense_accuracy(section, self.statistic, compact=compact)}{cells}"
 
     def _dense_row(self, section: Section) -> dict[str, Any]:
         return (

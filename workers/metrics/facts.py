@@ -101,7 +101,7 @@ class MetricFacts:
 
     def change_in_words(self, change: float) -> str:
         """A difference between scores, as they are shown, with its unit: `-1.57 points`, `+2.31 mg/dl`."""
-        return f"{change:+.2f} points" if self.is_percent else f"{change:+.4g} {self.unit}".rstrip()
+        return f"{change:+z.2f} points" if self.is_percent else f"{change:+z.4g} {self.unit}".rstrip()
 
 
 KNOWN_ACCURACY = MetricFacts(ACCURACY, PERCENT)

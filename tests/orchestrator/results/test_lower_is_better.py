@@ -5,6 +5,7 @@ The two stores are mirror images: each point of accuracy in one is a unit of an 
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 import prunesweep as ps
@@ -167,6 +168,10 @@ def test_another_recorded_metric_is_shown_as_if_it_were_the_primary_one(stores):
     assert "dense networks, mg/dl; lower is better: ours and theirs" in str(comparison)
     with pytest.raises(InputError, match=r"no cell has the metric `rmsd`\n\nhint: did you mean `rmse`\? Use one of"):
         ps.table(both, metric="rmsd")
+    shared = both.assign(metric="f1", recipe="judged by f1")
+    text = str(table(pd.concat([filtered, shared[shared["technique"] == "fine_tuning"]]), budget="best"))
+    assert "Accuracy. Dense network: 90.20 [90.00, 90.40] percent" in text
+    assert "F1. Dense network: 90.20 [90.00, 90.40] percent" in text
     with pytest.raises(InputError, match="no cell has the metric `accuracy`"):
         ps.table(error, metric="accuracy")
 
@@ -200,6 +205,7 @@ def test_scores_in_words():
     assert KNOWN_ACCURACY.change_in_words(-1.5) == "-1.50 points"
     assert ERROR.in_words(54.0192) == "54.02 mg/dl"
     assert ERROR.change_in_words(2.0) == "+2 mg/dl"
+    assert (ERROR.change_in_words(-0.0), KNOWN_ACCURACY.change_in_words(-0.001)) == ("+0 mg/dl", "+0.00 points")
     assert MetricFacts("r2").in_words(0.48172) == "0.4817"
     assert [ERROR.decimals(dense) for dense in (5400.0, 54.0, 0.54, 0.00054, None)] == [0, 2, 4, 7, 2]
     assert (KNOWN_ACCURACY.decimals(0.01), KNOWN_BLEU.decimals(26.8)) == (2, 2)
