@@ -3,9 +3,9 @@
     python benchmarks/cluster.py [--quick] [--only NAME ...]
 
 Each host is a network namespace with its own address and name; all share one folder. Needs root, Debian's `iproute2`
-and the extra `cluster`. After whatever is done to the cluster, the sweep is run to its end: its table must be that of
-the undisturbed sweep, and no trial may have failed, or be trained again after it was done. Exits with 1 if a promise is
-broken.
+and the extras `cluster` and `dev`. After whatever is done to the cluster, the sweep is run to its end: its table must
+be that of the undisturbed sweep, and no trial may have failed, or be trained again after it was done. Exits with 1 if a
+promise is broken.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cluster_bucket
+from cluster_node_scenes import NODE_SCENES
 from cluster_scene import Scene, complete, undisturbed
 from cluster_scenes import SCENES, a_node_is_cut_off
 
@@ -58,21 +60,23 @@ def tried(scene: Scene, act: Callable[[Scene], str]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="shorter trials")
-    parser.add_argument("--only", nargs="+", choices=[scene.__name__ for scene in SCENES], help="some of the scenes")
+    scenes = (*NODE_SCENES, *SCENES)
+    parser.add_argument("--only", nargs="+", choices=[scene.__name__ for scene in scenes], help="some of the scenes")
     arguments = parser.parse_args()
     if reason := missing():
         print(f"skipped: {reason}", file=sys.stderr)
         return 0
-    epochs = 24 if arguments.quick else 60
+    epochs = 40 if arguments.quick else 60
     broken: dict[str, str] = {}
     with hosts("head", "one", "two") as cluster, small_file_system(cluster.folder / "small"):
+        cluster.variables = cluster_bucket.variables(cluster.addresses["head"])
         network = "{name: resnet8, width: 8}"
         own = SWEEP.format(network='"my_network:build"', epochs=4, replicates=1)
         (cluster.folder / "own.yaml").write_text(own)
         (cluster.folder / "sweep.yaml").write_text(SWEEP.format(network=network, epochs=epochs, replicates=2))
         expected = undisturbed(cluster, "reference", "sweep.yaml")
         cluster.power_off("head")
-        for act in SCENES:
+        for act in scenes:
             if arguments.only and act.__name__ not in arguments.only:
                 continue
             complete(cluster)

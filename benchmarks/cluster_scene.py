@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.hosts import Hosts
@@ -12,17 +14,26 @@ SERVER = "http://127.0.0.1:8265"  # of jobs, on the head
 
 
 class Scene:
-    """A cluster, and a store with which something is tried; `expected` is the table that a sweep must end with."""
+    """A cluster, and a store with which something is tried; `expected` is the table that a sweep must end with.
+
+    With a `bucket`, that is the store, and the folder `store` a copy of it.
+    """
 
     def __init__(self, cluster: Hosts, store: Path, sweep: str = "sweep.yaml", expected: str = "") -> None:
         self.cluster = cluster
         self.store = store
+        self.bucket = ""
         self.sweep = sweep
         self.expected = expected
 
+    @property
+    def place(self) -> str:
+        """How commands name the store."""
+        return self.bucket or str(self.store)
+
     def launch(self) -> str:
         """Submit the sweep on the head; returns the id of the job."""
-        words = ["--via", "job", "--address", SERVER, "--store", self.store, "--", "--checkpoint-seconds", 2]
+        words = ["--via", "job", "--address", SERVER, "--store", self.place, "--", "--checkpoint-seconds", 2]
         submitted = self.cluster.run("head", "prunesweep", "launch", self.sweep, *words)
         assert submitted.returncode == 0, submitted.stderr
         return re.search(r"^Stop: .* (\S+)$", submitted.stderr, re.M)[1]
@@ -36,7 +47,7 @@ class Scene:
         return next((word for word in ("SUCCEEDED", "FAILED", "STOPPED") if word in said), "RUNNING")
 
     def driver(self) -> list[object]:
-        words = ["prunesweep", "run", self.sweep, "--store", self.store, "--address", self.cluster.head]
+        words = ["prunesweep", "run", self.sweep, "--store", self.place, "--address", self.cluster.head]
         return [*words, "--checkpoint-seconds", 2]
 
     def start_driver(self, host: str) -> subprocess.Popen[bytes]:
@@ -47,7 +58,16 @@ class Scene:
         return (self.cluster.folder / f"{self.store.name}-{host}.log").read_text()
 
     def wait_for_trials(self, *on: str) -> None:
-        self.cluster.wait_for(f"trials on {on}", lambda: set(on) <= self._running())
+        self.cluster.wait_for(f"trials on {on}", lambda: set(on) <= self._running().keys())
+
+    @contextlib.contextmanager
+    def frozen(self, host: str) -> Iterator[None]:
+        """Freeze the process of the trial on a host for the time of the block, in which the sweep cannot end."""
+        self.wait_for_trials(host)
+        process = self._running()[host]
+        self.cluster.run(host, "kill", "-STOP", process)
+        yield
+        self.cluster.run(host, "kill", "-CONT", process)
 
     def wait_for_states(self, count: int) -> None:
         """Wait until so many trials have saved states, as they do once they have begun to train."""
@@ -60,10 +80,10 @@ class Scene:
         assert any("ends: interrupted" in log for log in logs), "no attempt was interrupted"
         assert not (self.store / "lease.json").exists(), "the lease is held"
 
-    def _running(self) -> set[str]:
-        """The hosts on which attempts have begun and not ended."""
+    def _running(self) -> dict[str, str]:
+        """The hosts on which attempts have begun and not ended, and the processes of these."""
         logs = [log for logs in self.logs().values() for log in logs if "begins:" in log and "ends:" not in log]
-        return {re.search(r"begins: host (\w+)", log)[1] for log in logs}
+        return dict(re.search(r"begins: host (\w+), process (\d+)", log).groups() for log in logs)
 
     def logs(self) -> dict[str, list[str]]:
         """The logs of each trial; a first attempt that is done within a second leaves none."""
@@ -71,7 +91,7 @@ class Scene:
         return {trial.name: [log.read_text() for log in sorted(trial.glob("*.log"))] for trial in trials}
 
     def table(self) -> str:
-        shown = self.cluster.run("head", "prunesweep", "table", self.store, "--format", "csv")
+        shown = self.cluster.run("head", "prunesweep", "table", self.place, "--format", "csv")
         assert shown.returncode == 0, shown.stderr
         return shown.stdout
 
@@ -102,7 +122,12 @@ def complete(cluster: Hosts) -> None:
     for host in cluster.addresses:
         if not cluster.is_on(host):
             cluster.start_worker(host)
-    cluster.wait_for("all nodes", lambda: _living_nodes(cluster) == len(cluster.addresses))
+    wait_for_nodes(cluster, len(cluster.addresses))
+
+
+def wait_for_nodes(cluster: Hosts, count: int) -> None:
+    """Wait until Ray's head knows so many living nodes, itself included."""
+    cluster.wait_for(f"{count} nodes", lambda: _living_nodes(cluster) == count)
 
 
 def _living_nodes(cluster: Hosts) -> int:

@@ -118,8 +118,9 @@ def two_drivers(scene: Scene) -> str:
     """A second driver on another host is refused; after a power failure of the first one's host it takes over."""
     first = scene.start_driver("one")
     scene.wait_for_trials("one", "two")
-    begun = time.monotonic()
-    second = scene.cluster.run("two", *scene.driver())
+    with scene.frozen("one"):
+        begun = time.monotonic()
+        second = scene.cluster.run("two", *scene.driver())
     print(f"  refused after {time.monotonic() - begun:.0f} s", flush=True)
     assert (second.returncode, "one" in second.stderr) == (4, True), second.stderr
     scene.cluster.power_off("one")

@@ -1,4 +1,4 @@
-"""An S3 server on loopback, and what may happen on the way to one."""
+"""An S3 server, on loopback unless it is told otherwise, and what may happen on the way to one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KEYS = {"access_key_id": "test", "secret_access_key": "test"}
 
 
 @contextmanager
-def s3_server():
-    """The address of a server with the bucket `bucket`."""
+def s3_server(host="127.0.0.1", port=0):
+    """The address of a server with the bucket `bucket`; port 0 is any that is free."""
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
@@ -27,9 +27,9 @@ def s3_server():
         with one_at_a_time:  # a bucket checks a condition and writes in one step, moto in two
             return list(moto(environ, start_response))
 
-    server = make_server("127.0.0.1", 0, application, threaded=True)
+    server = make_server(host, port, application, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
+    address = f"http://{host}:{server.server_port}"
     create_bucket(address)
     try:
         yield address

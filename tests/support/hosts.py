@@ -51,7 +51,7 @@ def missing() -> str:
 class Hosts:
     """Hosts by name, and the processes that were started on them.
 
-    `folder` is shared; of `own`, a folder in it, each host has another one.
+    `folder` is shared; of `own`, a folder in it, each host has another one. `variables` are more environment variables.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
@@ -61,6 +61,7 @@ class Hosts:
         self.addresses = {name: f"10.77.0.{number}" for number, name in enumerate(names, 2)}
         self.head = f"{self.addresses[names[0]]}:6379"
         self.token = secrets.token_hex(32)
+        self.variables: dict[str, str] = {}
         self._booted: dict[str, subprocess.Popen[bytes]] = {}
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -69,7 +70,7 @@ class Hosts:
         own = {"RAY_AUTH_TOKEN": self.token, "RAY_AUTH_MODE": "token", "NO_COLOR": "1", "HOME": str(self.folder)}
         own["RAY_TMPDIR"] = str(self.own)  # where Ray notes the address of the cluster of a machine
         own["PATH"] = f"{self.programs}:{Path(sys.executable).parent}:{kept['PATH']}"
-        return kept | own | LOST_SOON | {"RAY_worker_niceness": "0"} | changes
+        return kept | own | LOST_SOON | {"RAY_worker_niceness": "0"} | self.variables | changes
 
     def namespace(self, host: str) -> str:
         return f"ps{os.getpid()}-{host}"
