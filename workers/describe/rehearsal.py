@@ -25,6 +25,7 @@ from workers.describe import HIGHEST_RATE
 from workers.describe.own_generators import generator_states
 from workers.errors import BadInput, Diverged, PrunesweepError, about
 from workers.machine.generators import seed_generators
+from workers.metrics import METRICS
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
@@ -86,13 +87,14 @@ class Rehearsal:
 
     @property
     def needed(self) -> bool:
-        """Whether anything in the task is not prunesweep's own: such networks, losses and data sets are tested."""
+        """Whether anything is not prunesweep's own: such networks, losses, data sets and metrics are tested."""
         recipe = self.task.recipe
         return not (
             is_shipped(self.task.network.name)
             and not is_own(self.task.dataset.name)
             and recipe.loss in _TRIED_LOSSES
             and recipe.optimizer in _TRIED_OPTIMIZERS
+            and all(metric.name in METRICS for metric in self.evaluation.metrics)
         )
 
     @property

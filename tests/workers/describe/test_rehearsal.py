@@ -19,7 +19,7 @@ from workers.describe.rehearsal import Rehearsal, rehearse, straight
 from workers.describe.second_process import check_other_process, rehearse_twice, rehearsing_elsewhere, without_a_break
 from workers.errors import BadInput
 from workers.machine.kind import kind_of_machine
-from workers.trial import Dataset, Evaluation, Network, Pruning, Recipe, canonical
+from workers.trial import Dataset, Evaluation, Metric, Network, Pruning, Recipe, canonical
 
 NET = """
 import os
@@ -174,6 +174,7 @@ def test_what_prunesweep_ships_needs_no_rehearsal() -> None:
         {"recipe": replace(shipped.task.recipe, optimizer="NAdam", optimizer_arguments={})},
     ]
     assert all(replace(shipped, task=replace(shipped.task, **change)).needed for change in changes)
+    assert replace(shipped, evaluation=Evaluation(metrics=(Metric(name="metrics:Own"),))).needed
 
 
 def request(network: Network, device: str = "cpu") -> dict:
