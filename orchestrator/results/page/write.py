@@ -198,9 +198,9 @@ def _studies(source: PageSource, grids: Sequence[Grid]) -> list[Section | None]:
     """For each grid of a store, the published grid of the same network and pruning, if there is one."""
     if source.published:
         return [None] * len(grids)
-    networks = {grid.section.network for grid in grids}
-    theirs = [section for section in table(published(), value="delta", budget="best").sections if section.cells]
-    pairs = matching_sections([grid.section for grid in grids], theirs) if networks else []
+    networks = {"network": sorted({grid.section.network for grid in grids})}
+    theirs = table(published(), value="delta", budget="best", filters=networks).sections
+    pairs = matching_sections([grid.section for grid in grids], [section for section in theirs if section.cells])
     matches = {ours.title: their for ours, their in reversed(pairs)}
     return [matches.get(grid.section.title) for grid in grids]
 
