@@ -17,7 +17,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from workers.describe.second_process import check_other_process, rehearsing_else
 from workers.errors import BadInput, InputError, PrunesweepError, about
 from workers.machine.kind import kind_of_machine
 from workers.machine.parent import end_with_parent
+from workers.metrics import METRICS
+from workers.metrics.judge import Judge
 from workers.models import NETWORKS
 from workers.models.batch_norm_groups import has_batch_norm
 from workers.models.build import build, prunable
@@ -48,18 +50,20 @@ from workers.training.losses import check_loss
 from workers.training.optimizing.optimizers import make_optimizer
 from workers.training.process import configure
 from workers.training.states.pretrained import describe_weights
-from workers.trial import Dataset, Network, Pruning, Recipe
+from workers.trial import Dataset, Metric, Network, Pruning, Recipe
 
 
-def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning: Pruning) -> dict[str, Any]:
-    """What a network is and costs under a recipe.
+def describe_network(
+    network: Network, facts: DataFacts, recipe: Recipe, pruning: Pruning, metrics: Sequence[Metric] = ()
+) -> dict[str, Any]:
+    """What a network is and costs under a recipe. `metrics` are tried on it, unless they need the network.
 
     `prunable` ([parameter name, weights] of each layer, in order), `layers` (name, shape, weights and multiply-adds
     of each), `batch_norm` (whether it has any), `left_out` (the same of the other parameters, and the `reason`),
     `parameters` (a number), `buffer_bytes`, `checkpoint_bytes` (parameters, buffers, the optimizer's state after a
     step and one byte per weight for masks; file headers excluded), and, of one example, `multiply_adds` and
     `paper_flops`, None if there are `uncounted` operations. Raises InputError or BadInput for an impossible network,
-    recipe or pruning.
+    recipe, metric or pruning.
     """
     _import_own(network, recipe)
     configure(recipe)  # whatever the modules have set
@@ -67,8 +71,12 @@ def describe_network(network: Network, facts: DataFacts, recipe: Recipe, pruning
         module = build(network, facts, recipe, 0, "dense")
     with about("optimizer"):
         optimizer = make_optimizer(recipe, module)
+    outputs, targets = _tried(module, facts)
     with about("recipe"):
-        check_loss(recipe, *_tried(module, facts))
+        check_loss(recipe, outputs, targets)
+    for metric in metrics:
+        if not METRICS[metric.name].needs_network:
+            Judge(metric).update(module, None, outputs, targets)
     with about("pruning" if pruning.exclude or pruning.include else "network"):  # else nobody wrote a pattern
         weights = prunable(module, pruning.exclude, pruning.include)
     with about("pruning"):
@@ -146,7 +154,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         with about("dataset"), _inspecting("data set", dataset.name):
             facts = load_facts(dataset)
         with _inspecting("network", network.name):
-            network_facts = describe_network(network, facts, recipe, pruning)
+            network_facts = describe_network(network, facts, recipe, pruning, _metrics_to_try(request))
             checksums = {}
             if "pretrained" in request:
                 module = build(network, facts, recipe, 0, "dense")
@@ -156,6 +164,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     except PrunesweepError as error:
         return refusal(error)
     return {"facts": {"dataset": facts.to_json(), "network": network_facts, "pretrained": checksums, **rehearsed}}
+
+
+def _metrics_to_try(request: dict[str, Any]) -> Sequence[Metric]:
+    """The metrics of trials that need no rehearsal, which tries metrics on more."""
+    if "rehearsal" not in request or (rehearsal := Rehearsal.of_request(request)).needed:
+        return ()
+    return rehearsal.evaluation.metrics
 
 
 def _rehearsed(request: dict[str, Any]) -> dict[str, Any]:

@@ -94,13 +94,18 @@ class Rehearsal:
             and not is_own(self.task.dataset.name)
             and recipe.loss in _TRIED_LOSSES
             and recipe.optimizer in _TRIED_OPTIMIZERS
-            and all(metric.name in METRICS for metric in self.evaluation.metrics)
+            and all(_is_tried(metric.name, recipe.loss) for metric in self.evaluation.metrics)
         )
 
     @property
     def possible(self) -> bool:
         """Whether this machine has the device."""
         return self.device == "cpu" or torch.cuda.is_available()
+
+
+def _is_tried(metric: str, loss: str) -> bool:
+    """Whether a metric is prunesweep's own, and judges translations only of networks that are trained to translate."""
+    return metric in METRICS and (not METRICS[metric].needs_network or loss == TOKEN_CROSS_ENTROPY)
 
 
 def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:

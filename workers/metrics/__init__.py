@@ -20,10 +20,11 @@ TORCHMETRICS = "torchmetrics."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricEntry(Entry):
-    """A registered metric, with its unit and direction."""
+    """A registered metric, with its unit and direction, and whether it judges what the network generates."""
 
     unit: str = ""
     higher_is_better: bool = True
+    needs_network: bool = False
 
 
 _IGNORE_INDEX = {"ignore_index": int}
@@ -80,6 +81,7 @@ METRICS = {
             "tokenize": str,
         },
         unit="BLEU",
+        needs_network=True,
     ),
     "perplexity": MetricEntry(
         factory="workers.metrics.language:Perplexity",

@@ -15,7 +15,7 @@ from workers.describe import answers, apart
 from workers.describe.answers import answer, describe_network
 from workers.describe.apart import describe_apart
 from workers.errors import InputError
-from workers.trial import Dataset, Network, Pruning, Recipe, canonical
+from workers.trial import Dataset, Evaluation, Metric, Network, Pruning, Recipe, canonical
 
 DATASET = Dataset(name="synthetic", arguments={"channels": 3, "size": 32, "train_images": 30, "test_images": 20})
 RECIPE = Recipe(batch_size=128, optimizer="SGD", optimizer_arguments={"momentum": 0.9})
@@ -91,6 +91,14 @@ def test_mistakes_are_answers(change: dict, message: str, hint: str) -> None:
     assert "hint:" not in answered["error"]
     about = next(iter(change))
     assert answered["about"] == ("optimizer" if about == "recipe" else about)
+
+
+def test_a_metric_that_does_not_fit_is_refused_without_a_rehearsal() -> None:
+    for metric, message in {"rmse": "the same shape, not (2, 10) and (2,)", "top5": None}.items():
+        evaluation = Evaluation(metrics=(Metric(name=metric),))
+        answered = answer(request() | {"rehearsal": {"evaluation": canonical(evaluation), "device": "cpu"}})
+        assert answered.get("error") == (message and f"metric `{metric}`: outputs and targets must have {message}")
+        assert answered.get("about") == (message and "metric")
 
 
 def test_a_holdout_is_a_mistake_in_the_evaluation() -> None:

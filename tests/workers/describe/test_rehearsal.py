@@ -174,7 +174,8 @@ def test_what_prunesweep_ships_needs_no_rehearsal() -> None:
         {"recipe": replace(shipped.task.recipe, optimizer="NAdam", optimizer_arguments={})},
     ]
     assert all(replace(shipped, task=replace(shipped.task, **change)).needed for change in changes)
-    assert replace(shipped, evaluation=Evaluation(metrics=(Metric(name="metrics:Own"),))).needed
+    for metric in ("metrics:Own", "bleu"):
+        assert replace(shipped, evaluation=Evaluation(metrics=(Metric(name=metric),))).needed
 
 
 def request(network: Network, device: str = "cpu") -> dict:
