@@ -154,6 +154,7 @@ def test_the_page_does_not_speak_of_accuracy(folder):
     written = ps.report(folder / "both", folder / "page.html", **shown)
     text = written.path.read_text()
     assert "RMSE against compression" in text
+    assert "Test RMSE (mg/dl) and its change from the dense network (mg/dl)" in text
     assert "accuracy" not in text.partition("BibTeX")[0].lower()
 
 

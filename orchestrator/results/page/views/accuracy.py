@@ -199,8 +199,8 @@ def _table(grid: Grid, intervals: Sequence[Interval | None]) -> DataTable:
             ]
         )
     return DataTable(
-        f"Test {grid.section.metric.title} ({grid.section.unit('score')}) and its change from the dense network "
-        f"({grid.unit})",
+        f"Test {grid.section.metric.title}{_bracketed(grid, grid.section.unit('score'))} and its change from the dense "
+        f"network{_bracketed(grid, grid.unit)}",
         [
             *("technique", "compression", "budget", "done", f"{grid.section.metric.title}, median [lowest, highest]"),
             *("change, median [lowest, highest]", "mean change [95% interval]"),
@@ -208,3 +208,8 @@ def _table(grid: Grid, intervals: Sequence[Interval | None]) -> DataTable:
         rows,
         keys=1,
     )
+
+
+def _bracketed(grid: Grid, unit: str) -> str:
+    """` (percent)`; nothing for a metric that is its own unit."""
+    return "" if unit == grid.section.metric.title else f" ({unit})"
