@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -167,6 +168,7 @@ def the_terminal_is_closed(scene: Scene) -> str:
     shell = ["sh", "-c", f"trap : HUP; {words}; echo $? > {code}"]
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup`, and a session without a terminal, leave it ignored
         os.chdir(scene.cluster.folder)
         command = scene.cluster.command("two", *shell)
         os.execvpe(command[0], command, scene.cluster.environment())
@@ -175,7 +177,7 @@ def the_terminal_is_closed(scene: Scene) -> str:
         scene.wait_for_states(2)
     os.close(terminal)
     scene.cluster.wait_for("the end of the driver", lambda: code.exists() and code.read_text().endswith("\n"))
-    assert code.read_text() == "129\n"
+    assert code.read_text() == "129\n", f"exit code {code.read_text().strip()}"
     scene.check_interrupted()
     return scene.run_to_the_end("one")
 

@@ -21,7 +21,7 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
 )
 from orchestrator.cli.app import app
 from orchestrator.cli.closed_output import quiet_end
-from orchestrator.cli.output import leave
+from orchestrator.cli.output import leave, say
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
 from workers.errors import FAILURES, PrunesweepError
@@ -45,14 +45,14 @@ def _run(words: Sequence[str]) -> None:
     except PrunesweepError as error:
         _fail(error, error.exit_code)
     except Interrupted:
-        print("\nInterrupted", file=sys.stderr)
+        say("\nInterrupted")
         leave(130)
     except BrokenPipeError:  # which is an OSError
         raise
     except OSError as error:
         _fail(error, 4)
     except Exception:
-        traceback.print_exc()
+        say(traceback.format_exc())
         _fail(
             PrunesweepError("this is a bug in prunesweep", hint="report it with the lines above"),
             PrunesweepError.exit_code,
@@ -86,5 +86,5 @@ _OPTIONAL = {"--retry-failed": ("all", _names_outcomes), "--watch": ("2", _is_nu
 
 def _fail(error: Exception, code: int) -> None:
     reports = error.reports() if isinstance(error, PrunesweepError) else [str(error)]
-    print("\n\n".join(f"error: {report}" for report in reports), file=sys.stderr)
+    say("\n\n".join(f"error: {report}" for report in reports))
     leave(code)

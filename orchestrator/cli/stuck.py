@@ -7,6 +7,7 @@ notices both.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -72,7 +73,9 @@ def _arrived(receiver: socket.socket) -> bytes:
 def _leave(number: int) -> None:
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     place = place_of(_outwards(frame))
-    os.write(2, f"\nInterrupted{f' while waiting for `{place}`, which does not answer' if place else ''}\n".encode())
+    words = f"\nInterrupted{f' while waiting for `{place}`, which does not answer' if place else ''}\n"
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        os.write(2, words.encode())
     os._exit(128 + number)
 
 

@@ -30,6 +30,20 @@ def leave_terminal() -> None:
     os.close(nowhere)
 
 
+def leave_dead_terminal() -> None:
+    """Do the same if the terminal is gone, such as where the descriptors of before it went were restored."""
+    if any(_is_dead(descriptor) for descriptor in (_STDOUT, _STDERR)):
+        leave_terminal()
+
+
+def _is_dead(descriptor: int) -> bool:
+    try:
+        os.get_terminal_size(descriptor)
+    except OSError as error:
+        return error.errno == errno.EIO  # ENOTTY: a pipe or a file
+    return False
+
+
 @contextmanager
 def outliving_terminal() -> Iterator[None]:
     """End the block, but nothing else, if it writes to a terminal that is gone: SIGHUP comes later, or never."""

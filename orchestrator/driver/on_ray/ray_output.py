@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.driver.situation import tell
+from orchestrator.driver.terminal import leave_dead_terminal
 from workers.machine.printed import descriptors_to
 
 _STDERR = 2
@@ -26,6 +27,7 @@ def ray_output_apart() -> Iterator[None]:
             with _python_elsewhere(), descriptors_to(file.fileno()), _messages_of_ray():
                 yield
         finally:
+            leave_dead_terminal()  # it may have gone in the block
             Path(path).unlink(missing_ok=True)
             tell(log="")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -27,9 +28,23 @@ def ready():
 """
 
 
-def start(driver, before=""):
+OUTLIVES_TERMINAL = """
+from contextlib import nullcontext
+from orchestrator.driver.on_ray import ray_output
+from orchestrator.driver.terminal import outliving_terminal
+ray_output._messages_of_ray = nullcontext
+with ray_output.ray_output_apart(), outliving_terminal():
+    while True:
+        print('working', file=sys.stderr)
+        time.sleep(0.01)
+print('all done', file=sys.stderr)
+print('Next: table')
+"""
+
+
+def start(driver, before="", stderr=subprocess.PIPE, stdout=subprocess.PIPE):
     code = START.format(before=before) + driver
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=stdout, stderr=stderr, text=True)
 
 
 def ended(process):
@@ -90,6 +105,15 @@ def test_nohup_is_respected():
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == 143
+
+
+def test_a_driver_that_hears_of_no_hangup_outlives_its_terminal():
+    ours, theirs = os.openpty()
+    process = start(OUTLIVES_TERMINAL, stderr=theirs, stdout=theirs)
+    os.close(theirs)
+    os.read(ours, 1)
+    os.close(ours)
+    assert ended(process)[0] == 0
 
 
 def test_a_driver_stops_without_its_supervisor():
