@@ -20,6 +20,7 @@ from workers.models.batch_norm_groups import has_batch_norm
 from workers.store import Store
 from workers.store.layout import RecordKey, checkpoint_path
 from workers.store.local_copies import LocalCopies
+from workers.text import plural
 from workers.training.process import configure, import_metrics, make_trainer
 from workers.training.progress_log import ProgressLog
 from workers.training.recording import make_record
@@ -218,6 +219,9 @@ def _resume(trainer: Trainer, store: Store, limit: int) -> bool:
             continue
         trainer.restore(state)
         log.info("continues from step %d", state.step)
+        if state.ranks != trainer.share.ranks:
+            before, now = plural(state.ranks, "rank"), plural(trainer.share.ranks, "rank")
+            log.warning("%s trained up to step %d, and now %s: the last bits differ", before, state.step, now)
         return True
     return False
 

@@ -225,7 +225,7 @@ class Trainer:
             for index, slots in self.optimizer.state_dict()["state"].items()
         }
         masks = {name: _copy(mask) for name, mask in self.masks.items()}
-        return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.history))
+        return State(self.id, self.step, model, optimizer, masks, copy.deepcopy(self.history), self.share.ranks)
 
     def _rate(self, step: int) -> float:
         return schedules.rate(self.trial.rates, step) * self.history.rate_factor

@@ -96,6 +96,12 @@ def test_a_killed_rank_ends_the_attempt_and_the_next_one_gives_the_same_bits(sto
     assert state_of(stores.killed, last).digest() == state_of(stores.undisturbed, last).digest()
 
 
+def test_a_trial_that_continues_on_another_number_of_ranks_says_so_in_its_log(stores, caplog):
+    list(run(replace(JOB, records=(tiny.TOTAL,), checkpoints=(), ranks=1), stores.undisturbed, Device()))
+    assert f"2 ranks trained up to step {STOPS[-1]}, and now 1 rank: the last bits differ" in caplog.text
+    assert records_of(stores.undisturbed)[tiny.TOTAL]["ranks"] == 1
+
+
 def test_no_process_and_no_group_is_left(stores):
     assert len(stores.processes) == 3
     assert all(process.poll() is not None for process in stores.processes)

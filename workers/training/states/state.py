@@ -48,7 +48,10 @@ class History:
 
 @dataclass
 class State:
-    """A trial after `step` steps, on the CPU. Its tensors share no memory with anything else."""
+    """A trial after `step` steps, on the CPU. Its tensors share no memory with anything else.
+
+    `ranks`, which are not part of its digest, are how many trained the last step.
+    """
 
     trial: str
     step: int
@@ -56,6 +59,7 @@ class State:
     optimizer: dict[int, dict[str, Any]]
     masks: dict[str, torch.Tensor]
     history: History = field(default_factory=History)
+    ranks: int = 1
 
     def tensors(self) -> dict[str, torch.Tensor]:
         tensors = {f"model/{name}": tensor for name, tensor in self.model.items()}
@@ -94,6 +98,8 @@ def dump_state(state: State) -> tuple[bytes, str]:
         "progress": json.dumps(vars(state.history)),
         "digest": digest,
     }
+    if state.ranks > 1:
+        metadata["ranks"] = str(state.ranks)
     metadata["checksum"] = _checksum(metadata)
     tensors = {name: tensor.contiguous().clone() for name, tensor in state.tensors().items()}
     return save_tensors(tensors, metadata), digest
@@ -130,6 +136,7 @@ def _state(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> State:
         optimizer={},
         masks={},
         history=History(**json.loads(metadata["progress"])),
+        ranks=int(metadata.get("ranks", 1)),
     )
     for name, tensor in tensors.items():
         kind, _, rest = name.partition("/")
