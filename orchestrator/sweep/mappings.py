@@ -80,5 +80,6 @@ def _argument_text(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_argument_text(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_argument_text(item)}" for key, item in value.items()) + "}"
+        keys = sorted(value, key=str)  # the order of a store, so that a sweep that is resumed has the same labels
+        return "{" + ", ".join(f"{key}: {_argument_text(value[key])}" for key in keys) + "}"
     return exact_text(value) if isinstance(value, Fraction) else shown(value, width=200)

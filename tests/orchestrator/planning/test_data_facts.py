@@ -102,7 +102,7 @@ def test_a_split_is_a_mapping_in_a_sweep_file() -> None:
     dataset = {"name": "image_folder", "path": "birds", "split": {"test": "20%", "seed": 0}}
     crossing = planned(DATA | {"settled": {"image_size": 8}}, dataset=dataset)
     [data] = data_facts(crossing)
-    assert data.dataset == "image_folder(path=birds, split={test: 20%, seed: 0})"
+    assert data.dataset == "image_folder(path=birds, split={seed: 0, test: 20%})"  # the order of a resumed sweep
     [(setting, answer), *_] = crossing
     question = setting.question
     assert question.dataset.arguments["split"] == {"test": "20%", "seed": 0}
