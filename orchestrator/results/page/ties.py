@@ -23,8 +23,8 @@ _EQUAL = 1e-9
 
 
 def rule(metrics: Collection[MetricFacts]) -> str:
-    """The rule in words, for the metrics of some grids."""
-    return _RULE.format(best=best_of(metrics), names=names_of(metrics) or KNOWN_ACCURACY.title)
+    """The rule in words, for the metrics of some columns."""
+    return _RULE.format(best=best_of(metrics), names=names_of(metrics) or "score")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ def test_the_page_says_the_same(stores):
     assert advice == same
     assert advice.startswith("Use lr_rewinding: it is the best or tied with the best in 3 of 3 comparisons; ")
     assert "with the lowest mean test RMSE" in verdict(columns(error), str).rule
+    assert "with the best mean test score" in verdict([], str).rule  # of one technique, there is nothing to compare
     places = [
         [(group.technique, group.compression) for group in pareto(grid, list(grid.groups.values())[:4], _weights)]
         for grid in (accuracy, error)
