@@ -14,7 +14,7 @@ from workers.paths import expanded
 
 _CIFAR10 = "cifar-10-batches-py"
 _WMT16 = "train.tok.clean.bpe.32000.en"
-_SUBWORDS = {"vocabulary": 4000, "longest": 32}
+_SUBWORDS = {"vocabulary": 4000, "longest": 24}
 _WITHOUT = ", or run it scaled down without data: `--scale 0.001 --dataset synthetic`"
 
 
