@@ -97,27 +97,12 @@ def read_rows(
     keep = picker(filters, results.column_names)
     needed = {*_AS_THEY_ARE, *_OPTIONAL, shown, score, dense}
     needed |= {*(CELLS.names if isinstance(filters, str) else filters)}
-    columns = results.select([name for name in results.column_names if name in needed])
-    records = _with_texts(columns, filters).to_pylist()
+    records = results.select([name for name in results.column_names if name in needed]).to_pylist()
     rows = [_row(record, value, shown, dense) for record in records if keep(record)]
     if isinstance(filters, str):
         check_picked(bool(rows), filters, records)
     pruned = {row.task for row in rows if not row.is_dense}
-    dense_records = _with_texts(columns, {"technique": DENSE}).to_pylist()
-    return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(dense_records, score)
-
-
-def _with_texts(rows: pa.Table, filters: Filters) -> pa.Table:
-    """The rows that have the texts of a mapping of filters, found without making a dictionary of every row."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for name, wanted in filters.items() if isinstance(filters, Mapping) else ():
-        texts = [wanted] if isinstance(wanted, str) else wanted
-        are_texts = isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts)
-        if are_texts and pa.types.is_string(rows[name].type):
-            rows = rows.filter(pc.is_in(rows[name], value_set=pa.array(texts, pa.string())))
-    return rows
+    return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(records, score)
 
 
 def _check_columns(results: pa.Table, names: Sequence[str]) -> None:
@@ -147,10 +132,10 @@ def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row
     )
 
 
-def _dense_scores(dense_records: Iterable[Mapping[str, Any]], score: str) -> dict[Task, list[float]]:
+def _dense_scores(records: Iterable[Mapping[str, Any]], score: str) -> dict[Task, list[float]]:
     scores: dict[Task, list[float]] = {}
-    for record in dense_records:
-        if record[score] is not None:
+    for record in records:
+        if record["technique"] == DENSE and record[score] is not None:
             task = record["dataset"], record["network"], record["recipe"]
             scores.setdefault(task, []).append(record[score] * metric_of(record).scale)
     return scores
