@@ -40,7 +40,7 @@ def frame(
     from orchestrator.results.recorded_metrics import judged_by
 
     joined = read(store, None if sweep is None else [sweep], retired=retired)
-    return to_frame(joined if metric is None else joined._replace(rows=judged_by(joined.rows, metric)))
+    return to_frame(joined._replace(rows=judged_by(joined.rows, metric)))
 
 
 def table(

@@ -172,7 +172,7 @@ def export(
     location, filters = store_of(store), only_of(only, network, schedule)
     note_published([location])
     joined = rows_of(location, sweep, retired=with_retired)
-    judged = joined.rows if metric is None else judged_by(joined.rows, metric)
+    judged = judged_by(joined.rows, metric)
     rows = joined.rows if filters is None else select(joined.rows, filters)
     folder = Path(expanded(to))
     check_folder(str(folder))
@@ -191,8 +191,8 @@ def export(
         drawn = paper_figures(judged, split=split, filters=filters)
     else:
         draw = partial(accuracy_vs_compression, judged, budget=budget, statistic=statistic, **shown)
-        metrics = dict.fromkeys([*judged.column("metric").to_pylist(), ACCURACY])
-        drawn = iter([attempt(f"{next(iter(metrics))}_vs_compression", draw)])
+        shown_metric = next(iter(judged.column("metric").to_pylist()), ACCURACY)
+        drawn = iter([attempt(f"{shown_metric}_vs_compression", draw)])
     try:
         for figure in drawn:
             if isinstance(figure, SkippedFigure):

@@ -57,7 +57,7 @@ def rows_of(results: Results, sweep: str | None = None, *, retired: bool = False
     for a metric that no row has, and as `read` does.
     """
     joined = _rows_of(results, sweep, retired=retired)
-    return joined if metric is None else joined._replace(rows=judged_by(joined.rows, metric))
+    return joined._replace(rows=judged_by(joined.rows, metric))
 
 
 def _rows_of(results: Results, sweep: str | None, *, retired: bool) -> Joined:

@@ -43,11 +43,13 @@ def metadata_of(rows: pa.Table) -> str | None:
     return None if text is None else text.decode()
 
 
-def judged_by(rows: pa.Table, metric: str) -> pa.Table:
+def judged_by(rows: pa.Table, metric: str | None) -> pa.Table:
     """The rows that have a metric, with its scores, unit and direction in place of those of the primary metric.
 
-    Raises InputError if no row has it.
+    Without a `metric`, the rows as they are. Raises InputError if no row has it.
     """
+    if metric is None:
+        return rows
     recorded = _recorded(rows)
     labels = rows.select([name for name in ("evaluation", *METRIC) if name in rows.column_names]).to_pylist()
     choices = [{**recorded.get(row["evaluation"], {}), metric_of(row).name: metric_of(row)} for row in labels]
