@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,7 @@ from workers.models.layout import arranged
 from workers.pruning.adaptive import rate_factor
 from workers.pruning.masks import prune
 from workers.seeds import seed
+from workers.training.cuda_graph import GraphedPass, is_graphable
 from workers.training.exchange import Exchange, Step
 from workers.training.loss_names import is_sum
 from workers.training.losses import correct, loss_function, remedy_of_divergence
@@ -66,6 +67,9 @@ class Trainer:
         self._sums = is_sum(self.recipe)
         self.stream = data.stream(self.recipe, trial.replicate, trial.stage, share)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self._gradient: Callable[[Batch], Step] = self._add_gradient
+        if is_graphable(trial.task, data.facts, device, share):
+            self._gradient = GraphedPass(self._add_gradient, self.model, self.parameters)
         self._pending: list[Step] = []
         self._use_masks({})
 
@@ -158,7 +162,7 @@ class Trainer:
         """Leave the gradient of a batch in the parameters: masked and clipped, if that is done group by group."""
         self.optimizer.zero_grad()
         if self.recipe.clip_group is None:
-            return self._add_gradient(batch)
+            return self._gradient(batch)
         return clipped_apart(batch, self.recipe.clip_group, self.parameters, self._add_gradient, self._mask_and_clip)
 
     def _add_gradient(self, batch: Batch) -> Step:

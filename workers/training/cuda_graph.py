@@ -1,0 +1,101 @@
+"""The forward and backward pass of a step as one CUDA graph.
+
+A small network's step is hundreds of kernels, each quicker than its launch. A graph launches them all at once: the
+same kernels in the same order, so its bits are the same, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workers.data.batches.share import WHOLE, BatchShare
+from workers.data.batches.structure import Batch
+from workers.data.image_facts import ImageFacts
+from workers.models import is_shipped
+from workers.training.exchange import Step
+from workers.trial import CROSS_ENTROPY, Task
+
+
+def is_graphable(task: Task, facts: Any, device: torch.device, share: BatchShare) -> bool:
+    """Whether all steps launch the same kernels on equal shapes, and none waits for the GPU on the way.
+
+    Code of the user may do anything, sentences differ in length, and groups of examples are clipped one by one.
+    """
+    return (
+        device.type == "cuda"
+        and share == WHOLE
+        and isinstance(facts, ImageFacts)
+        and is_shipped(task.network.name)
+        and task.recipe.loss == CROSS_ENTROPY
+        and task.recipe.clip_group is None
+    )
+
+
+class GraphedPass:
+    """`backward`, which leaves gradients in the parameters, recorded at its first batch and replayed for every batch.
+
+    Batches must have equal shapes. Dropout draws from the seed that the generator has at the replay.
+    """
+
+    def __init__(self, backward: Callable[[Batch], Step], network: nn.Module, parameters: Sequence[Tensor]) -> None:
+        self._backward = backward
+        self._network = network
+        self._parameters = parameters
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self, batch: Batch) -> Step:
+        if self._replay is None:
+            self._record(batch)
+        assert self._replay is not None
+        for recorded, new in zip(self._batch, _tensors(batch), strict=True):
+            recorded.copy_(new)
+        self._replay()
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+            parameter.grad = gradient
+        loss, correct, examples = self._step
+        return Step(loss.clone(), None if correct is None else correct.clone(), examples)  # the next replay overwrites
+
+    def _record(self, batch: Batch) -> None:
+        """Record the pass, which runs a few times for this: running statistics and generators stay as they are."""
+        inputs, targets = _tensors(batch)
+        self._batch = (inputs.clone(), targets.clone())
+        buffers = {name: buffer.clone() for name, buffer in self._network.named_buffers()}
+        with torch.random.fork_rng([inputs.device] if inputs.is_cuda else []):
+            self._step, self._replay = _capture(self._pass)
+        self._gradients = [parameter.grad for parameter in self._parameters]
+        for name, buffer in self._network.named_buffers():
+            buffer.copy_(buffers[name])
+
+    def _pass(self) -> Step:
+        for parameter in self._parameters:
+            parameter.grad = None
+        return self._backward(self._batch)
+
+
+def _tensors(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Images and labels."""
+    inputs, targets = batch
+    assert isinstance(inputs, Tensor)
+    assert isinstance(targets, Tensor)
+    return inputs, targets
+
+
+def _capture(run: Callable[[], Step]) -> tuple[Step, Callable[[], None]]:
+    """What `run` returns, in memory that stays the same, and a function that computes it again there.
+
+    Libraries of CUDA set themselves up at the first calls, which cannot be recorded.
+    """
+    current, other = torch.cuda.current_stream(), torch.cuda.Stream()
+    other.wait_stream(current)
+    with torch.cuda.stream(other):
+        for _ in range(2):
+            run()
+    current.wait_stream(other)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads may read batches ahead
+        step = run()
+    return step, graph.replay
