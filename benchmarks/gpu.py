@@ -1,18 +1,25 @@
 """One GPU shared by one, two and four trials at a time: trials an hour, and whether all ways give the same bits.
 
+So must steps recorded as a CUDA graph and steps launched kernel by kernel.
+
 The sweep is ResNet-20 on random images of CIFAR-10's shape. Trials on one GPU take turns unless NVIDIA's MPS runs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from measure import Figure, arguments, finish, prunesweep, wait, write_sweep
 
+from workers import schedules
 from workers.store import Store
+from workers.trial import Dataset, Network, Recipe, Task, Trial
 
 SHARING = (1, 2, 4)
 """How many trials run on the GPU at a time."""
@@ -24,6 +31,7 @@ def main() -> None:
 
     if not torch.cuda.is_available():
         sys.exit("this benchmark needs a GPU, and torch finds none")
+    differing = [task for task in tasks() if states(task, recorded=True) != states(task, recorded=False)]
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
         speed, digests = {}, []
         for trials in SHARING:
@@ -39,8 +47,40 @@ def main() -> None:
             *(Figure(f"{trials} at a time over one", speed[trials] / speed[1]) for trials in SHARING[1:]),
             Figure("states with the same bits in all", len(set.intersection(*digests)), "states"),
             Figure("states with other bits", len(set.union(*digests) - set.intersection(*digests)), "", at_most=0),
+            Figure("recorded trainings with other bits", len(differing), "", at_most=0),
         ],
     )
+
+
+def tasks() -> list[Task]:
+    """With running statistics, with rounding to bfloat16, and with dropout."""
+    data = Dataset(name="synthetic", arguments={"train_images": 500, "test_images": 10, "channels": 3, "size": 32})
+    resnet = Network(name="cifar_resnet", arguments={"depth": 20})
+    perceptron = Network(name="mlp", arguments={"hidden": [64, 32], "dropout": 0.2, "batch_norm": True})
+    recipe = Recipe(batch_size=128, optimizer="SGD", optimizer_arguments={"momentum": 0.9})
+    return [
+        Task(dataset=data, network=network, recipe=replace(recipe, precision=precision))
+        for network, precision in ((resnet, "fp32"), (resnet, "tf32"), (resnet, "bf16"), (perceptron, "fp32"))
+    ]
+
+
+def states(task: Task, recorded: bool) -> list[str]:
+    """The digests of the states after each of ten steps."""
+    import torch
+
+    from workers.data.loading import open_data
+    from workers.training import trainer
+    from workers.training.process import make_trainer
+
+    device = torch.device("cuda")
+    trial = Trial(task=task, replicate=0, stage="dense", rates=schedules.constant(0.1))
+    with contextlib.nullcontext() if recorded else mock.patch.object(trainer, "is_graphable", return_value=False):
+        training = make_trainer(trial, open_data(task.dataset, device), device)
+    digests = []
+    for _ in range(10):
+        training.advance()
+        digests.append(training.state().digest())
+    return digests
 
 
 def run(folder: Path, trials: int, quick: bool) -> Path:
@@ -52,7 +92,7 @@ def run(folder: Path, trials: int, quick: bool) -> Path:
 
 
 def sweep(quick: bool) -> dict[str, Any]:
-    epochs = 2 if quick else 8
+    epochs = 2 if quick else 12
     return {
         "dataset": {"name": "synthetic", "train_images": 6_400, "test_images": 1_000, "channels": 3, "size": 32},
         "network": {"name": "cifar_resnet", "depth": 20},
