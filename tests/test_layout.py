@@ -13,6 +13,7 @@ from tests.support.import_graph import room
 from tests.support.places import ROOT
 
 GRAPH = import_graph.read()
+PACKAGES = ("prunesweep", "orchestrator", "workers")
 READERS = ("cli", "planning", "presets", "results", "search", "sweep", "upkeep")
 
 LONGEST = 300  # lines
@@ -52,6 +53,13 @@ def test_the_store_imports_no_torch():
     assert len(modules) > 1
     assert "workers.store" not in importers("torch", "torchvision")
     assert not any("torch" in GRAPH.brought_in(name) for name in modules)
+
+
+def test_what_people_read_is_printed_by_say():
+    """A plain `print` would end a run whose terminal is gone; the display catches that itself."""
+    programs = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    printing = [str(path.relative_to(ROOT)) for path in programs if "file=sys.stderr" in path.read_text("utf-8")]
+    assert sorted(printing) == ["orchestrator/driver/progress/display.py", "workers/machine/terminal.py"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from orchestrator.planning.cells import missing_sweep
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
+from workers.machine.terminal import say
 from workers.paths import expanded
 from workers.store import Store
 from workers.store.filesystems.opening import absolute
@@ -117,10 +117,10 @@ def _delete_unneeded_states(store: Store, quiet: bool) -> None:
     try:
         garbage = delete_unneeded(store)
     except StoreError as error:  # the run itself is done
-        print(f"warning: kept all states: {error}", file=sys.stderr)
+        say(f"warning: kept all states: {error}")
         return
     if garbage.bytes and not quiet:
-        print(garbage, file=sys.stderr)
+        say(garbage)
 
 
 def resume(

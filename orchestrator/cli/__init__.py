@@ -21,10 +21,11 @@ from orchestrator.cli import (  # isort: skip  (in the order in which `--help` l
 )
 from orchestrator.cli.app import app
 from orchestrator.cli.closed_output import quiet_end
-from orchestrator.cli.output import leave, say
+from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
 from workers.errors import FAILURES, PrunesweepError
+from workers.machine.terminal import say
 
 __all__ = ["app", "cells", "comparisons", "launching", "main", "models", "sweeps", "tables", "upkeep"]
 

@@ -14,9 +14,9 @@ import typer
 from orchestrator import api
 from orchestrator.cli.app import app
 from orchestrator.cli.options import WHERE, StoreOption
-from orchestrator.cli.output import say
 from orchestrator.cli.run_flags import check_words
 from workers.errors import InputError, collecting, raise_all
+from workers.machine.terminal import say
 from workers.paths import expanded
 from workers.store.filesystems.opening import absolute
 

@@ -22,11 +22,11 @@ from orchestrator.cli.options import (
     WithRetired,
     store_of,
 )
-from orchestrator.cli.output import say
 from orchestrator.cli.run_flags import RunFlags, takes_run_flags
 from orchestrator.cli.search_output import finish_search, print_files, say_round
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.errors import InputError
+from workers.machine.terminal import say
 
 
 @app.command()

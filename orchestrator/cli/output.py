@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from orchestrator.cli.options import Format
 from orchestrator.cli.reading import Output
 from orchestrator.driver.situation import resume_command
-from orchestrator.driver.terminal import outliving_terminal
 from orchestrator.planning.cells import failures_in_words
+from workers.machine.terminal import say
 from workers.store.filesystems.output import write_output
 from workers.store.layout import MARKER
 from workers.text import plural, printable
@@ -74,12 +74,6 @@ def name_unreadable(unreadable: Mapping[str, str]) -> None:
         say(f"warning: skipped {printable(reason)}")
     if unreadable:
         sys.exit(3)
-
-
-@outliving_terminal()
-def say(message: str) -> None:
-    """Print a message for people."""
-    print(message, file=sys.stderr)
 
 
 def leave(code: int) -> NoReturn:

@@ -8,9 +8,10 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.output import failed_trials, say
+from orchestrator.cli.output import failed_trials
 from orchestrator.results.tolerance import Tolerance
 from workers.errors import InputError
+from workers.machine.terminal import say
 from workers.metrics.facts import KNOWN_ACCURACY, MetricFacts
 from workers.text import plural, size
 

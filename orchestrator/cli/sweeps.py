@@ -35,10 +35,11 @@ from orchestrator.cli.options import (
     preset_choice,
     store_of,
 )
-from orchestrator.cli.output import finish, name_unreadable, say
+from orchestrator.cli.output import finish, name_unreadable
 from orchestrator.cli.run_flags import RunFlags, takes_run_flags
 from orchestrator.cli.search_output import finish_search, say_round
 from workers.errors import InputError, collecting, raise_all
+from workers.machine.terminal import say
 from workers.paths import file_to_write
 from workers.store.filesystems.output import write_output
 

@@ -25,7 +25,7 @@ from orchestrator.cli.options import (
     only_of,
     store_of,
 )
-from orchestrator.cli.output import name_unreadable, note_published, say, show
+from orchestrator.cli.output import name_unreadable, note_published, show
 from orchestrator.cli.reading import (
     Baseline,
     Budget,
@@ -41,6 +41,7 @@ from orchestrator.cli.reading import (
     ValueName,
 )
 from workers.errors import InputError
+from workers.machine.terminal import say
 from workers.paths import expanded
 from workers.store import Store
 from workers.trial import ACCURACY

@@ -14,8 +14,9 @@ import typer
 
 from orchestrator.cli.app import app
 from orchestrator.cli.options import Address, AsJson, StoreArgument, store_of
-from orchestrator.cli.output import leave, name_unreadable, say
+from orchestrator.cli.output import leave, name_unreadable
 from workers.errors import InputError
+from workers.machine.terminal import say
 from workers.paths import expanded, is_uri
 
 if TYPE_CHECKING:

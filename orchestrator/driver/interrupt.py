@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from orchestrator.driver.situation import is_supervised
-from orchestrator.driver.terminal import leave_terminal, stderr_for_people
+from workers.machine.terminal import leave_terminal, stderr_for_people
 from workers.waiting import hurry, take_time
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"

@@ -6,7 +6,6 @@ kind and task: what was found is pinned in the store.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Sequence
 
 from orchestrator.driver.on_ray.nodes import Lost, Node, Nodes, name_of
@@ -15,6 +14,7 @@ from orchestrator.planning.crossing import Crossing, rehearsal_of
 from orchestrator.planning.facts import task_of
 from orchestrator.sweep.problems import Problem
 from orchestrator.sweep.spec import SweepSpec
+from workers.machine.terminal import say
 from workers.store import Store
 from workers.text import duration, plural
 from workers.trial import Task
@@ -80,7 +80,7 @@ def _kinds(nodes: Nodes, device: str) -> dict[str, Node]:
             kinds.setdefault(kind, node)
     for node in silent.values():
         why = f"no answer within {duration(KIND_SECONDS)}; it may be busy"
-        print(f"warning: not rehearsed on node {name_of(node)}: {why}", file=sys.stderr)
+        say(f"warning: not rehearsed on node {name_of(node)}: {why}")
     return kinds
 
 
@@ -94,7 +94,7 @@ def _rehearse(
     from workers.describe.second_process import rehearse_twice
 
     name = f"node {name_of(node)} ({kind})"
-    print(f"Rehearsing {plural(len(items), 'task')} on {name}", file=sys.stderr)
+    say(f"Rehearsing {plural(len(items), 'task')} on {name}")
     requests = [item.request for item in items]
     answers = list(
         nodes.ask([node], rehearse_twice, requests, folder, gpus=nodes.gpus, seconds=REHEARSAL_SECONDS, alone=True)
@@ -110,7 +110,7 @@ def _rehearse(
         return
     if answer is None or isinstance(answer, Lost):
         why = "the node is gone" if answer else f"not done within {duration(REHEARSAL_SECONDS)}"
-        print(f"warning: not rehearsed on {name}: {why}", file=sys.stderr)
+        say(f"warning: not rehearsed on {name}: {why}")
         return
     for item, row in zip(items, answer, strict=True):
         if "error" in row:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-
 from orchestrator.planning.crossing import Crossing
 from orchestrator.planning.data_facts import data_facts
 from orchestrator.planning.prunable_share import shares
+from workers.machine.terminal import say
 
 
 def announce(crossing: Crossing, *, quiet: bool) -> None:
     """Print the prunable shares of a sweep and notes on its data to stderr; if `quiet`, only warnings."""
     for share in shares(crossing):
         if not quiet:
-            print(share, file=sys.stderr)
+            say(share)
         if share.is_low:
-            print(f"warning: {share.warning}", file=sys.stderr)
+            say(f"warning: {share.warning}")
     if not quiet:
         for facts in data_facts(crossing):
             for note in facts.notes:
-                print(f"note: data {facts.dataset}: {note}", file=sys.stderr)
+                say(f"note: data {facts.dataset}: {note}")

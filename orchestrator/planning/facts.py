@@ -6,7 +6,6 @@ store, so that a plan made later, or on another machine, is the same plan.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +15,7 @@ from orchestrator.planning.own_techniques import RetrainingChoice, TechniqueQues
 from orchestrator.planning.request import Request
 from workers.describe.apart import describe_apart
 from workers.errors import CorruptFile, InputError
+from workers.machine.terminal import say
 from workers.store import Store, layout
 from workers.trial import Dataset, Network, Pruning, Recipe, Task
 
@@ -210,7 +210,7 @@ def _name_skipped(answers: Iterable[dict[str, Any]]) -> None:
     """Say which rehearsals were not possible."""
     for reason in dict.fromkeys(answer.get("rehearsal", {}).get("skipped") for answer in answers):
         if reason:
-            print(f"Rehearsed only on the nodes of a cluster, before the first trial: {reason}", file=sys.stderr)
+            say(f"Rehearsed only on the nodes of a cluster, before the first trial: {reason}")
 
 
 def pinned(questions: Iterable[Question], store: Store) -> Facts:

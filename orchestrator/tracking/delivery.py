@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sys
 import threading
 import time
 from typing import Protocol
 
 from orchestrator.tracking.events import Event, TrialReached
+from workers.machine.terminal import say
 from workers.text import plural, printable
 
 MOST_EVENTS = 10_000
@@ -93,4 +93,4 @@ class Delivery:
             self._warn(str(error) if isinstance(error, NotDelivered) else f"{type(error).__name__}: {error}")
 
     def _warn(self, reason: str) -> None:
-        print(f"warning: {self._name}: {printable(reason)}", file=sys.stderr)
+        say(f"warning: {self._name}: {printable(reason)}")

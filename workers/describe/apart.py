@@ -15,6 +15,7 @@ from typing import Any
 
 from workers.errors import InputError
 from workers.machine.scratch import scratch_folder
+from workers.machine.terminal import say
 from workers.text import duration
 
 REMINDER_SECONDS = 60.0
@@ -32,7 +33,7 @@ def describe_apart(requests: list[dict[str, Any]], notice: str = _NOTICE) -> lis
     """
     if not requests:
         return []
-    print(notice, file=sys.stderr)
+    say(notice)
     answers = _described(requests)
     return [row for request in requests for row in _described([request]) or []] if answers is None else answers
 

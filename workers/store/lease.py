@@ -12,7 +12,6 @@ time of the observer's own monotonic clock.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from types import TracebackType
 
 from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, StoreError
+from workers.machine.terminal import say
 from workers.store.filesystems.files import Files, NotAFile, Version
 from workers.store.filesystems.opening import unwritable
 from workers.store.layout import LEASE, lease_path
@@ -233,7 +233,7 @@ class _OtherLease:
         if not self._has_said:
             self._has_said = True
             waiting = f"waiting up to {duration(self._longest)} to see if it is alive"
-            print(f"{self._words(owner)}; {waiting}", file=sys.stderr)
+            say(f"{self._words(owner)}; {waiting}")
 
     def _words(self, owner: Owner) -> str:
         return in_use_by(owner, self._store.location, self.path)

@@ -21,6 +21,7 @@ from workers.data.batches.share import WHOLE, BatchShare
 from workers.errors import Outcome, TrialError
 from workers.machine.device import Device
 from workers.machine.scratch import scratch_folder
+from workers.machine.terminal import say
 from workers.store.failures import Failure
 from workers.training.exchange import Exchange, PeerLost, connect
 from workers.training.states.state import dump_state
@@ -138,10 +139,10 @@ class Team(Alone):
         path = self._folder / f"{rank}.failed"
         if path.exists():
             failure = Failure.of_json(json.loads(path.read_text("utf-8")))
-            print(f"rank {rank}: {failure.explanation}", file=sys.stderr)  # in the trial's log
+            say(f"rank {rank}: {failure.explanation}")  # in the trial's log
             return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
         printed = (self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:]
-        print(printed, file=sys.stderr)
+        say(printed)
         return RankFailed(f"rank {rank} of the trial was lost: its process ended with exit code {code}", "lost_worker")
 
     def _end_if_stuck(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from orchestrator.driver.on_ray import autoscaling
 from orchestrator.driver.on_ray.nodes import Node, Nodes
 from orchestrator.driver.on_ray.shapes import Shape, Shapes
 from workers.errors import InputError
+from workers.machine.terminal import say
 
 RESOURCE_SECONDS = 10.0
 """How long nodes may take to show up before a run is refused."""
@@ -53,7 +53,7 @@ def slots_of(
                     requests.enter_context(_requested(missing))
                 news = f"{_awaited(missing)}{f'; autoscaler: {scaling}' if scaling else ''}"
                 if news != said:
-                    print(news, file=sys.stderr)
+                    say(news)
                     said = news
             time.sleep(_POLL_SECONDS)
     return 0

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.driver.situation import tell
-from orchestrator.driver.terminal import leave_dead_terminal
 from workers.machine.printed import descriptors_to
+from workers.machine.terminal import leave_dead_terminal
 
 _STDERR = 2
 

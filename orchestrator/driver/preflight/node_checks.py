@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,6 +19,7 @@ from orchestrator.driver.preflight.node_facts import (
 from orchestrator.planning.plan import Plan
 from workers.errors import InputError
 from workers.machine.installation import versions
+from workers.machine.terminal import say
 from workers.store import Store, layout
 from workers.text import plural
 from workers.trial import Dataset
@@ -175,10 +175,9 @@ def _note_taking_turns(gpus: Fraction, nodes: Nodes, reports: NodeReports) -> No
     names = sorted({name_of(node) for node in nodes.for_trials if not ids.get(node["NodeID"], True)})
     if names:
         count = plural(int(1 / gpus), "trial")
-        print(
+        say(
             f"note: {count} share a GPU without NVIDIA's MPS, so they take turns, on: {', '.join(names)}\n"
-            "  (start `nvidia-cuda-mps-control -d` there; with `docker/`, set PRUNESWEEP_MPS=1)",
-            file=sys.stderr,
+            "  (start `nvidia-cuda-mps-control -d` there; with `docker/`, set PRUNESWEEP_MPS=1)"
         )
 
 
@@ -197,4 +196,4 @@ def _answers(
             del silent[node["NodeID"]]
             yield node, answer
     for node in silent.values():
-        print(f"warning: node {name_of(node)} does not answer, so it is not checked", file=sys.stderr)
+        say(f"warning: node {name_of(node)} does not answer, so it is not checked")

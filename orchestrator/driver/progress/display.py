@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.driver.progress.standing import Standing, end_line, retry_line
-from orchestrator.driver.terminal import outliving_terminal
 from orchestrator.tracking.events import Event, SweepStalled, TrialEnded, TrialRetried
+from workers.machine.terminal import outliving_terminal, say
 
 _PLAIN_SECONDS = 15.0
 _REDRAW_SECONDS = 0.25
@@ -79,7 +79,7 @@ class Display:
         if self._live:
             self._live.update(_Lines(standing(), self._with_place), refresh=True)
         else:
-            print(standing().line(), file=sys.stderr, flush=True)
+            say(standing().line())
 
 
 class _Lines:

@@ -155,7 +155,7 @@ def test_a_quiet_display_prints_warnings_only(capsys):
 
 def test_a_terminal_that_is_gone_ends_no_run(monkeypatch):
     left = []
-    monkeypatch.setattr("orchestrator.driver.terminal.leave_terminal", lambda: left.append("terminal"))
+    monkeypatch.setattr("workers.machine.terminal.leave_terminal", lambda: left.append("terminal"))
     ours, theirs = os.openpty()
     with open(theirs, "w", buffering=1) as file:
         display = Display(console=Console(file=file, highlight=False))

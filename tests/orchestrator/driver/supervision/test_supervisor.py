@@ -31,7 +31,7 @@ def ready():
 OUTLIVES_TERMINAL = """
 from contextlib import nullcontext
 from orchestrator.driver.on_ray import ray_output
-from orchestrator.driver.terminal import outliving_terminal
+from workers.machine.terminal import outliving_terminal
 ray_output._messages_of_ray = nullcontext
 with ray_output.ray_output_apart(), outliving_terminal():
     while True:

@@ -1,10 +1,11 @@
-"""The terminal of a run, which may go at any moment: a window is closed, or a connection is lost."""
+"""What is printed for people, on a terminal that may go at any moment: a window is closed, or a connection is lost."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -53,3 +54,9 @@ def outliving_terminal() -> Iterator[None]:
         if error.errno != errno.EIO:
             raise
         leave_terminal()
+
+
+@outliving_terminal()
+def say(message: object) -> None:
+    """Print a message for people to stderr."""
+    print(message, file=sys.stderr)

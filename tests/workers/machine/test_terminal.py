@@ -7,8 +7,8 @@ import os
 
 import pytest
 
-from orchestrator.cli.output import say
-from orchestrator.driver import terminal
+from workers.machine import terminal
+from workers.machine.terminal import say
 
 
 @pytest.fixture
