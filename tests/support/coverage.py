@@ -46,10 +46,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{share:.1f}% of {lines:,} lines were run; at least {FLOOR}% must be")
 
 
-@cache  # once all workers have ended: it compiles every file that no test has imported
+@cache  # once all workers have ended
 def _summary() -> dict[str, Any]:
-    """Of this process and all workers."""
-    coverage: dict[str, Any] = _slipcover.get_coverage()
-    for measured in _of_workers:
+    """Of all workers of xdist, or of this process where it runs the tests itself."""
+    coverage: dict[str, Any] = _of_workers[0] if _of_workers else _slipcover.get_coverage()
+    for measured in _of_workers[1:]:
         merge_coverage(coverage, measured)
     return coverage["summary"]
