@@ -70,28 +70,27 @@ def _layers(details: pa.Table) -> pa.Table:
 
 def _curves(details: pa.Table, epochs: Mapping[RecordKey, float | None]) -> pa.Table:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    table = _exploded(details, "curve").rename_columns(
-        [*KEY, "at_step", "learning_rate", "train_loss", "train_accuracy"]
+    of_records = pa.array([epochs[key] for key in record_keys(details)], pa.float64())
+    table = _exploded(details.append_column("epochs", of_records), "curve", "epochs").rename_columns(
+        [*KEY, "epochs", "at_step", "learning_rate", "train_loss", "train_accuracy"]
     )
-    at = table.column("at_step").to_pylist()
-    places = [_place(step, key, epochs[key]) for step, key in zip(at, record_keys(table), strict=True)]
-    return table.add_column(table.column_names.index("at_step") + 1, "epoch", pa.array(places, pa.float64()))
+    # The record is of the step that its epochs are of.
+    step = pc.cast(pc.if_else(pc.equal(table.column("step"), 0), None, table.column("step")), "float64")
+    epoch = pc.divide(pc.multiply(table.column("epochs"), pc.cast(table.column("at_step"), "float64")), step)
+    points = table.drop_columns("epochs")
+    return points.add_column(points.column_names.index("at_step") + 1, "epoch", epoch)
 
 
-def _place(step: int, key: RecordKey, epochs: float | None) -> float | None:
-    """The epochs since the start of the trial: its record is of the step that `epochs` are of."""
-    return None if epochs is None or not key.step else epochs * step / key.step
-
-
-def _exploded(details: pa.Table, column: str) -> pa.Table:
-    """A row for each member of a column of lists, with the key of its record."""
+def _exploded(details: pa.Table, column: str, *others: str) -> pa.Table:
+    """A row for each member of a column of lists, with the key and other columns of its record."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     lists = details.column(column).combine_chunks()
     members = pc.list_flatten(lists)
-    keys = details.select(KEY).take(pc.list_parent_indices(lists))
+    of_records = details.select((*KEY, *others)).take(pc.list_parent_indices(lists))
     names = [field.name for field in lists.type.value_type]
     # A curve has a `step`, too, so columns are put together by position.
-    return pa.table([*keys.columns, *members.flatten()], names=[*KEY, *names])
+    return pa.table([*of_records.columns, *members.flatten()], names=[*KEY, *others, *names])
