@@ -25,6 +25,7 @@ from pathlib import Path
 
 import prunesweep as ps
 from orchestrator.planning.cells import CELLS
+from workers.store import Store
 from workers.store.record import RESULT_COLUMNS
 
 SWEEP = """\
@@ -197,7 +198,7 @@ def records(store: Path) -> dict[str, str]:
     return {path.name: digest(path.read_bytes()) for path in (store / "results").glob("[!.]*")}
 
 
-def table(store: Path) -> bytes:
+def table(store: Path | Store) -> bytes:
     """The columns of the tidy table that trials computed."""
     frame = ps.frame(store)
     columns = [name for name in frame.columns if name in RESULT_COLUMNS or name in CELLS.names]

@@ -46,10 +46,11 @@ class Proxy:
     """Passes requests on to a server and counts them; the next ones meet `faults`, in order.
 
     A fault is a status to answer with, `lost` (the server does it, and its answer does not arrive), `cut` (half an
-    answer arrives) or None.
+    answer arrives) or None. While the server is `away`, every connection is cut.
     """
 
     def __init__(self, server):
+        self.away = False
         self.faults = []
         self.requests = []
         proxy, upstream = self, urlsplit(server).netloc
@@ -59,6 +60,9 @@ class Proxy:
 
             def handle_request(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if proxy.away:
+                    self.close_connection = True
+                    return
                 proxy.requests.append(f"{self.command} {self.path}")
                 fault = proxy.faults.pop(0) if proxy.faults else None
                 if isinstance(fault, int):
