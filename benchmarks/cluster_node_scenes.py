@@ -28,6 +28,20 @@ recipe:
 grid: {{technique: [fine_tuning], compression: [4], budget: 50%}}
 """
 
+PICKY = """\
+import torch
+from torch import nn
+
+class Picky(nn.Linear):
+    def forward(self, images):
+        if torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+            raise RuntimeError("needs vector instructions")
+        return super().forward(images.flatten(1))
+
+def build(*, input_shape, classes):
+    return Picky(64, classes)
+"""
+
 
 def a_node_is_added(scene: Scene) -> str:
     """A node joins while the only other one runs trials: its CPU is used, and the job ends by itself."""
@@ -69,6 +83,25 @@ def unfit_nodes_are_named(scene: Scene) -> str:
     cluster.power_off("two")
     wait_for_nodes(cluster, 2)
     return scene.table()
+
+
+def a_network_fails_on_one_kind(scene: Scene) -> str:
+    """A network that fails on a node without vector instructions is refused, by file and line, before any trial."""
+    cluster = scene.cluster
+    cluster.power_off("two")
+    wait_for_nodes(cluster, 2)
+    cluster.start_worker("two", ATEN_CPU_CAPABILITY="default")
+    wait_for_nodes(cluster, 3)
+    (cluster.folder / "picky.py").write_text(PICKY)
+    text = (cluster.folder / "own.yaml").read_text()
+    (cluster.folder / "picky.yaml").write_text(text.replace("my_network:build", "picky:build"))
+    refused = cluster.run("head", "prunesweep", "run", "picky.yaml", "--store", scene.store, "--address", cluster.head)
+    assert refused.returncode == 2, refused.stderr
+    for words in ("picky.yaml:", "needs vector instructions", f"node {cluster.addresses['two']}", "DEFAULT"):
+        assert words in refused.stderr, refused.stderr
+    assert not list(scene.store.glob("results/*")), "a trial was run"
+    cluster.power_off("two")
+    return scene.expected  # nothing was done to a sweep
 
 
 def check_named(addresses: dict[str, str], said: str) -> None:
@@ -159,6 +192,7 @@ def gpus_are_shared_as_asked(scene: Scene) -> str:
 NODE_SCENES: tuple[Callable[[Scene], str], ...] = (
     a_node_is_added,
     unfit_nodes_are_named,
+    a_network_fails_on_one_kind,
     the_data_differ_on_a_node,
     the_store_is_a_bucket,
     gpus_are_shared_as_asked,

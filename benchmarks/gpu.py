@@ -38,7 +38,8 @@ def main() -> None:
             store = run(Path(folder), trials, quick)
             speed[trials] = trials_per_hour(store)
             digests.append(digests_in(store))
-            print(f"speed with {trials} at a time: {speed[trials]:,.0f}", flush=True)
+            others = len(digests[-1] ^ digests[0])
+            print(f"{trials} at a time: {speed[trials]:,.0f} trials/h, {others} states with other bits", flush=True)
     finish(
         "gpu",
         quick,

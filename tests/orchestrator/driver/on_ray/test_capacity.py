@@ -1,0 +1,33 @@
+"""Whether the nodes of a cluster have the resources of a trial."""
+
+from __future__ import annotations
+
+import pytest
+import ray
+
+import prunesweep as ps
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.on_ray import autoscaling
+from orchestrator.driver.on_ray.capacity import slots_of
+from orchestrator.driver.on_ray.shapes import Shape, Shapes
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """A cluster without an autoscaler: a node that has gone, and two that are there."""
+    resources = [(False, {"CPU": 64.0, "GPU": 8.0}), (True, {"CPU": 1.0}), (True, {"CPU": 4.0, "GPU": 1.0})]
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": alive, "Resources": has} for alive, has in resources])
+    monkeypatch.setattr(autoscaling, "current", lambda: None)
+
+
+@pytest.mark.parametrize(("cpus", "gpus", "slots"), [(1.0, 0.0, 5), (2.0, 0.0, 2), (1.0, 0.25, 4), (4.0, 1.0, 1)])
+def test_as_many_trials_fit_as_all_nodes_hold(nodes, cpus, gpus, slots):
+    assert slots_of(Shapes(usual=Shape(cpus=cpus, gpus=gpus)), Interrupt()) == slots
+
+
+def test_resources_that_no_node_has_are_refused(nodes):
+    with pytest.raises(ps.InputError) as caught:
+        slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), patience=0.0)
+    what, available = str(caught.value).split("; ")[:2], "1 CPU and 0 GPUs; 4 CPUs and 1 GPU"
+    assert what[0] == "no node in the cluster has 1 CPU and 4 GPUs for a trial"
+    assert f"available: {available}" in str(caught.value)
