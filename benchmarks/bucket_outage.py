@@ -92,3 +92,7 @@ def sweep() -> dict[str, Any]:
         "recipe": {"duration": "40ep", "batch_size": 16, "optimizer": {"name": "SGD", "lr": 0.05, "momentum": 0.9}},
         "grid": [{"technique": ["fine_tuning", "lr_rewinding"], "compression": [4, 8], "budget": ["50%", "100%"]}],
     }
+
+
+if __name__ == "__main__":
+    main()
