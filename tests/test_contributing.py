@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from tests.support.command import Command
 
 ROOT = Path(__file__).parents[1]
 DIFFS = re.findall(r"^```diff\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL | re.M)
@@ -48,17 +48,14 @@ def test_the_page_has_a_diff_for_each_kind():
 
 
 def test_a_sweep_of_what_the_diffs_add_runs(changed, tmp_path):
-    def prunesweep(*arguments: str) -> str:
-        command = [sys.executable, "-P", "-m", "prunesweep", *arguments]
-        environment = os.environ | {"PYTHONPATH": str(changed)}
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
+    command = Command(tmp_path)
+    command.python, command.environment["PYTHONPATH"] = ["-P"], str(changed)
     (tmp_path / "added.yaml").write_text(SWEEP)
-    prunesweep("run", "--in-process", "--quiet", "added.yaml")
-    assert "\thighest_lr_retraining\t2.0\t" in prunesweep("table", "added", "--format", "tsv")
-    assert re.fullmatch(r"([0-9a-f]{20}\n){2}", prunesweep("trials", "added"))
+    printed = command.one_after_the_other(
+        ["run", "--in-process", "--quiet", "added.yaml"], ["table", "added", "--format", "tsv"], ["trials", "added"]
+    )
+    assert "\thighest_lr_retraining\t2.0\t" in printed
+    assert re.search(r"^([0-9a-f]{20}\n){2}\Z", printed, re.MULTILINE)
     records = [pq.read_table(path) for path in (tmp_path / "added" / "results").glob("*.parquet")]
     others = [record["other_scores"][0].as_py() for record in records]
     assert [other["metric"] for [other] in others] == ["confidence"] * 2

@@ -37,7 +37,7 @@ def test_a_search_is_finished_through_ray_with_the_same_files(prunesweep, tmp_pa
     assert len(before) == 2 < len(whole.rounds) - 1
     in_thread(
         lambda: ps.prune(
-            tmp_path / "sweep.yaml", tmp_path / "store", **asked | {"options": RunOptions(cpus=2, quiet=True)}
+            tmp_path / "sweep.yaml", tmp_path / "store", **asked | {"options": RunOptions(cpus=1, quiet=True)}
         )
     )
     for name in ("tiny.safetensors", "tiny.json"):

@@ -1,4 +1,7 @@
-"""A driver that may die at a crash point: it runs a tiny sweep, in which one trial fails and is asked to run again."""
+"""A driver that may die at a crash point: it runs a tiny sweep, in which one trial fails and is asked to run again.
+
+Partial states, which it does not save: `crashing_worker`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.support.sweeps import grid, tiny_sweep
 GOOD = tiny_sweep()["recipe"] | {"name": "good"}
 DIVERGING = GOOD | {"name": "diverging", "optimizer": {"name": "SGD", "lr": 1e30}}
 SWEEP = tiny_sweep(recipe=[GOOD, DIVERGING], grid=grid(compression=4, budget=["50%", "100%"]))
-OPTIONS = RunOptions(in_process=True, quiet=True, checkpoint_seconds=0, retry=("all",))
+OPTIONS = RunOptions(in_process=True, quiet=True, retry=("all",))
 
 
 def drive(location: str) -> None:

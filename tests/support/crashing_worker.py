@@ -11,15 +11,16 @@ from workers.training.run import run
 from workers.trial import Job, trial_id
 
 OFTEN = Device(checkpoint_seconds=0, chunk_seconds=0)
+END = 12  # steps of the dense training
 
 
 def scenario(location: str) -> None:
     """Do what is missing of a small sweep."""
     store = Store(location, create=True)
     dense = tiny.dense()
-    child = tiny.retraining("weight_rewinding", dense)
+    child = tiny.retraining("weight_rewinding", dense, step=END)
     for job in (
-        Job(trial=dense, records=(tiny.TOTAL,), checkpoints=(8, tiny.TOTAL)),
+        Job(trial=dense, records=(END,), checkpoints=(8, END)),
         Job(trial=child, records=(3, 7), checkpoints=(7,)),
     ):
         for _ in run(job, store, OFTEN):
