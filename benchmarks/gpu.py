@@ -38,8 +38,8 @@ def main() -> None:
             store = run(Path(folder), trials, quick)
             speed[trials] = trials_per_hour(store)
             digests.append(digests_in(store))
-            others = len(digests[-1] ^ digests[0])
-            print(f"{trials} at a time: {speed[trials]:,.0f} trials/h, {others} states with other bits", flush=True)
+            equal = "the same" if digests[-1] == digests[0] else "OTHER"
+            print(f"speed with {trials} at a time: {speed[trials]:,.0f}, {equal} bits", flush=True)
     finish(
         "gpu",
         quick,
