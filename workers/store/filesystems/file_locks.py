@@ -13,6 +13,9 @@ from pathlib import Path
 LOCK_SECONDS = 10.0
 """How long to wait for a process that holds a lock: it does so for a few system calls, unless it is stopped."""
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+"""Seconds between attempts to lock. A lock that is kept for long is asked for less often: each time asks a server."""
+
 _NO_LOCKS = frozenset((errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.EBADF))
 """How file systems say that they cannot lock (NFS without its lock server, Lustre without `flock`)."""
 
@@ -33,14 +36,15 @@ def locked(path: Path, flags: int) -> Iterator[int]:
 
 
 def _wait(descriptor: int, path: Path) -> None:
-    end = time.monotonic() + LOCK_SECONDS
+    end, pause = time.monotonic() + LOCK_SECONDS, _FIRST_PAUSE
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() > end:
                 raise TimeoutError(errno.ETIMEDOUT, "another process keeps it locked", str(path)) from error
-            time.sleep(0.002)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise

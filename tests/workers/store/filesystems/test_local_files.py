@@ -9,6 +9,7 @@ import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,12 +144,16 @@ def test_without_links_exactly_one_of_several_writers_publishes(files, monkeypat
 
 def test_a_process_that_keeps_a_lock_is_not_waited_for_without_an_end(files, monkeypatch):
     files.write("lease", b"x")
-    monkeypatch.setattr(file_locks, "LOCK_SECONDS", 0.05)
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr(file_locks, "time", clock)
     with (
         file_locks.locked(files.root / "lease", os.O_RDWR),
         pytest.raises(TimeoutError, match="another process keeps it locked"),
     ):
         files.replace("lease", b"y", b"x")
+    assert (pauses[:3], max(pauses)) == ([0.002, 0.004, 0.008], 0.05)
+    assert sum(pauses) == pytest.approx(file_locks.LOCK_SECONDS, abs=0.1)
     assert files.replace("lease", b"y", b"x")
 
 
