@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,11 +76,11 @@ class Owner:
             return 0.0
 
     def to_bytes(self) -> bytes:
-        fields = asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("division", "entering"):  # earlier versions do not read them
-            if not fields[name]:
-                del fields[name]
-        return json.dumps(fields, indent=1).encode()
+            if not values[name]:
+                del values[name]
+        return json.dumps(values, indent=1).encode()
 
 
 def lease_paths(files: Files) -> list[str]:

@@ -149,7 +149,8 @@ class Records:
             usable = size is not None and sizes.get(file) == size and version <= SCHEMA_VERSION
             current.append(usable and file not in in_cache)
             in_cache |= {file} if usable else set()
-        cached = cached.filter(pa.array(current, pa.bool_()))
+        if not all(current):
+            cached = cached.filter(pa.array(current, pa.bool_()))
         tables, unreadable = [cached.select(SCHEMA.names)], self._not_files()
         paths = [f"{layout.RESULTS}/{file}" for file in sorted(sizes) if file not in in_cache]
         for begin in range(0, len(paths), _AT_ONCE):
