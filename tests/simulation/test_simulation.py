@@ -13,7 +13,7 @@ from workers.store.filesystems.local import LocalFiles
 from workers.store.lease import Lease, LeaseWatch
 from workers.store.lease_owner import Owner
 
-SEEDS = range(64)
+SEEDS = range(160)
 KINDS = 8  # of seeds: see `simulate`
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -202,6 +203,7 @@ def _begin(job: Job, store: Store, limit: int) -> tuple[str, int, str]:
     return start, 0, _hash(start, trial, 0)
 
 
+@cache
 def _state(trial: str, step: int, digest: str) -> bytes:
     return to_json({"trial": trial, "step": step, "digest": digest})
 
@@ -212,6 +214,7 @@ def _digest(data: bytes, stop: Stop) -> str:
     return str(state["digest"])
 
 
+@cache
 def _hash(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

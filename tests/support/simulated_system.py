@@ -11,7 +11,6 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import contextmanager
-from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,12 +25,11 @@ class Computer:
     def __init__(self, world: World, disk: Disk, saboteur: Saboteur, links: bool) -> None:
         self.world, self.disk, self.saboteur, self.links = world, disk, saboteur, links
         self._descriptors = itertools.count(3)
-        self._paths = _paths_on(self)
         self.os = SimpleNamespace(
             **{name: getattr(os, name) for name in dir(os) if name.startswith("O_")},
             SEEK_END=os.SEEK_END,
             strerror=os.strerror,
-            path=SimpleNamespace(lexists=lambda path: disk.find(str(path)) is not None),
+            path=SimpleNamespace(lexists=lambda path: disk.find(path) is not None),
             **{name: getattr(self, name) for name in _CALLS},
             getpid=lambda: world.process.pid,
         )
@@ -40,7 +38,9 @@ class Computer:
         self.fcntl = SimpleNamespace(flock=self.flock, LOCK_EX=0, LOCK_NB=0)
 
     def path(self, text: str) -> Any:
-        return self._paths(text)
+        path = _Path(text)
+        path.computer = self
+        return path
 
     def request(self, effect: Callable[[], Any], writes: bool) -> Any:
         """Do what another machine is asked to do."""
@@ -59,25 +59,25 @@ class Computer:
         return result
 
     def replace(self, path: Any, target: Any) -> None:
-        self._do(lambda: self.disk.rename(str(path), str(target)), writes=True)
+        self._do(lambda: self.disk.rename(path, target), writes=True)
 
     def link(self, path: Any, target: Any) -> None:
         if not self.links:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-        self._do(lambda: self.disk.link(str(path), str(target)), writes=True)
+        self._do(lambda: self.disk.link(path, target), writes=True)
 
     def unlink(self, path: Any) -> None:
-        self._do(lambda: self.disk.unlink(str(path)))
+        self._do(lambda: self.disk.unlink(path))
 
     def mkdir(self, path: Any) -> None:
-        if self.disk.find(str(path)) is None:
-            self._do(lambda: self.disk.make_folder(str(path)), writes=True)
+        if self.disk.find(path) is None:
+            self._do(lambda: self.disk.make_folder(path), writes=True)
 
     def fsync(self, descriptor: int) -> None:
         self._do(lambda: self._node(descriptor).sync(), writes=True)
 
     def open(self, path: Any, flags: int = 0) -> int:
-        return self._do(lambda: self._opened(self.disk.node(str(path))))
+        return self._do(lambda: self._opened(self.disk.node(path)))
 
     def _opened(self, node: File | Folder) -> int:
         descriptor = next(self._descriptors)
@@ -100,11 +100,10 @@ class Computer:
 
     def free_locks(self) -> None:
         """What the system does for the processes that have died."""
-        for process in self.world.processes:
-            if not process.alive:
-                for descriptor, node in process.descriptors.items():
-                    self._unlock(descriptor, node)
-                process.descriptors.clear()
+        for process in self.world.take_dead():
+            for descriptor, node in process.descriptors.items():
+                self._unlock(descriptor, node)
+            process.descriptors.clear()
 
     def _node(self, descriptor: int) -> Any:
         self.world.check()
@@ -114,24 +113,24 @@ class Computer:
         return _status(self._node(descriptor))
 
     def lstat(self, path: Any) -> SimpleNamespace:
-        return self._do(lambda: _status(self.disk.node(str(path))))
+        return self._do(lambda: _status(self.disk.node(path)))
 
     def listdir(self, path: Any) -> list[str]:
-        return self._do(lambda: list(self.disk.node(str(path)).entries))
+        return self._do(lambda: list(self.disk.node(path).entries))
 
     @contextmanager
     def scandir(self, path: Any):
-        entries = self._do(lambda: dict(self.disk.node(str(path)).entries))
+        entries = self._do(lambda: dict(self.disk.node(path).entries))
         yield [_Entry(name, isinstance(node, Folder)) for name, node in entries.items()]
 
     def walk(self, path: Any) -> list[tuple[str, list[str], list[str]]]:
-        return self._do(lambda: list(self.disk.walk(str(path))))
+        return self._do(lambda: list(self.disk.walk(path)))
 
     def open_file(self, file: Any, mode: str) -> OpenFile:
         """What stands in for the built-in `open`: by path for a new file, by descriptor for reading."""
         if mode == "rb":
             return OpenFile(self, file)
-        return OpenFile(self, self._do(lambda: self._opened(self.disk.create(str(file))), writes=True))
+        return OpenFile(self, self._do(lambda: self._opened(self.disk.create(file)), writes=True))
 
 
 _CALLS = ("replace", "link", "unlink", "fsync", "open", "close", "fstat", "lstat", "listdir", "scandir", "walk")
@@ -216,32 +215,43 @@ def _status(node: Any) -> SimpleNamespace:
     return SimpleNamespace(st_mode=kind, st_size=size, st_mtime=0.0)
 
 
-def _paths_on(computer: Computer) -> type:
-    class SimulatedPath(PurePosixPath):
-        """A path whose methods are system calls of the running process."""
+class _Path(str):
+    """Stands in for a `Path`: its methods are system calls of the running process."""
 
-        def absolute(self) -> SimulatedPath:
-            return self
+    computer: Computer
 
-        def is_symlink(self) -> bool:
-            return False
+    def __truediv__(self, path: str) -> _Path:
+        return self._of(f"{self}/{path}" if path else self)
 
-        def mkdir(self, parents: bool, exist_ok: bool) -> None:
-            if not self.exists():
-                for folder in (*reversed(self.parents), self):
-                    computer.mkdir(folder)
+    @property
+    def parent(self) -> _Path:
+        return self._of(self.rpartition("/")[0])
 
-        def exists(self) -> bool:
-            return computer.disk.find(str(self)) is not None
+    def _of(self, text: str) -> _Path:
+        path = _Path(text)
+        path.computer = self.computer
+        return path
 
-        def replace(self, target: Any) -> None:
-            computer.replace(self, target)
+    def absolute(self) -> _Path:
+        return self
 
-        def unlink(self, missing_ok: bool = False) -> None:
-            try:
-                computer.unlink(self)
-            except FileNotFoundError:
-                if not missing_ok:
-                    raise
+    def is_symlink(self) -> bool:
+        return False
 
-    return SimulatedPath
+    def mkdir(self, parents: bool, exist_ok: bool) -> None:
+        if not self.exists():
+            self.parent.mkdir(parents, exist_ok)
+            self.computer.mkdir(self)
+
+    def exists(self) -> bool:
+        return self.computer.disk.find(self) is not None
+
+    def replace(self, target: str) -> None:  # type: ignore[override]
+        self.computer.replace(self, target)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        try:
+            self.computer.unlink(self)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise

@@ -1,15 +1,18 @@
 """Machines, processes and threads that take turns by a seed, on a clock that nobody waits for.
 
-Each simulated thread is a real one, so that the product's code runs unchanged, but only one of them runs at a time.
-The world decides which: at every system call the running thread may lose its turn, its process or its machine.
+Each simulated thread is a greenlet, so that the product's code runs unchanged, and takes its turn without help of the
+system. The world decides who is next: at every system call the running thread may lose its turn, its process or its
+machine.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
+
+from greenlet import getcurrent, greenlet
 
 CALL_SECONDS = 0.001
 LONG_AGO = float("-inf")
@@ -47,11 +50,13 @@ class Thread:
     awaits: Callable[[], bool] | None = None
     done: bool = False
     error: BaseException | None = None
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    stack: greenlet = field(init=False)
 
     def ready_at(self) -> float:
-        ready = 0.0 if self.awaits is not None and self.awaits() else self.wakes
-        return max(ready, self.process.frozen_until)
+        frozen_until = self.process.frozen_until
+        if self.wakes <= frozen_until or (self.awaits is not None and self.awaits()):
+            return frozen_until
+        return self.wakes
 
 
 class World:
@@ -64,11 +69,11 @@ class World:
         self.calls = 0
         self.patience = random.choice((0.02, 0.1, 0.5))  # how likely a thread loses its turn at a system call
         self.processes: list[Process] = []
+        self._alive: list[Process] = []  # when `take_dead` was called last
         self.running: Thread | None = None
         self._boots = dict.fromkeys(("one", "two")[: random.randint(1, 2)], 0)
         self._threads: list[Thread] = []
-        self._back = threading.Lock()
-        self._back.acquire()
+        self._scheduler = getcurrent()
 
     @property
     def process(self) -> Process:
@@ -78,11 +83,12 @@ class World:
     def monotonic(self) -> float:
         return self.now
 
-    def begin(self, main: Callable[[Process], None]) -> Process:
-        """Start a process on one of the hosts."""
+    def begin(self, main: Callable[[Process], None], seconds: float = 0.0) -> Process:
+        """Start a process on one of the hosts, in so many seconds."""
         host = self.random.choice(list(self._boots))
-        process = Process(host, self._boots[host], pid=len(self.processes) + 1, begun=self.now)
+        process = Process(host, self._boots[host], pid=len(self.processes) + 1, begun=self.now + seconds)
         self.processes.append(process)
+        self._alive.append(process)
         self.thread(process, lambda: self._main(process, main))
         return process
 
@@ -94,14 +100,12 @@ class World:
 
     def thread(self, process: Process, function: Callable[[], None]) -> Thread:
         """Start a thread in a process."""
-        thread = Thread(process, self.now)
-        thread.turn.acquire()
+        thread = Thread(process, wakes=max(self.now, process.begun))
+        thread.stack = greenlet(partial(self._live, thread, function), self._scheduler)
         self._threads.append(thread)
-        threading.Thread(target=self._live, args=(thread, function), daemon=True).start()
         return thread
 
     def _live(self, thread: Thread, function: Callable[[], None]) -> None:
-        thread.turn.acquire()
         try:
             if thread.process.alive:
                 function()
@@ -110,7 +114,6 @@ class World:
         except BaseException as error:
             thread.error = error
         thread.done = True
-        self._back.release()
 
     def call(self) -> None:
         """A system call of the running thread begins, perhaps after others had their turns."""
@@ -136,8 +139,7 @@ class World:
         thread = self.running
         assert thread is not None
         thread.wakes, thread.awaits = self.now + seconds, until
-        self._back.release()
-        thread.turn.acquire()
+        self._scheduler.switch()
         self.check()
 
     def kill(self, process: Process) -> None:
@@ -149,21 +151,27 @@ class World:
             process.alive = False
         self._boots = {host: boot + 1 for host, boot in self._boots.items()}
 
+    def take_dead(self) -> list[Process]:
+        """The processes that have died since the last call."""
+        dead = [process for process in self._alive if not process.alive]
+        if dead:
+            self._alive = [process for process in self._alive if process.alive]
+        return dead
+
     def turn(self) -> bool:
         """Let one thread run until it waits or loses its turn; returns whether there is any."""
         for thread in [thread for thread in self._threads if not thread.process.alive]:
             self._resume(thread)  # it ends
         if not self._threads:
             return False
-        ready = [(thread, thread.ready_at()) for thread in self._threads]
-        self.now = max(self.now, min(at for _, at in ready))
-        self._resume(self.random.choice([thread for thread, at in ready if at <= self.now]))
+        times = [thread.ready_at() for thread in self._threads]
+        self.now = now = max(self.now, min(times))
+        self._resume(self.random.choice([thread for thread, at in zip(self._threads, times, strict=True) if at <= now]))
         return True
 
     def _resume(self, thread: Thread) -> None:
         self.running = thread
-        thread.turn.release()
-        self._back.acquire()
+        thread.stack.switch()
         self.running = None
         if not thread.done:
             return

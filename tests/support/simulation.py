@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from random import Random
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import pyarrow as pa
+
 from orchestrator.driver import consolidation, dispatcher
 from orchestrator.driver.division import Assignment
+from tests.support import simulated_tables
 from tests.support.simulated_promises import Broken, Promises
 from tests.support.simulated_saboteur import Saboteur
 from tests.support.simulated_sweep import Sweep, at_once, train
@@ -61,7 +64,7 @@ def simulate(seed: int) -> Outcome:
             simulation.disturb()
             simulation.calm()
             promises.check(
-                "the table is that of an undisturbed sweep", simulation.results() == undisturbed, "its rows differ"
+                "the table is that of an undisturbed sweep", simulation.results().equals(undisturbed), "its rows differ"
             )
         except Broken as error:
             problem = str(error)
@@ -72,7 +75,7 @@ def simulate(seed: int) -> Outcome:
 
 
 @cache
-def expected(with_shards: bool = False) -> list[dict[str, Any]]:
+def expected(with_shards: bool = False) -> pa.Table:
     """The results of a sweep that nothing disturbs, in one part."""
     simulation = _Simulation(0, int(with_shards), in_bucket=False)
     with _replaced(simulation.computer):
@@ -91,7 +94,7 @@ class _Simulation:
         self.sweep = Sweep(self.computer, self.promises, shards, in_bucket)
         self._forgets = not in_bucket
         self._parts = self.sweep.parts
-        self._drivers: list[tuple[Process, Assignment | None]] = []
+        self._drivers: list[tuple[Process, Assignment | None]] = []  # those that may be alive
 
     def disturb(self) -> None:
         """Drivers begin now and then, one or two at once, until nothing more disturbs them.
@@ -100,7 +103,7 @@ class _Simulation:
         """
         random, due = self.world.random, 0.0
         while self.saboteur.left and self.world.now < _DISTURBED_SECONDS and self.sweep.completed.total() < 3:
-            alive = sum(driver.alive for driver, _ in self._drivers)
+            alive = len(self._driven())
             if alive == 0:  # somebody sees that
                 due = min(due, self.world.now + random.uniform(0, 5))
             if self.world.now >= due and alive < 1 + len(self._parts):
@@ -117,14 +120,19 @@ class _Simulation:
             process.frozen_until = min(process.frozen_until, self.world.now + self.world.random.uniform(0, 300))
         before, end = Counter(self.sweep.completed), self.world.now + CALM_SECONDS
         while missing := [part for part in self._parts if not self._has_completed(part, before)]:
-            driven = [part for driver, part in self._drivers if driver.alive]
+            driven = self._driven()
             for part in missing:
-                if part not in driven:
-                    self._begin_driver(part)
+                if part not in driven:  # somebody sees that
+                    self._begin_driver(part, self.world.random.uniform(0, 5))
             self._turn()
             self.promises.check("a sweep ends", self.world.now < end, self.sweep.told[-3:])
         while self._turn():
             self.promises.check("a sweep ends", self.world.now < end, "a process lives on")
+
+    def _driven(self) -> list[Assignment | None]:
+        """The parts whose drivers are alive."""
+        self._drivers = [(driver, part) for driver, part in self._drivers if driver.alive]
+        return [part for _, part in self._drivers]
 
     def _has_completed(self, part: Assignment | None, before: Counter[Shard | None]) -> bool:
         shard = None if part is None else part.shard
@@ -135,21 +143,22 @@ class _Simulation:
             return self._parts[0]
         return None if self.world.random.random() < 0.1 else self.world.random.choice(self._parts)
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> pa.Table:
         """The result columns of every record, as a reader finds them."""
-        rows: list[dict[str, Any]] = []
-        self.world.begin(lambda process: rows.extend(self._read(process)))
+        tables: list[pa.Table] = []
+        self.world.begin(lambda process: tables.append(self._read(process)))
         while self._turn():
             continue
-        return rows
+        [table] = tables
+        return table
 
-    def _read(self, process: Process) -> list[dict[str, Any]]:
+    def _read(self, process: Process) -> pa.Table:
         records = self.sweep.open(process).records
         self.promises.check("no trial gives two results", not records.conflicts(), records.conflicts())
-        return list(records.read_all().table.select(RESULT_COLUMNS).to_pylist())
+        return records.read_all().table.select(RESULT_COLUMNS)
 
-    def _begin_driver(self, part: Assignment | None) -> None:
-        self._drivers.append((self.world.begin(partial(self.sweep.drive, part=part)), part))
+    def _begin_driver(self, part: Assignment | None, seconds: float = 0.0) -> None:
+        self._drivers.append((self.world.begin(partial(self.sweep.drive, part=part), seconds), part))
 
     def _turn(self) -> bool:
         has_turned = self.world.turn()
@@ -162,6 +171,9 @@ class _Simulation:
                 self.promises.disk.lose_power(self.world.random)
             self.promises.power_was_lost()
         return has_turned
+
+
+_owner = lru_cache(maxsize=1_000)(lease_owner._owner)  # each lease is read many times
 
 
 @contextmanager
@@ -179,11 +191,12 @@ def _replaced(computer: Computer) -> Iterator[None]:
         bucket: {"within": lambda seconds, request: request()},
         files: {"secrets": secrets},
         layout: {"secrets": secrets},
-        lease: {"time": computer.time, "threading": computer.threading, "print": lambda *_, **__: None},
+        lease: {"time": computer.time, "threading": computer.threading, "say": lambda text: None},
         lease_owner: {
             "_boot": lambda: f"{world.process.host}-{world.process.boot}",
             "_process_start": lambda pid: "1" if world.processes[pid - 1].alive else None,
             "_user": lambda: "user",
+            "_owner": _owner,
             "os": computer.os,
             "socket": SimpleNamespace(gethostname=lambda: world.process.host),
             "secrets": secrets,
@@ -194,17 +207,19 @@ def _replaced(computer: Computer) -> Iterator[None]:
             "trial_id": lambda trial: trial.stage,
             "AttemptLog": _NoLog,
             "Printed": _NoLog,
+            "printed_path": lambda *_: None,
             "LeaseWatch": partial(lease.LeaseWatch, clock=world.monotonic),
         },
         dispatcher: {"random": world.random, "trial_id": lambda trial: trial.stage},
         consolidation: {"begin": at_once},
+        **simulated_tables.replacements(),
     }
     training = {"workers.training.run": SimpleNamespace(run=train(world))}
     with ExitStack() as stack:
         stack.enter_context(mock.patch.dict(sys.modules, training))
         for module, names in replacements.items():
             for name, replacement in names.items():
-                stack.enter_context(mock.patch.object(module, name, replacement, create=name in ("open", "print")))
+                stack.enter_context(mock.patch.object(module, name, replacement, create=name == "open"))
         yield
 
 
