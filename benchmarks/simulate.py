@@ -2,18 +2,34 @@
 
 Drivers (of a whole sweep, or of two or three shards), workers, lease and store are the product's; see
 `tests/support/simulation.py`. Prints what was disturbed and checked, and exits with 1 if a promise was broken.
-`--seed K` runs that seed alone, exactly as before.
+`--seed K` runs that seed alone, exactly as before. The seeds are divided among `--processes`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from tests.support.simulation import simulate
+from tests.support.simulation import Outcome, simulate
+
+CHUNK = 20
+"""How many seeds a process takes at a time."""
+
+
+def outcomes(seeds: Sequence[int], processes: int) -> Iterator[Outcome]:
+    """How the seeds went, as they end."""
+    processes = min(processes, len(seeds) // CHUNK)
+    if processes < 2:
+        yield from map(simulate, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap_unordered(simulate, seeds, CHUNK)
 
 
 def main() -> None:
@@ -21,6 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run one seed only")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="as many as there are cores by default")
     parser.add_argument("--quick", action="store_true", help="200 seeds")
     arguments = parser.parse_args()
     count = 200 if arguments.quick else arguments.seeds
@@ -29,19 +46,18 @@ def main() -> None:
     faults: Counter[str] = Counter()
     checks: Counter[str] = Counter()
     calls, hours, failing = 0, 0.0, []
-    for seed in seeds:
-        outcome = simulate(seed)
+    for outcome in outcomes(seeds, arguments.processes):
         faults += outcome.faults
         checks += outcome.checks
         calls, hours = calls + outcome.calls, hours + outcome.seconds / 3600
         if outcome.problem is not None:
-            failing.append(seed)
-            print(f"seed {seed}: {outcome.problem}", flush=True)
+            failing.append(outcome.seed)
+            print(f"seed {outcome.seed}: {outcome.problem}", flush=True)
     seconds = time.perf_counter() - begin
     print(f"{len(seeds):,} seeds, {len(seeds) / seconds:.0f} a second: {calls:,} system calls in {hours:,.0f} h")
     for title, counts in (("faults", faults), ("checks", checks)):
         print(f"{title}: {', '.join(f'{count:,} × {name}' for name, count in counts.most_common())}")
-    print(json.dumps({"seeds": len(seeds), "failing": failing}))
+    print(json.dumps({"seeds": len(seeds), "failing": sorted(failing)}))
     sys.exit(1 if failing else 0)
 
 
