@@ -56,6 +56,12 @@ def selector(expression: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda row: all(term(row) for term in terms)
 
 
+def columns_of(expression: str) -> list[str]:
+    """The columns that an expression compares."""
+    terms = map(_TERM.fullmatch, _BETWEEN_TERMS.split(expression))
+    return list(dict.fromkeys(term[1] for term in terms if term))
+
+
 def check_picked(picked: bool, expression: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Raise InputError for a selection that picked none of the rows; it lists the values that there are."""
     if not picked:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.planning.cells import CELLS
-from orchestrator.planning.select import check_picked, selector
-from orchestrator.results.score_columns import METRIC, metric_of
+from orchestrator.planning.select import check_picked, columns_of, selector
+from orchestrator.results.score_columns import METRIC, metrics_of
 from orchestrator.results.statistics import SECTION, Split, Value
 from workers.errors import InputError
 from workers.metrics.facts import MetricFacts
@@ -24,6 +23,10 @@ Filters = Mapping[str, Any] | str
 Task = tuple[str, str, str]
 """Dataset, network and recipe."""
 
+_TASK = ("dataset", "network", "recipe")
+_Lists = dict[str, list[Any]]
+"""Columns by name."""
+
 _AS_THEY_ARE = (
     *(*SECTION, "technique", "compression", "budget", "budget_epochs", "replicate"),
     *("trial", "step", "validation_score", "mixed_parents"),
@@ -35,8 +38,7 @@ _OPTIONAL = (
 _ROUNDED = 0.005  # tables show 9.31 for 9.3132...; a filter means the same
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One replicate of one cell.
 
     `value` is what the table shows and `dense` the score of the dense network that it is compared to, both as they are
@@ -93,16 +95,13 @@ def read_rows(
     """
     score, dense = f"{split}_score", f"dense_{split}_score"
     shown = f"delta_{score}" if value == "delta" else score
-    _check_columns(results, (*_AS_THEY_ARE, score, dense, shown))
-    keep = picker(filters, results.column_names)
-    needed = {*_AS_THEY_ARE, *_OPTIONAL, shown, score, dense}
-    needed |= {*(CELLS.names if isinstance(filters, str) else filters)}
-    records = results.select([name for name in results.column_names if name in needed]).to_pylist()
-    rows = [_row(record, value, shown, dense) for record in records if keep(record)]
-    if isinstance(filters, str):
-        check_picked(bool(rows), filters, records)
+    has = set(results.column_names)
+    _check_columns(results, (*_AS_THEY_ARE, score, dense, shown, *(METRIC if "metric" in has else ())))
+    lists = _lists(results, (*_AS_THEY_ARE, *_OPTIONAL, dense, shown), passing(results, filters))
+    lists["has_own_dense"] = [trial is not None or "dense_trial" not in has for trial in lists["dense_trial"]]
+    rows = _rows(lists, lists[shown], lists[dense], value)
     pruned = {row.task for row in rows if not row.is_dense}
-    return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(records, score)
+    return [row for row in rows if not row.is_dense or row.task not in pruned], _dense_scores(results, score)
 
 
 def _check_columns(results: pa.Table, names: Sequence[str]) -> None:
@@ -115,52 +114,71 @@ def _check_columns(results: pa.Table, names: Sequence[str]) -> None:
         )
 
 
-def _row(record: Mapping[str, Any], value: Value, shown: str, dense: str) -> Row:
-    metric = metric_of(record)
-    return Row(
-        **{name: record[name] for name in _AS_THEY_ARE},
-        metric=metric,
-        value=_scaled(record[shown], 1.0 if value == "delta" else metric.scale),  # differences are in points already
-        dense=_scaled(record[dense], metric.scale),
-        has_own_dense=record.get("dense_trial", "") is not None,
-        dense_epochs=record.get("dense_epochs"),
-        dense_step=record.get("dense_step"),
-        prunable_weights=record.get("prunable_weights"),
-        parameters=record.get("parameters"),
-        search_cost_epochs=record.get("search_cost_epochs"),
-        sparse_multiply_adds=record.get("sparse_multiply_adds"),
-    )
+def _lists(results: pa.Table, names: Sequence[str], chosen: Sequence[bool]) -> _Lists:
+    """Columns of the chosen rows; nulls for columns that results do not have."""
+    nothing = [None] * sum(chosen)
+    columns = {name: results.column(name).to_pylist() for name in names if name in results.column_names}
+    return {name: list(compress(columns[name], chosen)) if name in columns else nothing for name in names}
 
 
-def _dense_scores(records: Iterable[Mapping[str, Any]], score: str) -> dict[Task, list[float]]:
+def _rows(lists: _Lists, values: Sequence[Any], dense: Sequence[Any], value: Value) -> list[Row]:
+    metrics = metrics_of(lists)
+    scales = [metric.scale for metric in metrics]
+    fields = lists | {
+        "metric": metrics,
+        "value": values if value == "delta" else _scaled(values, scales),  # differences are in points already
+        "dense": _scaled(dense, scales),
+    }
+    return list(map(Row, *(fields[name] for name in Row._fields)))
+
+
+def _dense_scores(results: pa.Table, score: str) -> dict[Task, list[float]]:
+    is_dense = [technique == DENSE for technique in results.column("technique").to_pylist()]
+    lists = _lists(results, (*_TASK, *METRIC, score), is_dense)
+    shown = _scaled(lists[score], [metric.scale for metric in metrics_of(lists)])
     scores: dict[Task, list[float]] = {}
-    for record in records:
-        if record["technique"] == DENSE and record[score] is not None:
-            task = record["dataset"], record["network"], record["recipe"]
-            scores.setdefault(task, []).append(record[score] * metric_of(record).scale)
+    for task, value in zip(zip(*(lists[name] for name in _TASK), strict=True), shown, strict=True):
+        if value is not None:
+            scores.setdefault(task, []).append(value)
     return scores
 
 
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else value * scale
+def _scaled(values: Iterable[float | None], scales: Iterable[float]) -> list[float | None]:
+    return [None if value is None else value * scale for value, scale in zip(values, scales, strict=True)]
 
 
-def picker(filters: Filters, columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether a row passes filters: an expression, or a mapping of columns to a value or alternatives.
+def passing(results: pa.Table, filters: Filters) -> list[bool]:
+    """Whether each row passes filters: an expression, or a mapping of columns to a value or alternatives.
 
-    Raises InputError for what cannot be read, and for a column that the rows do not have.
+    Raises InputError for what cannot be read, for a column that the rows do not have, and for an expression that no
+    row passes.
     """
+    keep = selector(filters) if isinstance(filters, str) else _picker(filters, results.column_names)
+    named = columns_of(filters) if isinstance(filters, str) else filters
+    records = results.select([name for name in named if name in results.column_names]).to_pylist()
+    passes = list(map(keep, records))
     if isinstance(filters, str):
-        return selector(filters)
+        check_picked(any(passes), filters, records)
+    return passes
+
+
+def _picker(filters: Mapping[str, Any], columns: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
     for name in filters:
         if name not in columns:
             raise InputError(f"unknown column: `{name}`", hint=closest(name, columns))
-    return lambda record: all(_matches(record[name], wanted) for name, wanted in filters.items())
+    wanted = {name: _alternatives(choice) for name, choice in filters.items()}
+    return lambda record: all(_is_among(record[name], choices) for name, choices in wanted.items())
 
 
-def _matches(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, Iterable) and not isinstance(wanted, str):
-        return any(_matches(value, alternative) for alternative in wanted)
-    if isinstance(value, float) and isinstance(wanted, int | float):
-        return math.isclose(value, wanted, rel_tol=_ROUNDED)
-    return bool(value == wanted)
+def _alternatives(choice: Any) -> list[Any]:
+    return list(choice) if isinstance(choice, Iterable) and not isinstance(choice, str) else [choice]
+
+
+def _is_among(value: Any, choices: Iterable[Any]) -> bool:
+    if isinstance(value, float):
+        return any(_is_near(value, choice) for choice in choices)
+    return value in choices
+
+
+def _is_near(value: float, choice: Any) -> bool:
+    return math.isclose(value, choice, rel_tol=_ROUNDED) if isinstance(choice, int | float) else bool(value == choice)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +31,17 @@ def metric_of(row: Mapping[str, Any]) -> MetricFacts:
     """The primary metric of a row; accuracy where the row does not say."""
     if row.get("metric") is None:
         return KNOWN_ACCURACY
-    return MetricFacts(*(row[name] for name in METRIC))
+    return _facts(*(row[name] for name in METRIC))
+
+
+def metrics_of(columns: Mapping[str, Iterable[Any]]) -> list[MetricFacts]:
+    """The primary metric of each row of columns that have `METRIC`."""
+    return list(map(_facts, *(columns[name] for name in METRIC)))
+
+
+@cache  # results have thousands of rows and few metrics
+def _facts(name: str | None, unit: str, higher_is_better: bool) -> MetricFacts:
+    return KNOWN_ACCURACY if name is None else MetricFacts(name, unit, higher_is_better)
 
 
 def metric_columns(metrics: Sequence[MetricFacts]) -> Columns:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.planning.select import TRIAL_LETTER, check_picked
+from orchestrator.planning.select import TRIAL_LETTER
 from orchestrator.results.baseline import BASELINE
 from orchestrator.results.load import Results, as_arrow
 from orchestrator.results.printing.formulas import without_formulas
 from orchestrator.results.printing.workbook import rows_to_xlsx
-from orchestrator.results.rows import Filters, picker
+from orchestrator.results.rows import Filters, passing
 from orchestrator.results.statistics import Split, Value
 from orchestrator.results.table import table
 from workers.errors import InputError
@@ -25,12 +25,8 @@ if TYPE_CHECKING:
 
 
 def select(rows: pa.Table, filters: Filters) -> pa.Table:
-    """The rows that pass filters (see `rows.picker`). Raises InputError if an expression picks none."""
-    wanted = picker(filters, rows.column_names)
-    picked = rows.filter([wanted(row) for row in rows.to_pylist()])
-    if isinstance(filters, str):
-        check_picked(picked.num_rows > 0, filters, rows.to_pylist())
-    return picked
+    """The rows that pass filters. Raises InputError as `rows.passing` does."""
+    return rows.filter(passing(rows, filters))
 
 
 def export(results: Results, path: str | os.PathLike[str]) -> Path:
