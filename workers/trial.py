@@ -14,6 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 NUMERICS_VERSION = 1
@@ -257,19 +258,16 @@ def trial_id(trial: Trial) -> str:
 
 def canonical(value: Any) -> Any:
     """Plain JSON data without fields at their defaults, so that adding a field keeps old ids."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: canonical(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if getattr(value, f.name) != _default(f)
-        }
-    if isinstance(value, Fraction):
-        return str(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, dict):
         return {str(key): canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
-    return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        settings = ((name, getattr(value, name), default) for name, default in _defaults(type(value)))
+        return {name: canonical(setting) for name, setting, default in settings if setting != default}
+    return str(value) if isinstance(value, Fraction) else value
 
 
 def digest(data: Any) -> str:
@@ -340,5 +338,8 @@ def _pruning(data: dict[str, Any]) -> Pruning:
     return Pruning(**(data | patterns))
 
 
-def _default(f: dataclasses.Field[Any]) -> Any:
-    return f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+@cache  # planning asks for the same few classes tens of thousands of times
+def _defaults(settings: type) -> tuple[tuple[str, Any], ...]:
+    """The name and the default of each field of a dataclass."""
+    fields = dataclasses.fields(settings)
+    return tuple((f.name, f.default_factory() if callable(f.default_factory) else f.default) for f in fields)
