@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,9 +67,8 @@ class Trainer:
         self._sums = is_sum(self.recipe)
         self.stream = data.stream(self.recipe, trial.replicate, trial.stage, share)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self._gradient: Callable[[Batch], Step] = self._add_gradient
-        if is_graphable(trial.task, data.facts, device, share):
-            self._gradient = GraphedPass(self._add_gradient, self.model, self.parameters)
+        graphable = is_graphable(trial.task, data.facts, device, share)
+        self._graph = GraphedPass(self.model, self.parameters) if graphable else None
         self._pending: list[Step] = []
         self._use_masks({})
 
@@ -162,7 +161,7 @@ class Trainer:
         """Leave the gradient of a batch in the parameters: masked and clipped, if that is done group by group."""
         self.optimizer.zero_grad()
         if self.recipe.clip_group is None:
-            return self._gradient(batch)
+            return self._graph(self._add_gradient, batch) if self._graph else self._add_gradient(batch)
         return clipped_apart(batch, self.recipe.clip_group, self.parameters, self._add_gradient, self._mask_and_clip)
 
     def _add_gradient(self, batch: Batch) -> Step:

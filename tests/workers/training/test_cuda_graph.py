@@ -1,5 +1,7 @@
 """A recorded pass gives the bits of one that is not. A stand-in for CUDA's recorder keeps memory as a GPU does."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -20,7 +22,7 @@ RESNET = Network(name="cifar_resnet", arguments={"depth": 8, "width": 2})
 def recorded(run):
     """As `_capture`: it sets itself up, and a replay computes in the memory of the recording."""
     run()
-    step, parameters = run(), run.__self__._parameters
+    step, parameters = run(), run.func.__self__._parameters
     gradients = [parameter.grad for parameter in parameters]
 
     def replay():
@@ -57,18 +59,34 @@ def test_a_recorded_pass_gives_the_same_bits(monkeypatch, network):
     for _ in range(2):
         replayed.advance()
         resumed.advance()
-    assert isinstance(replayed._gradient, GraphedPass)
+    assert isinstance(replayed._graph, GraphedPass)
     assert plain.state().digest() == replayed.state().digest() == resumed.state().digest()
     assert plain.history == replayed.history
 
 
 def test_the_loss_of_a_step_outlives_the_next_replay(monkeypatch):
     begun = graphed(tiny.dense(), monkeypatch)
-    first = begun._gradient(begun.stream.batch(1))
+    first = begun._graph(begun._add_gradient, begun.stream.batch(1))
     before = (first.loss.item(), first.correct.item())
-    second = begun._gradient(begun.stream.batch(2))
+    second = begun._graph(begun._add_gradient, begun.stream.batch(2))
     assert (first.loss.item(), first.correct.item()) == before
     assert second.loss.item() != before[0]
+
+
+@pytest.mark.parametrize("is_graphed", [False, True])
+def test_a_trainer_is_freed_at_once(monkeypatch, is_graphed):
+    """And with it what reads batches ahead, and the memory of its network: nothing waits for the garbage collector."""
+    monkeypatch.setattr(trainer, "is_graphable", lambda *_: is_graphed)
+    monkeypatch.setattr(cuda_graph, "_capture", lambda run: (run(), lambda: None))
+    begun = training(tiny.dense())
+    begun.advance()
+    alive = weakref.ref(begun), weakref.ref(begun.model)
+    gc.disable()
+    try:
+        del begun
+        assert [reference() for reference in alive] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_what_is_recorded():
@@ -79,5 +97,6 @@ def test_what_is_recorded():
     assert not is_graphable(task, facts, GPU, BatchShare(0, 2))
     assert not is_graphable(task, object(), GPU, WHOLE)
     assert not is_graphable(replace(task, network=Network(name="mine:network")), facts, GPU, WHOLE)
-    for settings in ({"loss": "mine:loss"}, {"loss": "multi_margin"}, {"clip_group": 4}):
+    weighted = {"loss_arguments": {"weight": [1.0, 2.0, 1.0, 1.0]}, "label_smoothing": 0.1}
+    for settings in (weighted, {"loss": "mine:loss"}, {"loss": "multi_margin"}, {"clip_group": 4}):
         assert not is_graphable(replace(task, recipe=replace(task.recipe, **settings)), facts, GPU, WHOLE)
