@@ -64,7 +64,7 @@ def _reminding(requests: list[dict[str, Any]]) -> Iterator[None]:
     """Say once what a person waits for, if the block takes long: large data, or code that hangs."""
     names = ", ".join(dict.fromkeys(f"`{_name(request)}`" for request in requests))
     words = f"Still inspecting {names} after {duration(REMINDER_SECONDS)}; Ctrl-C ends the command"
-    reminder = threading.Timer(REMINDER_SECONDS, print, [words], {"file": sys.stderr})
+    reminder = threading.Timer(REMINDER_SECONDS, say, [words])
     reminder.daemon = True
     reminder.start()
     try:
