@@ -1,6 +1,6 @@
 """One GPU shared by one, two and four trials at a time: trials an hour, and whether all ways give the same bits.
 
-So must steps recorded as a CUDA graph and steps launched kernel by kernel.
+Steps recorded as a CUDA graph must also give the same bits as steps launched kernel by kernel.
 
 The sweep is ResNet-20 on random images of CIFAR-10's shape. Trials on one GPU take turns unless NVIDIA's MPS runs.
 """
