@@ -35,17 +35,19 @@ _SAMPLE = 0.6  # inches of a legend's line that are not text
 _MOST_TITLE_LINES = 4
 _HINTING = 1.04
 LINE = 0.13  # inches of height for each further line of text
+_LAYOUT = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.03)
 
 
 class Chart(Figure):
     """A matplotlib figure that knows its `title`, and the `caption` that says how to read it.
 
-    Files and pages use both as the figure's description. Notebooks show it as SVG.
+    Files and pages use both as the figure's description. Notebooks show it as SVG. Axes move only in `lay_out`, because
+    matplotlib draws a figure that has a layout engine twice whenever it is saved.
     """
 
     def __init__(self, columns: ColumnCount, height: float, *, title: str, caption: str = "") -> None:
-        self.layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.03)
-        super().__init__(figsize=(WIDTHS[columns], height), layout=self.layout)
+        super().__init__(figsize=(WIDTHS[columns], height))
+        self.set_layout_engine("none")  # whatever the settings of matplotlib are
         self.renderer = FigureCanvasAgg(self).get_renderer()
         self.title = title
         self.caption = caption
@@ -60,12 +62,7 @@ class Chart(Figure):
     def lay_out(self) -> None:
         """Give the axes their places, without the cost of drawing."""
         with glyphs_may_be_missing():
-            self.layout.execute(self)
-
-    def freeze(self) -> None:
-        """Lay out once and for all: drawing moves nothing."""
-        self.lay_out()
-        self.set_layout_engine("none")
+            _LAYOUT.execute(self)
 
 
 def panels(chart: Chart, count: int, per_row: int) -> list[Axes]:

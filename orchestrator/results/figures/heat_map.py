@@ -70,7 +70,7 @@ def draw(shown: HeatMap, columns: ColumnCount | None, *, caption: bool) -> Chart
         charts.label_axes(axes, shown.x_label, shown.y_label)
     if caption:
         charts.write_caption(chart)
-    chart.freeze()
+    chart.lay_out()
     for axes, panel in grid:
         scales.thin(axes, _ticks(panel.columns))
         if _width(panel) - _BESIDES <= axes.bbox.width / chart.dpi:

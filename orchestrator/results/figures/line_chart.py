@@ -79,7 +79,7 @@ def draw(shown: LineChart, columns: ColumnCount | None, *, caption: bool) -> Cha
     chart.lay_out()
     _hug(grid, shown)
     named = _name_lines(chart, grid, looks)
-    chart.freeze()
+    chart.lay_out()
     _hug(grid, shown)
     for (axes, panel), at in zip(grid, ticks, strict=True):
         scales.thin(axes, at)

@@ -86,7 +86,7 @@ def pareto(
         upward = grid.section.metric.higher_is_better
         heights = with_air([point.y for point in points], upward=upward)
         scales.hug(axes, [point.x for point in points], heights, upward=upward)
-    chart.freeze()
+    chart.lay_out()
     for axes, (_, points) in zip(grid_of_axes, shown, strict=True):
         _name_knees(axes, points)
     return chart

@@ -66,6 +66,7 @@ def test_the_axes_hug_the_data(demo):
 def figure():
     chart = Chart(1, 2.0, title="a title")
     chart.subplots().plot([0, 1], [0, 1], label="diagonal")
+    chart.lay_out()
     return chart
 
 
