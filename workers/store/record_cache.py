@@ -27,7 +27,7 @@ _GROWTH = 3
 
 
 _SCHEMA = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("file_size", pa.int64()))
-_EMPTY = _SCHEMA.empty_table()
+_EMPTY = pa.Table.from_batches([], _SCHEMA)  # `empty_table` imports pandas
 
 
 class RecordCache:
