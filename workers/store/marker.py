@@ -20,7 +20,7 @@ _MISSING = "is missing"
 def check(
     files: Files, location: str, has_anything_readable: Callable[[], bool], *, create: bool, unmarked: bool
 ) -> str | None:
-    """Check that a location is a store; with `create`, make it one if it is empty.
+    """Check that a location is a store; with `create`, make it one if there is nothing in it.
 
     A store without a sound marker is recognized if it `has_anything_readable`. If it may be `unmarked`, what is wrong
     with its marker is returned, otherwise None. Raises StoreError for anything else, and for a store of a newer
@@ -58,6 +58,11 @@ def _check_folders(files: Files, location: str) -> None:
             if kind == "link":
                 hint = "move the whole store and link to that, or mount the other disk in place of the link"
             raise StoreError(f"store `{location}`: `{name}` is a {kind}, not a folder", hint=hint)
+
+
+def _is_empty_folder(files: Files, name: str) -> bool:
+    """Whether a folder of a store has no file in it: a power loss may leave that of a store that had just begun."""
+    return name in FOLDERS and not files.sizes(name)
 
 
 def _marker_problem(files: Files, location: str) -> str | None:
@@ -99,7 +104,7 @@ def _initialize(files: Files, location: str, problem: str, create: bool) -> None
             f"`{location}` is not a prunesweep store: it has no `{MARKER}`",
             hint="name the folder that `prunesweep run` wrote to, or set $PRUNESWEEP_STORE to it",
         )
-    if entries := files.names(""):
+    if entries := [name for name in files.names("") if not _is_empty_folder(files, name)]:
         raise StoreError(
             f"`{location}` is not a prunesweep store and not empty: it has `{entries[0]}`",
             hint="choose an empty or a new folder for the store",

@@ -21,9 +21,10 @@ from workers.store.sweeps import Sweeps
 class Store:
     """A folder or bucket that holds everything sweeps have produced.
 
-    Opening one raises StoreError if a newer version made it, or if one of its folders is a link. With `create`, an
-    empty or missing folder becomes a store; a folder with anything else in it is refused. A store with readable
-    records or sweeps but without a sound marker opens only if it may be `unmarked`; `marker_problem` then says why.
+    Opening one raises StoreError if a newer version made it, or if one of its folders is a link. With `create`, a
+    missing folder becomes a store, and so does one that has nothing in it but empty folders of a store; any other is
+    refused. A store with readable records or sweeps but without a sound marker opens only if it may be `unmarked`;
+    `marker_problem` then says why.
     """
 
     def __init__(

@@ -142,6 +142,16 @@ def test_without_links_exactly_one_of_several_writers_publishes(files, monkeypat
     assert files.temporaries() == {}
 
 
+def test_what_a_power_loss_leaves_of_a_new_store_becomes_a_store_again(files):
+    cache = files.root / "cache"
+    cache.mkdir(parents=True)  # its name was kept, that of `store.json` was not
+    Store("store", files=files, create=True)
+    (files.root / "store.json").unlink()
+    (cache / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not empty: it has `cache`"):
+        Store("store", files=files, create=True)
+
+
 def test_a_process_that_keeps_a_lock_is_not_waited_for_without_an_end(files, monkeypatch):
     files.write("lease", b"x")
     pauses: list[float] = []
