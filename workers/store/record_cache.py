@@ -26,8 +26,12 @@ _CACHE_FORMER_NAMES = {"file_size": ("bytes", "size")}
 _GROWTH = 3
 
 
-_SCHEMA = SCHEMA.append(pa.field("file", pa.string())).append(pa.field("file_size", pa.int64()))
-_EMPTY = pa.Table.from_batches([], _SCHEMA)  # `empty_table` imports pandas
+def _schema() -> pa.Schema:
+    return SCHEMA.append(pa.field("file", pa.string())).append(pa.field("file_size", pa.int64()))
+
+
+def _empty() -> pa.Table:
+    return pa.Table.from_batches([], _schema())  # `empty_table` imports pandas, and makes an array of each column
 
 
 class RecordCache:
@@ -39,7 +43,7 @@ class RecordCache:
     def read(self) -> pa.Table:
         """Every consolidated record; one that is in two files is there twice."""
         tables = [self._read(path) for path in self._sizes()]
-        return pa.concat_tables([_EMPTY, *tables]).combine_chunks()
+        return pa.concat_tables(tables or [_empty()]).combine_chunks()
 
     def extend(self, rows: pa.Table) -> None:
         """Add records, and merge parts that have become small by comparison."""
@@ -72,6 +76,6 @@ class RecordCache:
     def _read(self, path: str) -> pa.Table:
         try:
             names = FORMER_NAMES | _CACHE_FORMER_NAMES
-            return from_parquet(path, self._files.read(path), _SCHEMA, names, IMPLIED)
+            return from_parquet(path, self._files.read(path), _schema(), names, IMPLIED)
         except (CorruptFile, OSError):
-            return _EMPTY  # missing or damaged: it is only a cache
+            return _empty()  # missing or damaged: it is only a cache
