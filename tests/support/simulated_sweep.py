@@ -57,8 +57,7 @@ class Sweep:
 
     def __init__(self, computer: Computer, promises: Promises, shards: int, in_bucket: bool) -> None:
         self.world: World = computer.world
-        self.plan = _plan(_LARGE if shards else _SMALL)
-        self.parts = _parts(self.plan, shards)
+        self.plan, self.parts = _plan_in_parts(shards)
         self.completed: Counter[Shard | None] = Counter()
         self.told: list[str] = []
         self.promises = promises
@@ -232,11 +231,13 @@ def _plan(stops: dict[str, Any]) -> Plan:
     return Plan(SimpleNamespace(keep="all", resources=ResourcesSpec()), Evaluation(), [], trials)
 
 
-def _parts(plan: Plan, shards: int) -> list[Assignment | None]:
-    """The parts of a plan for so many drivers; one for the whole of it if they are 0."""
+@cache
+def _plan_in_parts(shards: int) -> tuple[Plan, list[Assignment | None]]:
+    """A plan, and its parts for so many drivers; one for the whole of it if they are 0."""
+    plan = _plan(_LARGE if shards else _SMALL)
     missing = plan.missing(set(), set())
     owners = divide(missing, max(1, shards), {trial: float(job.last_step) for trial, job in missing.items()})
-    return [Assignment(Shard(number, shards), owners) for number in range(1, shards + 1)] or [None]
+    return plan, [Assignment(Shard(number, shards), owners) for number in range(1, shards + 1)] or [None]
 
 
 def at_once(work: Callable[[], None]) -> Future[None]:

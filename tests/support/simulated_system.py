@@ -26,8 +26,7 @@ class Computer:
         self.world, self.disk, self.saboteur, self.links = world, disk, saboteur, links
         self._descriptors = itertools.count(3)
         self.os = SimpleNamespace(
-            **{name: getattr(os, name) for name in dir(os) if name.startswith("O_")},
-            SEEK_END=os.SEEK_END,
+            **_CONSTANTS,
             strerror=os.strerror,
             path=SimpleNamespace(lexists=lambda path: disk.find(path) is not None),
             **{name: getattr(self, name) for name in _CALLS},
@@ -133,6 +132,7 @@ class Computer:
         return OpenFile(self, self._do(lambda: self._opened(self.disk.create(file)), writes=True))
 
 
+_CONSTANTS = {name: getattr(os, name) for name in dir(os) if name.startswith("O_") or name == "SEEK_END"}
 _CALLS = ("replace", "link", "unlink", "fsync", "open", "close", "fstat", "lstat", "listdir", "scandir", "walk")
 
 

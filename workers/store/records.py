@@ -157,8 +157,7 @@ class Records:
             some, damaged = self._parsed(paths[begin : begin + _AT_ONCE], self._data, parse_records)
             tables.append(some)
             unreadable |= damaged
-        table = pa.concat_tables(tables).sort_by([("trial", "ascending"), ("step", "ascending")])
-        return AllRecords(table, unreadable)
+        return AllRecords(_in_order(tables), unreadable)
 
     def _parsed(
         self,
@@ -270,6 +269,11 @@ class Records:
             return self._files.read(path)
         except OSError as error:
             raise CorruptFile(path, str(error)) from error
+
+
+def _in_order(tables: list[pa.Table]) -> pa.Table:
+    """The records of several tables, by trial and step."""
+    return pa.concat_tables(tables).sort_by([("trial", "ascending"), ("step", "ascending")])
 
 
 def _cached(table: pa.Table, files: list[str], sizes: list[int | None]) -> pa.Table:
