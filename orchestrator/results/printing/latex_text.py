@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -70,9 +71,15 @@ def _visible(character: str) -> str:
 
 def width_of(text: str, em: float) -> float:
     """About how wide a text is, in points."""
-    return em * sum(
-        next((width for characters, width in _WIDTHS if characters.match(character)), _OTHER_WIDTH)
-        for character in "".join(map(_visible, text))
+    return em * sum(map(_width, text))
+
+
+@lru_cache(maxsize=4096)
+def _width(character: str) -> float:
+    """About how wide a character is, or the number that stands for it, in ems."""
+    return sum(
+        next((width for characters, width in _WIDTHS if characters.match(letter)), _OTHER_WIDTH)
+        for letter in _visible(character)
     )
 
 
