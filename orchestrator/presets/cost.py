@@ -39,12 +39,16 @@ def cost(preset: Preset) -> Cost:
     spec = parse_spec(preset.text)
     replicates = len(spec.grids[0].replicates)
     assert all(len(grid.replicates) == replicates for grid in spec.grids)
-    grids = tuple(grid.model_copy(update={"replicates": grid.replicates[:1]}) for grid in spec.grids)
-    spec = spec.model_copy(update={"grids": grids})
-    plan = make_plan(Crossing.of(spec, known_facts(preset, spec)))
+    plan = make_plan(Crossing.of(first_replicate(spec), known_facts(preset, spec)))
     return Cost(
         cells=replicates * len(plan.cells),
         trials=replicates * len(plan.trials),
         epochs=replicates * plan.shared_epochs(),
         epochs_without_sharing=replicates * plan.unshared_epochs(),
     )
+
+
+def first_replicate(spec: SweepSpec) -> SweepSpec:
+    """The sweep with only the first replicate of each grid."""
+    grids = tuple(grid.model_copy(update={"replicates": grid.replicates[:1]}) for grid in spec.grids)
+    return spec.model_copy(update={"grids": grids})

@@ -342,18 +342,18 @@ def test_a_run_wants_the_data_before_anything_starts(tmp_path, monkeypatch):
 
 
 def test_listing_and_planning_presets_needs_neither_torch_nor_data(tmp_path):
-    for arguments in (["list", "presets", "--json"], ["plan", "--preset", "resnet34-structured-a", "--json"]):
-        program = (
-            "import sys; from orchestrator.cli import app\n"
-            "def refuse(*_, **__): raise AssertionError('inspected data')\n"
-            "import subprocess; subprocess.run = refuse\n"
-            f"app({arguments!r}, standalone_mode=False)\n"
-            "print([name for name in ('torch', 'ray', 'pandas') if name in sys.modules])"
-        )
-        found = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
-        )
-        *printed, imported = found.stdout.splitlines()
-        assert imported == "[]"
-        shown = json.loads("\n".join(printed))
-    assert shown["cells"] == 753
+    program = (
+        "import sys; from orchestrator.cli import app\n"
+        "def refuse(*_, **__): raise AssertionError('inspected data')\n"
+        "import subprocess; subprocess.run = refuse\n"
+        "app(['list', 'presets', '--json'], standalone_mode=False)\n"
+        "print('---')\n"
+        "app(['plan', '--preset', 'resnet34-structured-a', '--json'], standalone_mode=False)\n"
+        "print('---')\n"
+        "print([name for name in ('torch', 'ray', 'pandas') if name in sys.modules])"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    listed, planned, imported = process.stdout.split("---\n")
+    assert imported == "[]\n"
+    assert json.loads(listed)
+    assert json.loads(planned)["cells"] == 753
