@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,22 @@ def pytest_unconfigure():
     gc.unfreeze()  # or extension modules complain at the end about what is never freed
 
 
+@cache
+def command_line():
+    """The parsers of all commands, which typer would build again for each call."""
+    from typer.main import get_command
+
+    from orchestrator.cli import app
+
+    return get_command(app)
+
+
 @pytest.fixture
 def main(monkeypatch, capsys):
     """Exit code, stdout and stderr of `prunesweep ...`, called in this process."""
     from orchestrator import cli
+
+    monkeypatch.setattr(cli, "app", command_line())
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])
