@@ -140,9 +140,7 @@ class Lease:
 
     def _excludes(self, path: str, owner: Owner | None) -> bool:
         """Whether this driver must not run together with the owner of the lease at a path."""
-        if owner is None or path == self.path:
-            return False
-        return LEASE in (path, self.path) or owner.division != self._owner.division
+        return owner is not None and owner.excludes(path, self.path, self._owner.division)
 
     def _renew(self) -> None:
         while self.successor is None and not self._released.wait(self.period):
@@ -273,13 +271,13 @@ class LeaseWatch:
         self._token = token
         self._period = period
         self._clock = clock
-        self._counter = -1
+        self._counter, self._division = -1, ""
         self._moved = self._observed = clock()
         self._taken = False
 
     @property
     def orphaned(self) -> bool:
-        """Whether another driver holds the lease, or nobody has renewed it for `MISSED_PERIODS`."""
+        """Whether another driver holds the lease or has removed it, or nobody renewed it for `MISSED_PERIODS`."""
         now = self._clock()
         if not self._taken and now - self._observed >= self._period / 3:
             self._observed = now
@@ -289,11 +287,12 @@ class LeaseWatch:
     def _observe(self, now: float) -> None:
         try:
             owner = read_owner(self._files, self._path)
+            rivals = live_owners(self._files) if owner is None else {}
         except OSError:
             return
-        if owner is None:
-            return
-        if owner.token != self._token:
+        if owner is None:  # a driver that excludes that of this worker may have removed it
+            self._taken = any(rival.excludes(path, self._path, self._division) for path, rival in rivals.items())
+        elif owner.token != self._token:
             self._taken = True
         elif owner.counter != self._counter:
-            self._counter, self._moved = owner.counter, now
+            self._counter, self._moved, self._division = owner.counter, now, owner.division

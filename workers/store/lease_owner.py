@@ -67,6 +67,10 @@ class Owner:
         """Whether the owner was a process of this machine that has ended."""
         return self.is_local and _process_start(self.pid) != self.process_start
 
+    def excludes(self, path: str, other_path: str, division: str) -> bool:
+        """Whether this owner of the lease at a path must not drive together with that of another lease."""
+        return path != other_path and (LEASE in (path, other_path) or self.division != division)
+
     @property
     def age(self) -> float:
         """Seconds since the lease was taken, by this machine's clock: to show to people, never to decide by."""

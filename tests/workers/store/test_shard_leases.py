@@ -154,6 +154,19 @@ def test_a_worker_watches_the_lease_of_its_driver(store):
     assert watch.orphaned
 
 
+def test_the_worker_of_a_dead_driver_stops_once_a_driver_of_a_shard_has_removed_its_lease(store):
+    now = 0.0
+    dead = Owner.this_process()
+    store.files.write(layout.LEASE, dead.to_bytes())
+    watch = LeaseWatch(store.files, dead.token, period=15, clock=lambda: now)
+    store.files.delete(layout.LEASE)
+    now = 10.0
+    assert not watch.orphaned  # somebody deleted the lease, which its driver writes again
+    store.files.write(layout.lease_path(FIRST), Owner.this_process("a").to_bytes())
+    now = 20.0
+    assert watch.orphaned
+
+
 def test_only_leases_of_shards_are_found_in_their_folder(store):
     store.files.write("leases/notes.json", b"{}")
     store.files.write("leases/1-of-2.json", b"{}")
