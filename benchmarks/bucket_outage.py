@@ -8,7 +8,6 @@ The bucket is an S3 server on loopback (moto); during the outage, every connecti
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import time
@@ -16,10 +15,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bucket_requests import counted_bucket
 from chaos import table
 from measure import Figure, arguments, finish, prunesweep, wait, write_sweep
 
-from tests.support.buckets import KEYS, Proxy, s3_server
+from tests.support.buckets import Proxy
 from workers.store import Store
 
 OUTAGE_SECONDS = 40.0
@@ -28,22 +28,14 @@ FEWEST = 3  # records that exist when the outage begins
 
 def main() -> None:
     quick = arguments((__doc__ or "").splitlines()[0]).quick
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, s3_server() as address:
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder, counted_bucket() as proxy:
         file = write_sweep(Path(folder) / "outage.yaml", sweep())
         wait([prunesweep("run", file, "--store", Path(folder) / "undisturbed", "--in-process", "--quiet")])
         expected = table(Path(folder) / "undisturbed")
-        proxy = Proxy(address)
-        os.environ |= {
-            "AWS_ENDPOINT_URL": proxy.address,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": KEYS["access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": KEYS["secret_access_key"],
-        }
         ways = {"in process": ["--in-process"], "under Ray": ["--cpus", "2"]}
         figures = []
         for number, (name, options) in enumerate(list(ways.items())[: 1 if quick else 2]):
             figures += disturbed(file, f"s3://bucket/{number}", options, proxy, expected, name)
-        proxy.close()
     finish("bucket_outage", quick, figures)
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.support import import_graph
 from tests.support.import_graph import room
 from tests.support.places import ROOT
+from workers.machine.version import PACKAGES
 
 GRAPH = import_graph.read()
-PACKAGES = ("prunesweep", "orchestrator", "workers")
 READERS = ("cli", "planning", "presets", "results", "search", "sweep", "upkeep")
 
 LONGEST = 300  # lines

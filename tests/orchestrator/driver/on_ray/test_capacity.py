@@ -28,6 +28,5 @@ def test_as_many_trials_fit_as_all_nodes_hold(nodes, cpus, gpus, slots):
 def test_resources_that_no_node_has_are_refused(nodes):
     with pytest.raises(ps.InputError) as caught:
         slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), patience=0.0)
-    what, available = str(caught.value).split("; ")[:2], "1 CPU and 0 GPUs; 4 CPUs and 1 GPU"
-    assert what[0] == "no node in the cluster has 1 CPU and 4 GPUs for a trial"
-    assert f"available: {available}" in str(caught.value)
+    available = "1 CPU and 0 GPUs; 4 CPUs and 1 GPU"
+    assert caught.value.message == f"no node in the cluster has 1 CPU and 4 GPUs for a trial; available: {available}"
