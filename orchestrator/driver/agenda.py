@@ -14,11 +14,13 @@ from workers.trial import Job, Stop
 class Outlook(NamedTuple):
     """What an agenda has left. Its parts belong to the agenda: read them at once, and do not change them.
 
-    `ready` are the trials that may start, `waits_for` the missing stops of those that may not yet, `children` the
-    trials that wait for a stop. Trials start by the smallest `order`.
+    `ready` are the trials that may start, `held` the seconds until those may that were given back with a delay,
+    `waits_for` the missing stops of the others, `children` the trials that wait for a stop. Trials start by the
+    smallest `order`.
     """
 
     ready: list[str]
+    held: dict[str, float]
     waits_for: dict[str, set[Stop]]
     children: Mapping[Stop, list[str]]
     order: Mapping[str, tuple[int, int]]
@@ -146,12 +148,19 @@ class Agenda:
         """How many trials have not started and are not blocked."""
         return len(self.jobs) - len(self.running | self.done | self.failed | self.blocked)
 
+    @property
+    def next_retry(self) -> float | None:
+        """Seconds until the next trial is ready that was given back with a delay; None if no delay runs."""
+        self._release_held()
+        return self._held[0][0] - self._clock() if self._held else None
+
     def outlook(self, staged: Collection[str] = ()) -> Outlook:
         """What is left apart from the running trials; `staged` ones among those count as ready."""
-        gone = self.failed | self.blocked | self.running | self.done
-        ready = [trial for _, trial in self._ready] + [trial for _, trial in self._held]
+        self._release_held()
+        gone, now = self.failed | self.blocked | self.running | self.done, self._clock()
         return Outlook(
-            ready=[trial for trial in ready if trial not in gone] + list(staged),
+            ready=[trial for _, trial in self._ready if trial not in gone] + list(staged),
+            held={trial: moment - now for moment, trial in self._held if trial not in gone},
             waits_for={trial: stops for trial, stops in self._waits_for.items() if stops and trial not in gone},
             children=self._children,
             order=self._order,

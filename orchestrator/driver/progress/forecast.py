@@ -9,6 +9,8 @@ from typing import NamedTuple
 from orchestrator.driver.agenda import Outlook
 from workers.trial import Job, Stop
 
+_END, _READY = -1, -2  # of a trial; in place of a step
+
 
 class Pace(NamedTuple):
     """How a job goes: from which step, in how many seconds (negative: since when), at how many seconds per step."""
@@ -46,10 +48,11 @@ def seconds_to_end(
 
 
 class _Play:
-    """The jobs that are left. `moments` is a heap of (seconds, trial, the stop's step or -1 at the trial's end)."""
+    """The jobs that are left. `moments` is a heap of (seconds, trial, step of a stop, or `_END` or `_READY`)."""
 
     def __init__(self, jobs: Mapping[str, Job], outlook: Outlook) -> None:
-        self.moments: list[tuple[float, str, int]] = []
+        self.moments: list[tuple[float, str, int]] = [(delay, trial, _READY) for trial, delay in outlook.held.items()]
+        heapq.heapify(self.moments)
         self._jobs = jobs
         self._order = outlook.order
         self._children = outlook.children
@@ -65,13 +68,16 @@ class _Play:
         for step in job.checkpoints:
             if Stop(trial, step) in self._children:
                 heapq.heappush(self.moments, (now + pace.until(step), trial, step))
-        heapq.heappush(self.moments, (now + pace.until(job.last_step), trial, -1))
+        heapq.heappush(self.moments, (now + pace.until(job.last_step), trial, _END))
 
     def advance(self) -> tuple[float, bool]:
         """Go to the next moment. Returns when it is, and whether a trial ends then."""
         now, trial, step = heapq.heappop(self.moments)
-        if step < 0:
+        if step == _END:
             return now, True
+        if step == _READY:
+            heapq.heappush(self._ready, (self._order[trial], trial))
+            return now, False
         for child in self._children.get(Stop(trial, step), ()):
             if child in self._missing:
                 self._missing[child] -= 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.progress.display import Display
-from orchestrator.driver.progress.standing import RunningTrial, Standing
+from orchestrator.driver.progress.standing import LONGEST_REASON, RunningTrial, Standing
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.cells import in_words, place_in_words
 from orchestrator.planning.plan import Cell, Plan
@@ -26,6 +26,7 @@ from orchestrator.tracking.events import (
 )
 from workers.metrics import planned_facts
 from workers.store.failures import Failure
+from workers.text import cut
 from workers.training.attempt import Report
 
 _SETTINGS = (
@@ -58,7 +59,7 @@ class _Running:
 class Progress:
     """Counts the cells that trials complete. `listeners` hear of each event, the display first.
 
-    `say_elsewhere` gets a line on how the run stands, every few seconds.
+    `say_elsewhere` gets a line on how the run stands and what keeps it from making progress, every few seconds.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Progress:
         self._listeners = (display, *listeners)
         self._say_elsewhere = say_elsewhere
         self._said = float("-inf")
+        self._stall = ""
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._reached: dict[str, int] = {}
@@ -118,6 +120,7 @@ class Progress:
     def begun(self, trial: str) -> None:
         """A trial has begun in its process."""
         if trial not in self._running:
+            self._stall = ""
             self.time_left.begun(trial)
             self._running[trial] = _Running(self._subject(trial), self._clock())
             self._tell(TrialStarted(subject=self._running[trial].subject))
@@ -176,6 +179,7 @@ class Progress:
 
     def stalled(self, kind: str, reason: str, *, fatal: bool = False) -> None:
         """The sweep, or one of its trials, makes no progress: see `SweepStalled`."""
+        self._stall = reason
         self._tell(SweepStalled(kind=kind, reason=reason, fatal=fatal))
 
     def tick(self) -> None:
@@ -183,11 +187,13 @@ class Progress:
         self._display.tick(self.standing)
         if (now := self._clock()) - self._said >= _SAYING_SECONDS:
             self._said = now
-            self._say_elsewhere(self.standing().line())
+            stall = cut(" ".join(self._stall.split()), LONGEST_REASON)
+            self._say_elsewhere(" · ".join(filter(None, [self.standing().line(), stall])))
 
     def standing(self) -> Standing:
         """How the run stands."""
         agenda, running = self._agenda, len(self._running)
+        is_paused = self._stall and not running
         return Standing(
             done=self.done,
             total=self.total,
@@ -195,7 +201,8 @@ class Progress:
             waiting=agenda.waiting + max(0, len(agenda.running) - running),
             failed=len(agenda.failed),
             blocked=len(agenda.blocked),
-            seconds_left=None if agenda.exhausted else self.time_left.seconds(),
+            seconds_left=None if agenda.exhausted or is_paused else self.time_left.seconds(),
+            seconds_to_retry=agenda.next_retry,
             trials=[self._running_trial(trial, running) for trial, running in self._running.items()],
         )
 

@@ -11,7 +11,7 @@ from workers.metrics.facts import MetricFacts
 from workers.text import cut, duration, printable
 
 _LONGEST_BAR, _SHORTEST_BAR, _LEAST_BAR = 40, 12, 4
-_LONGEST_REASON = 240  # characters
+LONGEST_REASON = 240  # characters
 _SOON = 1.0  # seconds
 _MOST_TRIALS = 8  # running trials that are shown
 _FULL, _EMPTY = "━", "─"
@@ -28,7 +28,10 @@ class RunningTrial(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """Counts of cells (`done`, `total`) and of trials, and the seconds until the run ends, where that is known."""
+    """Counts of cells (`done`, `total`) and of trials, and the seconds until the run ends, where that is known.
+
+    `seconds_to_retry` is the time until the next trial that failed is tried again, where one waits for that.
+    """
 
     done: int
     total: int
@@ -37,6 +40,7 @@ class Standing:
     failed: int = 0
     blocked: int = 0
     seconds_left: float | None = None
+    seconds_to_retry: float | None = None
     trials: list[RunningTrial] = field(default_factory=list)
 
     @property
@@ -52,7 +56,9 @@ class Standing:
     def _optional(self) -> list[str]:
         """From the most to the least important."""
         blocked = [f"{self.blocked:,} blocked"] if self.blocked else []
-        return [f"{self.running:,} running", f"{self.waiting:,} waiting", *blocked]
+        seconds = self.seconds_to_retry or 0.0
+        retry = [f"next retry in {duration(seconds)}"] if seconds >= _SOON else []
+        return [*retry, f"{self.running:,} running", f"{self.waiting:,} waiting", *blocked]
 
     def line(self) -> str:
         """Everything in one line, for a log."""
@@ -114,7 +120,7 @@ def end_line(event: TrialEnded, *, with_place: bool) -> str:
     cell = printable(f"{subject.place} · {subject.cell}" if with_place or event.outcome != "done" else subject.cell)
     took = "" if event.seconds is None else f" in {_took(event.seconds)}"
     if event.outcome != "done":
-        return printable(f"✘ {subject.trial}  {cell}: {event.outcome}{took}: {cut(event.reason, _LONGEST_REASON)}")
+        return printable(f"✘ {subject.trial}  {cell}: {event.outcome}{took}: {cut(event.reason, LONGEST_REASON)}")
     scores = event.scores.get(max(event.scores, default=-1), {})
     return f"✔ {subject.trial}  {cell}: {_score(subject, scores)}{took}"
 
@@ -134,7 +140,7 @@ def _took(seconds: float) -> str:
 
 def retry_line(event: TrialRetried) -> str:
     """Why a trial is tried again, and when."""
-    trial, reason = event.subject.trial, printable(cut(event.reason, _LONGEST_REASON))
+    trial, reason = event.subject.trial, printable(cut(event.reason, LONGEST_REASON))
     return f"↻ {trial}  {event.outcome}: {reason}; trying again in {duration(event.delay)}"
 
 

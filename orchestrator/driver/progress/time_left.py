@@ -142,7 +142,7 @@ class TimeLeft:
         agenda = self._agenda
         begun = {trial: self._pace(trial) for trial in self._attempts}
         outlook = agenda.outlook(staged=agenda.running - self._attempts.keys())
-        trials = [*outlook.ready, *outlook.waits_for]
+        trials = [*outlook.ready, *outlook.held, *outlook.waits_for]
         if None in begun.values() or any(self._speeds.per_step(kind) is None for kind in map(self._kind, trials)):
             return None
         running = {trial: pace for trial, pace in begun.items() if pace is not None}

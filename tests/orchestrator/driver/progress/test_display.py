@@ -98,6 +98,13 @@ def test_the_last_second_is_not_counted():
     assert begun.line() == "0/2 cells done · 0 running · 2 waiting"
 
 
+def test_a_sweep_that_only_waits_for_a_retry_says_when_it_comes():
+    waits = Standing(done=16, total=32, waiting=14, seconds_left=304.0, seconds_to_retry=300.0)
+    assert waits.line() == "16/32 cells done · about 5 min left · next retry in 5 min · 0 running · 14 waiting"
+    assert "next retry" in waits.bar_line(80)
+    assert "retry" not in replace(waits, seconds_to_retry=0.4).line()
+
+
 def test_an_ended_trial_is_a_line_with_its_accuracy_and_duration():
     scores = {600: {"test_accuracy": 0.5}, 1200: {"test_accuracy": 0.9184}}
     ended = TrialEnded(subject=SUBJECT, outcome="done", seconds=662.0, scores=scores)

@@ -88,6 +88,17 @@ def test_blocked_and_failed_trials_take_no_time():
     assert seconds_to_end(agenda.jobs, agenda.outlook(), {}, lambda _: Pace(0, 0.0, 1.0), 1) == 20
 
 
+def test_a_trial_that_waits_for_its_retry_starts_after_its_delay_and_others_start_meanwhile():
+    family = jobs(a=((10,),), b=((10,), ("a", 10)), c=((5,),))
+    agenda = Agenda(family, set(), clock=Clock())
+    assert agenda.next() is family["a"]
+    agenda.give_back("a", delay=300)
+    assert agenda.next_retry == 300
+    assert seconds_to_end(agenda.jobs, agenda.outlook(), {}, lambda _: Pace(0, 0.0, 1.0), 2) == 300 + 10 + 10
+    agenda.give_back("c")  # without a delay
+    assert agenda.outlook().held == {"a": 300}
+
+
 class Clock:
     now = 0.0
 
