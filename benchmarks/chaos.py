@@ -58,7 +58,7 @@ VICTIMS = {  # of each kind: its share of the kills, the signals, and what its c
 }
 GAP_SECONDS = (0.5, 6.0)  # between two kills, once there are workers
 KILLS_A_ROUND = 18  # then it may finish: with workers that start slowly, it would never make progress
-ROUND_SECONDS = 900.0
+ROUND_SECONDS = 1800.0  # a trial that is killed again and again waits up to 5 minutes before each retry
 ENDING_SECONDS = 120.0  # more is a hang
 EXPECTED = (75, 128 + TERM)  # endings that must say how to continue
 
@@ -133,9 +133,11 @@ def disturb(folder: Path, store: Path, dice: random.Random) -> tuple[Counter[str
 
 
 def wait_for_victim(driver: subprocess.Popen[bytes], seconds: float, deadline: float) -> bool:
-    """Wait for some seconds, and until there are workers. Returns False once the driver has ended."""
-    until = time.monotonic() + seconds
-    while driver.poll() is None and (time.monotonic() < until or not processes_of(driver.pid, "worker")):
+    """Wait until there are workers, and then for some seconds. Returns False once the driver has ended."""
+    until = None
+    while driver.poll() is None and (until is None or time.monotonic() < until):
+        if until is None and processes_of(driver.pid, "worker"):
+            until = time.monotonic() + seconds
         time.sleep(0.05)
         if time.monotonic() > deadline:
             raise TimeoutError(f"the sweep is not done after {ROUND_SECONDS:.0f} s")
