@@ -11,7 +11,8 @@ from workers.text import duration, size
 PAUSES = (5.0, 10.0, 20.0, 40.0, 80.0)
 """Seconds to wait after each discovery in a row that the store is full or fails; after the last the sweep ends."""
 
-_MARGIN = 64_000_000  # bytes that records, logs and other users of the disk may take meanwhile
+MARGIN = 64_000_000
+"""Bytes that records, logs and other users of the disk may take while a trial runs: none starts with less."""
 
 
 class Room:
@@ -48,7 +49,7 @@ class Room:
         except OSError as error:
             self.failed(str(error))
             return False
-        need = sum(self._needs[holder] for holder in {trial, *running}) + _MARGIN
+        need = sum(self._needs[holder] for holder in {trial, *running}) + MARGIN
         if free is None or free >= need:
             self._waiting = False
             return True

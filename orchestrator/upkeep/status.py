@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from orchestrator.driver.disk_space import MARGIN
 from orchestrator.planning.cells import hidden_sweeps, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
@@ -32,7 +33,8 @@ class TrialProgress(NamedTuple):
 class Status:
     """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`.
 
-    `retired` are the folders of sweeps that were left out. There are several `drivers` if each has a shard.
+    `retired` are the folders of sweeps that were left out. There are several `drivers` if each has a shard; on a full
+    disk they cannot say that they pause. `free_bytes` is the space that is left, where that is known.
     """
 
     store: str
@@ -43,6 +45,7 @@ class Status:
     checkpoint_bytes: int
     conflicts: list[str]
     bytes: int
+    free_bytes: int | None
     unreadable: dict[str, str]
     drivers: list[dict[str, Any]]
     running: dict[str, TrialProgress]
@@ -53,7 +56,7 @@ class Status:
         return self.drivers[0] if self.drivers else None
 
     def to_json(self) -> dict[str, Any]:
-        counts = ("records", "checkpoints", "checkpoint_bytes", "bytes")
+        counts = ("records", "checkpoints", "checkpoint_bytes", "bytes", "free_bytes")
         rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver", "drivers")
         return {name: getattr(self, name) for name in rest} | {
             "sweeps": [sweep.to_json() for sweep in self.sweeps],
@@ -84,6 +87,9 @@ class Status:
             f"Store {self.store}: {plural(self.records, 'record')}, "
             f"{plural(self.checkpoints, 'checkpoint')} ({size(self.checkpoint_bytes)}), {size(self.bytes)} in all"
         ]
+        if self.free_bytes is not None and self.free_bytes < MARGIN:
+            free = size(self.free_bytes)
+            lines.append(f"Low disk space: {free} are free, and no trial starts with less than {size(MARGIN)}")
         for driver in self.drivers:
             owner = {name: printable(str(value)) for name, value in driver.items()}
             who = "Shard {shard} in use" if driver["shard"] else "In use"
@@ -136,6 +142,7 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         checkpoint_bytes=sum(sizes.values()),
         conflicts=store.records.conflicts(),
         bytes=sum(files.values()),
+        free_bytes=store.files.free_bytes(),
         unreadable=unreadable | unsound | unreadable_leases,
         drivers=drivers,
         running=_running(store, statuses, min(driver["begun"] for driver in drivers), files) if drivers else {},

@@ -10,6 +10,7 @@ from orchestrator.upkeep.status import read_status
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.store import layout
 from workers.store.failures import Failure
+from workers.store.filesystems.local import LocalFiles
 from workers.store.lease import Lease
 from workers.store.lease_owner import read_owner
 from workers.store.logs import PROGRESS, AttemptLog
@@ -123,6 +124,17 @@ def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(t
     assert "resume" not in text
     assert read_status(store).running == {}
     assert "`prunesweep resume` runs what is missing" in str(read_status(store))
+
+
+def test_a_disk_that_is_full_is_named_since_a_driver_cannot_write_there_that_it_pauses(tmp_path, monkeypatch):
+    store = make_store(tmp_path / "store", [dense_cell()], [])
+    monkeypatch.setattr(LocalFiles, "free_bytes", lambda self: 63_000_000)
+    status = read_status(store)
+    assert str(status).splitlines()[1] == "Low disk space: 63 MB are free, and no trial starts with less than 64 MB"
+    assert json.loads(json.dumps(status.to_json()))["free_bytes"] == 63_000_000
+    for enough in (64_000_000, None):
+        monkeypatch.setattr(LocalFiles, "free_bytes", lambda self, free=enough: free)
+        assert "Low disk space" not in str(read_status(store))
 
 
 def test_the_driver_of_each_shard_is_shown(tmp_path):
