@@ -47,6 +47,9 @@ def test_the_image_is_pinned_runs_as_a_user_and_has_what_it_copies():
     text = (DOCKER / "Dockerfile").read_text()
     assert re.search(r"^ARG PYTHON=3\.11\.\d+\nFROM python:\$\{PYTHON\}-slim-bookworm$", text, re.M)
     assert re.search(r"^USER \d+:\d+$", text, re.M)
+    assert {"tini", "wget"} <= set(
+        re.search(r"apt-get install (.*) \\$", text, re.M)[1].split()
+    )  # KubeRay 1.5 uses wget
     copied = {name for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for name in line.split()}
     kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
     assert copied == kept
@@ -56,6 +59,13 @@ def test_the_image_is_pinned_runs_as_a_user_and_has_what_it_copies():
     build = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert build["shared-scripts"] == {"docker/entrypoint.sh": "prunesweep-node"}
     assert all((ROOT / source).is_file() for source in build["force-include"])
+
+
+def test_a_login_shell_in_the_image_finds_the_programs():
+    """`ray up` runs its commands in one, where Debian's /etc/profile sets another PATH, and then reads its folder."""
+    [line] = re.findall(r"echo '(.*)' > /etc/profile\.d/\w+\.sh$", (DOCKER / "Dockerfile").read_text(), re.M)
+    command = ["sh", "-c", f'PATH=/usr/bin:/bin; {line}; echo "$PATH"']
+    assert subprocess.check_output(command, text=True) == "/opt/venv/bin:/usr/bin:/bin\n"
 
 
 def test_scripts_are_valid():
