@@ -44,9 +44,10 @@ class LaunchOrder:
 
     @cached_property
     def name(self) -> str:
-        """A name for the job, such as `resnet20-1126-031500`, of letters, digits and hyphens."""
-        words = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:_LONGEST_NAME].strip("-")
-        return f"{words or 'sweep'}-{self.at:%m%d-%H%M%S}"
+        """A name for the job, such as `resnet20-1126-031500`: letters, digits and hyphens, and a letter first."""
+        words = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower())
+        words = re.sub(r"^(?![a-z])", "sweep-", words.strip("-"))[:_LONGEST_NAME].strip("-")
+        return f"{words}-{self.at:%m%d-%H%M%S}"
 
     @property
     def cpus_of_node(self) -> int:

@@ -110,6 +110,14 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
     assert f"Stop:      kubectl --namespace lab patch rayjob {name} --type=merge" in said
 
 
+def test_the_name_of_a_job_begins_with_a_letter(sweep, main):
+    """As KubeRay wants it, of at most 47 characters."""
+    sweep.write_text(sweep.read_text().replace("name: tiny", f"name: {'2.x' * 20}", 1))
+    code, text, _ = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
+    name = list(yaml.safe_load_all(text))[1]["metadata"]["name"]
+    assert (code, bool(re.fullmatch(r"sweep-2-x[a-z0-9-]+-\d{4}-\d{6}", name)), len(name) <= 47) == (0, True, True)
+
+
 def test_on_kubernetes_modules_travel_and_a_bucket_needs_no_volume(sweep, tmp_path, main):
     sweep.write_text(sweep.read_text().replace("{name: mlp, hidden: [16, 12], dropout: 0.2}", '{name: "helper:build"}'))
     (tmp_path / "helper.py").write_text("from layers.conv import Conv\ndef build(): ...\n")
