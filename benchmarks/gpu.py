@@ -1,6 +1,8 @@
 """One GPU shared by one, two and four trials at a time: trials an hour, and whether all ways give the same bits.
 
-Steps recorded as a CUDA graph must also give the same bits as steps launched kernel by kernel.
+Steps recorded as a CUDA graph must also give the same bits as steps launched kernel by kernel. Bits are compared first,
+in short trainings: an H100 takes about three minutes for that. The longer ones that follow, for speed, take about five
+more, and `--quick` leaves them out.
 
 The sweep is ResNet-20 on random images of CIFAR-10's shape. Trials on one GPU take turns unless NVIDIA's MPS runs.
 """
@@ -24,6 +26,17 @@ from workers.trial import Dataset, Network, Recipe, Task, Trial
 SHARING = (1, 2, 4)
 """How many trials run on the GPU at a time."""
 
+BRIEF = {"epochs": 6, "techniques": ["fine_tuning"], "compressions": [4], "replicates": max(SHARING)}
+"""As many dense trainings as ever run at a time, which begin together, and as many trials that retrain."""
+
+LONG = {
+    "epochs": 12,
+    "techniques": ["fine_tuning", "weight_rewinding", "lr_rewinding", "reinitialization"],
+    "compressions": [4, 16],
+    "replicates": 1,
+}
+"""Trials that take longer than their start, for speed."""
+
 
 def main() -> None:
     quick = arguments((__doc__ or "").splitlines()[0]).quick
@@ -31,22 +44,29 @@ def main() -> None:
 
     if not torch.cuda.is_available():
         sys.exit("this benchmark needs a GPU, and torch finds none")
-    differing = [task for task in tasks() if states(task, recorded=True) != states(task, recorded=False)]
-    with tempfile.TemporaryDirectory(prefix="prunesweep-") as folder:
-        speed, digests = {}, []
+    with tempfile.TemporaryDirectory(prefix="prunesweep-") as name:
+        folder = Path(name)
+        stores, digests = {}, []
         for trials in SHARING:
-            store = run(Path(folder), trials, quick)
-            speed[trials] = trials_per_hour(store)
-            digests.append(digests_in(store))
+            stores[trials] = run(folder / f"brief{trials}", trials, BRIEF)
+            digests.append(digests_in(stores[trials]))
             equal = "the same" if digests[-1] == digests[0] else "OTHER"
-            print(f"speed with {trials} at a time: {speed[trials]:,.0f}, {equal} bits", flush=True)
+            at_once = most_at_once(stores[trials])
+            print(f"{trials} at a time ({at_once} at once): {len(digests[-1])} states, {equal} bits", flush=True)
+        differing = [task for task in tasks() if states(task, recorded=True) != states(task, recorded=False)]
+        print(f"recorded trainings with other bits: {len(differing)}", flush=True)
+        speed = {}
+        for trials in SHARING:
+            store = stores[trials] if quick else run(folder / f"long{trials}", trials, LONG)
+            speed[trials] = trials_per_hour(store)
+            print(f"speed with {trials} at a time: {speed[trials]:,.0f} trials/h", flush=True)
     finish(
         "gpu",
         quick,
         [
             *(Figure(f"{trials} at a time", speed[trials], "trials/h") for trials in SHARING),
             *(Figure(f"{trials} at a time over one", speed[trials] / speed[1]) for trials in SHARING[1:]),
-            Figure("states with the same bits in all", len(set.intersection(*digests)), "states"),
+            Figure("states with the same bits in all", len(set.intersection(*digests)), "states", at_least=1),
             Figure("states with other bits", len(set.union(*digests) - set.intersection(*digests)), "", at_most=0),
             Figure("recorded trainings with other bits", len(differing), "", at_most=0),
         ],
@@ -84,16 +104,15 @@ def states(task: Task, recorded: bool) -> list[str]:
     return digests
 
 
-def run(folder: Path, trials: int, quick: bool) -> Path:
+def run(folder: Path, trials: int, length: dict[str, Any]) -> Path:
     """The store of the sweep after `trials` at a time have run."""
-    file = write_sweep(folder / f"share{trials}.yaml", sweep(quick) | {"resources": {"cpus": 1, "gpus": 1 / trials}})
-    store = folder / f"store{trials}"
-    wait([prunesweep("run", file, "--store", store, "--gpus", "1", "--quiet")])
-    return store
+    folder.mkdir()
+    file = write_sweep(folder / "sweep.yaml", sweep(**length) | {"resources": {"cpus": 1, "gpus": 1 / trials}})
+    wait([prunesweep("run", file, "--store", folder / "store", "--gpus", "1", "--quiet")])
+    return folder / "store"
 
 
-def sweep(quick: bool) -> dict[str, Any]:
-    epochs = 2 if quick else 12
+def sweep(epochs: int, techniques: list[str], compressions: list[int], replicates: int) -> dict[str, Any]:
     return {
         "dataset": {"name": "synthetic", "train_images": 6_400, "test_images": 1_000, "channels": 3, "size": 32},
         "network": {"name": "cifar_resnet", "depth": 20},
@@ -101,17 +120,16 @@ def sweep(quick: bool) -> dict[str, Any]:
             "duration": f"{epochs}ep",
             "batch_size": 128,
             "optimizer": {"name": "SGD", "lr": 0.1, "momentum": 0.9, "weight_decay": 2e-4},
-            "schedule": {"name": "piecewise", "boundaries": [f"{epochs // 2}ep"], "factor": 0.1},
+            "schedule": {"name": "piecewise", "boundaries": ["50%"], "factor": 0.1},
             "crop_padding": 4,
             "horizontal_flip": True,
         },
-        "grid": [
-            {
-                "technique": ["fine_tuning", "weight_rewinding", "lr_rewinding", "reinitialization"],
-                "compression": [4, 16],
-                "budget": "100%",
-            }
-        ],
+        "grid": {
+            "technique": techniques,
+            "compression": compressions,
+            "budget": "100%",
+            "replicates": replicates,
+        },
     }
 
 
@@ -120,6 +138,13 @@ def trials_per_hour(store: Path) -> float:
     rows = [row for row in Store(store).records.read_all().table.to_pylist() if row["stage"] != "dense"]
     begin, end = min(row["started_at"] for row in rows), max(row["finished_at"] for row in rows)
     return len({row["trial"] for row in rows}) / (end - begin).total_seconds() * 3600
+
+
+def most_at_once(store: Path) -> int:
+    """How many trials ran at the same time at most."""
+    rows = Store(store).records.read_all().table.to_pylist()
+    times = {row["trial"]: (row["started_at"], row["finished_at"]) for row in rows}.values()
+    return max(sum(begin <= time < end for begin, end in times) for time, _ in times)
 
 
 def digests_in(store: Path) -> set[tuple[str, int, str]]:
