@@ -59,7 +59,7 @@ def main() -> None:
         for trials in SHARING:
             store = stores[trials] if quick else run(folder / f"long{trials}", trials, LONG)
             speed[trials] = trials_per_hour(store)
-            print(f"speed with {trials} at a time: {speed[trials]:,.0f} trials/h", flush=True)
+            print(f"trials an hour, {trials} at a time: {speed[trials]:,.0f}", flush=True)
     finish(
         "gpu",
         quick,
