@@ -135,7 +135,7 @@ class Dispatching:
     def __init__(self, jobs: dict[str, Job], slots: int, clock: Callable[[], float], alone: Collection[str]) -> None:
         self.must_be_alone = alone.__contains__
         self.agenda = Agenda(jobs, set(), clock=clock)
-        self.progress = SimpleNamespace(time_left=TimeLeft(self.agenda, slots, clock=clock))
+        self.progress = SimpleNamespace(time_left=TimeLeft(self.agenda, slots, clock=clock), tick=lambda: None)
         self.next = self.agenda.next
 
     @property

@@ -30,6 +30,7 @@ from orchestrator.driver.on_ray.lost_worker import killed_for_memory, rescue_pri
 from orchestrator.driver.on_ray.newcomers import Newcomers
 from orchestrator.driver.on_ray.ray_actor import TrialActor, Unfit
 from orchestrator.driver.on_ray.shapes import ONE_CPU, Shapes
+from orchestrator.driver.on_ray.standstill import SILENT, STALL_SECONDS, Standstill
 from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, UnfitNode, is_gone_with_its_node
 from workers.errors import InputError, StoreError
 from workers.machine.device import Device
@@ -40,10 +41,8 @@ from workers.training.attempt import Bounds, Ending, Report
 from workers.training.outcomes import failure_of, killed_worker, lost_worker
 from workers.trial import job_to_json, trial_id
 
-_STALL_SECONDS = 300.0
 _UNBOUNDED = 1_000_000  # nodes may join a cluster
 _STAGED = 16  # trials that show the autoscaler of a cluster what it lacks
-_SILENT_SECONDS = 600.0
 _HUNG = "the worker hung and was killed after the trial timeout"
 
 
@@ -51,8 +50,7 @@ _HUNG = "the worker hung and was killed after the trial timeout"
 class _Run:
     """What the searcher, the stopper and the callback share. Tune pickles them, so they cannot hold it themselves.
 
-    `most_idle` finished actors are kept. `trials` are the trial ids by Tune's own ids; `heard` says (by the monotonic
-    clock) when each trial last reported or started.
+    `most_idle` finished actors are kept. `trials` are the trial ids by Tune's own ids.
     """
 
     dispatcher: Dispatcher
@@ -62,7 +60,7 @@ class _Run:
     actors: Actors | None = None
     avoided: AvoidedNodes = field(default_factory=AvoidedNodes)
     trials: dict[str, str] = field(default_factory=dict)
-    heard: dict[str, float] = field(default_factory=dict)
+    standstill: Standstill = field(default_factory=Standstill)
 
     @property
     def wants_actor(self) -> bool:
@@ -71,6 +69,12 @@ class _Run:
             return True
         continuing = [self.trials[tune_id] for tune_id in self.actors.continuing if tune_id in self.trials]
         return self.dispatcher.progress.time_left.waits_longer(self.actors.start_seconds, continuing)
+
+    def wait(self) -> None:
+        """No trial can start now. While none runs either, Tune only asks for the next one, and ends no step."""
+        if not self.dispatcher.agenda.running:
+            self.standstill.moved()
+            self.dispatcher.progress.tick()
 
     def avoid(self, unfit: UnfitNode) -> None:
         """Place no trial on a node any more that cannot run them; end the sweep if no other is left."""
@@ -88,7 +92,7 @@ class _Run:
 
     def ended(self, tune_id: str, ending: Ending) -> None:
         """An attempt has ended."""
-        self.heard.pop(tune_id, None)
+        self.standstill.ended(tune_id)
         self.dispatcher.ended(self.trials.pop(tune_id), ending)
 
 
@@ -173,6 +177,7 @@ class DispatchingSearcher(Searcher):
             return str(Searcher.FINISHED)
         job = run.dispatcher.next() if run.wants_actor else None
         if job is None:
+            run.wait()
             return None
         trial = run.trials[trial_id_of_tune] = trial_id(job.trial)
         shape = run.shapes.of(job, alone=run.dispatcher.must_be_alone(trial))
@@ -181,7 +186,7 @@ class DispatchingSearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if not result["done"] and result["reached"] is not None:
             run = _run()
-            run.heard[trial_id] = time.monotonic()
+            run.standstill.heard(trial_id)
             run.reached(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -227,11 +232,11 @@ class Watch(Silent):
     """Redraws the progress, reports lost workers, and notices when no trial can run any longer."""
 
     def __init__(self) -> None:
-        self._checked = self._moved = 0.0
+        self._checked = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         run = _run()
-        run.heard[trial.trial_id] = time.monotonic()
+        run.standstill.heard(trial.trial_id)
         run.dispatcher.begun(run.trials[trial.trial_id])
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
@@ -244,30 +249,24 @@ class Watch(Silent):
         run.ended(trial.trial_id, ending)
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        dispatcher = _run().dispatcher
-        dispatcher.progress.tick()
-        now = time.monotonic()
+        run, now = _run(), time.monotonic()
+        run.dispatcher.progress.tick()
         if now - self._checked < 5:
             return
         self._checked = now
-        self._name_silent(now)
-        if not self._moved or not dispatcher.agenda.running or any(t.status == TuneTrial.RUNNING for t in trials):
-            self._moved = now
-        elif now - self._moved > _STALL_SECONDS:
-            reason = f"no trial has run for {_STALL_SECONDS:.0f} s; available nodes: {available_nodes()}"
-            dispatcher.stalled = StoreError(reason, hint=dispatcher.remedy)
-            dispatcher.progress.stalled("no_trial_runs", reason, fatal=True)
+        self._name_silent()
+        if not run.dispatcher.agenda.running or any(trial.status == TuneTrial.RUNNING for trial in trials):
+            run.standstill.moved()
+        elif run.standstill.is_stalled:
+            reason = f"no trial has run for {STALL_SECONDS:.0f} s; available nodes: {available_nodes()}"
+            run.dispatcher.stalled = StoreError(reason, hint=run.dispatcher.remedy)
+            run.dispatcher.progress.stalled("no_trial_runs", reason, fatal=True)
 
-    def _name_silent(self, now: float) -> None:
+    def _name_silent(self) -> None:
         """Name each trial once that has not reported for long: only a time limit ends a trial that hangs."""
         run = _run()
-        for tune_id in [silent for silent, since in run.heard.items() if now - since > _SILENT_SECONDS]:
-            del run.heard[tune_id]
-            run.dispatcher.progress.stalled(
-                "silent_trial",
-                f"trial {run.trials[tune_id]} has not reported for {_SILENT_SECONDS / 60:.0f} min; it may hang "
-                "(`limits: {trial_timeout: 3h}` in the sweep file ends such a trial and tries it again)",
-            )
+        for trial in [run.trials[tune_id] for tune_id in run.standstill.silent()]:
+            run.dispatcher.progress.stalled("silent_trial", f"trial {trial} {SILENT}", trial=trial)
 
 
 def _without_memory(step: int | None) -> Ending:

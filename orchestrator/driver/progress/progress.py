@@ -81,7 +81,7 @@ class Progress:
         self._listeners = (display, *listeners)
         self._say_elsewhere = say_elsewhere
         self._said = float("-inf")
-        self._stall = ""
+        self._stall, self._stalled_trial = "", ""
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._reached: dict[str, int] = {}
@@ -132,6 +132,7 @@ class Progress:
         if running.step == step and not report.scores:
             return
         self.time_left.reached(trial, step)
+        self._forget_stall(trial)
         running.step = step
         running.loss = running.loss if report.loss is None else report.loss
         running.scores |= report.scores
@@ -163,6 +164,7 @@ class Progress:
 
     def _ended(self, trial: str, outcome: str, reason: str = "", hint: str = "") -> None:
         self.time_left.ended(trial, done=outcome == "done")
+        self._forget_stall(trial)
         subject = self._subject(trial)
         running = self._running.pop(trial, None)
         self._tell(
@@ -177,10 +179,15 @@ class Progress:
         )
         self.tick()
 
-    def stalled(self, kind: str, reason: str, *, fatal: bool = False) -> None:
-        """The sweep, or one of its trials, makes no progress: see `SweepStalled`."""
-        self._stall = reason
+    def stalled(self, kind: str, reason: str, *, trial: str = "", fatal: bool = False) -> None:
+        """The sweep, or a trial, makes no progress: see `SweepStalled`."""
+        self._stall, self._stalled_trial = reason, trial
         self._tell(SweepStalled(kind=kind, reason=reason, fatal=fatal))
+
+    def _forget_stall(self, trial: str) -> None:
+        """A trial makes progress again, or has ended."""
+        if trial == self._stalled_trial:
+            self._stall = ""
 
     def tick(self) -> None:
         """Redraw; call this often."""

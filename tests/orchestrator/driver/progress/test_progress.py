@@ -13,6 +13,8 @@ from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.estimate import Ground, task_digest
 from tests.support.jobs import TASK, jobs
+from workers.store.failures import Failure
+from workers.training.attempt import NOTHING
 
 
 class Clock:
@@ -28,7 +30,8 @@ def run(monkeypatch):
     clock, said = Clock(), []
     agenda = Agenda(jobs(a=((100,),), b=((100,),)), set(), clock=clock)
     plan = SimpleNamespace(cells=[], spec=SimpleNamespace(name="sweep"))
-    monkeypatch.setattr(Progress, "_subject", lambda *_: None)
+    subject = SimpleNamespace(trial="a", place="network", cell="cell")
+    monkeypatch.setattr(Progress, "_subject", lambda *_: subject)
     monkeypatch.setattr(module, "_SAYING_SECONDS", 0.0)
     left = TimeLeft(agenda, 1, {task_digest(TASK): Ground(seconds=1.0)}, clock=clock)
     progress = Progress(
@@ -60,3 +63,17 @@ def test_a_run_that_waits_for_a_retry_says_when_it_comes(run):
         run.agenda.give_back(trial, delay={"a": 300.0, "b": 240.0}[trial])
     run.progress.tick()
     assert run.said == ["0/0 cells done · about 7 min left · next retry in 4 min · 0 running · 2 waiting"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_trial_that_reports_again_or_ends_is_not_silent_any_more(run, ends):
+    for trial in "ab":
+        run.agenda.next()
+        run.progress.begun(trial)
+    run.progress.stalled("silent_trial", "trial a has not reported", trial="a")
+    run.progress.reached("b", 10, NOTHING)
+    if ends:
+        run.progress.failed("a", Failure(outcome="timeout", reason="too slow"))
+    else:
+        run.progress.reached("a", 10, NOTHING)
+    assert ["has not reported" in line for line in run.said] == [True, False]
