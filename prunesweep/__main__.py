@@ -1,11 +1,14 @@
 """The command `prunesweep`, which is also `python -m prunesweep`."""
 
+import signal
 import sys
 
 from prunesweep.import_order import put_current_folder_last
 
 
 def main() -> None:
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler that prints no traceback
     put_current_folder_last()
     from orchestrator.driver.supervision import supervisor
 

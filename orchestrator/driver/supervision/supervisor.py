@@ -41,8 +41,6 @@ def fork_driver() -> None:
     driver = os.fork()
     if driver == 0:
         here.close()
-        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler that prints no traceback
         answer_to(there)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         return

@@ -1,5 +1,6 @@
 """What reading commands must not import."""
 
+import signal
 import subprocess
 import sys
 
@@ -31,6 +32,16 @@ def test_pyarrow_works_without_pandas_and_pandas_with_pyarrow():
         "import pandas as pd; assert pa.array(pd.Series(['x', None])).to_pylist() == ['x', None]"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_ctrl_c_prints_no_traceback_while_a_command_starts():
+    program = (
+        "import os, signal, sys, prunesweep.__main__ as command;"
+        "command.put_current_folder_last = lambda: os.kill(os.getpid(), signal.SIGINT);"
+        "sys.argv = ['prunesweep', 'list']; command.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_drivers_do_without_torch():

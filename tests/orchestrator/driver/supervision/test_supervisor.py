@@ -20,6 +20,7 @@ from orchestrator.driver.situation import is_supervised, tell
 from orchestrator.driver.supervision import patience, supervisor
 supervisor._POLL_SECONDS = 0.02
 supervisor._SECOND_SIGNAL_SECONDS = 0
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command does
 {before}
 supervisor.fork_driver()
 def ready():
