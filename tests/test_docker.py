@@ -47,9 +47,6 @@ def test_the_image_is_pinned_runs_as_a_user_and_has_what_it_copies():
     text = (DOCKER / "Dockerfile").read_text()
     assert re.search(r"^ARG PYTHON=3\.11\.\d+\nFROM python:\$\{PYTHON\}-slim-bookworm$", text, re.M)
     assert re.search(r"^USER \d+:\d+$", text, re.M)
-    assert {"tini", "wget"} <= set(
-        re.search(r"apt-get install (.*) \\$", text, re.M)[1].split()
-    )  # KubeRay 1.5 uses wget
     copied = {name for line in re.findall(r"^COPY (.*) \S+$", text, re.M) for name in line.split()}
     kept = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
     assert copied == kept
@@ -59,6 +56,11 @@ def test_the_image_is_pinned_runs_as_a_user_and_has_what_it_copies():
     build = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert build["shared-scripts"] == {"docker/entrypoint.sh": "prunesweep-node"}
     assert all((ROOT / source).is_file() for source in build["force-include"])
+
+
+def test_the_image_has_the_programs_that_ray_up_and_kuberay_run_in_it():
+    [packages] = re.findall(r"apt-get install (.*) \\$", (DOCKER / "Dockerfile").read_text(), re.M)
+    assert {"tini", "rsync", "openssh-client", "wget"} <= set(packages.split())
 
 
 def test_a_login_shell_in_the_image_finds_the_programs():
@@ -80,10 +82,17 @@ def test_compose_files_are_valid(name):
     assert not any("ports" in service for service in document["services"].values())
 
 
+def test_one_container_gets_the_gpus_of_a_machine():
+    [document] = documents("compose.gpu.yaml")
+    deploy = document["services"]["worker"]["deploy"]
+    assert (deploy["replicas"], deploy["resources"]["reservations"]["devices"][0]["count"]) == (1, "all")
+
+
 def test_the_cluster_of_ray_up_is_valid():
     [document] = documents("cluster.yaml")
     jsonschema.validate(document, json.loads(CLUSTER_SCHEMA.read_text()))
     validate_config(prepare_config(deepcopy(document)))  # what `ray up` does first
+    assert document["auth"].keys() == {"ssh_user", "ssh_private_key"}  # the head needs a key to start the others
     assert "--env=RAY_AUTH_MODE=token" in document["docker"]["run_options"]
     assert all("auth_token" in path for mount in document["file_mounts"].items() for path in mount)
 
