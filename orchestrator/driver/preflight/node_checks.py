@@ -28,6 +28,7 @@ NODE_SECONDS = 120.0
 """How long a node may take to answer: it may first import torch from a cold network disk."""
 
 _SAME_INSTALLATION = "install the same prunesweep, Python, Ray and torch on every node: one image, or one environment"
+_SAME_DATA = "put the same data on every node, at the same path"
 _SHARED_STORE = "put the store on a filesystem or object store that all nodes share, at the same path, writable there"
 
 
@@ -78,7 +79,7 @@ def check_nodes(
     if not local or functions:
         shared = None if local else store
         examine(nodes, reports, store=shared, functions=functions, folder=folder, gpus=not local and nodes.gpus > 0)
-    _check_data(datasets, folder, nodes, reports)
+    _check_data(datasets, folder, nodes, reports, local)
     if error := reports.refusal():
         raise error
     _note_taking_turns(plan.spec.resources.gpus, nodes, reports)
@@ -149,7 +150,7 @@ def _check_arrivals(store: Store, nodes: Nodes, reports: NodeReports) -> None:
             reports.problems.append(NodeProblem(node, what, _SHARED_STORE))
 
 
-def _check_data(datasets: Sequence[Dataset], folder: str, nodes: Nodes, reports: NodeReports) -> None:
+def _check_data(datasets: Sequence[Dataset], folder: str, nodes: Nodes, reports: NodeReports, local: bool) -> None:
     """Add a problem for each node that trials run on and that lacks a data set, or has another one than planned.
 
     The first node goes alone: if it downloads the data, nodes that share its files find them. That may take any time.
@@ -162,7 +163,8 @@ def _check_data(datasets: Sequence[Dataset], folder: str, nodes: Nodes, reports:
             if isinstance(problem, Failed):
                 reports.problems.append(NodeProblem(node, f"cannot load the data: {problem.reason}", ""))
             elif problem is not None:
-                reports.problems.append(NodeProblem(node, problem.message, problem.hint))
+                hint = problem.hint if local else "; ".join(filter(None, (problem.hint, _SAME_DATA)))
+                reports.problems.append(NodeProblem(node, problem.message, hint))
 
 
 def _note_taking_turns(gpus: Fraction, nodes: Nodes, reports: NodeReports) -> None:

@@ -106,7 +106,7 @@ def test_everything_that_is_wrong_on_any_node_is_in_one_table(check, store):
         "  head    the data changed",
     ]
     assert error.hint.count("install the same prunesweep") == 1
-    assert error.hint.endswith("; plan again")
+    assert error.hint.endswith("; plan again; put the same data on every node, at the same path")
     assert ("second", "data_problem") not in nodes.asked
     assert store.files.sizes("").keys() == {"store.json"}
 
@@ -169,6 +169,8 @@ def test_a_local_ray_is_asked_only_for_code_and_data(check):
     check(nodes, local=True)
     assert nodes.asked == []
     assert "no_such_module" in refused(check, nodes, plan_with(functions=["no_such_module:a"]), local=True).message
+    nodes = FakeNodes(head=answers(data=BadInput("the data changed", hint="plan again")))
+    assert refused(check, nodes, datasets=[Dataset(name="digits")], local=True).hint == "plan again"
 
 
 def test_mps_is_recognized_by_its_daemon(tmp_path, monkeypatch):
