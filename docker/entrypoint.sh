@@ -47,7 +47,13 @@ socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()' "$RA
 
 share_gpus() {
     [ "${PRUNESWEEP_MPS:-0}" = 1 ] || return 0
-    command -v nvidia-cuda-mps-control >/dev/null || fail "PRUNESWEEP_MPS=1 needs nvidia-cuda-mps-control here"
+    if ! command -v nvidia-cuda-mps-control >/dev/null; then
+        echo "warning: nvidia-cuda-mps-control not found here: trials that share a GPU take turns" >&2
+        return 0
+    fi
+    export CUDA_MPS_PIPE_DIRECTORY="${CUDA_MPS_PIPE_DIRECTORY:-/tmp/nvidia-mps}"
+    export CUDA_MPS_LOG_DIRECTORY="${CUDA_MPS_LOG_DIRECTORY:-$CUDA_MPS_PIPE_DIRECTORY}"  # by default a folder of root
+    mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" "$CUDA_MPS_LOG_DIRECTORY"
     nvidia-cuda-mps-control -d || echo "warning: MPS has not started here; it may be running already" >&2
 }
 
@@ -83,6 +89,7 @@ healthy)
     exec ray health-check
     ;;
 *)
+    share_gpus
     exec "$@"
     ;;
 esac

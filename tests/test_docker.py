@@ -150,6 +150,7 @@ def test_every_command_and_option_exists(name):
     commands = {"prunesweep": typer.main.get_command(app), "ray": ray_command}
     ray_start = ["ray", "start"]
     roles = {"head": ray_start, "worker": ray_start, "driver": ["prunesweep"], "healthy": ray_start}
+    roles["prunesweep"] = ["prunesweep"]  # as any other command
     text = (DOCKER / name).read_text()
     for call in calls(code_of(text) if name.endswith(".md") else text):
         if call[0] == "prunesweep-node":
@@ -221,16 +222,24 @@ def test_no_node_starts_without_a_token(node):
     )
 
 
-def test_a_worker_waits_for_its_head(node):
+def test_a_worker_waits_for_its_head(node, tmp_path):
     assert node("worker", RAY_AUTH_TOKEN="t") == (2, "error: RAY_ADDRESS must be the host:port of the head\n")
     with socket.create_server(("127.0.0.1", 0)) as head:
         place = f"127.0.0.1:{head.getsockname()[1]}"
-        code, printed = node("worker", "--block", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, PRUNESWEEP_MPS="1")
+        mps = {"PRUNESWEEP_MPS": "1", "CUDA_MPS_PIPE_DIRECTORY": str(tmp_path / "mps/pipes")}
+        code, printed = node("worker", "--block", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, **mps)
         assert code == 0
         assert printed == (
             "nvidia-cuda-mps-control -d\n"
             f"ray start --disable-usage-stats --object-store-memory=500000000 --address={place} --block\n"
         )
+        assert (tmp_path / "mps/pipes").is_dir()
+        shown = node("printenv", "CUDA_MPS_LOG_DIRECTORY", **mps)  # a task of an array is such a command
+        assert shown == (0, f"nvidia-cuda-mps-control -d\n{tmp_path}/mps/pipes\n")
+        (tmp_path / "nvidia-cuda-mps-control").unlink()
+        code, printed = node("echo", "begins", **mps)
+        warning = "warning: nvidia-cuda-mps-control not found here: trials that share a GPU take turns\n"
+        assert (code, sorted(printed.splitlines(keepends=True))) == (0, ["begins\n", warning])
         assert node("driver", "run", "a.yaml", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place) == (0, "prunesweep run a.yaml\n")
     late = node("worker", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, HEAD_SECONDS="0")
     assert late == (2, f"error: no head answers within 0 s: {place}\n")

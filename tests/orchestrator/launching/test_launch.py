@@ -81,9 +81,11 @@ def test_an_array_of_slurm_runs_every_shard(sweep, main):
     assert script.count("--array=1-5") == 1
     run = "printf '%s\\n' "
     task = script.replace("exec prunesweep", f"exec {run}prunesweep")
-    environment = {"SLURM_ARRAY_TASK_ID": "4", "SLURM_CPUS_PER_TASK": "3", "PATH": "/usr/bin:/bin"}
+    environment = {"SLURM_ARRAY_TASK_ID": "4", "SLURM_CPUS_PER_TASK": "3", "SLURM_JOB_ID": "7", "PATH": "/usr/bin:/bin"}
     printed = subprocess.run(["bash"], input=task, env=environment, capture_output=True, text=True, check=True).stdout
-    assert printed.split() == ["prunesweep", "run", str(sweep), "--store", "/s", "--shard", "4/5", "--cpus", "3"]
+    run = ["prunesweep", "run", str(sweep), "--store", "/s", "--shard", "4/5", "--cpus", "3"]
+    assert printed.split() == ["prunesweep-node", *run]
+    assert "export PRUNESWEEP_MPS=1\n" in script  # which `prunesweep-node` reads
 
 
 def test_a_job_of_kuberay(sweep, program, tmp_path, main):
