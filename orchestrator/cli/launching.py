@@ -138,8 +138,9 @@ def launch(
     with collecting(errors):
         order = _order(sweep, store, via, tuple(run_options or ()), nodes or 1, cpus, gpus, tuple(option or ()))
     raise_all(errors)
+    elsewhere = order.code_elsewhere()
     if via != "slurm":  # there a job runs in the folder from which it is submitted
-        _note_code_elsewhere(order)
+        _note_code_elsewhere(elsewhere)
     if via == "job":
         _through_job_server(order, address, dry_run)
     elif via == "slurm":
@@ -189,8 +190,8 @@ def _order(
     return order
 
 
-def _note_code_elsewhere(order: LaunchOrder) -> None:
-    for module in order.code_elsewhere():
+def _note_code_elsewhere(modules: Sequence[str]) -> None:
+    for module in modules:
         say(f"note: `{module}` is not in the current folder, so it must be installed where trials run")
 
 

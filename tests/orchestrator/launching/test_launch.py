@@ -203,10 +203,11 @@ def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path,
     )
     (tmp_path / "sweeps").mkdir()
     shutil.move(tmp_path / "elsewhere", tmp_path / "sweeps" / "models")
-    code, _, said = main("launch", shutil.copy(sweep, tmp_path / "sweeps"), *to)
-    assert code == 2
-    assert f"module `models` lies next to the sweep file, not in the current folder: {tmp_path}" in said
-    assert f"run the command in `{tmp_path / 'sweeps'}`" in said
+    for ways in (to, ["--via", "slurm", "--store", "/s", "--dry-run"]):
+        code, _, said = main("launch", shutil.copy(sweep, tmp_path / "sweeps"), *ways)
+        assert code == 2
+        assert f"module `models` lies next to the sweep file, not in the current folder: {tmp_path}" in said
+        assert f"run the command in `{tmp_path / 'sweeps'}`" in said
 
 
 @pytest.mark.parametrize(
