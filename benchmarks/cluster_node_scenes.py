@@ -1,8 +1,10 @@
-"""More of what `cluster.py` does: nodes that join, nodes that cannot run the sweep, and a store in a bucket."""
+"""More of what `cluster.py` does: nodes that join, leave or cannot run the sweep, and a store in a bucket."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,26 @@ def a_node_is_added(scene: Scene) -> str:
         cluster.start_worker("two")
         scene.wait_for_trials("two")
     assert scene.end_of(job) == "SUCCEEDED"
+    return scene.table()
+
+
+def a_node_is_drained(scene: Scene) -> str:
+    """Tell a node to stop, as `docker stop` does: its trial saves its state, continues elsewhere, and none begins."""
+    cluster = scene.cluster
+    cluster.power_off("one")
+    wait_for_nodes(cluster, 2)
+    node = cluster.start_worker("one", restarted=False)
+    wait_for_nodes(cluster, 3)
+    job = scene.launch()
+    scene.wait_for_trials("one", "two")
+    scene.wait_for_states(2)
+    [ray] = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
+    os.kill(int(ray), signal.SIGTERM)
+    node.wait(PATIENCE)
+    cluster.power_off("one")
+    assert scene.end_of(job) == "SUCCEEDED"
+    there = [log for logs in scene.logs().values() for log in logs if "begins: host one" in log]
+    assert "its node is being drained" in max(there), max(there)  # the newest, by the time of its first line
     return scene.table()
 
 
@@ -191,6 +213,7 @@ def gpus_are_shared_as_asked(scene: Scene) -> str:
 
 NODE_SCENES: tuple[Callable[[Scene], str], ...] = (
     a_node_is_added,
+    a_node_is_drained,
     unfit_nodes_are_named,
     a_network_fails_on_one_kind,
     the_data_differ_on_a_node,
