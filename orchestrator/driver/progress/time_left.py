@@ -79,8 +79,9 @@ class TimeLeft:
         attempt.newest = (step, now)
         if attempt.first is None:
             attempt.first = attempt.newest
-        first_step, first_time = attempt.first
-        self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time)
+        if step not in self._agenda.jobs[trial].records:  # else an evaluation came after the steps
+            first_step, first_time = attempt.first
+            self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time)
 
     def ended(self, trial: str, *, done: bool) -> None:
         """An attempt has ended; `done` if the trial has its result: only such trials say how long they take."""
@@ -163,9 +164,16 @@ class TimeLeft:
         now = self._clock()
         if attempt.newest is not None:
             step, reported = attempt.newest
-            return Pace(step, reported - now, per_step)
+            return Pace(step, reported - now + self._at_its_end(attempt, per_step), per_step)
         since = 0.0 if attempt.cold else now - attempt.begun
         return Pace(attempt.from_step or 0, self._speeds.overhead - since, per_step)
+
+    def _at_its_end(self, attempt: _TimedAttempt, per_step: float) -> float:
+        """Seconds in addition to its steps that an attempt has not yet taken: mostly to evaluate its last stop."""
+        assert attempt.first is not None
+        step, reported = attempt.first
+        at_begin = reported - attempt.freed - (step - (attempt.from_step or 0)) * per_step
+        return max(0.0, self._speeds.overhead - max(0.0, at_begin))
 
     def _kind(self, trial: str) -> TrialKind:
         if trial not in self._kinds:

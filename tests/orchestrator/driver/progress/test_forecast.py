@@ -142,6 +142,24 @@ def test_a_trial_that_is_tried_again_continues_from_its_last_report():
     assert left.seconds() == pytest.approx(50 * 10 / 40)
 
 
+def test_a_long_evaluation_at_the_end_of_a_trial_is_part_of_the_time_left():
+    clock, agenda = Clock(), Agenda(jobs(a=((100,),), b=((100,),), c=((100,),)), set())
+    left = TimeLeft(agenda, 1, clock=clock)
+    for trial in "abc":
+        agenda.next()
+        left.begun(trial)
+        for step in (20, 40, 60, 80, 99):
+            clock.now += 20 if step < 99 else 19
+            left.reached(trial, step)
+        if trial != "c":
+            clock.now += 1 + 60  # the last step and its evaluation
+            left.reached(trial, 100)
+            left.ended(trial, done=True)
+            agenda.finish(trial)
+    assert left.of_trial("c") == pytest.approx(1 + 60, rel=0.05)
+    assert left.seconds() == pytest.approx(1 + 60, rel=0.05)
+
+
 def test_at_the_end_no_time_is_left():
     agenda = Agenda(jobs(a=((100,),)), set())
     agenda.next()
