@@ -212,6 +212,39 @@ def test_on_rented_machines_the_first_node_says_how_the_sweep_has_ended(rented, 
     assert any(call.startswith(f"head --block --node-ip-address=127.0.0.1 --port={port} ") for call in calls)
 
 
+@pytest.mark.parametrize(
+    ("driver", "code", "queued_again"),
+    [
+        ("exit 0", 0, False),
+        ("exit 3", 3, False),
+        ("kill -TERM $PPID; sleep 60 & wait", 143, False),  # `scancel --batch --signal=TERM`
+        ("kill -USR1 $PPID; sleep 60 & wait", 143, True),  # the time limit is near
+    ],
+)
+def test_an_allocation_ends_as_its_driver_does(tmp_path, driver, code, queued_again):
+    both = 'until [ "$(grep -c prunesweep-node calls)" = 2 ]; do sleep 0.02; done'
+    programs = {
+        "srun": 'echo "$SLURM_EXPORT_ENV $*" >> calls; case "$*" in *" rm "*) ;; *) exec sleep 60 ;; esac',
+        "prunesweep-node": f"{both}; trap 'kill %1; exit 143' TERM; {driver}",
+        "scontrol": 'echo "scontrol $*" >> calls',
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\nset -m; {script}\n")
+        (tmp_path / name).chmod(0o755)
+    job = {"JOB_ID": "7", "JOB_NUM_NODES": "3", "CPUS_PER_TASK": "2", "EXPORT_ENV": "NONE"}
+    environment = {f"SLURM_{name}": value for name, value in job.items()}
+    environment |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURMD_NODENAME": "n1", "PRUNESWEEP_HOST": "10.0.0.1"}
+    words = ["bash", DOCKER / "slurm.sbatch", "a.yaml", "/shared/a b"]
+    assert subprocess.run(words, env=environment, cwd=tmp_path, timeout=60, check=False).returncode == code
+    calls = (tmp_path / "calls").read_text()
+    head = (
+        "ALL --overlap --kill-on-bad-exit=0 --cpus-per-task=2 --nodes=1 --ntasks=1 --nodelist=n1 prunesweep-node head "
+    )
+    assert head in calls
+    assert "--nodes=2 --ntasks=2 --exclude=n1 prunesweep-node worker " in calls
+    assert ("scontrol requeue 7\n" in calls) == queued_again
+
+
 def test_no_node_starts_without_a_token(node):
     for role in ("head", "worker", "driver"):
         code, printed = node(role)
