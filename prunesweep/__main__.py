@@ -1,5 +1,6 @@
 """The command `prunesweep`, which is also `python -m prunesweep`."""
 
+import os
 import signal
 import sys
 
@@ -9,6 +10,7 @@ from prunesweep.import_order import put_current_folder_last
 def main() -> None:
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler that prints no traceback
+    _open_closed_streams()
     put_current_folder_last()
     from orchestrator.driver.supervision import supervisor
 
@@ -19,6 +21,15 @@ def main() -> None:
 
     stuck.watch()
     cli.main()
+
+
+def _open_closed_streams() -> None:
+    """Let a standard stream that is closed (`>&-`) lead nowhere: it is None, and another file would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest one that is free: that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 if __name__ == "__main__":

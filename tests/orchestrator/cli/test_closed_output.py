@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -48,3 +49,14 @@ def test_closed_messages_end_silently(tmp_path, monkeypatch):
         with pytest.raises(SystemExit) as end:
             cli.main()
     assert end.value.code == 141
+
+
+def test_a_stream_that_is_closed_from_the_start_leads_nowhere_for_the_command_and_its_children():
+    program = (
+        "import os, sys; from prunesweep.__main__ import _open_closed_streams as open_closed_streams;"
+        "open_closed_streams(); print('lost'); numbers = [sys.stdin.fileno(), sys.stdout.fileno()];"
+        "print(numbers, [os.get_inheritable(number) for number in numbers], file=sys.stderr)"
+    )
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- >&-', sys.executable, program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "[0, 1] [True, True]\n")
