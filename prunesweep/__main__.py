@@ -1,17 +1,18 @@
 """The command `prunesweep`, which is also `python -m prunesweep`."""
 
 import os
-import signal
 import sys
 
 from prunesweep.import_order import put_current_folder_last
 
 
 def main() -> None:
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler that prints no traceback
     _open_closed_streams()
     put_current_folder_last()
+    import signal  # not before: one in the current folder may come first
+
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is a handler that prints no traceback
     from orchestrator.driver.supervision import supervisor
 
     if supervisor.is_wanted(sys.argv[1:]):

@@ -36,9 +36,9 @@ def test_pyarrow_works_without_pandas_and_pandas_with_pyarrow():
 
 def test_ctrl_c_prints_no_traceback_while_a_command_starts():
     program = (
-        "import os, signal, sys, prunesweep.__main__ as command;"
-        "command.put_current_folder_last = lambda: os.kill(os.getpid(), signal.SIGINT);"
-        "sys.argv = ['prunesweep', 'list']; command.main()"
+        "import os, signal, sys; from orchestrator.driver.supervision import supervisor;"
+        "supervisor.is_wanted = lambda words: os.kill(os.getpid(), signal.SIGINT);"
+        "from prunesweep.__main__ import main; sys.argv = ['prunesweep', 'list']; main()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
