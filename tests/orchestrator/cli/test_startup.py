@@ -36,7 +36,8 @@ def test_pyarrow_works_without_pandas_and_pandas_with_pyarrow():
 
 def test_ctrl_c_prints_no_traceback_while_a_command_starts():
     program = (
-        "import os, signal, sys; from orchestrator.driver.supervision import supervisor;"
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"  # may be ignored
+        "from orchestrator.driver.supervision import supervisor;"
         "supervisor.is_wanted = lambda words: os.kill(os.getpid(), signal.SIGINT);"
         "from prunesweep.__main__ import main; sys.argv = ['prunesweep', 'list']; main()"
     )
