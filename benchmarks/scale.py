@@ -32,6 +32,14 @@ from workers.store.layout import RecordKey, record_file
 from workers.store.record import SCHEMA_VERSION, whole_table
 from workers.text import plural
 
+CONSOLIDATE = """
+import resource, sys, time
+from workers.store import Store
+store = Store(sys.argv[1])
+begin = time.process_time()
+store.records.consolidate()
+print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 LAYERS, EPOCHS = 20, 182
 TRIALS_A_REPLICATE = 25  # of the trivial sweep
 LEAST_FOR_GROWTH = 10_000  # trials: with fewer, what each adds to the memory is lost in the rest
@@ -110,14 +118,15 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
     store.sweeps.add(spec.name, {"version": 1, "spec": spec.canonical(), "tasks": changes.tasks(plan)}, plan.table())
     records = {cell.stop: record(cell, plan.evaluation.key) for cell in plan.cells}.values()
     publish_all(folder / "large", records, itertools.repeat(detail(density=0.5)))
-    cached = consolidation(store)
+    cached, memory = consolidation(store)
     shutil.rmtree(folder / "large" / "cache")
-    uncached = consolidation(store)
+    uncached, _ = consolidation(store)
     commands = {"status": [], "table": [], "export": ["--to", folder / "export"]}
     limits = {"export": 30.0}  # it reads the file of each record, and writes four million points of learning curves
     return [
         Figure("records read", len(store.records.all_keys()), "records"),
         Figure("CPU of consolidating 10,000 records after a run", cached, "s", at_most=1),
+        Figure("... and the memory of that process with all records", memory, "MB", at_most=300),
         Figure("CPU of consolidating 10,000 records without a cache", uncached, "s", at_most=15),
     ] + [
         Figure(f"{name} of them", timed(name, folder / "large", *words), "s", at_most=limits.get(name, 3))
@@ -125,11 +134,11 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
     ]
 
 
-def consolidation(store: Store) -> float:
-    """The CPU time of consolidating 10,000 records, in seconds."""
-    begin = time.process_time()
-    store.records.consolidate()
-    return (time.process_time() - begin) * 10_000 / len(store.records.all_keys())
+def consolidation(store: Store) -> tuple[float, float]:
+    """The CPU time of consolidating 10,000 records, in seconds, and the most memory of a process that does, in MB."""
+    words = [sys.executable, "-c", CONSOLIDATE, store.location]
+    seconds, kilobytes = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    return float(seconds) * 10_000 / len(store.records.all_keys()), int(kilobytes) / 1000
 
 
 def publish_all(folder: Path, records: Iterable[dict[str, Any]], details: Iterable[dict[str, Any]]) -> None:
