@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.driver.on_ray.address import LOCAL_ADDRESSES
 from orchestrator.tracking.notices import check_url
 from orchestrator.tracking.trackers import TrackerChoice
 from workers.errors import FAILURES, InputError, collecting, raise_all
@@ -29,7 +30,7 @@ class RunOptions:
     quiet: show no progress.
 
     Notices, commands and trackers never slow or fail a run. Raises InputError for an unknown outcome, for a URL or a
-    tracker that cannot be used, and for an option of Ray combined with `in_process`.
+    tracker that cannot be used, and for options that cannot be combined.
     """
 
     in_process: bool = False
@@ -68,7 +69,7 @@ class RunOptions:
 
     def checked(self) -> RunOptions:
         """These options. Raises InputError if no cluster answers at the address: before data are inspected."""
-        if self.address is not None and not self.in_process:
+        if self.address not in LOCAL_ADDRESSES and not self.in_process:
             from orchestrator.driver.on_ray.cluster import check_address
 
             check_address(self.address)
@@ -76,16 +77,15 @@ class RunOptions:
 
     def _combinations(self) -> list[InputError]:
         """The errors of options that cannot be combined."""
-        for_ray = {
-            "cpus": self.cpus,
-            "gpus": self.gpus,
-            "max-concurrent": self.max_concurrent,
-            "wait-for-resources": self.wait_for_resources or None,
-        }
-        return [
-            InputError(
-                f"`--{flag}` cannot be combined with `--in-process`, which runs without Ray", hint="drop one of them"
-            )
-            for flag, value in for_ray.items()
-            if self.in_process and value is not None
-        ]
+        of_local: dict[str, int | None] = {"cpus": self.cpus, "gpus": self.gpus}
+        wait: dict[str, int | None] = {"wait-for-resources": self.wait_for_resources or None}
+        if self.in_process:
+            refused = of_local | wait | {"max-concurrent": self.max_concurrent}
+            reason, hint = "cannot be combined with `--in-process`, which runs without Ray", "drop one of them"
+        elif self.address in LOCAL_ADDRESSES:
+            refused, reason = wait, "needs `--address`: no node joins the local Ray that a run starts"
+            hint = "drop it, or name a cluster"
+        else:
+            refused, reason = of_local, "cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray"
+            hint = "drop one of them; on a cluster, `--max-concurrent` limits how many trials run at once"
+        return [InputError(f"`--{flag}` {reason}", hint=hint) for flag, value in refused.items() if value is not None]

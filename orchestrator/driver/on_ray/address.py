@@ -9,6 +9,9 @@ from orchestrator.driver.on_ray.ray_output import ray_output_apart
 from workers.errors import InputError
 from workers.waiting import ANSWER_SECONDS, NoAnswer, within
 
+LOCAL_ADDRESSES = (None, "local")
+"""With such an address, a run starts a local Ray."""
+
 _GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # RFC 9113, 3.4: and an empty SETTINGS frame
 _SETTINGS_TYPE = 4
 _HEADER_BYTES = 9  # of a frame: length (3), type, flags, stream (4)

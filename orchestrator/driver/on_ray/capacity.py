@@ -28,16 +28,18 @@ def slots_of(
     shapes: Shapes,
     interrupt: Interrupt,
     *,
+    is_local: bool = False,
     patience: float = RESOURCE_SECONDS,
     waits: bool = False,
     most: int | None = None,
 ) -> int:
     """How many trials of the usual shape fit at once, at most `most`; 0 if interrupted before any could.
 
-    Waits `patience` seconds for nodes, and without limit if it `waits` or if the cluster has an autoscaler, which is
-    asked for them. Raises InputError if no node has the resources of a trial.
+    No node joins a Ray that `is_local`. On a cluster, waits `patience` seconds for nodes, and without limit if it
+    `waits` or if there is an autoscaler, which is asked for them. Raises InputError if no node has the resources of a
+    trial.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (0.0 if is_local else patience)
     with contextlib.ExitStack() as requests:
         said = ""
         while not interrupt.requested:
@@ -48,7 +50,7 @@ def slots_of(
             if time.monotonic() >= deadline:
                 scaling = autoscaling.current()
                 if not waits and scaling is None:
-                    raise _too_small(missing)
+                    raise _too_small(missing, is_local)
                 if scaling is not None and not said:
                     requests.enter_context(_requested(missing))
                 news = f"{_awaited(missing)}{f'; autoscaler: {scaling}' if scaling else ''}"
@@ -98,10 +100,12 @@ def _requested(shape: Shape) -> Iterator[None]:
         remove_placement_group(group)
 
 
-def _too_small(shape: Shape) -> InputError:
+def _too_small(shape: Shape, is_local: bool) -> InputError:
+    place = "local Ray does not have" if is_local else "no node in the cluster has"
+    other = "raise `--cpus` and `--gpus`" if is_local else "wait for nodes to join with `--wait-for-resources`"
     return InputError(
-        f"no node in the cluster has {_in_words(shape.cpus, shape.gpus)} for a trial; available: {available_nodes()}",
-        hint="change `resources` in the sweep file, or wait for nodes to join with `--wait-for-resources`",
+        f"{place} {_in_words(shape.cpus, shape.gpus)} for a trial; available: {available_nodes()}",
+        hint=f"change `resources` in the sweep file, or {other}",
     )
 
 

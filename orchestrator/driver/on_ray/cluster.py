@@ -35,17 +35,14 @@ from ray.exceptions import RayError  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
-from orchestrator.driver.on_ray.address import resolve  # noqa: E402
-from orchestrator.driver.on_ray.capacity import RESOURCE_SECONDS, fitting_nodes, slots_of  # noqa: E402
+from orchestrator.driver.on_ray.address import LOCAL_ADDRESSES, resolve  # noqa: E402
+from orchestrator.driver.on_ray.capacity import fitting_nodes, slots_of  # noqa: E402
 from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
 from orchestrator.driver.on_ray.ray_output import ray_output_apart  # noqa: E402
 from orchestrator.driver.on_ray.shapes import ONE_CPU, Shapes  # noqa: E402
 from orchestrator.driver.situation import tell  # noqa: E402
 from workers.errors import ClusterLost, InputError  # noqa: E402
 from workers.machine.device import HUGE_PAGES  # noqa: E402
-
-LOCAL = (None, "local")
-"""The addresses that stand for a Ray on this machine, which is started."""
 
 _LOCAL_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",  # Ray listens on every network of the machine, and whoever reaches it can run programs
@@ -67,12 +64,12 @@ class Cluster:
 
     @property
     def is_local(self) -> bool:
-        return self.address in LOCAL
+        return self.address in LOCAL_ADDRESSES
 
 
 def check_address(address: str | None) -> None:
     """Raise InputError unless a cluster answers at an address, or none is needed."""
-    if address is not None and address not in LOCAL:
+    if address is not None and address not in LOCAL_ADDRESSES:
         resolve(address)
 
 
@@ -97,7 +94,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
             yield slots_of(
                 cluster.shapes,
                 interrupt,
-                patience=0 if cluster.is_local else RESOURCE_SECONDS,
+                is_local=cluster.is_local,
                 waits=cluster.wait_for_resources,
                 most=cluster.max_concurrent,
             )

@@ -46,6 +46,18 @@ from orchestrator.cli import _spelled_out
             ],
         ),
         (
+            ["run", "missing.yaml", "--address", "local", "--wait-for-resources"],
+            ["`--wait-for-resources` needs `--address`: no node joins the local Ray that a run starts", "missing.yaml"],
+        ),
+        (
+            ["run", "missing.yaml", "--address", "head:6379", "--cpus", "2", "--gpus=0", "--wait-for-resources"],
+            [
+                "`--cpus` cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray",
+                "`--gpus` cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray",
+                "cannot read `missing.yaml`",
+            ],
+        ),
+        (
             ["resume", ".", "--retry-failed", "io,diverge,oom"],
             ["failed trial: `diverge`\n\nhint: did you mean `diverged`?", "failed trial: `oom`"],
         ),

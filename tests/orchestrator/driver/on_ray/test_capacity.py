@@ -30,3 +30,10 @@ def test_resources_that_no_node_has_are_refused(nodes):
         slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), patience=0.0)
     available = "1 CPU and 0 GPUs; 4 CPUs and 1 GPU"
     assert caught.value.message == f"no node in the cluster has 1 CPU and 4 GPUs for a trial; available: {available}"
+    assert "--wait-for-resources" in caught.value.hint
+
+
+def test_what_a_local_ray_lacks_is_refused_at_once_and_not_waited_for(nodes):
+    with pytest.raises(ps.InputError, match=r"^local Ray does not have 1 CPU and 4 GPUs for a trial; ") as caught:
+        slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), is_local=True)
+    assert caught.value.hint == "change `resources` in the sweep file, or raise `--cpus` and `--gpus`"
