@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -49,19 +50,23 @@ def test_a_driver_that_dies_under_ray_loses_nothing_and_leaves_nobody_behind(
 
 @pytest.fixture
 def cluster():
-    """A Ray cluster on two hosts, each with its own address and one CPU, which share all files."""
+    """A Ray cluster on two hosts, each with its own address and one CPU, which share all files; and a third host."""
     if reason := hosts.missing():
         pytest.skip(f"hosts are network namespaces: {reason}")
-    with hosts.hosts("head", "other") as machines:
+    with hosts.hosts("head", "other", "stranger") as machines:
         machines.start_head("head", "--include-dashboard=false", "--no-monitor", "--include-log-monitor=false", cpus=1)
         machines.start_worker("other", "--include-log-monitor=false")
         yield machines
 
 
 @pytest.mark.timeout(1800)
-def test_a_host_that_loses_its_power_changes_nothing(cluster, sweep_file, tmp_path, undisturbed):
+def test_strangers_and_a_host_that_loses_its_power_change_nothing(cluster, sweep_file, tmp_path, undisturbed):
     """All that can happen to a cluster: `benchmarks/cluster.py`."""
     store = with_facts(tmp_path / "store", undisturbed[0])
+    wrong = {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    stranger = cluster.start_worker("stranger", restarted=False, **wrong)
+    doctor = cluster.run("stranger", "prunesweep", "doctor", "--address", cluster.head, **wrong)
+    assert (doctor.returncode, "refuses the token" in doctor.stdout) == (1, True), doctor.stdout
     driver = cluster.start("head", "prunesweep", "run", sweep_file, "--store", store, "--address", cluster.head)
     cluster.wait_for("a record of the other host", lambda: "other" in hosts_of(store))
     cluster.power_off("other")
@@ -69,6 +74,7 @@ def test_a_host_that_loses_its_power_changes_nothing(cluster, sweep_file, tmp_pa
     assert driver.wait(600) == 0, (cluster.folder / "head.log").read_text()
     after = contents(store)
     assert {name: after[name] for name in published} == published
+    assert stranger.wait(600) != 0
     assert hosts_of(store) == {"head", "other"}
     assert results(store) == results(undisturbed[0])
 
