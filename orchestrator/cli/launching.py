@@ -134,7 +134,7 @@ def launch(
     if shards is not None and nodes is not None:
         errors.append(InputError("`--nodes` cannot be combined with `--shards`", hint="each shard gets one machine"))
     with collecting(errors):
-        _check_run_options(run_options or ())
+        _check_run_options(run_options or (), address="auto" if shards is None else "local")
     with collecting(errors):
         order = _order(sweep, store, via, tuple(run_options or ()), nodes or 1, cpus, gpus, tuple(option or ()))
     raise_all(errors)
@@ -195,8 +195,8 @@ def _note_code_elsewhere(modules: Sequence[str]) -> None:
         say(f"note: `{module}` is not in the current folder, so it must be installed where trials run")
 
 
-def _check_run_options(words: Sequence[str]) -> None:
-    """Raise InputError for words that `run` does not know, and for options that `launch` sets."""
+def _check_run_options(words: Sequence[str], address: str) -> None:
+    """Raise InputError for words that `run` does not take at an address, and for options that `launch` sets."""
     names = [word.partition("=")[0] for word in words]
     raise_all(
         [
@@ -205,7 +205,7 @@ def _check_run_options(words: Sequence[str]) -> None:
             if name in names
         ]
     )
-    check_words(app, words)
+    check_words(app, ["--address", address, *words])
 
 
 def _through_job_server(order: LaunchOrder, address: str | None, dry_run: bool) -> None:

@@ -47,8 +47,9 @@ def words(tmp_path):
 def test_an_allocation_of_slurm(sweep, program, tmp_path, main):
     program("sbatch", says="4711;cluster")
     site = ("--option=--partition=gpu", "--option=--time=4:00:00")
+    options = ["--quiet", "--wait-for-resources"]
     code, stdout, said = main(
-        "launch", sweep, "--via", "slurm", "--nodes", 3, "--store", "runs/a b", *site, "--", "--quiet"
+        "launch", sweep, "--via", "slurm", "--nodes", 3, "--store", "runs/a b", *site, "--", *options
     )
     assert (code, stdout) == (0, "")
     assert words(tmp_path) == ["--parsable", "--partition=gpu", "--time=4:00:00"]
@@ -58,7 +59,7 @@ def test_an_allocation_of_slurm(sweep, program, tmp_path, main):
     assert settings["job-name"] == "tiny"
     assert [settings[name] for name in ("nodes", "cpus-per-task", "gpus-per-node")] == ["3", "8", "1"]
     [arguments] = re.findall(r"^set -- (.*)$", script, re.M)
-    assert shlex.split(arguments) == [str(sweep), str(tmp_path / "runs/a b"), "--quiet"]
+    assert shlex.split(arguments) == [str(sweep), str(tmp_path / "runs/a b"), *options]
     assert "export PRUNESWEEP_MPS=1\n" in script
     assert "Follow:    tail -F prunesweep-4711.log\n" in said
     assert "Stop:      scancel --batch --signal=TERM 4711\n" in said
@@ -80,11 +81,12 @@ def test_an_array_of_slurm_runs_every_shard(sweep, main):
     assert "#SBATCH --array=1-5\n" in script
     assert script.count("--array=1-5") == 1
     run = "printf '%s\\n' "
-    task = script.replace("exec prunesweep", f"exec {run}prunesweep")
+    task = script.replace("exec prunesweep", f'exec {run}"${{RAY_ADDRESS-local}}" prunesweep')
     environment = {"SLURM_ARRAY_TASK_ID": "4", "SLURM_CPUS_PER_TASK": "3", "SLURM_JOB_ID": "7", "PATH": "/usr/bin:/bin"}
+    environment["RAY_ADDRESS"] = "head:6379"
     printed = subprocess.run(["bash"], input=task, env=environment, capture_output=True, text=True, check=True).stdout
     run = ["prunesweep", "run", str(sweep), "--store", "/s", "--shard", "4/5", "--cpus", "3"]
-    assert printed.split() == ["prunesweep-node", *run]
+    assert printed.split() == ["local", "prunesweep-node", *run]
     assert "export PRUNESWEEP_MPS=1\n" in script  # which `prunesweep-node` reads
 
 
@@ -227,6 +229,8 @@ def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path,
         ("--via job --nodes 2 --address http://h", "`--nodes` cannot be combined with `--via job`"),
         ("--via slurm -- --shard 1/2", "`--shard` cannot be given after `--`"),
         ("--via slurm -- --stop-aftr 3h", "--stop-aftr"),
+        ("--via slurm -- --gpus 1", "`--gpus` cannot be combined with `--address`"),
+        ("--via slurm --shards 2 -- --wait-for-resources", "`--wait-for-resources` needs `--address`"),
         ("--via pbs", "pbs"),
     ],
 )
