@@ -87,5 +87,5 @@ class RunOptions:
             hint = "drop it, or name a cluster"
         else:
             refused, reason = of_local, "cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray"
-            hint = "drop one of them; on a cluster, `--max-concurrent` limits how many trials run at once"
+            hint = "use `--address local` to run on this machine, or `--max-concurrent` to run fewer trials at once"
         return [InputError(f"`--{flag}` {reason}", hint=hint) for flag, value in refused.items() if value is not None]

@@ -101,11 +101,11 @@ def _requested(shape: Shape) -> Iterator[None]:
 
 
 def _too_small(shape: Shape, is_local: bool) -> InputError:
-    place = "local Ray does not have" if is_local else "no node in the cluster has"
-    other = "raise `--cpus` and `--gpus`" if is_local else "wait for nodes to join with `--wait-for-resources`"
+    place = "the local Ray does not have" if is_local else "no node in the cluster has"
+    remedy = "raise `--cpus` or `--gpus` if given" if is_local else "wait for nodes to join with `--wait-for-resources`"
     return InputError(
         f"{place} {_in_words(shape.cpus, shape.gpus)} for a trial; available: {available_nodes()}",
-        hint=f"change `resources` in the sweep file, or {other}",
+        hint=f"change `resources` in the sweep file, or {remedy}",
     )
 
 

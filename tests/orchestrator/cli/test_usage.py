@@ -53,7 +53,8 @@ from orchestrator.cli import _spelled_out
             ["run", "missing.yaml", "--address", "head:6379", "--cpus", "2", "--gpus=0", "--wait-for-resources"],
             [
                 "`--cpus` cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray",
-                "`--gpus` cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray",
+                "`--gpus` cannot be combined with `--address` or $RAY_ADDRESS: it is for a local Ray\n\nhint: use "
+                "`--address local` to run on this machine, or `--max-concurrent` to run fewer trials at once",
                 "cannot read `missing.yaml`",
             ],
         ),

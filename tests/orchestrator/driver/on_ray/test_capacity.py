@@ -34,6 +34,6 @@ def test_resources_that_no_node_has_are_refused(nodes):
 
 
 def test_what_a_local_ray_lacks_is_refused_at_once_and_not_waited_for(nodes):
-    with pytest.raises(ps.InputError, match=r"^local Ray does not have 1 CPU and 4 GPUs for a trial; ") as caught:
+    with pytest.raises(ps.InputError, match=r"^the local Ray does not have 1 CPU and 4 GPUs for a trial; ") as caught:
         slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), is_local=True)
-    assert caught.value.hint == "change `resources` in the sweep file, or raise `--cpus` and `--gpus`"
+    assert caught.value.hint == "change `resources` in the sweep file, or raise `--cpus` or `--gpus` if given"
