@@ -33,12 +33,14 @@ from workers.store.record import SCHEMA_VERSION, whole_table
 from workers.text import plural
 
 CONSOLIDATE = """
-import resource, sys, time
+import re, sys, time
+from pathlib import Path
 from workers.store import Store
 store = Store(sys.argv[1])
 begin = time.process_time()
 store.records.consolidate()
-print(time.process_time() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+seconds = time.process_time() - begin
+print(seconds, *re.findall(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()))
 """
 LAYERS, EPOCHS = 20, 182
 TRIALS_A_REPLICATE = 25  # of the trivial sweep
