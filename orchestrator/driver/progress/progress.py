@@ -150,6 +150,7 @@ class Progress:
     def interrupted(self, trial: str) -> None:
         """An attempt ended early, and a later one continues it."""
         self.time_left.ended(trial, done=False)
+        self._forget_stall(trial)
         self._running.pop(trial, None)
 
     def failed(self, trial: str, failure: Failure) -> None:

@@ -16,6 +16,8 @@ from tests.support.jobs import TASK, jobs
 from workers.store.failures import Failure
 from workers.training.attempt import NOTHING
 
+TOO_SLOW = Failure(outcome="timeout", reason="too slow")
+
 
 class Clock:
     now = 0.0
@@ -65,15 +67,21 @@ def test_a_run_that_waits_for_a_retry_says_when_it_comes(run):
     assert run.said == ["0/0 cells done · about 7 min left · next retry in 4 min · 0 running · 2 waiting"]
 
 
-@pytest.mark.parametrize("ends", [False, True])
-def test_a_trial_that_reports_again_or_ends_is_not_silent_any_more(run, ends):
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda progress: progress.reached("a", 10, NOTHING),
+        lambda progress: progress.failed("a", TOO_SLOW),
+        lambda progress: progress.retried("a", TOO_SLOW, 4.0),
+    ],
+    ids=["reports", "fails", "is tried again"],
+)
+def test_a_trial_that_reports_again_or_ends_is_not_silent_any_more(run, happens):
     for trial in "ab":
         run.agenda.next()
         run.progress.begun(trial)
     run.progress.stalled("silent_trial", "trial a has not reported", trial="a")
     run.progress.reached("b", 10, NOTHING)
-    if ends:
-        run.progress.failed("a", Failure(outcome="timeout", reason="too slow"))
-    else:
-        run.progress.reached("a", 10, NOTHING)
-    assert ["has not reported" in line for line in run.said] == [True, False]
+    happens(run.progress)
+    run.progress.tick()
+    assert ["has not reported" in line for line in (run.said[0], run.said[-1])] == [True, False]
