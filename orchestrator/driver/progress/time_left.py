@@ -21,7 +21,8 @@ _SHARE = 50  # a forecast takes at most one part in so many of the driver's time
 class _TimedAttempt:
     """A running attempt: when it began, from which step (None: unknown), and its first and newest report.
 
-    `freed` is when its slot became free, `cold` whether its process had just started.
+    `freed` is when its slot became free, `cold` whether its process had just started, `has_stretch` whether two of its
+    reports say how long its steps take.
     """
 
     begun: float
@@ -30,6 +31,7 @@ class _TimedAttempt:
     from_step: int | None
     first: tuple[int, float] | None = None
     newest: tuple[int, float] | None = None
+    has_stretch: bool = False
 
 
 class TimeLeft:
@@ -82,6 +84,7 @@ class TimeLeft:
         if step not in self._agenda.jobs[trial].records:  # else an evaluation came after the steps
             first_step, first_time = attempt.first
             self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time)
+            attempt.has_stretch = step > first_step
 
     def ended(self, trial: str, *, done: bool) -> None:
         """An attempt has ended; `done` if the trial has its result: only such trials say how long they take."""
@@ -93,12 +96,9 @@ class TimeLeft:
         self._speeds.end(trial)
         if not done:
             self._from_steps[trial] = attempt.newest[0] if attempt.newest else 0
-        elif attempt.from_step is not None and (not attempt.cold or not self._has_stretch(attempt)):
+        elif attempt.from_step is not None and (not attempt.cold or not attempt.has_stretch):
             steps = self._agenda.jobs[trial].last_step - attempt.from_step
             self._speeds.whole(self._kind(trial), steps, now - attempt.freed)
-
-    def _has_stretch(self, attempt: _TimedAttempt) -> bool:
-        return attempt.first is not None and attempt.newest is not None and attempt.newest[0] > attempt.first[0]
 
     def of_trial(self, trial: str) -> float | None:
         """Seconds until a running trial ends; None while that is unknown."""
@@ -164,7 +164,9 @@ class TimeLeft:
         now = self._clock()
         if attempt.newest is not None:
             step, reported = attempt.newest
-            return Pace(step, reported - now + self._at_its_end(attempt, per_step), per_step)
+            is_evaluated = step == self._agenda.jobs[trial].last_step  # a stop is reported once it is published
+            at_its_end = 0.0 if is_evaluated else self._at_its_end(attempt, per_step)
+            return Pace(step, reported - now + at_its_end, per_step)
         since = 0.0 if attempt.cold else now - attempt.begun
         return Pace(attempt.from_step or 0, self._speeds.overhead - since, per_step)
 

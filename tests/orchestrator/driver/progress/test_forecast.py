@@ -158,6 +158,21 @@ def test_a_long_evaluation_at_the_end_of_a_trial_is_part_of_the_time_left():
             agenda.finish(trial)
     assert left.of_trial("c") == pytest.approx(1 + 60, rel=0.05)
     assert left.seconds() == pytest.approx(1 + 60, rel=0.05)
+    clock.now += 1 + 60
+    left.reached("c", 100)
+    assert (left.of_trial("c"), left.seconds()) == (0, 0)
+
+
+def test_a_first_trial_that_reports_twice_says_how_long_the_next_one_takes():
+    clock, agenda = Clock(), Agenda(jobs(a=((100,),), b=((100,),)), set())
+    left = TimeLeft(agenda, 1, clock=clock)
+    agenda.next()
+    left.begun("a")
+    for clock.now, step in ((3.0, 50), (6.0, 100)):
+        left.reached("a", step)
+    left.ended("a", done=True)
+    agenda.finish("a")
+    assert left.seconds() == pytest.approx(6)
 
 
 def test_at_the_end_no_time_is_left():
