@@ -16,7 +16,7 @@ class RunOptions:
     """How to run: on a local Ray (the default), on a cluster, or in this process.
 
     in_process: run one trial after the other in this process, without Ray.
-    address: the Ray cluster to use, such as `auto`; None starts a local Ray.
+    address: the Ray cluster to use, such as `auto`; None and `local` start a local Ray.
     cpus, gpus: the number of this machine's CPUs and GPUs that a local Ray uses; None for all.
     max_concurrent: the maximum number of trials at once; None for as many as fit.
     wait_for_resources: wait for nodes to join the cluster, instead of refusing a trial that fits on none.
