@@ -120,7 +120,8 @@ class Progress:
     def begun(self, trial: str) -> None:
         """A trial has begun in its process."""
         if trial not in self._running:
-            self._stall = ""
+            if not self._stalled_trial:  # else the sweep was not paused
+                self._stall = ""
             self.time_left.begun(trial)
             self._running[trial] = _Running(self._subject(trial), self._clock())
             self._tell(TrialStarted(subject=self._running[trial].subject))

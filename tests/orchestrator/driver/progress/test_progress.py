@@ -77,10 +77,11 @@ def test_a_run_that_waits_for_a_retry_says_when_it_comes(run):
     ids=["reports", "fails", "is tried again"],
 )
 def test_a_trial_that_reports_again_or_ends_is_not_silent_any_more(run, happens):
-    for trial in "ab":
-        run.agenda.next()
-        run.progress.begun(trial)
+    run.agenda.next()
+    run.progress.begun("a")
     run.progress.stalled("silent_trial", "trial a has not reported", trial="a")
+    run.agenda.next()
+    run.progress.begun("b")
     run.progress.reached("b", 10, NOTHING)
     happens(run.progress)
     run.progress.tick()
