@@ -96,9 +96,11 @@ class TimeLeft:
         self._speeds.end(trial)
         if not done:
             self._from_steps[trial] = attempt.newest[0] if attempt.newest else 0
-        elif attempt.from_step is not None and (not attempt.cold or not attempt.has_stretch):
-            steps = self._agenda.jobs[trial].last_step - attempt.from_step
-            self._speeds.whole(self._kind(trial), steps, now - attempt.freed)
+        elif attempt.from_step is not None:
+            step, since = attempt.from_step, attempt.freed
+            if attempt.cold and attempt.has_stretch and attempt.first is not None:  # leave out its process's start
+                step, since = attempt.first
+            self._speeds.whole(self._kind(trial), self._agenda.jobs[trial].last_step - step, now - since)
 
     def of_trial(self, trial: str) -> float | None:
         """Seconds until a running trial ends; None while that is unknown."""

@@ -151,16 +151,14 @@ def test_a_long_evaluation_at_the_end_of_a_trial_is_part_of_the_time_left():
         for step in (20, 40, 60, 80, 99):
             clock.now += 20 if step < 99 else 19
             left.reached(trial, step)
-        if trial != "c":
-            clock.now += 1 + 60  # the last step and its evaluation
-            left.reached(trial, 100)
-            left.ended(trial, done=True)
-            agenda.finish(trial)
-    assert left.of_trial("c") == pytest.approx(1 + 60, rel=0.05)
-    assert left.seconds() == pytest.approx(1 + 60, rel=0.05)
-    clock.now += 1 + 60
-    left.reached("c", 100)
-    assert (left.of_trial("c"), left.seconds()) == (0, 0)
+        if trial != "a":
+            assert left.of_trial(trial) == pytest.approx(1 + 60, rel=0.05)
+            assert left.seconds() == pytest.approx(1 + 60 + {"b": 160, "c": 0}[trial], rel=0.05)
+        clock.now += 1 + 60  # the last step and its evaluation
+        left.reached(trial, 100)
+        assert left.of_trial(trial) == 0
+        left.ended(trial, done=True)
+        agenda.finish(trial)
 
 
 def test_a_first_trial_that_reports_twice_says_how_long_the_next_one_takes():
