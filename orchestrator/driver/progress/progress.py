@@ -202,7 +202,7 @@ class Progress:
     def standing(self) -> Standing:
         """How the run stands."""
         agenda, running = self._agenda, len(self._running)
-        is_paused = self._stall and not running
+        is_paused = bool(self._stall) and not running
         return Standing(
             done=self.done,
             total=self.total,

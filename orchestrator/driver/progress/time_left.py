@@ -19,7 +19,7 @@ _SHARE = 50  # a forecast takes at most one part in so many of the driver's time
 
 @dataclass(slots=True)
 class _TimedAttempt:
-    """A running attempt: when it began, from which step (None: unknown), and its first and newest report.
+    """A running attempt: when it began, from which step, and its first and newest report.
 
     `freed` is when its slot became free, `cold` whether its process had just started, `has_stretch` whether two of its
     reports say how long its steps take.
@@ -28,7 +28,7 @@ class _TimedAttempt:
     begun: float
     freed: float
     cold: bool
-    from_step: int | None
+    from_step: int
     first: tuple[int, float] | None = None
     newest: tuple[int, float] | None = None
     has_stretch: bool = False
@@ -96,7 +96,7 @@ class TimeLeft:
         self._speeds.end(trial)
         if not done:
             self._from_steps[trial] = attempt.newest[0] if attempt.newest else 0
-        elif attempt.from_step is not None:
+        else:
             step, since = attempt.from_step, attempt.freed
             if attempt.cold and attempt.has_stretch and attempt.first is not None:  # leave out its process's start
                 step, since = attempt.first
@@ -170,13 +170,13 @@ class TimeLeft:
             at_its_end = 0.0 if is_evaluated else self._at_its_end(attempt, per_step)
             return Pace(step, reported - now + at_its_end, per_step)
         since = 0.0 if attempt.cold else now - attempt.begun
-        return Pace(attempt.from_step or 0, self._speeds.overhead - since, per_step)
+        return Pace(attempt.from_step, self._speeds.overhead - since, per_step)
 
     def _at_its_end(self, attempt: _TimedAttempt, per_step: float) -> float:
         """Seconds in addition to its steps that an attempt has not yet taken: mostly to evaluate its last stop."""
         assert attempt.first is not None
         step, reported = attempt.first
-        at_begin = reported - attempt.freed - (step - (attempt.from_step or 0)) * per_step
+        at_begin = reported - attempt.freed - (step - attempt.from_step) * per_step
         return max(0.0, self._speeds.overhead - max(0.0, at_begin))
 
     def _kind(self, trial: str) -> TrialKind:
