@@ -11,6 +11,7 @@ from orchestrator.driver import dispatcher as module
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
+from tests.support.clock import Clock
 from tests.support.jobs import jobs
 from workers.errors import StoreError
 from workers.store import Store
@@ -19,13 +20,6 @@ from workers.training.attempt import Ending
 from workers.training.outcomes import lost_worker
 
 MEGABYTE = 1_000_000
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 class Said(list):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.clock import Clock
 from workers.errors import StoreError
 from workers.store import Store, layout
 from workers.store import lease as lease_module
@@ -18,13 +19,6 @@ from workers.store.lease import MISSED_PERIODS, PERIOD, Lease, LeaseWatch
 from workers.store.lease_owner import Owner, read_owner
 
 FORGED = replace(Owner.this_process(), pid=-1).to_bytes()  # `kill -1` would be the advice
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -9,14 +9,8 @@ import pytest
 from orchestrator.driver.agenda import Agenda
 from orchestrator.driver.on_ray import ray_tune
 from orchestrator.driver.on_ray.standstill import SILENT_SECONDS, STALL_SECONDS, Standstill
+from tests.support.clock import Clock
 from tests.support.jobs import jobs
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from orchestrator.driver.progress.forecast import Pace, seconds_to_end
 from orchestrator.driver.progress.speeds import Speeds, TrialKind
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.estimate import Ground, task_digest
+from tests.support.clock import Clock
 from tests.support.jobs import TASK, jobs
 
 DENSE, PRUNED = TrialKind("task", "dense"), TrialKind("task", "unstructured")
@@ -97,13 +98,6 @@ def test_a_trial_that_waits_for_its_retry_starts_after_its_delay_and_others_star
     assert seconds_to_end(agenda.jobs, agenda.outlook(), {}, lambda _: Pace(0, 0.0, 1.0), 2) == 300 + 10 + 10
     agenda.give_back("c")  # without a delay
     assert agenda.outlook().held == {"a": 300}
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 def test_nothing_is_said_before_trials_have_reported_and_startup_does_not_count():

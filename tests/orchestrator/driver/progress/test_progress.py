@@ -12,18 +12,12 @@ from orchestrator.driver.progress.display import Display
 from orchestrator.driver.progress.progress import Progress
 from orchestrator.driver.progress.time_left import TimeLeft
 from orchestrator.planning.estimate import Ground, task_digest
+from tests.support.clock import Clock
 from tests.support.jobs import TASK, jobs
 from workers.store.failures import Failure
 from workers.training.attempt import NOTHING
 
 TOO_SLOW = Failure(outcome="timeout", reason="too slow")
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
