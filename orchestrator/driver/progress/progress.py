@@ -120,8 +120,7 @@ class Progress:
     def begun(self, trial: str) -> None:
         """A trial has begun in its process."""
         if trial not in self._running:
-            if not self._stalled_trial:  # else the sweep was not paused
-                self._stall = ""
+            self._forget_stall()
             self.time_left.begun(trial)
             self._running[trial] = _Running(self._subject(trial), self._clock())
             self._tell(TrialStarted(subject=self._running[trial].subject))
@@ -186,8 +185,8 @@ class Progress:
         self._stall, self._stalled_trial = reason, trial
         self._tell(SweepStalled(kind=kind, reason=reason, fatal=fatal))
 
-    def _forget_stall(self, trial: str) -> None:
-        """A trial makes progress again, or has ended."""
+    def _forget_stall(self, trial: str = "") -> None:
+        """A trial makes progress again or has ended; without one: the sweep is not paused any longer."""
         if trial == self._stalled_trial:
             self._stall = ""
 
