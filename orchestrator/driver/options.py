@@ -69,7 +69,7 @@ class RunOptions:
 
     def checked(self) -> RunOptions:
         """These options. Raises InputError if no cluster answers at the address: before data are inspected."""
-        if self.address not in LOCAL_ADDRESSES and not self.in_process:
+        if self.address is not None and not self.in_process:
             from orchestrator.driver.on_ray.cluster import check_address
 
             check_address(self.address)
