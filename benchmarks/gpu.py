@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from measure import Figure, arguments, finish, prunesweep, wait, write_sweep
+from measure import Figure, arguments, finish, prunesweep, rows_of, wait, write_sweep
 
 from workers import schedules
-from workers.store import Store
 from workers.trial import Dataset, Network, Recipe, Task, Trial
 
 SHARING = (1, 2, 4)
@@ -135,22 +134,20 @@ def sweep(epochs: int, techniques: list[str], compressions: list[int], replicate
 
 def trials_per_hour(store: Path) -> float:
     """Of the trials that retrain; all of them wait for the dense network."""
-    rows = [row for row in Store(store).records.read_all().table.to_pylist() if row["stage"] != "dense"]
+    rows = [row for row in rows_of(store) if row["stage"] != "dense"]
     begin, end = min(row["started_at"] for row in rows), max(row["finished_at"] for row in rows)
     return len({row["trial"] for row in rows}) / (end - begin).total_seconds() * 3600
 
 
 def most_at_once(store: Path) -> int:
     """How many trials ran at the same time at most."""
-    rows = Store(store).records.read_all().table.to_pylist()
-    times = {row["trial"]: (row["started_at"], row["finished_at"]) for row in rows}.values()
+    times = {row["trial"]: (row["started_at"], row["finished_at"]) for row in rows_of(store)}.values()
     return max(sum(begin <= time < end for begin, end in times) for time, _ in times)
 
 
 def digests_in(store: Path) -> set[tuple[str, int, str]]:
     """Of each record: its trial, step, and the digest of the whole state there."""
-    rows = Store(store).records.read_all().table.to_pylist()
-    return {(row["trial"], row["step"], row["state_digest"]) for row in rows}
+    return {(row["trial"], row["step"], row["state_digest"]) for row in rows_of(store)}
 
 
 if __name__ == "__main__":

@@ -92,8 +92,13 @@ class Work(NamedTuple):
         return self.end - self.begin
 
 
+def rows_of(*stores: Path) -> list[dict[str, Any]]:
+    """The records of stores."""
+    return [row for store in stores for row in Store(store).records.read_all().table.to_pylist()]
+
+
 def work_in(*stores: Path) -> Work:
-    records = [row for store in stores for row in Store(store).records.read_all().table.to_pylist()]
+    records = rows_of(*stores)
     return Work(
         begin=min(row["started_at"] for row in records).timestamp(),
         end=max(row["finished_at"] for row in records).timestamp(),
