@@ -50,6 +50,11 @@ def _sample(store: Path) -> Sample:
     records = sum(not name.startswith(".") for name in os.listdir(store / "results"))
     fields = (driver / "stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
-    status = dict(line.split(":", 1) for line in (driver / "status").read_text().splitlines())
-    memory, peak = (int(status[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM"))
-    return Sample(records, ticks / os.sysconf("SC_CLK_TCK"), memory, peak)
+    return Sample(records, ticks / os.sysconf("SC_CLK_TCK"), *memory_of(driver))
+
+
+def memory_of(process: Path) -> tuple[float, float]:
+    """The memory of a process, which is a folder of /proc, in MB: now, and the most so far."""
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    now, peak = (int(status[name].split()[0]) / 1000 for name in ("VmRSS", "VmHWM"))
+    return now, peak

@@ -33,14 +33,18 @@ from workers.store.record import SCHEMA_VERSION, whole_table
 from workers.text import plural
 
 CONSOLIDATE = """
-import re, sys, time
+import sys, time
+from orchestrator.cli.startup import spare_pandas
+spare_pandas()  # as the command does: pyarrow would import it
+import pyarrow.compute, pyarrow.parquet  # which are imported only when needed
 from pathlib import Path
+from driver_costs import memory_of
 from workers.store import Store
 store = Store(sys.argv[1])
 begin = time.process_time()
 store.records.consolidate()
 seconds = time.process_time() - begin
-print(seconds, *re.findall(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()))
+print(seconds, memory_of(Path("/proc/self"))[1])
 """
 LAYERS, EPOCHS = 20, 182
 TRIALS_A_REPLICATE = 25  # of the trivial sweep
@@ -139,8 +143,10 @@ def large_store(folder: Path, replicates: int) -> list[Figure]:
 def consolidation(store: Store) -> tuple[float, float]:
     """The CPU time of consolidating 10,000 records, in seconds, and the most memory of a process that does, in MB."""
     words = [sys.executable, "-c", CONSOLIDATE, store.location]
-    seconds, kilobytes = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    return float(seconds) * 10_000 / len(store.records.all_keys()), int(kilobytes) / 1000
+    here = Path(__file__).parent  # where the program finds `driver_costs`
+    printed = subprocess.run(words, cwd=here, capture_output=True, text=True, check=True).stdout
+    seconds, memory = map(float, printed.split())
+    return seconds * 10_000 / len(store.records.all_keys()), memory
 
 
 def publish_all(folder: Path, records: Iterable[dict[str, Any]], details: Iterable[dict[str, Any]]) -> None:
