@@ -14,7 +14,7 @@ import numpy as np
 from cluster_scene import Scene, undisturbed, wait_for_nodes
 from sklearn.datasets import load_digits
 
-from tests.support.hosts import PATIENCE
+from tests.support.hosts import PATIENCE, only_child
 from tests.support.places import ROOT
 from workers.machine.version import PACKAGES, VERSION
 
@@ -68,8 +68,7 @@ def a_node_is_drained(scene: Scene) -> str:
     job = scene.launch()
     scene.wait_for_trials("one", "two")
     scene.wait_for_states(2)
-    [ray] = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
-    os.kill(int(ray), signal.SIGTERM)
+    os.kill(only_child(node), signal.SIGTERM)
     node.wait(PATIENCE)
     cluster.power_off("one")
     assert scene.end_of(job) == "SUCCEEDED"

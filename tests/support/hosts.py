@@ -48,6 +48,11 @@ def missing() -> str:
     return added.stderr.strip()
 
 
+def only_child(process: subprocess.Popen[bytes]) -> int:
+    """The process id of the only child of a process."""
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+
+
 class Hosts:
     """Hosts by name, and the processes that were started on them.
 
@@ -92,8 +97,7 @@ class Hosts:
                 begun = ["ip", "netns", "exec", self.namespace(host), *words]
                 self._booted[host] = subprocess.Popen(begun, stderr=printed, start_new_session=True)
             self.wait_for(f"host {host}", (own / "booted").exists)
-        parent = self._booted[host]
-        return int(Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text())
+        return only_child(self._booted[host])
 
     def start(self, host: str, *words: object, log: str = "", **changes: str) -> subprocess.Popen[bytes]:
         """Start a command in the shared folder; what it prints is added to a file there, named `log` or as the host."""
