@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -50,7 +51,7 @@ def test_on_a_terminal_the_status_is_drawn_in_place(monkeypatch):
 
 def test_reading_takes_a_quarter_of_the_time_at_most(monkeypatch):
     clock, sleeps = iter(range(0, 1000, 10)), []
-    monkeypatch.setattr(watching.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     follow(statuses("one", "end"), sleeps)
     assert sleeps == [30]
 
@@ -61,7 +62,7 @@ def test_ctrl_c_ends_it_with_130(main, tmp_path, monkeypatch):
     def interrupted(_):
         raise Interrupted
 
-    monkeypatch.setattr(watching.time, "sleep", interrupted)
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupted))
     with Lease(store):
         code, stdout, stderr = main("status", store.location, "--watch")
     assert (code, stderr) == (130, "\nInterrupted\n")

@@ -47,7 +47,7 @@ def while_idle(monkeypatch):
         if acts:
             acts.pop(0)()
 
-    monkeypatch.setattr(in_process.time, "sleep", rest)
+    monkeypatch.setattr(in_process, "time", SimpleNamespace(sleep=rest))
     monkeypatch.setattr(session, "_alone", nullcontext)  # the drivers of a test take turns
     monkeypatch.setattr(other_shards, "FIRST_PAUSE", 0.0)
     return acts
