@@ -1,10 +1,10 @@
 """The facts that a plan needs and that only torch or the data can tell.
 
-`python -m workers.describe` reads `{"requests": [...], "answers": path}` from stdin and writes a JSON list of answers
-to that path, so that planning imports no torch; stdout is for whatever the user's code prints. A request is
-`{"dataset", "network", "recipe", "pruning"}`, each in its canonical form (`workers.trial.canonical`), and optionally
-`"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and `device` of trials (or, to measure them
-instead, `"probe"` with the same: see `workers.describe.probe`); its answer is
+`python -m workers.describe` reads `{"requests": [...], "answers": path, "parent": process id}` from stdin and writes a
+JSON list of answers to that path, so that planning imports no torch; stdout is for whatever the user's code prints. It
+ends with that parent. A request is `{"dataset", "network", "recipe", "pruning"}`, each in its canonical form
+(`workers.trial.canonical`), and optionally `"pretrained"`, paths of weights, and `"rehearsal"`, the `evaluation` and
+`device` of trials (or, to measure them instead, `"probe"` with the same: see `workers.describe.probe`); its answer is
 `{"facts": {"dataset": ..., "network": ..., "pretrained": {path: checksum}}}` or
 `{"error": message, "hint": hint, "about": part}`, where the part is a key of the request, `optimizer` or `evaluation`.
 """
@@ -209,9 +209,9 @@ def _optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
 
 
 def main() -> None:
-    end_with_parent()
-    torch.set_num_threads(1)
     asked = json.load(sys.stdin)
+    end_with_parent(asked["parent"])
+    torch.set_num_threads(1)
     requests = asked["requests"]
     with rehearsing_elsewhere(requests, os.getcwd()) as other_answers:
         answers = [answer(request) for request in requests]

@@ -42,7 +42,7 @@ def _described(requests: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """The answers of one process; None if it dies of several requests."""
     with scratch_folder() as folder, tempfile.TemporaryFile() as printed:
         path = folder / "answers.json"
-        asked = json.dumps({"requests": requests, "answers": str(path)}).encode()
+        asked = json.dumps({"requests": requests, "answers": str(path), "parent": os.getpid()}).encode()
         command = [sys.executable, "-P", "-c", _DESCRIBE]
         environment = os.environ | {"PYTHONBREAKPOINT": "0"}  # for trials in a terminal
         with _reminding(requests):

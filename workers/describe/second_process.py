@@ -123,7 +123,7 @@ def _other_process(wanted: dict[str, Any]) -> Iterator[subprocess.Popen[bytes]]:
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it has died, which its exit code tells
-                process.stdin.write(json.dumps(wanted).encode())
+                process.stdin.write(json.dumps(wanted | {"parent": os.getpid()}).encode())
                 process.stdin.close()
             yield process
         finally:
@@ -139,8 +139,8 @@ def _free_memory() -> None:
 
 def main() -> None:
     """Answer the rehearsals of the standard input."""
-    end_with_parent()
     wanted = json.load(sys.stdin)
+    end_with_parent(wanted["parent"])
     add_import_folder(wanted["folder"])
     answers = [_answer(request, without_a_break) for request in wanted["rehearsals"]]
     Path(wanted["answers"]).write_text(json.dumps(answers), "utf-8")

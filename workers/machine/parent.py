@@ -7,9 +7,11 @@ import threading
 import time
 
 
-def end_with_parent(seconds: float = 1.0) -> None:
-    """From now on, end this process within some `seconds` after its parent has ended."""
-    parent = os.getppid()
+def end_with_parent(parent: int, seconds: float = 1.0) -> None:
+    """From now on, end this process within some `seconds` after its parent has ended, which it may have done already.
+
+    The parent has told its process id: one that ends while this process imports torch could no longer be asked for.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

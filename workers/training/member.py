@@ -26,10 +26,10 @@ from workers.trial import Job, job_from_json
 
 
 def main() -> None:
-    end_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # rank 0 saves the state first, and then ends this process
     path, rank = Path(sys.argv[1]), int(sys.argv[2])
     wanted = json.loads(path.read_text("utf-8"))
+    end_with_parent(wanted["parent"])
     sys.path[:] = wanted["path"]  # the user's code is where rank 0 finds it
     try:
         _train(wanted, rank, path.parent)

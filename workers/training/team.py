@@ -75,6 +75,7 @@ class Team(Alone):
             "stops": list(stops),
             "device": device.name,
             "path": sys.path,
+            "parent": os.getpid(),
         }
         for rank in range(1, job.ranks):
             self._processes.append(self._start(rank, wanted))

@@ -244,7 +244,9 @@ def test_children_record_the_states_they_began_with(store):
 
 def test_a_stop_without_a_checkpoint_does_not_put_off_saving_the_state(store, monkeypatch):
     clock = itertools.count()
-    monkeypatch.setattr("workers.training.run.time", SimpleNamespace(monotonic=lambda: next(clock)))  # a second for each look
+    monkeypatch.setattr(
+        "workers.training.run.time", SimpleNamespace(monotonic=lambda: next(clock))
+    )  # a second for each look
     job = Job(trial=tiny.dense(), records=tuple(range(1, tiny.TOTAL + 1)), checkpoints=())
     execution = run(job, store, Device(checkpoint_seconds=12))
     for _ in itertools.islice(execution, 8):
