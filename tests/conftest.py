@@ -69,8 +69,10 @@ def command_line():
 def main(monkeypatch, capsys):
     """Exit code, stdout and stderr of `prunesweep ...`, called in this process."""
     from orchestrator import cli
+    from orchestrator.driver import situation
 
     monkeypatch.setattr(cli, "app", command_line())
+    monkeypatch.setattr(situation, "_situation", situation.Situation())  # each command has its own process
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["prunesweep", *map(str, arguments)])

@@ -24,6 +24,8 @@ from orchestrator.cli.closed_output import quiet_end
 from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
+from orchestrator.driver.situation import situation
+from orchestrator.driver.supervision.endings import with_remedy
 from workers.errors import FAILURES, PrunesweepError
 from workers.machine.terminal import say
 
@@ -45,9 +47,10 @@ def _run(words: Sequence[str]) -> None:
         app(args=_spelled_out(words))
     except PrunesweepError as error:
         _fail(error, error.exit_code)
-    except Interrupted:
-        say("\nInterrupted")
-        leave(130)
+    except Interrupted as interruption:
+        words = with_remedy("Interrupted", situation())
+        say(f"\n{words}")
+        leave(128 + interruption.number)
     except BrokenPipeError:  # which is an OSError
         raise
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Ending a command that a signal cannot reach, because it waits inside the system or inside native code.
+"""Ending a command at a signal, even one that it cannot reach, because it waits inside the system or in native code.
 
 Python runs signal handlers in the main thread, between two instructions. While that thread waits for a file server that
 is gone (NFS, FUSE) a signal stays pending; while it waits in native code the handler does not run. A second thread
@@ -18,28 +18,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from orchestrator.driver.situation import is_supervised
+from workers.machine.terminal import leave_terminal
 from workers.store.filesystems.bucket import BucketFiles
 from workers.store.filesystems.local import LocalFiles
 
 GRACE = 5.0
-"""Seconds that the main thread has to notice a signal, and to end after Ctrl-C where no driver handles it."""
+"""Seconds that the main thread has to notice a signal, and to end after one that no driver handles."""
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Interrupted(BaseException):
-    """Ctrl-C where no driver handles it. typer ends without a message at a KeyboardInterrupt."""
+    """A signal that no driver handles. typer ends without a message at a KeyboardInterrupt."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle SIGINT: end the command. A terminal and a supervisor may both send it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise Interrupted
+    """Handle a signal: end the command. More signals may follow, as from a terminal and a supervisor."""
+    for handled in _SIGNALS:
+        signal.signal(handled, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        leave_terminal()
+    raise Interrupted(number)
 
 
 def watch(grace: float = GRACE) -> None:
-    """Handle Ctrl-C, and watch over the main thread, which is the one that calls, until the process ends."""
+    """Handle signals, and watch over the main thread, which is the one that calls, until the process ends.
+
+    Where there is a supervisor only SIGINT: the others end this process, and the supervisor says so.
+    """
     signal.signal(signal.SIGINT, interrupt)
+    if not is_supervised():
+        for number in _SIGNALS:
+            if signal.getsignal(number) == signal.SIG_DFL:  # not as `nohup` leaves SIGHUP
+                signal.signal(number, interrupt)
     receiver, sender = socket.socketpair()
     receiver.settimeout(grace / 10)
     sender.setblocking(False)
@@ -55,8 +71,9 @@ def _watch(receiver: socket.socket, sender: socket.socket, grace: float) -> None
     while True:
         arrived = _arrived(receiver)
         now = time.monotonic()
-        if signal.SIGINT in arrived and signal.getsignal(signal.SIGINT) in (interrupt, signal.SIG_IGN):
-            ending.setdefault(signal.SIGINT, now)
+        for number in arrived:
+            if number in _SIGNALS and signal.getsignal(number) in (interrupt, signal.SIG_IGN):
+                ending.setdefault(number, now)
         pending = {number: pending.get(number, now) for number in signal.sigpending() & _SIGNALS}
         for number, since in (pending | ending).items():
             if now - since > grace:

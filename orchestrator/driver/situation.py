@@ -48,7 +48,13 @@ def resume_command(store: str, shard: object = None) -> str:
     return shlex.join(["prunesweep", "resume", store, *(["--shard", str(shard)] if shard else [])])
 
 
+_situation = Situation()
 _supervisor: socket.socket | None = None
+
+
+def situation() -> Situation:
+    """What this process has told so far."""
+    return _situation
 
 
 def is_supervised() -> bool:
@@ -57,7 +63,9 @@ def is_supervised() -> bool:
 
 
 def tell(**changes: str) -> None:
-    """Tell the supervisor, if there is one, what has changed in the situation."""
+    """Note what has changed in the situation, and tell the supervisor, if there is one."""
+    global _situation
+    _situation = replace(_situation, **changes)
     if _supervisor is not None:
         with contextlib.suppress(OSError):  # it is gone; `answer_to` notices
             _supervisor.sendall(json.dumps(changes).encode() + b"\n")

@@ -35,12 +35,12 @@ def ending_of(
     """
     if killed is not None and code < 0:
         log = situation.log if killed.code == DIED else ""
-        return DriverEnding(killed.code, _with_remedy(killed.words, situation, log=log))
+        return DriverEnding(killed.code, with_remedy(killed.words, situation, log=log))
     if code in SPOKEN:
         return DriverEnding(code)
     if number := _interruption(code, heard):
-        return DriverEnding(128 + number, _with_remedy("Interrupted", situation))
-    return DriverEnding(DIED, _with_remedy(f"error: {_cause(code, situation)}", situation, log=situation.log))
+        return DriverEnding(128 + number, with_remedy("Interrupted", situation))
+    return DriverEnding(DIED, with_remedy(f"error: {_cause(code, situation)}", situation, log=situation.log))
 
 
 def _interruption(code: int, heard: Sequence[int]) -> int | None:
@@ -60,7 +60,8 @@ def _cause(code: int, situation: Situation) -> str:
     return f"the driver exited without a message (exit code {code})"
 
 
-def _with_remedy(words: str, situation: Situation, *, log: str = "") -> str:
+def with_remedy(words: str, situation: Situation, *, log: str = "") -> str:
+    """How a command ended, and how to continue, where that is possible; `log` is named if it has messages of Ray."""
     if situation.store:
         remedy = f"Continue with:  {resume_command(situation.store, situation.shard)}"
         return "\n".join([f"{words}; saved work is kept", "", *_messages(log), remedy])

@@ -1,4 +1,4 @@
-"""Commands end at Ctrl-C, whatever their main thread waits for."""
+"""Commands end at Ctrl-C, SIGTERM and SIGHUP, whatever their main thread waits for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 START = """
 import os, signal, threading, time
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])  # as in a hung system call, in all threads
+stops = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+signal.pthread_sigmask(signal.SIG_BLOCK, stops)  # as in a hung system call, in all threads
 from pathlib import Path
 from orchestrator.cli import stuck
 from workers.store.filesystems.local import LocalFiles
@@ -25,7 +26,16 @@ def wait():
 
 stuck.watch(grace=0.2)
 """
-REACHABLE = "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])\n"
+REACHABLE = "signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)\n"
+STATUS = """
+from orchestrator import cli
+from orchestrator.cli import tables
+tables.api.status = lambda *_, **__: wait()
+import sys
+sys.argv = ['prunesweep', 'status']
+cli.main()
+"""
+STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def ended(code, number=signal.SIGINT):
@@ -52,8 +62,10 @@ def test_nothing_is_named_where_nothing_is_known():
     assert ended("wait()") == (130, "\nInterrupted\n")
 
 
-def test_what_hangs_after_the_interruption_is_ended():
-    assert ended(f"{REACHABLE}try:\n    wait()\nexcept stuck.Interrupted:\n    time.sleep(60)")[0] == 130
+@pytest.mark.parametrize("number", STOPS)
+def test_what_hangs_after_the_interruption_is_ended(number):
+    hangs = f"{REACHABLE}try:\n    wait()\nexcept stuck.Interrupted:\n    time.sleep(60)"
+    assert ended(hangs, number)[0] == 128 + number
 
 
 def test_a_driver_that_handles_the_signal_is_left_alone():
@@ -64,15 +76,25 @@ def test_a_driver_that_handles_the_signal_is_left_alone():
     assert (code, said) == (0, "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOPS)
 def test_a_driver_that_is_stuck_is_ended(number):
     code, _ = ended(f"signal.signal({int(number)}, lambda *_: None)\nwait()", number)
     assert code == 128 + number
 
 
-def test_a_command_says_that_it_was_interrupted(tmp_path):
-    code, said = ended(
-        f"{REACHABLE}from orchestrator import cli\nfrom orchestrator.cli import tables\n"
-        "tables.api.status = lambda *_, **__: wait()\nimport sys\nsys.argv = ['prunesweep', 'status']\ncli.main()"
-    )
-    assert (code, said) == (130, "\nInterrupted\n")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_command_says_that_it_was_interrupted(number):
+    assert ended(REACHABLE + STATUS, number) == (128 + number, "\nInterrupted\n")
+
+
+def test_a_command_says_how_a_run_continues():
+    driving = "from orchestrator.driver.situation import tell\ntell(store='runs/mine', shard='1/2')\n"
+    code, said = ended(REACHABLE + driving + STATUS, signal.SIGTERM)
+    continuing = "Continue with:  prunesweep resume runs/mine --shard 1/2"
+    assert (code, said) == (143, f"\nInterrupted; saved work is kept\n\n{continuing}\n")
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    nohup = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\nstuck.watch()\n"
+    still = f"{REACHABLE}print('ready', flush=True)\ntime.sleep(0.5)\nprint(signal.getsignal(signal.SIGHUP).name)"
+    assert ended(nohup + still, signal.SIGHUP) == (0, "")

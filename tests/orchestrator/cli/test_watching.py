@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 import time
 from types import SimpleNamespace
@@ -60,7 +61,7 @@ def test_ctrl_c_ends_it_with_130(main, tmp_path, monkeypatch):
     store = make_store(tmp_path / "store", [cell()], [])
 
     def interrupted(_):
-        raise Interrupted
+        raise Interrupted(signal.SIGINT)
 
     monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupted))
     with Lease(store):
