@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from orchestrator.driver.disk_space import MARGIN
+from orchestrator.driver.situation import resume_command
 from orchestrator.planning.cells import hidden_sweeps, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
@@ -34,7 +35,8 @@ class Status:
     """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`.
 
     `retired` are the folders of sweeps that were left out. There are several `drivers` if each has a shard; on a full
-    disk they cannot say that they pause. `free_bytes` is the space that is left, where that is known.
+    disk they cannot say that they pause. `dead_shards` are those whose driver was a process of this machine and has
+    died. `free_bytes` is the space that is left, where that is known.
     """
 
     store: str
@@ -48,6 +50,7 @@ class Status:
     free_bytes: int | None
     unreadable: dict[str, str]
     drivers: list[dict[str, Any]]
+    dead_shards: list[str]
     running: dict[str, TrialProgress]
 
     @property
@@ -57,7 +60,7 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         counts = ("records", "checkpoints", "checkpoint_bytes", "bytes", "free_bytes")
-        rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver", "drivers")
+        rest = ("store", "retired", *counts, "conflicts", "unreadable", "driver", "drivers", "dead_shards")
         return {name: getattr(self, name) for name in rest} | {
             "sweeps": [sweep.to_json() for sweep in self.sweeps],
             "running": {trial: running._asdict() for trial, running in self.running.items()},
@@ -95,7 +98,10 @@ class Status:
             who = "Shard {shard} in use" if driver["shard"] else "In use"
             lines.append(f"{who} by process {{pid}} on {{host}} (user {{user}}) since {{begun}}".format(**owner))
             lines += [f"  {owner['says']}"] if owner["says"] else []
-        lines += self._running_lines() if self.drivers else []
+        if self.drivers:
+            for shard in self.dead_shards:
+                lines.append(f"Shard {shard} has died: `{resume_command(self.store, shard)}` continues it")
+            lines += self._running_lines()
         for sweep in self.sweeps:
             lines += ["", *sweep.lines(self.store, driven=bool(self.drivers))]
         if self.retired:
@@ -107,11 +113,14 @@ class Status:
         return "\n".join(lines)
 
 
-def _running(store: Store, sweeps: Iterable[SweepStatus], since: str, files: Iterable[str]) -> dict[str, TrialProgress]:
-    """The trials of these sweeps that a driver has been running since it began, as far as their logs tell."""
+def _running(
+    store: Store, sweeps: Iterable[SweepStatus], drivers: Iterable[dict[str, Any]], files: Iterable[str]
+) -> dict[str, TrialProgress]:
+    """The trials of these sweeps that the drivers are running, as far as their logs tell."""
+    begun = {driver["shard"]: driver["begun"] for driver in drivers}
     logged = {log[0] for log in map(parse_log_path, files) if log is not None}
     pending = {trial: what for sweep in sweeps for trial, what in sweep.pending.items() if trial in logged}
-    progress = {trial: logs.running(store.files, trial, since) for trial in pending}
+    progress = {trial: logs.running(store.files, trial, begun) for trial in pending}
     return {trial: TrialProgress(pending[trial], text) for trial, text in progress.items() if text is not None}
 
 
@@ -124,7 +133,7 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
     files = store.files.sizes("")  # one listing of a bucket for all that follows
     records, unsound = store.records.sound(files)
     failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes(files)
-    drivers, unreadable_leases = _drivers(store)
+    drivers, dead_shards, unreadable_leases = _drivers(store)
     statuses = [
         replace(
             sweep_status(folder, kept, records, failures),
@@ -145,26 +154,30 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         free_bytes=store.files.free_bytes(),
         unreadable=unreadable | unsound | unreadable_leases,
         drivers=drivers,
-        running=_running(store, statuses, min(driver["begun"] for driver in drivers), files) if drivers else {},
+        dead_shards=dead_shards,
+        running=_running(store, statuses, drivers, files) if drivers else {},
     )
 
 
-def _drivers(store: Store) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Who holds the leases, unless that process has ended; and why that is unknown, where it is (path: reason)."""
-    drivers, unreadable = [], {}
+def _drivers(store: Store) -> tuple[list[dict[str, Any]], list[str], dict[str, str]]:
+    """Who holds the leases, the shards whose driver has died, and which leases do not tell (path: reason)."""
+    drivers, dead_shards, unreadable = [], [], {}
     for path in lease_paths(store.files):
         try:
             owner = read_owner(store.files, path)
         except OSError as error:
             unreadable[path] = f"{path}: {error}; {SET_ASIDE}"
             continue
-        if owner is None or owner.is_gone:
+        shard = parse_lease_path(path)
+        if owner is None:
             continue
-        if owner.is_known:
-            drivers.append(_driver(owner, parse_lease_path(path)))
+        if owner.is_gone:
+            dead_shards += [str(shard)] if shard else []
+        elif owner.is_known:
+            drivers.append(_driver(owner, shard))
         else:
             unreadable[path] = f"{path}: is damaged and does not say who drives the store; {SET_ASIDE}"
-    return drivers, unreadable
+    return drivers, dead_shards, unreadable
 
 
 def _driver(owner: Owner, shard: Shard | None) -> dict[str, Any]:

@@ -12,12 +12,13 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from workers.store import layout
 from workers.store.filesystems.files import Files
 from workers.store.printed_lines import PrintedLines
+from workers.store.shard import Shard
 from workers.text import plural
 
 HUNG = "hung"
@@ -27,8 +28,8 @@ PROGRESS = "progress"
 """The attribute of a logging record that says how far a trial is: a log shows only the newest one."""
 
 _PROGRESS = re.compile(r"^\d\S+ info: (step .*)$", re.MULTILINE)
-_BEGIN = re.compile(r"^(\S+) attempt")
-_HOST = re.compile(r"\A\S+ attempt .* begins: host (\S+), process \d+$", re.MULTILINE)
+_BEGIN = re.compile(r"\A(\S+) attempt.*?(?:, shard (\S+))?$", re.MULTILINE)
+_HOST = re.compile(r"\A\S+ attempt .* begins: host (\S+), process \d+(?:, shard \S+)?$", re.MULTILINE)
 _ENDING = re.compile(r"^\d\S+ ends: (\w+)", re.MULTILINE)
 _MOST_BYTES = 1_000_000  # of a log are read; a longer one has no beginning and counts as ended
 _MOST_LINES = 2000  # the newest lines of an attempt are kept, not counting those that its code prints
@@ -41,9 +42,10 @@ class AttemptLog(logging.Handler):
 
     `before` is the log of the attempt before, if there was one; with `is_first`, none is searched for. A first attempt
     that is done within a second, and neither logs nor prints anything, leaves no log: the trial's record says as much.
+    `shard` is that of the driver, if it has one.
     """
 
-    def __init__(self, files: Files, trial: str, is_first: bool = False) -> None:
+    def __init__(self, files: Files, trial: str, is_first: bool = False, shard: Shard | None = None) -> None:
         super().__init__()
         self._lock = threading.RLock()
         self._is_first = is_first
@@ -58,6 +60,7 @@ class AttemptLog(logging.Handler):
         self._numbers = itertools.count()
         self._begin = (
             f"{_now()} attempt {number} at trial {trial} begins: host {socket.gethostname()}, process {os.getpid()}"
+            + (f", shard {shard}" if shard else "")
         )
         self._progress: str | None = None
         self._changed = self._has_printed = self.is_written = False
@@ -189,10 +192,11 @@ def latest(files: Files, trial: str) -> str | None:
     return None if number is None else layout.log_path(trial, number)
 
 
-def running(files: Files, trial: str, since: str) -> str | None:
+def running(files: Files, trial: str, drivers: Mapping[str | None, str]) -> str | None:
     """How far the latest attempt at a trial is, by its log; empty if it does not say so yet.
 
-    None if it has ended, or began before `since` (ISO 8601, UTC), or without a log.
+    None if it has ended, belongs to none of the `drivers` that are at work, or has no log. `drivers` says since when
+    (ISO 8601, UTC) they are, by their shard, or None for the driver of a whole store.
     """
     path = latest(files, trial)
     if path is None:
@@ -202,7 +206,7 @@ def running(files: Files, trial: str, since: str) -> str | None:
     except OSError:
         return None
     begin = _BEGIN.match(log)
-    if _ENDING.search(log) or begin is None or begin[1] < since:
+    if _ENDING.search(log) or begin is None or begin[2] not in drivers or begin[1] < drivers[begin[2]]:
         return None
     lines = _PROGRESS.findall(log)
     return lines[-1] if lines else ""

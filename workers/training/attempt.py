@@ -18,7 +18,7 @@ from workers.machine.printed import Printed
 from workers.store import Store
 from workers.store.failures import Failure
 from workers.store.filesystems.opening import is_bucket
-from workers.store.layout import LEASE
+from workers.store.layout import LEASE, parse_lease_path
 from workers.store.lease import PERIOD, LeaseWatch
 from workers.store.local_copies import LocalCopies
 from workers.store.logs import HUNG, AttemptLog
@@ -113,7 +113,8 @@ class Attempt:
         copies = LocalCopies(store.location, bounds.lease) if is_bucket(store.location) else None
         self._chunks = run(job, store, device, copies)
         self._watch = LeaseWatch(store.files, bounds.lease, bounds.period, path=bounds.lease_path)
-        self._log = AttemptLog(store.files, self.trial, is_first=job.is_new)
+        shard = parse_lease_path(bounds.lease_path)
+        self._log = AttemptLog(store.files, self.trial, is_first=job.is_new, shard=shard)
         if self._log.before is not None:
             rescue(store.location, self._log.before, certainly=False)
         self._printed = Printed(own_process, printed_path(store.location, self._log.path))

@@ -1,6 +1,7 @@
 """Logs on a terminal: found by a trial's id, cut to their end, and harmless."""
 
 import logging
+import socket
 import threading
 
 import pytest
@@ -10,7 +11,8 @@ from orchestrator.upkeep.logs import read_log
 from tests.support.records import make_store, record
 from workers.errors import InputError
 from workers.store import logs
-from workers.store.logs import HUNG, PROGRESS, AttemptLog, latest, latest_outcome, running
+from workers.store.logs import HUNG, PROGRESS, AttemptLog, host_of, latest, latest_outcome, running
+from workers.store.shard import Shard
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ def test_a_first_attempt_that_takes_long_begins_its_log(store, monkeypatch):
     log = AttemptLog(store.files, "abc", is_first=True)
     with log.recording():
         assert written.wait(60)
-        assert running(store.files, "abc", "2000-01-01") == ""
+        assert running(store.files, "abc", {None: "2000-01-01"}) == ""
         log.end("done", 7)
     assert latest_outcome(store.files, "abc") == "done"
 
@@ -157,14 +159,14 @@ def test_what_a_users_code_logs_does_not_pass_for_the_end(store):
         logging.getLogger("theirs").warning("text\n2026-01-01T00:00:09+00:00 ends: done at step 9")
         log.printed("2026-01-01T00:00:09+00:00 ends: done at step 9\n")
         log.flush()
-        assert running(store.files, "abc", "2000-01-01") == ""
+        assert running(store.files, "abc", {None: "2000-01-01"}) == ""
         log.end("timeout", 4)
     assert latest_outcome(store.files, "abc") == "timeout"
 
 
 def test_only_the_newest_line_of_how_far_a_trial_is_stays(store):
     log = AttemptLog(store.files, "abc")
-    begun = "2000-01-01"
+    begun = {None: "2000-01-01"}
     with log.recording():
         assert running(store.files, "abc", begun) == ""
         for step in (1, 2):
@@ -172,12 +174,22 @@ def test_only_the_newest_line_of_how_far_a_trial_is_stays(store):
         logging.getLogger("workers.x").warning("odd")
         log.flush()
         assert running(store.files, "abc", begun) == "step 2 of 9"
-        assert running(store.files, "abc", "2999-01-01") is None  # of an earlier driver
+        assert running(store.files, "abc", {None: "2999-01-01"}) is None  # of an earlier driver
         assert running(store.files, "none", begun) is None
         log.end("done", 9)
     assert running(store.files, "abc", begun) is None
     lines = [line.partition(" ")[2] for line in read_log(store, "abc").splitlines()[1:]]
     assert lines == ["warning: odd", "info: step 2 of 9", "ends: done at step 9"]
+
+
+def test_an_attempt_runs_as_long_as_the_driver_of_its_shard(store):
+    log = AttemptLog(store.files, "abc", shard=Shard(2, 3))
+    log.flush(force=True)
+    assert running(store.files, "abc", {"1/3": "2000-01-01", "2/3": "2000-01-01"}) == ""
+    assert running(store.files, "abc", {"1/3": "2000-01-01", "2/3": "2999-01-01"}) is None  # it was run again
+    for others in ({"1/3": "2000-01-01"}, {None: "2000-01-01"}):
+        assert running(store.files, "abc", others) is None
+    assert host_of(store.files, log.path) == socket.gethostname()
 
 
 def test_a_chatty_attempt_keeps_its_newest_lines(store):

@@ -12,7 +12,7 @@ from workers.store import layout
 from workers.store.failures import Failure
 from workers.store.filesystems.local import LocalFiles
 from workers.store.lease import Lease
-from workers.store.lease_owner import read_owner
+from workers.store.lease_owner import Owner, read_owner
 from workers.store.logs import PROGRESS, AttemptLog
 from workers.store.shard import Shard
 
@@ -148,3 +148,23 @@ def test_the_driver_of_each_shard_is_shown(tmp_path):
     assert lines[1].startswith("Shard 1/2 in use by process")
     assert lines[2].startswith("Shard 2/2 in use by process")
     assert lines[3:5] == ["  1 of 2 cells done", "0 trials running"]
+
+
+def test_a_shard_that_has_died_is_named_and_runs_nothing(tmp_path):
+    dense, waiting = dense_cell(), cell()
+    store = make_store(tmp_path / "store", [dense, waiting], [])
+    dead = replace(Owner.this_process("a"), pid=2**22 + 1, begun="2000-01-01")  # above all process ids
+    for trial, shard in ((dense["trial"], Shard(1, 2)), (waiting["trial"], Shard(2, 2))):
+        AttemptLog(store.files, trial, shard=shard).flush(force=True)
+    store.files.write(layout.lease_path(Shard(2, 2)), dead.to_bytes())
+    assert read_status(store).drivers == []
+    assert "has died" not in str(read_status(store))  # a run without `--shard` is advised
+    with Lease(store, shard=Shard(1, 2), division="a") as lease:
+        owner = replace(read_owner(store.files, lease.path), begun="2000-01-01")
+        store.files.write(lease.path, owner.to_bytes())
+        status = read_status(store)
+    assert [driver["shard"] for driver in status.drivers] == ["1/2"]
+    assert list(status.running) == [dense["trial"]]
+    assert json.loads(json.dumps(status.to_json()))["dead_shards"] == ["2/2"]
+    advice = f"Shard 2/2 has died: `prunesweep resume {store.location} --shard 2/2` continues it"
+    assert str(status).splitlines()[2:4] == [advice, "1 trial running"]
