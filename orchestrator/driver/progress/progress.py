@@ -149,9 +149,7 @@ class Progress:
 
     def interrupted(self, trial: str) -> None:
         """An attempt ended early, and a later one continues it."""
-        self.time_left.ended(trial, done=False)
-        self._forget_stall(trial)
-        self._running.pop(trial, None)
+        self._leave(trial, done=False)
 
     def failed(self, trial: str, failure: Failure) -> None:
         """A trial failed, and is not tried again."""
@@ -164,10 +162,8 @@ class Progress:
         self._tell(TrialRetried(subject=subject, outcome=failure.outcome, reason=failure.first_line, delay=delay))
 
     def _ended(self, trial: str, outcome: str, reason: str = "", hint: str = "") -> None:
-        self.time_left.ended(trial, done=outcome == "done")
-        self._forget_stall(trial)
         subject = self._subject(trial)
-        running = self._running.pop(trial, None)
+        running = self._leave(trial, done=outcome == "done")
         self._tell(
             TrialEnded(
                 subject=subject,
@@ -179,6 +175,12 @@ class Progress:
             )
         )
         self.tick()
+
+    def _leave(self, trial: str, *, done: bool) -> _Running | None:
+        """A trial no longer runs. Returns what was known of it, if it has begun."""
+        self.time_left.ended(trial, done=done)
+        self._forget_stall(trial)
+        return self._running.pop(trial, None)
 
     def stalled(self, kind: str, reason: str, *, trial: str = "", fatal: bool = False) -> None:
         """The sweep, or a trial, makes no progress: see `SweepStalled`."""
