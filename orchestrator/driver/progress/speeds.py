@@ -67,12 +67,14 @@ class Speeds:
             self._running[trial] = (kind, steps, seconds)
             self._fitted = None
 
-    def end(self, trial: str) -> None:
-        """A trial no longer runs: its stretch stays as it is."""
-        if trial in self._running:
-            kind, steps, seconds = self._running.pop(trial)
-            self._ended[kind].add(False, steps, seconds)
-            self._fitted = None
+    def end(self, trial: str) -> bool:
+        """A trial no longer runs: its stretch stays as it is. Returns whether it had one."""
+        if trial not in self._running:
+            return False
+        kind, steps, seconds = self._running.pop(trial)
+        self._ended[kind].add(False, steps, seconds)
+        self._fitted = None
+        return True
 
     @property
     def overhead(self) -> float:

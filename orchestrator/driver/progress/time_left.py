@@ -21,8 +21,7 @@ _SHARE = 50  # a forecast takes at most one part in so many of the driver's time
 class _TimedAttempt:
     """A running attempt: when it began, from which step, and its first and newest report.
 
-    `freed` is when its slot became free, `cold` whether its process had just started, `has_stretch` whether two of its
-    reports say how long its steps take.
+    `freed` is when its slot became free, `cold` whether its process had just started.
     """
 
     begun: float
@@ -31,7 +30,6 @@ class _TimedAttempt:
     from_step: int
     first: tuple[int, float] | None = None
     newest: tuple[int, float] | None = None
-    has_stretch: bool = False
 
 
 class TimeLeft:
@@ -84,7 +82,6 @@ class TimeLeft:
         if step not in self._agenda.jobs[trial].records:  # else an evaluation came after the steps
             first_step, first_time = attempt.first
             self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time)
-            attempt.has_stretch = step > first_step
 
     def ended(self, trial: str, *, done: bool) -> None:
         """An attempt has ended; `done` if the trial has its result: only such trials say how long they take."""
@@ -93,12 +90,12 @@ class TimeLeft:
             return
         if self._agenda.running - self._attempts.keys() - {trial}:  # the next trial is waiting for the slot
             self._freed.append(now)
-        self._speeds.end(trial)
+        has_stretch = self._speeds.end(trial)
         if not done:
             self._from_steps[trial] = attempt.newest[0] if attempt.newest else 0
         else:
             step, since = attempt.from_step, attempt.freed
-            if attempt.cold and attempt.has_stretch and attempt.first is not None:  # leave out its process's start
+            if attempt.cold and has_stretch and attempt.first is not None:  # leave out its process's start
                 step, since = attempt.first
             self._speeds.whole(self._kind(trial), self._agenda.jobs[trial].last_step - step, now - since)
 
