@@ -122,7 +122,7 @@ class Computer:
         entries = self._do(lambda: dict(self.disk.node(path).entries))
         yield [_Entry(name, isinstance(node, Folder)) for name, node in entries.items()]
 
-    def walk(self, path: Any) -> list[tuple[str, list[str], list[str]]]:
+    def walk(self, path: Any, onerror: Any) -> list[tuple[str, list[str], list[str]]]:
         return self._do(lambda: list(self.disk.walk(path)))
 
     def open_file(self, file: Any, mode: str) -> OpenFile:

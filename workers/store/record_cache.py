@@ -42,7 +42,11 @@ class RecordCache:
 
     def read(self) -> pa.Table:
         """Every consolidated record; one that is in two files is there twice."""
-        tables = [self._read(path) for path in self._sizes()]
+        try:
+            paths = list(self._sizes())
+        except PermissionError:
+            paths = []  # another user's: it is only a cache
+        tables = [self._read(path) for path in paths]
         return pa.concat_tables(tables or [_empty()]).combine_chunks()
 
     def extend(self, rows: pa.Table) -> None:

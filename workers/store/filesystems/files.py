@@ -67,7 +67,10 @@ class Files(Protocol):
         """The kind of each entry of a folder, by name, sorted, hidden ones too; empty if the folder does not exist."""
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Bytes of each complete file anywhere under a folder, by path."""
+        """Bytes of each complete file anywhere under a folder, by path. Raises OSError rather than leave some out.
+
+        Of the whole store (an empty path), folders that cannot be listed are left out.
+        """
 
     def delete(self, path: str) -> None:
         """Delete a file, if it exists."""

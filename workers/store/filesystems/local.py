@@ -198,8 +198,11 @@ class LocalFiles:
         return folder
 
     def _statuses(self, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Every file anywhere under a folder, hidden ones too."""
-        for directory, _, names in os.walk(self.root / folder):
+        """Every file anywhere under a folder, hidden ones too. Raises OSError if a folder in it cannot be listed.
+
+        Only of the whole store are such folders left out: they may be of others, such as `lost+found`.
+        """
+        for directory, _, names in os.walk(self.root / folder, onerror=_raise_unless_gone if folder else None):
             prefix = f"{directory}/".removeprefix(f"{self.root}/")
             for name in names:
                 with contextlib.suppress(FileNotFoundError):  # deleted or renamed meanwhile
@@ -249,6 +252,11 @@ def _renamed_unless_taken(temporary: Path, target: Path) -> bool:
         temporary.replace(target)
         _sync_folder(target.parent)
         return True
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
