@@ -195,6 +195,7 @@ def _replaced(computer: Computer) -> Iterator[None]:
         lease_owner: {
             "_boot": lambda: f"{world.process.host}-{world.process.boot}",
             "_process_start": lambda pid: "1" if world.processes[pid - 1].alive else None,
+            "_is_hidden": lambda pid: False,
             "_user": lambda: "user",
             "_owner": _owner,
             "os": computer.os,

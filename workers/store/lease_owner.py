@@ -59,8 +59,9 @@ class Owner:
 
     @property
     def is_local(self) -> bool:
-        """Whether this machine can tell if the owner is still alive."""
-        return bool(self.boot) and (self.host, self.boot) == (socket.gethostname(), _boot())
+        """Whether this machine can tell if the owner is still alive: not of a process that it hides from this user."""
+        is_here = bool(self.boot) and (self.host, self.boot) == (socket.gethostname(), _boot())
+        return is_here and not _is_hidden(self.pid)
 
     @property
     def is_gone(self) -> bool:
@@ -172,10 +173,24 @@ def _boot() -> str:
 def _process_start(pid: int) -> str | None:
     """When a process of this machine began, in clock ticks since boot; None if it has ended."""
     try:
-        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")  # a program may have any name
     except OSError:
         return None
+    state, *rest = text.rpartition(")")[2].split()
     return None if state in "ZX" else rest[18]
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is another user's, and /proc does not show those (`hidepid`, as on many shared machines)."""
+    if os.path.exists(f"/proc/{pid}/stat"):
+        return False
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _user() -> str:

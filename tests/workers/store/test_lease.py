@@ -42,6 +42,30 @@ def test_of_another_machine_or_boot_nothing_is_known(elsewhere):
     assert (owner.is_local, owner.is_gone) == (False, False)
 
 
+def test_of_another_users_process_that_the_machine_hides_nothing_is_known(monkeypatch):
+    """With `hidepid`, /proc does not have it, and only a signal tells that it is there."""
+
+    def refuse(pid, number):
+        raise PermissionError
+
+    ended = replace(Owner.this_process(), pid=2**22 + 1)
+    assert (ended.is_local, ended.is_gone) == (True, True)
+    monkeypatch.setattr(os, "kill", refuse)
+    assert (ended.is_local, ended.is_gone) == (False, False)
+    assert Owner.this_process().is_local
+
+
+def test_a_program_may_have_a_name_that_is_not_text():
+    """Linux cuts names after 15 bytes, if need be within a character."""
+    script = r"import ctypes, sys; ctypes.CDLL(None).prctl(15, b'\xff', 0, 0, 0); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        assert replace(Owner.this_process(), pid=process.pid).is_gone  # with the start of another process
+        process.stdin.close()
+
+
 def test_an_owner_reads_as_it_was_written(files):
     assert read_owner(files) is None
     owner = Owner.this_process()
