@@ -123,6 +123,7 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, arguments
         ("path,label\n0.png,a\n\n1.png,b,c\n2.png\n", {4: "3 columns", 5: "1 column"}),
         ('path,label\n"0\n.png",a\n1.png,b,\n', {4: "3 columns"}),
         ('path;label\n"0.png;a\n1.png;b\n', {2: "1 column"}),
+        ('path,label\n0.png,a\n"1.png,b\n' + "2.png,c\n" * 20_000, {3: "a quote without its end"}),
     ],
 )
 def test_rows_of_another_length_are_named_with_their_lines(tmp_path: Path, text: str, lines: dict[int, str]) -> None:

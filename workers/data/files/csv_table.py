@@ -68,16 +68,22 @@ def _has_decimal_commas(values: pa.ChunkedArray) -> bool:
 
 
 def _ragged(file: str, delimiter: str) -> BadInput | None:
-    """The error that names the lines with more or fewer columns than the first line, if there are any."""
+    """The error that names the lines with more or fewer columns than the first line, if there are any.
+
+    A quote without its end makes one value of all that follows it.
+    """
     ragged = []
     with open(file, encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, delimiter=delimiter)
         columns, first = 0, 1
-        for row in reader:
-            columns = columns or len(row)
-            if row and len(row) != columns:
-                ragged.append(f"{file}:{first}: {plural(len(row), 'column')}")
-            first = reader.line_num + 1
+        try:
+            for row in reader:
+                columns = columns or len(row)
+                if row and len(row) != columns:
+                    ragged.append(f"{file}:{first}: {plural(len(row), 'column')}")
+                first = reader.line_num + 1
+        except csv.Error:  # of a value longer than any that is meant
+            ragged.append(f"{file}:{first}: a quote without its end")
     if not ragged:
         return None
     return BadInput(
