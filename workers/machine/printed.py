@@ -76,7 +76,9 @@ class Printed:
 
     def close(self) -> None:
         """Delete the file: nothing of it is needed any more."""
-        self._path.unlink(missing_ok=True)
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # a file that stays is worth no failure
+                self._path.unlink(missing_ok=True)
 
 
 def left_over(path: Path, *, certainly: bool) -> str | None:
@@ -106,8 +108,18 @@ def _new_file(path: Path) -> TextIO:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)  # as long as this process, or one that it starts, has it open
     return io.TextIOWrapper(
-        io.FileIO(descriptor, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True
+        _LossyFile(descriptor, "w", closefd=False), encoding="utf-8", errors="replace", write_through=True
     )
+
+
+class _LossyFile(io.FileIO):
+    """A file that takes what it has room for: on a full disk, printing does not fail."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
 
 
 class _ByThread:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -257,3 +258,28 @@ def test_a_finished_attempt_leaves_no_file(store, monkeypatch):
     assert trial._printed._path.exists()
     trial.close()
     assert not trial._printed._path.exists()
+
+
+def test_without_a_folder_for_its_file_an_attempt_captures_nothing_and_ends_as_ever(store, monkeypatch, tmp_path):
+    in_first_step(monkeypatch, chatter)
+    (tmp_path / "taken").touch()  # as closed as the folder of another user
+    monkeypatch.setattr("workers.training.attempt.printed_path", lambda *_: tmp_path / "taken" / "out")
+    trial = attempt(store)
+    assert trial.advance(seconds=0) is None
+    trial.close()
+    assert latest_outcome(store.files, TRIAL) == "interrupted"
+    assert printed(store) == []
+
+
+def test_printing_on_a_full_disk_does_not_fail(tmp_path):
+    out = Printed(own_process=False, path=tmp_path / "own" / "out")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with out.capturing():
+        print("kept")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len("kept\n"), limits[1]))
+        try:
+            print("lost")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        print("kept again")
+    assert out.take() == "kept\nkept again\n"
