@@ -50,9 +50,10 @@ def _forget(folder: str) -> None:
 def _modules_of(folder: str) -> Iterator[tuple[str, str]]:
     """The names and files of the modules that Python finds in a folder; not what is installed somewhere below it."""
     for name, module in list(sys.modules.items()):
-        top = os.path.join(folder, name.partition(".")[0])
+        package = name.partition(".")[0]
+        top = os.path.join(folder, package)
         file = getattr(module, "__file__", None)
-        if file and file.startswith((f"{top}.py", f"{top}{os.sep}")) and not name.startswith(PACKAGES):
+        if file and file.startswith((f"{top}.py", f"{top}{os.sep}")) and package not in PACKAGES:
             yield name, file
 
 

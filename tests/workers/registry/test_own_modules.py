@@ -123,3 +123,12 @@ def test_a_run_imports_the_modules_of_its_folder_again_if_a_file_has_changed(fol
     assert load_own("changing:build") is first  # not during a run
     import_afresh(str(folder))
     assert load_own("changing:build")() == 20
+
+
+def test_a_module_whose_name_begins_like_a_package_of_prunesweep_is_imported_again_too(folder: Path) -> None:
+    write(folder, prunesweep_networks="build = lambda: 1")
+    import_afresh(str(folder))
+    assert load_own("prunesweep_networks:build")() == 1
+    write(folder, prunesweep_networks="build = lambda: 200")
+    import_afresh(str(folder))
+    assert load_own("prunesweep_networks:build")() == 200
