@@ -93,6 +93,15 @@ def test_what_is_damaged_is_named_and_the_rest_is_merged(parts, tmp_path, main):
     assert path in stderr
 
 
+def test_a_damaged_sweep_of_the_store_to_write_keeps_no_other_out(parts, tmp_path):
+    target = make_store(tmp_path / "target", [DENSE], [record_of(DENSE)], sweep="older")
+    [damaged] = target.sweeps.folders()
+    target.files.write(layout.sweep_path(damaged), b"damaged")
+    merged = ps.merge([parts[0].location], target.location)
+    assert (merged.sweeps, merged.unreadable) == (1, {})
+    assert len(target.sweeps.folders()) == 2
+
+
 def test_failures_and_retired_sweeps_come_along(parts, tmp_path):
     parts[0].failures.write(REWOUND["trial"], Failure(outcome="bug", reason="x"))
     ps.retire(parts[0].location, "digits")
