@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from orchestrator.planning import estimate
 from orchestrator.planning import preview as preview_module
 from orchestrator.planning.crossing import find_out, questions
-from orchestrator.planning.estimate import rehearsed_seconds_per_step
+from orchestrator.planning.estimate import rehearsed_seconds_per_step, seconds_per_step
 from orchestrator.planning.preview import preview
 from orchestrator.sweep.spec import spec_from_dict
+from tests.support.records import make_store, record
 from tests.support.sweeps import tiny_sweep
 from workers.store import Store
 from workers.trial import canonical
@@ -54,3 +58,14 @@ def test_without_past_trials_or_a_rehearsal_the_time_is_unknown(facts, rehearsal
     plan = preview(SPEC, known_before=facts)
     assert plan.seconds is None
     assert "unknown until the first trials are in the store" in str(plan)
+
+
+def test_of_many_past_trials_the_newest_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(estimate, "_ENOUGH", 2)
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    past = [
+        record(trial=trial, step=10, settings='{"task": {}}', wall_seconds=seconds, finished_at=begun + timedelta(days))
+        for trial, days, seconds in (("a", 3, 30.0), ("b", 1, 90.0), ("c", 2, 10.0))
+    ]
+    store = make_store(tmp_path / "store", [], past)
+    assert list(seconds_per_step(store).values()) == [2.0]
