@@ -61,7 +61,8 @@ class Execution:
     def _in_process(self) -> PrunesweepError | None:
         from orchestrator.driver import in_process
 
-        machine.check_this_machine(self.work.plan, self._unseen_data(self.facts.loaded), os.getcwd())
+        with self.interrupt.nothing_to_save():  # data are loaded
+            machine.check_this_machine(self.work.plan, self._unseen_data(self.facts.loaded), os.getcwd())
         with self._dispatching(slots=1) as dispatcher:
             in_process.drive(dispatcher, self.store, self._device, self._bounds)
         return dispatcher.problem

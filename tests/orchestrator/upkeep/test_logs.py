@@ -132,8 +132,9 @@ def test_the_record_tells_what_a_trial_without_a_log_would(tmp_path):
         "attempt 1 at trial abc begins: host h",
         "ends: done at step 1,200",
     ]
-    with pytest.raises(InputError, match="trial `abc` has no log of attempt 2"):
+    with pytest.raises(InputError, match="trial `abc` has no log of attempt 2") as raised:
         read_log(store, "abc", attempt=2)
+    assert raised.value.hint == "omit `--attempt`: no attempt has one"
 
 
 def test_the_outcome_of_the_latest_attempt_is_read_from_its_last_entry(store):
