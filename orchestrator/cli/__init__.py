@@ -24,8 +24,7 @@ from orchestrator.cli.closed_output import quiet_end
 from orchestrator.cli.output import leave
 from orchestrator.cli.startup import spare_pandas
 from orchestrator.cli.stuck import Interrupted
-from orchestrator.driver.situation import situation
-from orchestrator.driver.supervision.endings import with_remedy
+from orchestrator.driver.situation import situation, with_remedy
 from workers.errors import FAILURES, PrunesweepError
 from workers.machine.terminal import say
 

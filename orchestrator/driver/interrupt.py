@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
-from orchestrator.driver.situation import is_supervised
+from orchestrator.driver.situation import is_supervised, situation, with_remedy
 from workers.machine.terminal import leave_terminal, stderr_for_people
 from workers.waiting import hurry, take_time
 
 _NOTICE = b"\nStopping: running trials are saving their state (press Ctrl-C again to exit immediately)\n"
-_HUNG = b"\nInterrupted: a trial that has nothing to save yet does not end\n"
 HUNG_SECONDS = 10.0
 """How long, after a signal, what has nothing to save may take to end."""
 
@@ -88,7 +87,8 @@ class Interrupt:
     def _leave_hung(self, number: int) -> None:
         time.sleep(HUNG_SECONDS)
         if self._nothing_to_save:
-            _notify(_HUNG)
+            words = with_remedy("Interrupted while loading data or a network", situation())
+            _notify(f"\n{words}\n".encode())
             os._exit(128 + number)
 
 

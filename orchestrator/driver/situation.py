@@ -48,6 +48,18 @@ def resume_command(store: str, shard: object = None) -> str:
     return shlex.join(["prunesweep", "resume", store, *(["--shard", str(shard)] if shard else [])])
 
 
+def with_remedy(words: str, situation: Situation, *, log: str = "") -> str:
+    """How a command ended, and how to continue, where that is possible; `log` is named if it has messages of Ray."""
+    if situation.store:
+        remedy = f"Continue with:  {resume_command(situation.store, situation.shard)}"
+        return "\n".join([f"{words}; saved work is kept", "", *_messages(log), remedy])
+    return "\n".join([words, *_messages(log)])
+
+
+def _messages(log: str) -> list[str]:
+    return [f"Ray's messages:  {log}"] if log else []
+
+
 _situation = Situation()
 _supervisor: socket.socket | None = None
 

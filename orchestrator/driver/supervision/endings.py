@@ -6,7 +6,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.driver.situation import Situation, resume_command
+from orchestrator.driver.situation import Situation, with_remedy
 from workers.errors import ClusterLost, PrunesweepError
 
 DIED = ClusterLost.exit_code
@@ -58,15 +58,3 @@ def _cause(code: int, situation: Situation) -> str:
     if situation.connecting or situation.ray:
         return "Ray has died, and the driver with it"
     return f"the driver exited without a message (exit code {code})"
-
-
-def with_remedy(words: str, situation: Situation, *, log: str = "") -> str:
-    """How a command ended, and how to continue, where that is possible; `log` is named if it has messages of Ray."""
-    if situation.store:
-        remedy = f"Continue with:  {resume_command(situation.store, situation.shard)}"
-        return "\n".join([f"{words}; saved work is kept", "", *_messages(log), remedy])
-    return "\n".join([words, *_messages(log)])
-
-
-def _messages(log: str) -> list[str]:
-    return [f"Ray's messages:  {log}"] if log else []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.driver import execution
+from orchestrator.driver import execution, interrupt
 from orchestrator.driver.execution import Execution
+from orchestrator.driver.interrupt import Interrupt
+from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
 from tests.support.sweeps import tiny_sweep
+from workers.errors import InputError
 from workers.trial import Dataset
 
 
@@ -18,17 +24,40 @@ def test_data_that_the_driver_has_just_loaded_are_checked_on_the_nodes_of_a_clus
     calls = []
     monkeypatch.setattr(execution, "check_nodes", lambda plan, data, *_, **__: calls.append(data) or frozenset())
     monkeypatch.setattr(execution, "check_rehearsed", lambda *_: None)
+    run_of()._check(SimpleNamespace(), local=local)
+    assert [dataset.fingerprint for dataset in calls[0]] == checked
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_check_of_this_machine_that_hangs_ends_after_one_signal(monkeypatch, number):
+    codes, ended = [], threading.Event()
+
+    def check(*_):
+        signal.raise_signal(number)
+        assert ended.wait(60)
+        raise InputError("the process would have ended")
+
+    def leave(code):
+        codes.append(code)
+        ended.set()
+
+    monkeypatch.setattr(interrupt, "HUNG_SECONDS", 0.0)
+    monkeypatch.setattr(interrupt, "os", SimpleNamespace(_exit=leave, write=os.write))
+    monkeypatch.setattr(execution.machine, "check_this_machine", check)
+    with Interrupt() as interruption, pytest.raises(InputError, match="would have ended"):
+        run_of(interrupt=interruption, options=RunOptions(in_process=True)).run()
+    assert codes == [128 + number]
+
+
+def run_of(**parts):
+    """An execution of one trial, whose data were loaded by the driver."""
     task = SimpleNamespace(dataset=Dataset(name="data:load", fingerprint="sha256:a"))
-    run = Execution(
+    nothing = {"store": None, "lease": None, "interrupt": None, "options": None}
+    return Execution(
         work=SimpleNamespace(
             plan=SimpleNamespace(spec=spec_from_dict(tiny_sweep())),
             agenda=SimpleNamespace(jobs={"t": SimpleNamespace(trial=SimpleNamespace(task=task))}),
         ),
-        store=None,
-        lease=None,
-        interrupt=None,
-        options=None,
         facts=SimpleNamespace(loaded={"sha256:a"}),
+        **nothing | parts,
     )
-    run._check(SimpleNamespace(), local=local)
-    assert [dataset.fingerprint for dataset in calls[0]] == checked

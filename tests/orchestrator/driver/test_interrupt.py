@@ -43,13 +43,17 @@ def test_a_terminal_that_closes_may_send_several_signals():
 def test_what_hangs_with_nothing_to_save_ends_after_one_signal():
     process = python(
         "import time\nfrom orchestrator.driver import interrupt as module\nmodule.HUNG_SECONDS = 0.1\n"
+        "from orchestrator.driver.situation import tell\ntell(store='runs/mine')\n"
         "with Interrupt() as interrupt, interrupt.nothing_to_save():\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    time.sleep(600)\n"
     )
     assert process.returncode == 130
     assert NOTICE in process.stderr
-    assert b"Interrupted: a trial that has nothing to save yet does not end" in process.stderr
+    assert process.stderr.endswith(
+        b"\nInterrupted while loading data or a network; saved work is kept\n\n"
+        b"Continue with:  prunesweep resume runs/mine\n"
+    )
 
 
 def test_the_notice_is_not_in_the_log_of_a_trial(tmp_path):
