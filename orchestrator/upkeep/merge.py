@@ -164,9 +164,8 @@ def _log_copied(source: Store, target: Store, path: str, trial: str) -> str | No
 
 def _sweep_copied(source: Store, target: Store, folder: str) -> str | None:
     sweep, cells = source.sweeps.read(folder), source.sweeps.read_cells(folder)
-    for present in target.sweeps.folders():
-        if target.sweeps.read(present) == sweep and target.sweeps.read_cells(present).equals(cells):
-            return None
+    if any(target.sweeps.has(present, sweep, cells) for present in target.sweeps.folders()):
+        return None
     added = target.sweeps.add(layout.sweep_name(folder), sweep, cells)
     if source.sweeps.is_retired(folder):
         target.sweeps.retire(added)

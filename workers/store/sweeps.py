@@ -27,7 +27,7 @@ class Sweeps:
         It replaces the sweep in the folder `grown_from`, whose cells it must all have. It is not retired afterwards.
         """
         for newest in (*self.folders()[-1:], *self.named()[-1:]):
-            if self._has(newest, sweep, cells):
+            if self.has(newest, sweep, cells):
                 self.bring_back(newest)
                 return newest
         folder = grown_from or self._new_folder(name)
@@ -102,6 +102,13 @@ class Sweeps:
         except OSError as error:
             raise CorruptFile(path, str(error)) from error
 
+    def has(self, folder: str, sweep: dict[str, Any], cells: pa.Table) -> bool:
+        """Whether a folder has exactly this sweep; not if it cannot be read."""
+        try:
+            return self.read(folder) == sweep and self.read_cells(folder).to_pylist() == cells.to_pylist()
+        except CorruptFile:
+            return False
+
     def facts(self, key: str) -> dict[str, Any] | None:
         """The facts that were pinned under a key, or None. Raises CorruptFile."""
         path = layout.facts_path(key)
@@ -132,12 +139,6 @@ class Sweeps:
         if layout.sweep_name(newest) == name and not self._files.exists(layout.sweep_path(newest)):
             return newest
         return layout.sweep_folder((layout.sweep_number(newest) or 0) + 1, name)
-
-    def _has(self, folder: str, sweep: dict[str, Any], cells: pa.Table) -> bool:
-        try:
-            return self.read(folder) == sweep and self.read_cells(folder).to_pylist() == cells.to_pylist()
-        except CorruptFile:
-            return False
 
 
 def _whole(paths: Collection[str]) -> list[str]:
