@@ -19,9 +19,9 @@ _ENOUGH = 500  # the newest records are as good as all
 
 def seconds_per_step(store: Store) -> dict[str, float]:
     """Median seconds per step, evaluations included, by the digest of a task. Empty without records."""
-    table = store.records.read_all().table.select(["settings", "step", "wall_seconds"])
+    table = store.records.read_all().table.select(["settings", "step", "wall_seconds", "finished_at"])
     samples: dict[str, list[float]] = defaultdict(list)
-    for row in table.slice(max(0, table.num_rows - _ENOUGH)).to_pylist():
+    for row in table.sort_by([("finished_at", "descending")]).slice(0, _ENOUGH).to_pylist():
         if row["settings"] and row["step"] and row["wall_seconds"]:
             task = json.loads(row["settings"]).get("task")
             samples[_task(task)].append(row["wall_seconds"] / row["step"])
