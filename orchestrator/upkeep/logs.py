@@ -25,7 +25,8 @@ def read_log(store: Store, trial: str, attempt: int | None = None, tail: int | N
         text = _told_by_record(store, name)
     elif attempt is not None and attempt not in numbers:
         listed = ", ".join(map(str, numbers))
-        raise InputError(f"trial `{name}` has no log of attempt {attempt}", hint=f"it has logs of {listed}")
+        hint = f"it has logs of {listed}" if numbers else "omit `--attempt`: no attempt has one"
+        raise InputError(f"trial `{name}` has no log of attempt {attempt}", hint=hint)
     else:
         text = store.files.tail(layout.log_path(name, attempt or numbers[-1]), _MOST_BYTES).decode("utf-8", "replace")
     lines = printable(text, kept="\n\t").splitlines()
