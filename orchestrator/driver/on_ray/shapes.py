@@ -37,10 +37,11 @@ class Shapes:
     alone: Shape | None = None
 
     def of(self, job: Job, alone: bool = False) -> Shape:
-        """The shape of a job; `alone` if its trial ran out of memory before."""
-        if alone and self.alone is not None:
-            return self.alone
-        return self.dense if self.dense is not None and job.trial.stage == "dense" else self.usual
+        """The shape of a job; `alone` if its trial ran out of memory before: never less than it usually has."""
+        own = self.dense if self.dense is not None and job.trial.stage == "dense" else self.usual
+        if not alone or self.alone is None:
+            return own
+        return Shape(cpus=max(own.cpus, self.alone.cpus), gpus=max(own.gpus, self.alone.gpus))
 
 
 ONE_CPU = Shapes(usual=Shape())

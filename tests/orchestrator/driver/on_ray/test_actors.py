@@ -123,6 +123,8 @@ def test_the_shape_of_a_job():
     shapes = replace(quarter, alone=alone)
     assert [shapes.of(job) for job in (dense, child)] == [quarter.dense, quarter.usual]
     assert shapes.of(child, alone=True) == alone
+    several = replace(shapes, dense=Shape(cpus=4, gpus=2))
+    assert several.of(dense, alone=True) == several.dense  # its ranks still have a GPU each
     assert alone_on([node], Shape(cpus=2), most_at_once=4) == Shape(cpus=8)
     assert alone_on([node], Shape(cpus=2), most_at_once=1) is None
     assert alone_on([node], Shape(cpus=5), most_at_once=2) is None
