@@ -30,6 +30,7 @@ def own_functions(plan: Plan) -> list[str]:
         names |= dict.fromkeys((trial.task.dataset.name, trial.task.network.name, trial.task.recipe.loss))
         if trial.mask is not None:
             names |= dict.fromkeys((trial.mask.pruning.score, trial.mask.pruning.distribution))
+    names |= dict.fromkeys(metric.name for metric in plan.evaluation.metrics)
     return [name for name in names if is_own(name)]
 
 

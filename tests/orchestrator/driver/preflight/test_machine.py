@@ -19,7 +19,7 @@ from orchestrator.driver.preflight.machine import (
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
 from workers.errors import InputError
-from workers.trial import Dataset, MaskRule, Network, Pruning, Recipe, Stop, Task
+from workers.trial import Dataset, Evaluation, MaskRule, Metric, Network, Pruning, Recipe, Stop, Task
 
 
 def task(dataset="digits", network="resnet8", **recipe):
@@ -27,9 +27,10 @@ def task(dataset="digits", network="resnet8", **recipe):
     return Task(dataset=Dataset(name=dataset), network=Network(name=network), recipe=recipe)
 
 
-def plan_of(*tasks, mask=None):
+def plan_of(*tasks, mask=None, metric="accuracy"):
     trials = [SimpleNamespace(trial=SimpleNamespace(task=task, mask=mask)) for task in tasks]
-    return SimpleNamespace(trials=dict(enumerate(trials)))
+    evaluation = Evaluation(metrics=(Metric(name="accuracy"), Metric(name=metric)))
+    return SimpleNamespace(trials=dict(enumerate(trials)), evaluation=evaluation)
 
 
 def test_functions_of_ones_own_in_a_plan():
@@ -39,6 +40,7 @@ def test_functions_of_ones_own_in_a_plan():
     pruning = Pruning(score="scores:snip", distribution="ours:flat")
     mask = MaskRule(source=Stop("parent", 0), density=Fraction(1, 4), pruning=pruning)
     assert own_functions(plan_of(task(), mask=mask)) == ["scores:snip", "ours:flat"]
+    assert own_functions(plan_of(task(), metric="mine:Recall")) == ["mine:Recall"]
 
 
 def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):

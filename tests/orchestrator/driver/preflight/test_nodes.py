@@ -15,7 +15,7 @@ from orchestrator.driver.preflight.node_checks import check_nodes
 from orchestrator.driver.preflight.node_facts import NodeFacts, facts_of_node, versions
 from workers.errors import BadInput, InputError
 from workers.store import Store
-from workers.trial import Dataset
+from workers.trial import Dataset, Evaluation
 
 HERE = NodeFacts(versions=versions())
 FACTS = {"GPU": 2.0, "CPU": 4.0}
@@ -55,7 +55,8 @@ def plan_with(gpus=0, functions=()):
         dataset=Dataset(name="digits"), network=network, recipe=SimpleNamespace(loss="cross_entropy")
     )
     trials = {"t": SimpleNamespace(trial=SimpleNamespace(task=task, mask=None))}
-    return SimpleNamespace(trials=trials, spec=SimpleNamespace(resources=SimpleNamespace(gpus=Fraction(gpus))))
+    spec = SimpleNamespace(resources=SimpleNamespace(gpus=Fraction(gpus)))
+    return SimpleNamespace(trials=trials, spec=spec, evaluation=Evaluation())
 
 
 @pytest.fixture
