@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+import ray
 from ray import tune
 
 from orchestrator.driver.on_ray.newcomers import Newcomers
@@ -100,7 +101,7 @@ class TrialActor(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         if not self._is_fit:
-            raise UnfitNode(this_node(), "it offers GPUs, but torch sees none there")
+            raise UnfitNode(this_node(), "torch sees fewer GPUs there than it offers")
         if self._attempt is None and (self._leaks or is_draining()):
             raise Unfit(Ending("interrupted"))
         self._stepping = True
@@ -152,7 +153,9 @@ def _result(ending: Ending | None, reached: int | None, report: Report) -> dict[
 
 
 def _has(device: Device) -> bool:
-    """Whether torch finds the kind of device here: Ray believes what a node is told to offer."""
+    """Whether torch finds the GPUs that this worker got, if any: Ray believes what a node is told to offer."""
     import torch
 
-    return not device.name.startswith("cuda") or torch.cuda.is_available()
+    if not device.name.startswith("cuda"):
+        return True
+    return torch.cuda.is_available() and torch.cuda.device_count() >= len(ray.get_gpu_ids())

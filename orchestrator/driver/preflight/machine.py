@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 
@@ -17,7 +18,7 @@ from workers.trial import Dataset, Job
 def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> None:
     """Raise InputError unless this process can run a plan that needs data sets. `folder` has the user's own code."""
     import_afresh(folder)
-    check_gpus(plan.spec.resources.gpus)
+    check_gpus(plan.spec.resources.most_gpus)
     problem = data_problem(datasets, folder)
     if problem is not None:
         raise InputError(problem.message, hint=problem.hint) from problem
@@ -46,13 +47,14 @@ def import_problem(functions: Sequence[str], folder: str) -> InputError | None:
 
 
 def check_gpus(gpus: Fraction) -> None:
-    """Raise InputError if trials need GPUs and this process has none."""
+    """Raise InputError if a trial needs more GPUs than this process has."""
     import torch
 
-    if gpus and not torch.cuda.is_available():
+    seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if math.ceil(gpus) > seen:
         count = plural(int(gpus), "GPU") if gpus.denominator == 1 else f"{gpus} GPU"
         raise InputError(
-            f"each trial needs {count}, but torch sees none on this machine",
+            f"a trial needs {count}, but torch sees {seen or 'none'} on this machine",
             hint="remove `gpus` from `resources` in the sweep file, or run `prunesweep doctor`",
         )
 

@@ -7,8 +7,9 @@ import socket
 import pytest
 from ray.exceptions import RayActorError
 
-from orchestrator.driver.on_ray import unfit_nodes
+from orchestrator.driver.on_ray import ray_actor, unfit_nodes
 from orchestrator.driver.on_ray.unfit_nodes import AvoidedNodes, is_draining, is_gone_with_its_node
+from workers.machine.device import Device
 
 ERROR = RayActorError(actor_id="a1")
 
@@ -65,3 +66,12 @@ def test_the_gpus_of_an_avoided_machine_are_held(cluster, monkeypatch):
 def test_outside_ray_no_machine_is_about_to_go():
     assert not is_draining()
     assert callable(unfit_nodes.state.get_draining_nodes)  # which Ray does not promise
+
+
+@pytest.mark.parametrize(("seen", "got", "fits"), [(0, 1, False), (1, 1, True), (1, 2, False), (2, 2, True)])
+def test_torch_must_see_the_gpus_that_a_worker_got(monkeypatch, seen, got, fits):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: seen > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: seen)
+    monkeypatch.setattr("ray.get_gpu_ids", lambda: list(range(got)))
+    assert ray_actor._has(Device(name="cuda")) == fits
+    assert ray_actor._has(Device())

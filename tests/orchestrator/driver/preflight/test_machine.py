@@ -18,6 +18,7 @@ from orchestrator.driver.preflight.machine import (
     unseen_data,
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
+from orchestrator.sweep.running import ResourcesSpec
 from workers.errors import InputError
 from workers.trial import Dataset, Evaluation, MaskRule, Metric, Network, Pruning, Recipe, Stop, Task
 
@@ -54,11 +55,19 @@ def test_a_machine_says_what_it_cannot_import(tmp_path, monkeypatch):
     assert "did you mean" in misspelled.hint
 
 
-@pytest.mark.parametrize(("gpus", "said"), [(Fraction(1, 2), "1/2 GPU"), (Fraction(2), "2 GPUs")])
-def test_missing_gpus_are_refused(gpus, said, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    check_gpus(Fraction(0))
-    with pytest.raises(InputError, match=f"each trial needs {said}, but torch sees none on this machine"):
+@pytest.mark.parametrize(
+    ("gpus", "seen", "said"),
+    [
+        (Fraction(1, 2), 0, "1/2 GPU, but torch sees none"),
+        (Fraction(2), 0, "2 GPUs, but torch sees none"),
+        (Fraction(4), 2, "4 GPUs, but torch sees 2"),
+    ],
+)
+def test_missing_gpus_are_refused(gpus, seen, said, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: seen > 0)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: seen)
+    check_gpus(Fraction(seen))
+    with pytest.raises(InputError, match=f"a trial needs {said} on this machine"):
         check_gpus(gpus)
 
 
@@ -71,7 +80,7 @@ def test_data_that_nobody_has_loaded_are_checked(tmp_path):
     problem = data_problem([cifar], str(tmp_path))
     assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem.message
     assert problem.hint.startswith("set `root` to the folder that has it")
-    plan = SimpleNamespace(spec=SimpleNamespace(resources=SimpleNamespace(gpus=Fraction(0))))
+    plan = SimpleNamespace(spec=SimpleNamespace(resources=ResourcesSpec()))
     with pytest.raises(InputError) as error:
         check_this_machine(plan, [cifar], str(tmp_path))
     assert (error.value.message, error.value.hint) == (problem.message, problem.hint)
