@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,10 +21,12 @@ import torch.distributed as dist
 from workers.data.batches.share import WHOLE, BatchShare
 from workers.errors import Outcome, TrialError
 from workers.machine.device import Device
+from workers.machine.memory_kills import memory_kills
 from workers.machine.scratch import scratch_folder
 from workers.machine.terminal import say
 from workers.store.failures import Failure
 from workers.training.exchange import Exchange, PeerLost, connect
+from workers.training.outcomes import killed_worker
 from workers.training.states.state import dump_state
 from workers.training.trainer import Trainer
 from workers.trial import Job, job_to_json
@@ -67,6 +70,7 @@ class Team(Alone):
         self._folder = self._files.enter_context(scratch_folder())
         self._closed = threading.Event()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._memory_kills = memory_kills()
 
     def start(self, job: Job, device: Device, stops: Sequence[int]) -> None:
         """Start the other ranks, which end after the last of the `stops`, of which this one decides."""
@@ -142,6 +146,9 @@ class Team(Alone):
             failure = Failure.of_json(json.loads(path.read_text("utf-8")))
             say(f"rank {rank}: {failure.explanation}")  # in the trial's log
             return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
+        if code == -signal.SIGKILL and memory_kills() != self._memory_kills:
+            failure = killed_worker(None)
+            return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
         printed = (self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:]
         say(printed)
         return RankFailed(f"rank {rank} of the trial was lost: its process ended with exit code {code}", "lost_worker")
@@ -152,6 +159,10 @@ class Team(Alone):
             if self._closed.wait(1.0):
                 return
         if not self._closed.wait(_LAST_WAIT):
+            try:
+                self._check_alive()
+            except RankFailed as error:
+                say(error.message)  # in the trial's log
             os._exit(1)
 
     def close(self) -> None:

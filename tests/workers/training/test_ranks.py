@@ -109,6 +109,35 @@ def test_no_process_and_no_group_is_left(stores):
 
 
 @pytest.fixture
+def two_ranks():
+    """The team of a trial on two ranks, the second of which has ended with exit code -9."""
+    ranks = team.Team(2)
+    ranks._processes = [SimpleNamespace(poll=lambda: -9, returncode=-9, kill=lambda: None, wait=lambda: None)]
+    (ranks._folder / "1.printed").write_text("its last words")
+    yield ranks
+    ranks.close()
+
+
+@pytest.mark.parametrize(("kills", "outcome"), [(None, "lost_worker"), (0, "lost_worker"), (1, "out_of_memory")])
+def test_a_rank_that_the_kernel_kills_for_memory_has_run_out_of_it(two_ranks, monkeypatch, kills, outcome):
+    two_ranks._memory_kills = kills and 0
+    monkeypatch.setattr(team, "memory_kills", lambda: kills)
+    with pytest.raises(team.RankFailed, match="rank 1 of the trial") as caught:
+        two_ranks._check_alive()
+    assert caught.value.outcome == outcome
+
+
+def test_a_process_that_waits_on_a_gpu_for_a_rank_that_has_ended_says_why_it_ends(two_ranks, monkeypatch, capsys):
+    ended = []
+    monkeypatch.setattr(team, "_LAST_WAIT", 0.0)
+    monkeypatch.setattr("os._exit", ended.append)
+    two_ranks._end_if_stuck()
+    assert ended == [1]
+    said = "its last words\nrank 1 of the trial was lost: its process ended with exit code -9\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.fixture
 def exchange(tmp_path):
     """Makes the exchange of the only rank of a network."""
     connect(BatchShare(), str(tmp_path / "meeting"), torch.device("cpu"))
