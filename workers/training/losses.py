@@ -20,6 +20,8 @@ from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
 
+_IGNORED = -100  # the class number that torch's losses leave out by default
+
 _WRONG_CLASS = re.compile(r"Target -?\d+ is out of bounds|device-side assert")  # on a CPU, and on a GPU
 REMEDY_OF_CLASSES = "number the classes of the targets from 0, and let the network return a logit for each of them"
 _NUMBERS = "numbers to predict must be floating-point: `.float()`, or `target_type: number` of a table"
@@ -183,6 +185,16 @@ def correct(outputs: Any, targets: Values) -> Tensor | None:
     return (outputs.detach().argmax(1) == targets).sum()
 
 
+def has_ignored(recipe: Recipe, targets: Values) -> Tensor | None:
+    """Whether a loss leaves out targets by default, on their device; None if it never does.
+
+    The mean over a batch is then not the mean over the means of its parts.
+    """
+    if recipe.loss not in CLASSIFYING or not isinstance(targets, Tensor):
+        return None
+    return (targets == _IGNORED).any()
+
+
 def evaluation_loss(recipe: Recipe) -> Loss:
     """The loss that evaluation reports: the sum over the examples of a batch, in float64.
 
@@ -193,7 +205,7 @@ def evaluation_loss(recipe: Recipe) -> Loss:
     arguments = {key: value for key, value in recipe.loss_arguments.items() if key != "label_smoothing"}
     unsmoothed = replace(recipe, label_smoothing=0.0, loss_arguments=recipe.loss_arguments if own else arguments)
     minimized = loss_function(unsmoothed)
-    ignored = -100 if own else recipe.loss_arguments.get("ignore_index", -100)
+    ignored = _IGNORED if own else recipe.loss_arguments.get("ignore_index", _IGNORED)
 
     def summed(outputs: Any, targets: Any) -> Tensor:
         if (recipe.loss == CROSS_ENTROPY or own) and _is_classification(outputs, targets):

@@ -32,7 +32,7 @@ from workers.seeds import seed
 from workers.training.cuda_graph import GraphedPass, is_graphable
 from workers.training.exchange import Exchange, Step
 from workers.training.loss_names import is_sum
-from workers.training.losses import correct, loss_function, remedy_of_divergence
+from workers.training.losses import correct, has_ignored, loss_function, remedy_of_divergence
 from workers.training.masking import Masking, effective_weights, like
 from workers.training.measurement import Measurement
 from workers.training.optimizing.clipping import clipped_apart
@@ -70,6 +70,7 @@ class Trainer:
         graphable = is_graphable(trial.task, data.facts, device, share)
         self._graph = GraphedPass(self.model, self.parameters) if graphable else None
         self._pending: list[Step] = []
+        self._ignored: list[torch.Tensor] = []
         self._use_masks({})
 
     @property
@@ -167,6 +168,8 @@ class Trainer:
     def _add_gradient(self, batch: Batch) -> Step:
         outputs, targets, loss = self._outputs(batch)
         loss.backward()
+        if self.share != WHOLE and (ignored := has_ignored(self.recipe, targets)) is not None:
+            self._ignored.append(ignored)
         number = examples(targets)
         return Step(loss.detach() / number if self._sums else loss.detach(), correct(outputs, targets), number)
 
@@ -191,8 +194,15 @@ class Trainer:
     def settle(self) -> None:
         """Read the losses of the steps since the last call: once a chunk, because it waits for the GPU.
 
-        Raises Diverged at the first loss that is not finite; no state of a chunk with one is ever saved.
+        Raises Diverged at the first loss that is not finite, and BadInput for a share of a batch with targets that the
+        loss leaves out; no state of a chunk with one is ever saved.
         """
+        ignored, self._ignored = self._ignored, []
+        if ignored and bool(torch.stack(ignored).any()):
+            raise BadInput(
+                f"several GPUs cannot share a batch whose loss `{self.recipe.loss}` leaves out targets of -100",
+                hint="train on one GPU",
+            )
         pending, self._pending = self._pending, []
         if not pending:
             return

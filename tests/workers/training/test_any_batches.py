@@ -145,6 +145,21 @@ def test_the_mean_over_ranks_is_that_of_the_whole_batch(case: str, name: str) ->
         torch.testing.assert_close(one.grad, (first.grad + second.grad) / 2)
 
 
+def test_ranks_do_not_share_batches_with_targets_that_the_loss_leaves_out(name: str) -> None:
+    """The mean over the targets of a batch is not the mean over those of its parts."""
+    inputs, targets, *_ = CASES["text"]
+    _, settings = task("text", name)
+    source = data(inputs, targets.masked_fill(targets == 0, -100))
+    trial = Trial(task=settings, replicate=0, stage="dense", rates=schedules.constant(0.005))
+    opened = source.on(CPU, 0, source.facts())
+    Trainer(trial, opened, CPU).advance()
+    shared = Trainer(trial, opened, CPU, BatchShare(1, 2))
+    before = shared.state().digest()
+    with pytest.raises(BadInput, match=r"several GPUs .* loss `cross_entropy` leaves out targets of -100"):
+        shared.advance()
+    assert shared.state().digest() == before
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_weights_and_products_are_counted_for_any_network(case: str, name: str) -> None:
     source, settings = task(case, name)
@@ -235,6 +250,8 @@ def test_losses_of_torch_by_name_with_arguments() -> None:
         loss_function(replace(recipe, loss="SmoothL1Loss"))
     with pytest.raises(InputError, match="weighted mean over all of it: `weight`"):
         check_ranks(weighted, 2, has_batch_norm=False)
+    with pytest.raises(InputError, match="mean over some of its targets: `ignore_index`"):
+        check_ranks(ignoring, 2, has_batch_norm=False)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             hint="train on one GPU, or remove `weight`",
             about="loss",
         )
+    if ranks > 1 and "ignore_index" in recipe.loss_arguments and not is_own(recipe.loss):
+        raise InputError(
+            f"several GPUs cannot share a batch whose loss `{recipe.loss}` is a mean over some of its targets: "
+            "`ignore_index`",
+            hint="train on one GPU, or remove `ignore_index`",
+            about="loss",
+        )
     if ranks > 1 and recipe.loss == TOKEN_CROSS_ENTROPY and recipe.loss_arguments.get("reduction") != "sum":
         raise InputError(
             f"several GPUs cannot share a batch whose loss `{TOKEN_CROSS_ENTROPY}` is a mean over its tokens",
