@@ -22,6 +22,7 @@ MOST_BYTES = 900_000
 _MOUNT = "/store"
 _SWEEPS = "/sweeps"
 _HINT = "check that `kubectl get rayjobs` works here (KubeRay 1.5.1 or newer); `--dry-run` prints what is applied"
+_INSTANCE = "app.kubernetes.io/instance"  # pods do not get the labels by which KubeRay finds what belongs to a job
 
 
 class _WithoutAliases(yaml.SafeDumper):
@@ -57,6 +58,7 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     job["spec"]["entrypoint"] = shlex.join(["sh", "-c", f"cd {_SWEEPS} && exec {driver}"])  # next to the user's modules
     cluster = job["spec"]["rayClusterSpec"]
     cluster["rayVersion"] = importlib.metadata.version("ray")
+    cluster["headGroupSpec"]["template"]["metadata"]["labels"] = {_INSTANCE: order.name}
     [workers] = cluster["workerGroupSpecs"]
     workers["replicas"] = workers["minReplicas"] = workers["maxReplicas"] = order.nodes
     for pod in (cluster["headGroupSpec"]["template"]["spec"], workers["template"]["spec"]):
@@ -99,7 +101,7 @@ def _fill_worker(container: dict[str, Any], order: LaunchOrder) -> None:
 
 def _submission(document: str, order: LaunchOrder, namespace: str | None) -> Submission:
     kubectl = ["kubectl", *(["--namespace", namespace] if namespace else [])]
-    pods = f"ray.io/originated-from-cr-name={order.name},ray.io/node-type=head"
+    pods = f"{_INSTANCE}={order.name},ray.io/node-type=head"
     follow = ["logs", "--follow", "--selector", pods, "--container", "ray-job-submitter", "--tail=-1"]
     patch = ["patch", "rayjob", order.name, "--type=merge", "--patch"]
     directions = Directions(

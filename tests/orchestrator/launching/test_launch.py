@@ -110,7 +110,9 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
     assert worker["image"] == "hub/p:1"
     assert worker["env"] == [{"name": "PRUNESWEEP_MPS", "value": "1"}]
     assert worker["resources"]["limits"] == {"cpu": "8", "memory": "16Gi", "nvidia.com/gpu": "1"}
-    assert f"ray.io/originated-from-cr-name={name},ray.io/node-type=head" in said
+    assert f" --selector app.kubernetes.io/instance={name},ray.io/node-type=head " in said
+    head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
+    assert head["metadata"]["labels"] == {"app.kubernetes.io/instance": name}
     assert f"Stop:      kubectl --namespace lab patch rayjob {name} --type=merge" in said
 
 
