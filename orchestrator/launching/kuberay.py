@@ -17,7 +17,7 @@ from workers.errors import InputError
 from workers.paths import is_uri
 
 MOST_BYTES = 900_000
-"""A ConfigMap of Kubernetes holds 1 MiB."""
+"""A ConfigMap holds 1 MiB if the server applies it; `kubectl` would add a copy as an annotation: 256 KiB at most."""
 
 _MOUNT = "/store"
 _SWEEPS = "/sweeps"
@@ -110,7 +110,7 @@ def _submission(document: str, order: LaunchOrder, namespace: str | None) -> Sub
         resume=shlex.join([*kubectl, *patch, '{"spec": {"suspend": false}}']),
     )
     return Submission(
-        command=[*kubectl, "apply", *order.extra, "--filename", "-"],
+        command=[*kubectl, "apply", "--server-side", *order.extra, "--filename", "-"],
         document=document,
         directions=lambda _: directions,
         hint=_HINT,

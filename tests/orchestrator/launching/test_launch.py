@@ -96,7 +96,7 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
     asked = "--via kuberay --image hub/p:1 --nodes 4 --namespace lab --store /store/t"
     code, _, said = main("launch", sweep, *asked.split())
     assert code == 0
-    assert words(tmp_path) == ["--namespace", "lab", "apply", "--filename", "-"]
+    assert words(tmp_path) == ["--namespace", "lab", "apply", "--server-side", "--filename", "-"]
     config, job = yaml.safe_load_all((tmp_path / "input").read_text())
     name = job["metadata"]["name"]
     assert re.fullmatch(r"tiny-\d{4}-\d{6}", name)
