@@ -7,6 +7,7 @@ import posixpath
 import shlex
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -21,8 +22,8 @@ MOST_BYTES = 900_000
 
 _MOUNT = "/store"
 _SWEEPS = "/sweeps"
-_HINT = "check that `kubectl get rayjobs` works here (KubeRay 1.5.1 or newer); `--dry-run` prints what is applied"
 _INSTANCE = "app.kubernetes.io/instance"  # pods do not get the labels by which KubeRay finds what belongs to a job
+_HINT = "check that `kubectl get rayjobs` works here (KubeRay 1.5.1 or newer); `--dry-run` prints what is applied"
 
 
 class _WithoutAliases(yaml.SafeDumper):
@@ -57,8 +58,8 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     driver = shlex.join([*order.run_command(SWEEP_NAME), "--address", "auto"])
     job["spec"]["entrypoint"] = shlex.join(["sh", "-c", f"cd {_SWEEPS} && exec {driver}"])  # next to the user's modules
     cluster = job["spec"]["rayClusterSpec"]
-    cluster["rayVersion"] = importlib.metadata.version("ray")
     cluster["headGroupSpec"]["template"]["metadata"]["labels"] = {_INSTANCE: order.name}
+    cluster["rayVersion"] = importlib.metadata.version("ray")
     [workers] = cluster["workerGroupSpecs"]
     workers["replicas"] = workers["minReplicas"] = workers["maxReplicas"] = order.nodes
     for pod in (cluster["headGroupSpec"]["template"]["spec"], workers["template"]["spec"]):
@@ -72,8 +73,8 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
 
 
 def _key(path: str) -> str:
-    """The key of a file in a ConfigMap, which has no folders."""
-    return path.replace("/", ".")
+    """The key of a file in a ConfigMap, which has neither folders nor letters beyond ASCII."""
+    return quote(path.replace("/", ".")).replace("%", "-")
 
 
 def _fill_pod(pod: dict[str, Any], name: str, files: Iterable[str], image: str, claim: str | None) -> None:

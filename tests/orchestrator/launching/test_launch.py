@@ -129,18 +129,22 @@ def test_on_kubernetes_modules_travel_and_a_bucket_needs_no_volume(sweep, tmp_pa
     (tmp_path / "helper.py").write_text("from layers.conv import Conv\ndef build(): ...\n")
     (tmp_path / "layers").mkdir()
     (tmp_path / "layers" / "conv.py").write_text("Conv = 1\n")
+    (tmp_path / "módulo_ó.py").write_text("")
     code, text, said = main(
         "launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"]
     )
     assert (code, "note:" in said) == (0, False)
     config, job = yaml.safe_load_all(text)
-    assert config["data"].keys() == {"sweep.yaml", "helper.py", "layers.conv.py"}
+    accented = "m-C3-B3dulo_-C3-B3.py"
+    assert config["data"].keys() == {"sweep.yaml", "helper.py", "layers.conv.py", accented}
+    assert all(re.fullmatch(r"[-._a-zA-Z0-9]+", key) for key in config["data"])  # as Kubernetes checks it
     (tmp_path / "sent.yaml").write_text(config["data"]["sweep.yaml"])
     assert load_spec(tmp_path / "sent.yaml").name == "tiny"
     pod = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
     assert [volume["name"] for volume in pod["volumes"]] == ["sweep", "memory"]
     places = {item["key"]: item["path"] for item in pod["volumes"][0]["configMap"]["items"]}
-    assert places == {key: key for key in places} | {"layers.conv.py": "layers/conv.py"}
+    moved = {"layers.conv.py": "layers/conv.py", accented: "módulo_ó.py"}
+    assert places == {key: key for key in places} | moved
     assert {mount["name"] for mount in pod["containers"][0]["volumeMounts"]} == {"sweep", "memory"}
     (tmp_path / "large.py").write_text("#" * 1_000_000)
     code, _, said = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
