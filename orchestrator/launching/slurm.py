@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
+from pathlib import Path
 
 from orchestrator.launching.order import LaunchOrder
 from orchestrator.launching.submission import Directions, Submission
@@ -33,12 +35,17 @@ def _machine(order: LaunchOrder) -> dict[str, str]:
 
 
 def _filled(script: str, settings: dict[str, str], order: LaunchOrder) -> str:
-    """A script with settings of Slurm, and with its arguments."""
+    """A script with settings of Slurm, and with its arguments.
+
+    It runs the programs of the environment of this Python: that need not be active here, and a site may not let jobs
+    inherit the PATH.
+    """
     for name, value in settings.items():
         script = re.sub(rf"^#SBATCH --{name}=.*\n", "", script, flags=re.M)
         script = script.replace("#SBATCH", f"#SBATCH --{name}={value}\n#SBATCH", 1)
     arguments = shlex.join([str(order.file.resolve()), order.store, *order.options])
-    exports = "export PRUNESWEEP_MPS=1\n" if order.shares_gpus else ""
+    exports = f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
+    exports += "export PRUNESWEEP_MPS=1\n" if order.shares_gpus else ""
     return script.replace("set -eu\n", f"set -eu\n{exports}set -- {arguments}\n", 1)
 
 

@@ -7,6 +7,8 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -61,6 +63,7 @@ def test_an_allocation_of_slurm(sweep, program, tmp_path, main):
     [arguments] = re.findall(r"^set -- (.*)$", script, re.M)
     assert shlex.split(arguments) == [str(sweep), str(tmp_path / "runs/a b"), *options]
     assert "export PRUNESWEEP_MPS=1\n" in script
+    assert f"export PATH={Path(sys.executable).parent}:$PATH\n" in script  # of an environment that need not be active
     assert "Follow:    tail -F prunesweep-4711.log\n" in said
     assert "Stop:      scancel --batch --signal=TERM 4711\n" in said
     assert f"Continue:  prunesweep launch {sweep} --via slurm --nodes 3" in said
