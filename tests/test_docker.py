@@ -245,6 +245,24 @@ def test_an_allocation_ends_as_its_driver_does(tmp_path, driver, code, queued_ag
     assert ("scontrol requeue 7\n" in calls) == queued_again
 
 
+@pytest.mark.parametrize(("driver", "code"), [("exit 3", 3), ("kill -TERM $PPID; sleep 60 & wait", 143)])
+def test_a_task_of_an_array_ends_as_its_driver_does_and_leaves_nothing(tmp_path, driver, code):
+    program = tmp_path / "prunesweep-node"
+    program.write_text(
+        "#!/bin/bash\nset -m; trap 'kill %1; exit 143' TERM\n"
+        f'mkdir -p "$CUDA_MPS_PIPE_DIRECTORY"; echo "$CUDA_MPS_PIPE_DIRECTORY" "$@" > calls; {driver}\n'
+    )
+    program.chmod(0o755)
+    job = f"test-{os.getpid()}"
+    task = {"SLURM_JOB_ID": job, "SLURM_ARRAY_TASK_ID": "3", "SLURM_CPUS_PER_TASK": "2"}
+    environment = task | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    words = ["bash", DOCKER / "slurm-array.sbatch", "a.yaml", "/shared/a b", "--quiet"]
+    assert subprocess.run(words, env=environment, cwd=tmp_path, timeout=60, check=False).returncode == code
+    run = "prunesweep run a.yaml --store /shared/a b --shard 3/16 --cpus 2 --quiet"
+    assert (tmp_path / "calls").read_text() == f"/tmp/mps-{job} {run}\n"
+    assert not Path(f"/tmp/mps-{job}").exists()
+
+
 def test_no_node_starts_without_a_token(node):
     for role in ("head", "worker", "driver"):
         code, printed = node(role)

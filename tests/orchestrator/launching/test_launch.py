@@ -84,7 +84,7 @@ def test_an_array_of_slurm_runs_every_shard(sweep, main):
     assert "#SBATCH --array=1-5\n" in script
     assert script.count("--array=1-5") == 1
     run = "printf '%s\\n' "
-    task = script.replace("exec prunesweep", f'exec {run}"${{RAY_ADDRESS-local}}" prunesweep')
+    task = script.replace("\nprunesweep-node", f'\n{run}"${{RAY_ADDRESS-local}}" prunesweep-node')
     environment = {"SLURM_ARRAY_TASK_ID": "4", "SLURM_CPUS_PER_TASK": "3", "SLURM_JOB_ID": "7", "PATH": "/usr/bin:/bin"}
     environment["RAY_ADDRESS"] = "head:6379"
     printed = subprocess.run(["bash"], input=task, env=environment, capture_output=True, text=True, check=True).stdout
