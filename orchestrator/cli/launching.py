@@ -41,6 +41,7 @@ _USES: dict[str, tuple[Via, ...]] = {
 """The options that only some ways to launch have."""
 
 _SET_HERE = ("--store", "--address", "--in-process", "--shard")
+_OF_MACHINES = ("--cpus", "--gpus")
 
 
 @app.command()
@@ -134,7 +135,7 @@ def launch(
     if shards is not None and nodes is not None:
         errors.append(InputError("`--nodes` cannot be combined with `--shards`", hint="each shard gets one machine"))
     with collecting(errors):
-        _check_run_options(run_options or (), address="auto" if shards is None else "local")
+        _check_run_options(run_options or (), via, address="auto" if shards is None else "local")
     with collecting(errors):
         order = _order(sweep, store, via, tuple(run_options or ()), nodes or 1, cpus, gpus, tuple(option or ()))
     raise_all(errors)
@@ -195,15 +196,13 @@ def _note_code_elsewhere(modules: Sequence[str]) -> None:
         say(f"note: `{module}` is not in the current folder, so it must be installed where trials run")
 
 
-def _check_run_options(words: Sequence[str], address: str) -> None:
+def _check_run_options(words: Sequence[str], via: Via, address: str) -> None:
     """Raise InputError for words that `run` does not take at an address, and for options that `launch` sets."""
     names = [word.partition("=")[0] for word in words]
+    instead = "use `--max-concurrent` to run fewer trials at once" if via == "job" else "give it before `--`"
+    hints = dict.fromkeys(_SET_HERE, "`launch` sets it") | dict.fromkeys(_OF_MACHINES, instead)
     raise_all(
-        [
-            InputError(f"`{name}` cannot be given after `--`", hint="`launch` sets it")
-            for name in _SET_HERE
-            if name in names
-        ]
+        [InputError(f"`{name}` cannot be given after `--`", hint=hint) for name, hint in hints.items() if name in names]
     )
     check_words(app, ["--address", address, *words])
 
