@@ -1,7 +1,9 @@
 """Whether a cluster has an autoscaler, and what that is doing: nodes that are missing may then still come.
 
 There are two: the older one leaves its report in Ray's key-value store (`ray up`), the newer one with Ray's control
-service (KubeRay). On a cluster that is started by hand both only look on, and name each node by its id.
+service (KubeRay). On a cluster that is started by hand both only look on, and name each node by its id. On a cluster of
+fixed size the newer one looks on, too (KubeRay), and the older one has no node left to add (`ray up` with a list of
+machines): either reports as ever, but starts nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.exceptions import RayError
 
 from workers.text import plural
+
+NOTHING_STARTS = "no node is starting"
+"""What an autoscaler is doing that has nothing to do, or can do nothing."""
 
 _ANSWER_SECONDS = 5
 _BY_HAND = "node_"  # what a node that was started by hand is called, with its id of 56 digits
@@ -66,4 +71,4 @@ def _is_type(name: str) -> bool:
 def _in_words(starting: Counter[str], failed: Counter[str]) -> str:
     parts = [f"{plural(count, 'node')} of type {name} starting" for name, count in sorted(starting.items())]
     parts += [f"{plural(count, 'node')} of type {name} failed to start" for name, count in sorted(failed.items())]
-    return ", ".join(parts) or "no node is starting"
+    return ", ".join(parts) or NOTHING_STARTS

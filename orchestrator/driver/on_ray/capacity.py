@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -21,6 +22,9 @@ from workers.machine.terminal import say
 RESOURCE_SECONDS = 10.0
 """How long nodes may take to show up before a run is refused."""
 
+_ASKED_SECONDS = 60.0
+"""An autoscaler that starts no node for so long after it was asked for one can add none."""
+
 _POLL_SECONDS = 0.5
 
 
@@ -35,30 +39,47 @@ def slots_of(
 ) -> int:
     """How many trials of the usual shape fit at once, at most `most`; 0 if interrupted before any could.
 
-    No node joins a Ray that `is_local`. On a cluster, waits `patience` seconds for nodes, and without limit if it
-    `waits` or if there is an autoscaler, which is asked for them. Raises InputError if no node has the resources of a
-    trial.
+    No node joins a Ray that `is_local`. On a cluster, waits `patience` seconds for nodes; as long as its autoscaler,
+    which is asked for them, does something about it; and without limit if it `waits`. Raises InputError if no node has
+    the resources of a trial.
     """
     deadline = time.monotonic() + (0.0 if is_local else patience)
     with contextlib.ExitStack() as requests:
-        said = ""
+        autoscaler, said = _Autoscaler(requests), ""
         while not interrupt.requested:
             missing = missing_shape(shapes, alive())
             if missing is None:
                 slots = sum(map(shapes.usual.fits, alive()))
                 return slots if most is None else min(slots, most)
             if time.monotonic() >= deadline:
-                scaling = autoscaling.current()
+                scaling = autoscaler.doing_about(missing)
                 if not waits and scaling is None:
                     raise _too_small(missing, is_local)
-                if scaling is not None and not said:
-                    requests.enter_context(_requested(missing))
                 news = f"{_awaited(missing)}{f'; autoscaler: {scaling}' if scaling else ''}"
                 if news != said:
                     say(news)
                     said = news
             time.sleep(_POLL_SECONDS)
     return 0
+
+
+@dataclass
+class _Autoscaler:
+    """What adds nodes to the cluster, if there is such a thing: it does so only for `requests` that wait."""
+
+    requests: contextlib.ExitStack
+    _asked_for: Shape | None = None
+    _since: float = 0.0
+
+    def doing_about(self, missing: Shape) -> str | None:
+        """What it does about a shape that no node can hold, in words; None if nothing adds such a node."""
+        doing = autoscaling.current()
+        if doing is not None and missing != self._asked_for:
+            self.requests.enter_context(_requested(missing))
+            self._asked_for, self._since = missing, time.monotonic()
+        if doing != autoscaling.NOTHING_STARTS:
+            self._since = time.monotonic()
+        return doing if time.monotonic() < self._since + _ASKED_SECONDS else None
 
 
 def missing_shape(shapes: Shapes, nodes: Sequence[Node]) -> Shape | None:
@@ -92,7 +113,7 @@ def placement_of(config: Mapping[str, Any]) -> PlacementGroupFactory:
 
 @contextlib.contextmanager
 def _requested(shape: Shape) -> Iterator[None]:
-    """Show the autoscaler what is needed: it adds nodes only for work that waits."""
+    """Show the autoscaler what is needed."""
     group = placement_group([{"CPU": shape.cpus, "GPU": shape.gpus}])
     try:
         yield
