@@ -55,7 +55,7 @@ def as_ray_job(order: LaunchOrder, image: str, claim: str, namespace: str | None
     sweep["metadata"]["name"] = job["metadata"]["name"] = order.name
     files = order.files(MOST_BYTES)
     sweep["data"] = {_key(path): text for path, text in files.items()}
-    driver = shlex.join([*order.run_command(SWEEP_NAME), "--address", "auto"])
+    driver = shlex.join([*order.run_command(SWEEP_NAME), "--address", "auto", "--wait-for-resources"])
     job["spec"]["entrypoint"] = shlex.join(["sh", "-c", f"cd {_SWEEPS} && exec {driver}"])  # next to the user's modules
     cluster = job["spec"]["rayClusterSpec"]
     cluster["headGroupSpec"]["template"]["metadata"]["labels"] = {_INSTANCE: order.name}

@@ -106,7 +106,8 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
     assert config["metadata"]["name"] == name
     assert config["data"] == {"sweep.yaml": sweep.read_text()}  # it uses no module of the user
     command = shlex.split(job["spec"]["entrypoint"])
-    assert command == ["sh", "-c", "cd /sweeps && exec prunesweep run sweep.yaml --store /store/t --address auto"]
+    run = "prunesweep run sweep.yaml --store /store/t --address auto --wait-for-resources"
+    assert command == ["sh", "-c", f"cd /sweeps && exec {run}"]
     [workers] = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
     assert [workers[key] for key in ("replicas", "minReplicas", "maxReplicas")] == [4, 4, 4]
     [worker] = workers["template"]["spec"]["containers"]
