@@ -108,7 +108,8 @@ def _submission(document: str, order: LaunchOrder, namespace: str | None) -> Sub
     directions = Directions(
         follow=shlex.join([*kubectl, *follow]),
         stop=shlex.join([*kubectl, *patch, '{"spec": {"suspend": true}}']),
-        resume=shlex.join([*kubectl, *patch, '{"spec": {"suspend": false}}']),
+        resume=shlex.join([*kubectl, *patch, '{"spec": {"suspend": false}}'])
+        + f"\nor, after its end:  {shlex.join(order.given)}",
     )
     return Submission(
         command=[*kubectl, "apply", "--server-side", *order.extra, "--filename", "-"],

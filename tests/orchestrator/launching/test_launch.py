@@ -121,6 +121,7 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
 
 
 def test_the_name_of_a_job_begins_with_a_letter(sweep, main):
+    assert said.endswith(f"\nor, after its end:  prunesweep launch {sweep} {asked}\n")  # when it is suspended no more
     """As KubeRay wants it, of at most 47 characters."""
     sweep.write_text(sweep.read_text().replace("name: tiny", f"name: {'2.x' * 20}", 1))
     code, text, _ = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
