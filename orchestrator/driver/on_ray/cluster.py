@@ -70,6 +70,7 @@ class Cluster:
 def check_address(address: str | None) -> None:
     """Raise InputError unless a cluster answers at an address, or none is needed."""
     if address is not None and address not in LOCAL_ADDRESSES:
+        _show_token()
         resolve(address)
 
 
@@ -144,6 +145,13 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in new:
             del os.environ[name]
+        _read_authentication()
+
+
+def _show_token() -> None:
+    """Let Ray show clusters the token that there is, as `ray.init` decides later: unless it is told not to."""
+    if "RAY_AUTH_MODE" not in os.environ and AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
+        os.environ["RAY_AUTH_MODE"] = "token"
         _read_authentication()
 
 
