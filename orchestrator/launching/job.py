@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import socket
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrator.launching.order import SWEEP_NAME, LaunchOrder
-from orchestrator.launching.submission import Directions, Submission
+from orchestrator.launching.submission import Directions, Submission, in_shell
 from workers.errors import InputError
 
 MOST_BYTES = 20_000_000
@@ -20,6 +21,7 @@ MOST_BYTES = 20_000_000
 
 _PORT = 8265
 _SECONDS = 10.0
+_TOKEN = Path(os.path.expanduser("~/.ray/auth_token"))
 _FORM = "give `--address http://HEAD:8265`, or set $RAY_API_SERVER_ADDRESS"
 _HINT = "install prunesweep with its extra `cluster` here and on the head, with the same token for Ray"
 
@@ -58,12 +60,24 @@ def on_cluster(order: LaunchOrder, server: JobServer, folder: str) -> Submission
     at = ["--address", server.address]
     submit = ["ray", "job", "submit", *at, "--submission-id", order.name, "--working-dir", folder, "--no-wait"]
     driver = [*order.run_command(SWEEP_NAME), "--address", "auto"]
+    variables = _token_mode()
     directions = Directions(
-        follow=shlex.join(["ray", "job", "logs", *at, "--follow", order.name]),
-        stop=shlex.join(["ray", "job", "stop", *at, order.name]),
+        follow=in_shell(["ray", "job", "logs", *at, "--follow", order.name], variables),
+        stop=in_shell(["ray", "job", "stop", *at, order.name], variables),
         resume=shlex.join(order.given),
     )
-    return Submission(command=[*submit, *order.extra, "--", *driver], directions=lambda _: directions, hint=_HINT)
+    return Submission(
+        command=[*submit, *order.extra, "--", *driver],
+        directions=lambda _: directions,
+        hint=_HINT,
+        variables=variables,
+    )
+
+
+def _token_mode() -> dict[str, str]:
+    """The variable without which `ray job` shows no token, if there is one; `ray start` and `ray.init` need none."""
+    has_token = os.environ.get("RAY_AUTH_TOKEN") or Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or _TOKEN).is_file()
+    return {"RAY_AUTH_MODE": "token"} if has_token and "RAY_AUTH_MODE" not in os.environ else {}
 
 
 @contextlib.contextmanager

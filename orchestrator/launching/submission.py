@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.errors import InputError
@@ -31,6 +32,7 @@ class Directions:
 class Submission:
     """A `command` that submits a job, with a `document` on its standard input if there is one.
 
+    variables: what it needs in its environment besides what is there.
     directions: what to tell people, from the id that the command prints.
     hint: what to do where its program is missing or fails.
     """
@@ -39,10 +41,11 @@ class Submission:
     directions: Callable[[str], Directions]
     hint: str
     document: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """What would be submitted: the document, or else the command."""
-        return self.document.rstrip() or shlex.join(self.command)
+        return self.document.rstrip() or in_shell(self.command, self.variables)
 
     def submit(self) -> Directions:
         """Submit the job. Raises InputError if its program is missing, fails or does not answer."""
@@ -53,7 +56,13 @@ class Submission:
         name = " ".join(self.command[:3] if self.command[0] == "ray" else self.command[:2])
         try:
             process = subprocess.run(
-                command, input=self.document, capture_output=True, text=True, timeout=_SECONDS, check=False
+                command,
+                input=self.document,
+                env=os.environ | self.variables,
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise InputError(f"`{name}` does not answer within {_SECONDS:.0f} s", hint=self.hint) from error
@@ -61,6 +70,11 @@ class Submission:
             said = (process.stderr.strip() or process.stdout.strip()).splitlines() or ["no message"]
             raise InputError(f"`{name}` failed with exit code {process.returncode}: {said[-1]}", hint=self.hint)
         return self.directions(process.stdout.strip())
+
+
+def in_shell(command: Sequence[str], variables: Mapping[str, str]) -> str:
+    """A command with variables in its environment, as it is typed."""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), shlex.join(command)])
 
 
 def _program(name: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from orchestrator.launching import job
 from orchestrator.launching.own_code import code_in
 from orchestrator.sweep.spec import load_spec
 from tests.support.command import SWEEP
@@ -23,7 +24,9 @@ def sweep(tmp_path, monkeypatch):
     """A sweep file in the current folder, whose trials share GPUs, and a program path that tests fill."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.delenv("RAY_API_SERVER_ADDRESS", raising=False)
+    for name in ("RAY_API_SERVER_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(job, "_TOKEN", tmp_path / "auth_token")
     (tmp_path / "bin").mkdir()
     path = tmp_path / "tiny.yaml"
     path.write_text(SWEEP + "resources: {cpus: 2, gpus: 1/4}\n")
@@ -118,10 +121,10 @@ def test_a_job_of_kuberay(sweep, program, tmp_path, main):
     head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
     assert head["metadata"]["labels"] == {"app.kubernetes.io/instance": name}
     assert f"Stop:      kubectl --namespace lab patch rayjob {name} --type=merge" in said
+    assert said.endswith(f"\nor, after its end:  prunesweep launch {sweep} {asked}\n")  # when it is suspended no more
 
 
 def test_the_name_of_a_job_begins_with_a_letter(sweep, main):
-    assert said.endswith(f"\nor, after its end:  prunesweep launch {sweep} {asked}\n")  # when it is suspended no more
     """As KubeRay wants it, of at most 47 characters."""
     sweep.write_text(sweep.read_text().replace("name: tiny", f"name: {'2.x' * 20}", 1))
     code, text, _ = main("launch", sweep, *["--via", "kuberay", "--image", "i", "--store", "s3://lab/t", "--dry-run"])
@@ -174,6 +177,24 @@ def test_a_job_of_ray(sweep, program, tmp_path, main):
     code, stdout, said = main("launch", sweep, "--via", "job", "--address", address, "--store", "/s", "--dry-run")
     assert (code, said) == (0, "FOLDER would be a copy of:  sweep.yaml\n")
     assert "--working-dir FOLDER --no-wait -- prunesweep run sweep.yaml --store /s --address auto" in stdout
+
+
+@pytest.mark.parametrize("where", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "file", "nowhere"])
+def test_ray_shows_the_token_that_there_is(sweep, program, tmp_path, main, monkeypatch, where):
+    """`ray job` does not look for one by itself, as `ray start` does."""
+    program("ray", before='echo "${RAY_AUTH_MODE-none}" > mode\n')
+    token = tmp_path / ("auth_token" if where == "file" else "elsewhere")
+    token.write_text("t")
+    if where.startswith("RAY"):
+        monkeypatch.setenv(where, str(token))
+    mode = "" if where == "nowhere" else "RAY_AUTH_MODE=token "
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        to = ["--via", "job", "--address", f"http://127.0.0.1:{server.getsockname()[1]}", "--store", "/s"]
+        code, _, said = main("launch", sweep, *to)
+    assert (code, (tmp_path / "mode").read_text()) == (0, "token\n" if mode else "none\n")
+    assert f"Follow:    {mode}ray job logs " in said
+    assert f"Stop:      {mode}ray job stop " in said
+    assert main("launch", sweep, *to, "--dry-run")[1].startswith(f"{mode}ray job submit ")
 
 
 OWN = {
