@@ -219,12 +219,14 @@ def test_on_rented_machines_the_first_node_says_how_the_sweep_has_ended(rented, 
         ("exit 3", 3, False),
         ("kill -TERM $PPID; sleep 60 & wait", 143, False),  # `scancel --batch --signal=TERM`
         ("kill -USR1 $PPID; sleep 60 & wait", 143, True),  # the time limit is near
+        ("touch lost; sleep 60 & wait", 75, False),  # the head's Ray ends
     ],
 )
 def test_an_allocation_ends_as_its_driver_does(tmp_path, driver, code, queued_again):
     both = 'until [ "$(grep -c prunesweep-node calls)" = 2 ]; do sleep 0.02; done'
     programs = {
-        "srun": 'echo "$SLURM_EXPORT_ENV $*" >> calls; case "$*" in *" rm "*) ;; *) exec sleep 60 ;; esac',
+        "srun": 'echo "$SLURM_EXPORT_ENV $*" >> calls; case "$*" in *" rm "*) ;; *" head "*) '
+        "for i in {1..600}; do [ ! -e lost ] || exit 1; sleep 0.1; done ;; *) exec sleep 60 ;; esac",
         "prunesweep-node": f"{both}; trap 'kill %1; exit 143' TERM; {driver}",
         "scontrol": 'echo "scontrol $*" >> calls',
     }
