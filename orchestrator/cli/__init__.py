@@ -6,6 +6,7 @@ this package.
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -36,9 +37,16 @@ _OLD_NAMES = {"--cpu": "--on-cpu"}
 
 def main() -> None:
     """The entry point: prints errors as messages and exits with the codes that the README lists."""
+    _escape_what_cannot_be_encoded()
     spare_pandas()
     with quiet_end():
         _run(sys.argv[1:])
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    """Let stdout print as stderr does what the encoding of a locale does not have: `\\u2718` in place of `✘`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else a notebook's
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(words: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.errors import InputError
+from workers.text import printable
 
 _SECONDS = 120.0
 
@@ -60,7 +61,8 @@ class Submission:
                 input=self.document,
                 env=os.environ | self.variables,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="surrogateescape",  # paths may have any bytes
                 timeout=_SECONDS,
                 check=False,
             )
@@ -68,7 +70,8 @@ class Submission:
             raise InputError(f"`{name}` does not answer within {_SECONDS:.0f} s", hint=self.hint) from error
         if process.returncode != 0:
             said = (process.stderr.strip() or process.stdout.strip()).splitlines() or ["no message"]
-            raise InputError(f"`{name}` failed with exit code {process.returncode}: {said[-1]}", hint=self.hint)
+            reason = printable(said[-1])
+            raise InputError(f"`{name}` failed with exit code {process.returncode}: {reason}", hint=self.hint)
         return self.directions(process.stdout.strip())
 
 

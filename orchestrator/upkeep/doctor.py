@@ -114,9 +114,10 @@ class _Torches(NamedTuple):
 def _import_torches() -> _Torches:
     """Import both in one other process: a broken torch must not take this one down, and each takes seconds."""
     command = [sys.executable, "-P", "-c", _TORCHES]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False)
-    error = (process.stderr.strip().splitlines() or ["crashed"])[-1]
-    lines = [line.removeprefix(_MARK) for line in process.stdout.splitlines() if line.startswith(_MARK)]
+    process = subprocess.run(command, capture_output=True, timeout=IMPORT_SECONDS, check=False)
+    printed, errors = (text.decode("utf-8", "replace") for text in (process.stdout, process.stderr))
+    error = (errors.strip().splitlines() or ["crashed"])[-1]
+    lines = [line.removeprefix(_MARK) for line in printed.splitlines() if line.startswith(_MARK)]
     return _Torches(lines, error)
 
 

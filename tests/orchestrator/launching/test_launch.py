@@ -283,3 +283,9 @@ def test_a_submission_that_fails_says_why(sweep, program, main):
     assert code == 2
     assert "`sbatch --parsable` failed with exit code 1: sbatch: error: invalid partition" in said
     assert "login node" in said
+
+
+def test_a_program_may_answer_in_another_encoding(sweep, program, main):
+    program("sbatch", before="printf 'ung\\374ltig\\n' >&2\n", code=1)
+    code, _, said = main("launch", sweep, "--via", "slurm", "--store", "/s")
+    assert (code, "exit code 1: ung\\udcfcltig" in said) == (2, True)
