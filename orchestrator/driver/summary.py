@@ -9,7 +9,7 @@ from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.work import Work
 from orchestrator.tracking.events import SweepEnded
 from workers import html
-from workers.errors import Outcome, PrunesweepError, StoreError
+from workers.errors import PrunesweepError, StoreError
 from workers.store import Store
 
 
@@ -64,6 +64,7 @@ def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
     """Count what the store has of the newest plan, and what became of the trials."""
     plan, agenda = work.plan, work.agenda
     records, unreadable = store.records.sound()
+    failures = store.failures.read_some(agenda.failed)
     key = plan.evaluation.key
     return Summary(
         cells=len(plan.cells),
@@ -76,7 +77,7 @@ def summarize(work: Work, store: Store, interrupt: Interrupt) -> Summary:
             and not agenda.failed.isdisjoint((*cell.lineage, cell.stop.trial))
             for cell in plan.cells
         ),
-        outcomes=dict(Counter(_outcome(store, trial) for trial in agenda.failed)),
+        outcomes=dict(Counter(failures[trial].outcome if trial in failures else "bug" for trial in agenda.failed)),
         signal=interrupt.signal,
         out_of_time=interrupt.out_of_time,
         unreadable=unreadable,
@@ -98,8 +99,3 @@ def ended(sweep: str, store: str, summary: Summary, problem: Exception | None, s
         seconds=seconds,
         reason=problem.message if isinstance(problem, PrunesweepError) else str(problem or ""),
     )
-
-
-def _outcome(store: Store, trial: str) -> Outcome:
-    failure = store.failures.read(trial)
-    return "bug" if failure is None else failure.outcome

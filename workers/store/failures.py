@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from workers.errors import CorruptFile, Outcome, with_hint
 from workers.store import layout
 from workers.store.checksummed import from_json, to_json
 from workers.store.filesystems.files import Files
+from workers.store.many_files import map_paths
 
 _HINT = "\n\nhint: "  # early versions wrote the hint at the end of the reason
 _VARYING = re.compile(r"\b(nan|inf|[0-9a-f]{16,}|\d[\d,]*(\.\d+)?(e[+-]?\d+)?)\b")
@@ -86,8 +87,13 @@ class Failures:
 
     def read_all(self) -> dict[str, Failure]:
         """The failures of all failed trials, by trial id."""
-        failures = {trial: self.read(trial) for trial in self._trials(layout.FAILURES)}
-        return {trial: failure for trial, failure in failures.items() if failure is not None}
+        return self.read_some(self._trials(layout.FAILURES))
+
+    def read_some(self, trials: Iterable[str]) -> dict[str, Failure]:
+        """The failures of those of some trials that have failed, by trial id. Many are read at once."""
+        names = list(trials)
+        failures = zip(names, map_paths(self.read, names), strict=True)
+        return {trial: failure for trial, failure in failures if failure is not None}
 
     def delete(self, trial: str) -> None:
         """Let a trial run again, with all its retries."""

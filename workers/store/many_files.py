@@ -16,7 +16,7 @@ _SLICE, _THREADS = 16, 8  # files that a thread reads in a row
 
 
 def map_paths(function: Callable[[str], T], paths: list[str]) -> list[T]:
-    """Apply a function to paths; in threads if there are many."""
+    """Apply a function to the paths of files, or to the trials that they belong to; in threads if there are many."""
     if len(paths) < _MANY:
         return [function(path) for path in paths]
     slices = [paths[begin : begin + _SLICE] for begin in range(0, len(paths), _SLICE)]

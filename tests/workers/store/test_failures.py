@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 
 import pytest
 
@@ -61,3 +63,24 @@ def test_failed_attempts_in_the_folder_of_early_versions_are_counted_on(tmp_path
     assert files.exists("attempts/a.json")
     failures.delete("a")
     assert (failures.failed_attempts("a"), files.sizes("")) == ({}, {})
+
+
+def test_many_failures_are_read_at_once(tmp_path, monkeypatch):
+    """Each may take a request to a bucket: one after the other, a thousand would take a minute."""
+    failures = Failures(LocalFiles(tmp_path))
+    names = [f"trial{number:02}" for number in range(64)]
+    for trial in names:
+        failures.write(trial, Failure(outcome="io", reason=trial))
+    readers, another = itertools.count(1), threading.Event()
+
+    def read(self, path):
+        if next(readers) > 1:
+            another.set()
+        assert another.wait(10)
+        return original(self, path)
+
+    original = LocalFiles.read
+    monkeypatch.setattr(LocalFiles, "read", read)
+    assert {trial: failure.reason for trial, failure in failures.read_all().items()} == {
+        trial: trial for trial in names
+    }
