@@ -162,7 +162,8 @@ def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any
     """What the network takes, as pinned when the sweep was planned.
 
     Of images the shape, the number of classes and the normalization; of other data the types and shapes of inputs and
-    targets, and what the data offer to networks. Names of classes if they have any.
+    targets, what the data offer to networks, and how inputs were made of a table's columns. Names of classes if they
+    have any.
     """
     needed = questions(spec_from_dict(sweep))
     answers = facts.pinned(needed, store)
@@ -171,7 +172,8 @@ def _input(store: Store, folder: str, sweep: dict[str, Any], task: dict[str, Any
         if data["fingerprint"] == task["dataset"]["fingerprint"] and canonical(question.network) == task["network"]:
             names = {"class_names": data["class_names"]} if "class_names" in data else {}
             if "channels" not in data:
-                return {name: data[name] for name in ("inputs", "targets", "offers") if name in data} | names
+                keys = ("inputs", "targets", "offers", "columns")
+                return {name: data[name] for name in keys if name in data} | names
             shape = [data[name] for name in ("channels", "height", "width")]
             normalization = {"normalization": task["recipe"].get("normalization", "per_image")}
             return {"shape": shape, "classes": data["classes"]} | names | normalization

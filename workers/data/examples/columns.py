@@ -41,6 +41,10 @@ class NumberColumn:
         features = [scaled, missing] if self.may_miss else [scaled]
         return np.stack(features, 1).astype(np.float32)
 
+    def to_json(self) -> dict[str, Any]:
+        """What `encode` needs to know."""
+        return {"name": self.name, "mean": self.mean, "deviation": self.deviation, "marks_missing": self.may_miss}
+
 
 @dataclass(frozen=True, slots=True)
 class CategoryColumn:
@@ -54,6 +58,10 @@ class CategoryColumn:
         positions = pc.index_in(_texts(values), value_set=pa.array(self.values, pa.string()))
         numbers = positions.fill_null(-1).to_numpy()
         return (numbers[:, None] == np.arange(len(self.values))).astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `encode` needs to know."""
+        return {"name": self.name, "categories": list(self.values)}
 
     def unknown(self, values: pa.ChunkedArray) -> int:
         """How many rows have a category that no training row has."""

@@ -18,6 +18,7 @@ class ExampleFacts:
 
     `train_examples` counts before any holdout; `validation_examples` are those of a validation split that the data
     bring along. `sampled` has at least one training example on the CPU, which networks and losses are tried on.
+    `columns` say how the inputs were made of a table's columns, in the order of the inputs.
     Raises BadInput for fewer `class_names` than classes.
     """
 
@@ -29,6 +30,7 @@ class ExampleFacts:
     validation_examples: int = 0
     noun: str = "example"
     class_names: tuple[str, ...] = ()
+    columns: tuple[Mapping[str, Any], ...] = ()
     settled: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -57,6 +59,7 @@ class ExampleFacts:
         optional = {
             "validation_examples": self.validation_examples,
             "class_names": list(self.class_names),
+            "columns": [dict(column) for column in self.columns],
             "settled": dict(self.settled),
             "notes": list(self.notes),
         }

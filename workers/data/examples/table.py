@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +25,7 @@ from workers.data.examples.columns import (
     is_number,
     values_of,
 )
+from workers.data.examples.facts import ExampleFacts
 from workers.data.examples.number_texts import misread
 from workers.data.examples.table_file import read_table
 from workers.data.files.labels import number_classes, read_labels
@@ -33,6 +36,16 @@ from workers.text import plural
 
 _TARGET_TYPES = ("number", "class")
 _PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rows(Arrays):
+    """The rows of a table, of whose `columns` the inputs were made, in this order."""
+
+    columns: tuple[Column, ...]
+
+    def facts(self) -> ExampleFacts:
+        return dataclasses.replace(Arrays.facts(self), columns=tuple(column.to_json() for column in self.columns))
 
 
 class _Targets(NamedTuple):
@@ -78,7 +91,7 @@ def table(
     if not kept:
         raise InputError(f"`{path}` has no column that differs between training rows", hint="name others in `columns`")
     inputs = {part: torch.from_numpy(encoded(kept, rows, part)) for part, rows in parts.items()}
-    return Arrays(
+    return _Rows(
         train_inputs=inputs["train"],
         train_targets=targets.by_part["train"],
         test_inputs=inputs["test"],
@@ -88,6 +101,7 @@ def table(
         noun="row",
         class_names=tuple(targets.class_names),
         notes=(*read_notes, *_notes(fits, kept, whole, parts)),
+        columns=tuple(kept),
     )
 
 

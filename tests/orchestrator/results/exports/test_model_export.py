@@ -38,3 +38,18 @@ def test_a_card_has_the_names_of_classes(
     assert json.loads(Path(model.card_file).read_text())["input"] == expected
     ps.report("store", "page.html")
     assert (": ant, bee, cat.</p>" in Path("page.html").read_text()) == named
+
+
+def test_a_card_says_how_inputs_are_made_of_the_columns_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pets.csv").write_text("size,kind,weight\n" + "".join(f"{row},{'ab'[row % 2]},{row}.5\n" for row in range(9)))
+    dataset = "{name: table, path: pets.csv, target: weight, test_path: pets.csv}"
+    sweep = SWEEP.replace("{name: image_parquet, path: FOLDER}", dataset).replace("lr: 0.05}", "lr: 0.05}, loss: mse")
+    Path("pets.yaml").write_text(sweep.replace("recipe:", "metric: rmse\nrecipe:"))
+    ps.run(ps.load("pets.yaml"), options=ps.RunOptions(in_process=True, quiet=True))
+    model = ps.export_model("store", "technique=lr_rewinding")
+    size, kind = json.loads(Path(model.card_file).read_text())["input"]["columns"]
+    assert size == {"name": "size", "mean": 4, "deviation": pytest.approx(60**0.5 / 3), "marks_missing": False}
+    assert kind == {"name": "kind", "categories": ["a", "b"]}

@@ -156,6 +156,22 @@ def test_numbers_are_scaled_and_categories_become_inputs(tmp_path: Path) -> None
     )
 
 
+def test_facts_tell_how_inputs_are_made_of_columns(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    rows = pd.read_csv(path)
+    source = table(path=path, target="price", test_path=path)
+    parts = []
+    for column in source.facts().to_json()["columns"]:
+        values = rows[column["name"]]
+        if "categories" in column:
+            parts += [values.fillna("") == category for category in column["categories"]]
+        else:
+            parts.append(((values - column["mean"]) / column["deviation"]).fillna(0))
+            parts += [values.isna()] if column["marks_missing"] else []
+    assert source.train_inputs.shape == (6, len(parts))
+    np.testing.assert_allclose(source.train_inputs, np.stack(parts, 1).astype(np.float32), rtol=1e-6)
+
+
 def test_parquet_and_csv_with_the_same_rows_are_the_same_data(tmp_path: Path) -> None:
     path = written(tmp_path)
     columns = {
