@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -87,8 +88,7 @@ def launch(
         str | None,
         typer.Option(
             "--address",
-            envvar="RAY_API_SERVER_ADDRESS",
-            help="job: the job server of the cluster, such as `http://head:8265`.",
+            help="job: the job server of the cluster, such as `http://head:8265` (default: $RAY_API_SERVER_ADDRESS).",
             rich_help_panel=SITE,
         ),
     ] = None,
@@ -124,7 +124,7 @@ def launch(
 ) -> None:
     """Submit a sweep to a Ray cluster, to Slurm or to Kubernetes, and say how to follow, stop and continue it."""
     given = {"nodes": nodes, "cpus": cpus, "gpus": gpus, "shards": shards, "image": image}
-    given |= {"claim": claim, "namespace": namespace, "address": address if via == "job" else None}
+    given |= {"claim": claim, "namespace": namespace, "address": address}
     errors = [
         InputError(
             f"`--{name}` cannot be combined with `--via {via}`", hint=f"drop it, or use `--via {_USES[name][0]}`"
@@ -151,7 +151,7 @@ def launch(
     else:
         from orchestrator.launching import kuberay
 
-        if image is None:
+        if not image:
             raise InputError(
                 "no image given for Kubernetes", hint="build `docker/Dockerfile`, push it and name it: `--image`"
             )
@@ -210,7 +210,7 @@ def _check_run_options(words: Sequence[str], via: Via, address: str) -> None:
 def _through_job_server(order: LaunchOrder, address: str | None, dry_run: bool) -> None:
     from orchestrator.launching import job
 
-    server = job.JobServer.parse(address)
+    server = job.JobServer.parse(address or os.environ.get("RAY_API_SERVER_ADDRESS"))
     if dry_run:
         _hand_over(job.on_cluster(order, server, "FOLDER"), dry_run)
         say(f"FOLDER would be a copy of:  {' '.join(order.files(job.MOST_BYTES))}")

@@ -78,7 +78,8 @@ def test_a_machine_is_large_enough_for_dense_training(sweep, main):
     assert (code, "--cpus-per-task=9\n" in script, "--gpus-per-node=4\n" in script) == (0, True, True)
 
 
-def test_an_array_of_slurm_runs_every_shard(sweep, main):
+def test_an_array_of_slurm_runs_every_shard(sweep, main, monkeypatch):
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://head:8265")  # which is not for this
     code, script, said = main(
         "launch", sweep, "--via", "slurm", "--shards", 5, "--cpus", 3, "--store", "/s", "--dry-run"
     )
@@ -159,7 +160,7 @@ def test_on_kubernetes_modules_travel_and_a_bucket_needs_no_volume(sweep, tmp_pa
     assert (code, "cannot be sent along, above 900 kB: 1 MB" in said) == (2, True)
 
 
-def test_a_job_of_ray(sweep, program, tmp_path, main):
+def test_a_job_of_ray(sweep, program, tmp_path, main, monkeypatch):
     program("ray")
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -174,7 +175,8 @@ def test_a_job_of_ray(sweep, program, tmp_path, main):
         "prunesweep run sweep.yaml --store /s --stop-after 23h --address auto"
     )
     assert f"Stop:      ray job stop --address {address} {identity}\n" in said
-    code, stdout, said = main("launch", sweep, "--via", "job", "--address", address, "--store", "/s", "--dry-run")
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", address)
+    code, stdout, said = main("launch", sweep, "--via", "job", "--store", "/s", "--dry-run")
     assert (code, said) == (0, "FOLDER would be a copy of:  sweep.yaml\n")
     assert "--working-dir FOLDER --no-wait -- prunesweep run sweep.yaml --store /s --address auto" in stdout
 
@@ -252,6 +254,7 @@ def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path,
         ("--via kuberay --image i --store /tmp/t", "must be a bucket, or below `/store`, where the volume is: /tmp/t"),
         ("--via kuberay --image i --store /store/../t", "must be a bucket, or below `/store`"),
         ("--via kuberay", "no image given for Kubernetes"),
+        ("--via kuberay --image=", "no image given for Kubernetes"),
         ("--via slurm --shards 4 --nodes 2", "`--nodes` cannot be combined with `--shards`"),
         ("--via slurm --cpus 1", "`--cpus` must be at least what a trial of the sweep needs, 2: 1"),
         ("--via kuberay --image i --gpus 0", "`--gpus` must be at least what a trial of the sweep needs, 1: 0"),
@@ -259,6 +262,7 @@ def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path,
         ("--via job --address head:8265", "not the address of a Ray job server: head:8265"),
         ("--via job --address http://127.0.0.1:1", "cannot reach a Ray job server at `http://127.0.0.1:1`"),
         ("--via job --nodes 2 --address http://h", "`--nodes` cannot be combined with `--via job`"),
+        ("--via slurm --address http://h", "`--address` cannot be combined with `--via slurm`"),
         ("--via slurm -- --shard 1/2", "`--shard` cannot be given after `--`"),
         ("--via slurm -- --stop-aftr 3h", "--stop-aftr"),
         ("--via slurm -- --gpus 1", "`--gpus` cannot be given after `--`\n\nhint: give it before `--`"),
