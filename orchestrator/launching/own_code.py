@@ -74,5 +74,5 @@ def _importable(files: Iterable[Path], folder: Path) -> Iterator[tuple[Path, Pat
     """The files that are modules, each after its path relative to the folder."""
     for file in files:
         path = file.relative_to(folder)
-        if all(part.isidentifier() for part in path.with_suffix("").parts):
+        if file.is_file() and all(part.isidentifier() for part in path.with_suffix("").parts):
             yield path, file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -215,6 +216,9 @@ def test_the_code_of_a_sweep_is_what_it_may_import_from_the_folder(tmp_path):
     for name, text in OWN.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    (tmp_path / "lost.py").symlink_to("nowhere")
+    (tmp_path / "folder.py").mkdir()
+    os.mkfifo(tmp_path / "models" / "pipe.py")
     files = code_in(tmp_path, ["models"])
     assert list(files) == ["helper.py", "models/__init__.py", "models/blocks.py", "shared/losses.py"]
     assert files["helper.py"] == tmp_path / "helper.py"
