@@ -2,7 +2,7 @@
 # What every machine of a cluster runs, in a container or not: prunesweep-node head|worker|driver|healthy [OPTIONS]
 #   head     Ray's head; OPTIONS are those of `ray start`, such as --block, or --num-cpus=0 for a head without trials
 #   worker   a machine that runs trials, once the head at $RAY_ADDRESS (host:port) answers; OPTIONS as above
-#   driver   `prunesweep OPTIONS` on the cluster at $RAY_ADDRESS, once that answers
+#   driver   `prunesweep OPTIONS` on the cluster at $RAY_ADDRESS, once that answers and Ray runs here
 #   healthy  exit code 0 if Ray runs here and its head answers: for probes
 # Anything else is run as a command. Ray asks for the token in $RAY_AUTH_TOKEN, or in the file $RAY_AUTH_TOKEN_PATH or
 # ~/.ray/auth_token, on every machine the same. PRUNESWEEP_MPS=1 lets trials that share a GPU compute at the same time.
@@ -30,9 +30,13 @@ check_token() {
 
 await_head() {
     [ -n "${RAY_ADDRESS:-}" ] || fail "RAY_ADDRESS must be the host:port of the head"
+    await answers "no head answers"
+}
+
+await() {  # until a command succeeds; else fail with a message
     seconds=0
-    until answers; do
-        [ "$seconds" -lt "$HEAD_SECONDS" ] || fail "no head answers within $HEAD_SECONDS s: $RAY_ADDRESS"
+    until "$1"; do
+        [ "$seconds" -lt "$HEAD_SECONDS" ] || fail "$2 within $HEAD_SECONDS s: $RAY_ADDRESS"
         seconds=$((seconds + 1))
         sleep 1
     done
@@ -43,6 +47,10 @@ answers() {
 import socket, sys
 host, _, port = sys.argv[1].rpartition(":")
 socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()' "$RAY_ADDRESS" 2>/dev/null
+}
+
+runs_here() {
+    grep -qsx raylet /proc/[0-9]*/comm
 }
 
 share_gpus() {
@@ -82,10 +90,11 @@ driver)
     shift
     check_token
     await_head
+    await runs_here "Ray does not start on this machine"  # which it does after its head answers
     exec prunesweep "$@"
     ;;
 healthy)
-    grep -qsx raylet /proc/[0-9]*/comm
+    runs_here
     exec ray health-check
     ;;
 *)

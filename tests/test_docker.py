@@ -293,9 +293,23 @@ def test_a_worker_waits_for_its_head(node, tmp_path):
         code, printed = node("echo", "begins", **mps)
         warning = "warning: nvidia-cuda-mps-control not found here: trials that share a GPU take turns\n"
         assert (code, sorted(printed.splitlines(keepends=True))) == (0, ["begins\n", warning])
-        assert node("driver", "run", "a.yaml", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place) == (0, "prunesweep run a.yaml\n")
     late = node("worker", RAY_AUTH_TOKEN="t", RAY_ADDRESS=place, HEAD_SECONDS="0")
     assert late == (2, f"error: no head answers within 0 s: {place}\n")
+
+
+def test_a_driver_waits_for_ray_on_its_machine(node, tmp_path):
+    """The head answers some seconds before it has a node; until then a run is refused."""
+    (tmp_path / "grep").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked; [ -e {tmp_path}/again ]\n')
+    (tmp_path / "sleep").write_text(f"#!/bin/sh\ntouch {tmp_path}/again\n")
+    for name in ("grep", "sleep"):
+        (tmp_path / name).chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        given = {"RAY_AUTH_TOKEN": "t", "RAY_ADDRESS": f"127.0.0.1:{head.getsockname()[1]}"}
+        assert node("driver", "run", "a.yaml", **given) == (0, "prunesweep run a.yaml\n")
+        assert len((tmp_path / "asked").read_text().splitlines()) == 2
+        (tmp_path / "again").unlink()
+        message = f"error: Ray does not start on this machine within 0 s: {given['RAY_ADDRESS']}\n"
+        assert node("driver", "run", "a.yaml", HEAD_SECONDS="0", **given) == (2, message)
 
 
 def test_under_kuberay_the_operator_says_how_ray_starts(node):
