@@ -42,16 +42,22 @@ class ClassFolders(NamedTuple):
 def class_folders(root: Path, part: str) -> ClassFolders:
     """The images of the folder `part` below `root`; paths are relative to `root`.
 
-    Raises InputError if there are no class folders, or if one of them is empty.
+    Raises InputError if there are no class folders, or if one of them is empty, or cannot be read in whole.
     """
     folder = root / part
-    classes = subfolders(folder)
+    try:
+        classes = subfolders(folder)
+        files = [(label, path) for label, name in enumerate(classes) for path in _files(root, folder / name)]
+    except OSError as error:
+        raise InputError(
+            f"cannot read images in `{error.filename}`: {error.strerror}",
+            hint="let this user read the folder, or remove it from the data set",
+        ) from error
     if not classes:
         raise InputError(
             f"cannot read images in `{folder}`: no folders of classes found",
             hint="each class must be a folder of images",
         )
-    files = [(label, path) for label, name in enumerate(classes) for path in _files(root, folder / name)]
     samples = [Sample(path, label) for label, path in files if path.lower().endswith(_ENDINGS)]
     filled = {sample.label for sample in samples}
     empty = [name for label, name in enumerate(classes) if label not in filled]
@@ -80,11 +86,15 @@ def subfolders(folder: Path) -> list[str]:
 
 def _files(root: Path, folder: Path) -> list[str]:
     paths = []
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
         folders[:] = [name for name in folders if not _is_foreign(name)]
         paths.append((place, sorted(name for name in names if _is_image(name))))
     base = os.path.join(str(root), "")
     return [os.path.join(place, name).removeprefix(base) for place, names in sorted(paths) for name in names]
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _is_image(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,21 @@ def test_hidden_and_system_files_are_left_out(tmp_path: Path) -> None:
     after = image_folder(path=path)
     assert (list(after.train_paths), after.classes) == (list(before.train_paths), 2)
     assert after.fingerprint() == before.fingerprint()
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, closed = parts(tmp_path, "train", "val"), tmp_path / "train" / "a" / "more"
+    save(closed / "9.png")
+    scandir = os.scandir
+
+    def scan(folder: Any) -> Any:
+        if Path(folder) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(InputError, match=f"cannot read images in `{closed}`: Permission denied"):
+        image_folder(path=path)
 
 
 def test_classes_are_numbered_in_the_order_of_their_names_as_text(tmp_path: Path) -> None:
