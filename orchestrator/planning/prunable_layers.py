@@ -16,8 +16,7 @@ from workers.text import plural
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One parameter; `multiply_adds` are those of one example that it takes part in, None if
-    they cannot be counted.
+    """One parameter; `multiply_adds` are those of one example that it takes part in, None if they cannot be counted.
 
     `reason` says why it is not pruned, or how much of it is protected; empty if pruning may remove all of it.
     """
@@ -73,7 +72,7 @@ class Layers:
             lines += ["", f"Left out: {plural(count, 'parameter')}"]
             lines += _aligned([header, *(layer.row() for layer in self.left_out)])
         if self.without_layer:
-            lines += ["", f"Multiply-adds outside layers: {self.without_layer:,.0f} multiply-adds"]
+            lines += ["", f"Multiply-adds outside layers: {self.without_layer:,.0f}"]
         if self.uncounted:
             lines += ["", f"Multiply-adds cannot be counted of: {', '.join(self.uncounted)}"]
         return "\n".join(lines)

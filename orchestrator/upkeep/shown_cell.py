@@ -41,11 +41,11 @@ _RUN = (
 class ShownCell:
     """What `show` returns. Scores in percent are fractions, and differences of them points.
 
-    `cell` says which one it is, `state` is `done`, `failed`, `blocked`, `unfinished` (begun)
-    or `missing`, and `chain` has the trials that it
-    builds on, the dense one first, and its own. `recipe` is that of the sweep file, and `settings` what the trial was
-    trained with; `layers` and `curve` (a point for each epoch) are in the order of the network and of time. `files` are
-    those of the trial in the store, in bytes, and `failed_attempts` counts them by outcome. What is not there is empty.
+    `cell` says which one it is, `state` is `done`, `failed`, `blocked`, `unfinished` (begun) or `missing`, and `chain`
+    has the trials that it builds on, the dense one first, and its own. `recipe` is that of the sweep file, and
+    `settings` what the trial was trained with; `layers` and `curve` (a point for each epoch) are in the order of the
+    network and of time. `files` are those of the trial in the store, in bytes, and `failed_attempts` counts them by
+    outcome. What is not there is empty.
     """
 
     store: str

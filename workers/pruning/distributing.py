@@ -6,17 +6,16 @@ sweep file. It returns boolean masks by layer, or how many weights each layer ke
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from workers.errors import BadInput, InputError
+from workers.errors import BadInput
 from workers.pruning import DISTRIBUTIONS
 from workers.pruning.distributions import Masks, Tensors, in_each
-from workers.registry import call, check_not_a_class, is_own, load_function, lookup
+from workers.registry import call, is_own, lookup
 from workers.text import plural
 from workers.trial import Pruning
 
@@ -24,20 +23,6 @@ _RULE = (
     "return `{layer: count}` with whole numbers that sum to `k`, none above the weights of its layer that are alive, "
     "or a boolean mask by layer"
 )
-
-
-def check_arguments(pruning: Pruning) -> None:
-    """Raise InputError for a distribution that cannot be imported or does not take its arguments."""
-    name = pruning.distribution
-    function = load_function(lookup(DISTRIBUTIONS, name, "distribution"), name)
-    check_not_a_class(function, "distribution", name)
-    try:
-        inspect.signature(function).bind(scores=None, k=None, **pruning.distribution_arguments)
-    except TypeError as error:
-        hint = "a distribution is called with `scores`, `k` and its arguments in the sweep file"
-        raise InputError(f"distribution `{name}`: {error}", hint=hint) from error
-    except ValueError:  # a function of a compiled module, which may have no signature
-        pass
 
 
 def distribute(scores: Tensors, k: int, pruning: Pruning) -> Masks:

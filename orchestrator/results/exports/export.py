@@ -32,9 +32,8 @@ def select(rows: pa.Table, filters: Filters) -> pa.Table:
 def export(results: Results, path: str | os.PathLike[str]) -> Path:
     """Write results as `.parquet`, `.csv` or `.xlsx`, replacing the file in one step, and return its path.
 
-    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text, and
-    texts that a spreadsheet would run as formulas have an apostrophe in front. Raises
-    InputError for any other suffix.
+    Parquet keeps the dtypes of a frame; in CSV, ids begin with a letter, so that readers take them for text, and texts
+    that a spreadsheet would run as formulas have an apostrophe in front. Raises InputError for any other suffix.
     """
     path = Path(expanded(path))
     if path.suffix not in _WRITERS:
