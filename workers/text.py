@@ -46,7 +46,7 @@ def several(noun: str) -> str:
 def parse_duration(text: str) -> float:
     """Seconds in `23h`, `90min`, `1d`, `45s` or a sum such as `1h30min`. Raises InputError for anything else."""
     seconds = {"d": 86_400, "h": 3_600, "min": 60, "m": 60, "s": 1}
-    parts = re.findall(r"([0-9.]+)\s*(d|h|min|m|s)", text)
+    parts = re.findall(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*(d|h|min|m|s)", text)
     if not parts or re.sub(r"\s", "", text) != "".join(number + unit for number, unit in parts):
         raise InputError(f"`{text}` is not a length of time", hint="write it as `23h`, `90min` or `1h30min`")
     return sum(float(number) * seconds[unit] for number, unit in parts)

@@ -98,7 +98,7 @@ def _time_limit(value: object) -> str:
     try:
         if parse_duration(text) > 0:
             return text
-    except (InputError, ValueError):
+    except InputError:
         pass
     raise refuse("must be a length of time", "write it as `3h`, `90min` or `1h30min`")
 

@@ -136,7 +136,7 @@ def test_lengths_of_time_sizes_and_counts():
     assert parse_duration("1h30min") == 5400
     assert parse_duration("2d") == 172_800
     assert parse_duration("0.5 h") == 1800
-    for text in ("soon", "5", "3x", "h"):
+    for text in ("soon", "5", "3x", "h", "1..5h"):
         with pytest.raises(InputError, match="not a length of time"):
             parse_duration(text)
     assert [duration(seconds) for seconds in (5, 100, 7200, 12_000, 190_000)] == [
