@@ -70,13 +70,14 @@ def _repeated(command: Command, ctx: Any, words: Sequence[str]) -> list[InputErr
 
 def _mistakes(command: Command, ctx: Any, args: Sequence[str]) -> list[InputError]:
     """The mistakes in the words of a command line: unknown options first, then by parameter."""
-    words, mistakes = list(args), list[InputError]()
+    words, mistakes, mistaken = list(args), list[InputError](), set[str]()
     while (error := _misread(command, ctx, words)) is not None:
         name = getattr(error, "option_name", "")
         position = next((number for number, word in enumerate(words) if word.partition("=")[0] == name), None)
         if position is None:
             return [*mistakes, InputError(str(error))]
         mistakes.append(_option_mistake(command, ctx, name))
+        mistaken.add(name)
         del words[position]
     values, rest, _ = command.make_parser(ctx).parse_args(args=words)
     for parameter in command.get_params(ctx):
@@ -85,7 +86,8 @@ def _mistakes(command: Command, ctx: Any, args: Sequence[str]) -> list[InputErro
         except InputError as refusal:
             mistakes.append(refusal)
         except UsageError:
-            mistakes.append(_value_mistake(command, ctx, parameter, values.get(parameter.name)))
+            if mistaken.isdisjoint(parameter.opts):
+                mistakes.append(_value_mistake(command, ctx, parameter, values.get(parameter.name)))
     if rest and not mistakes:  # else they may be the values of unknown options
         hint = f"`prunesweep {ctx.info_name} --help` shows which arguments it takes"
         mistakes.append(InputError(f"too many arguments: {' '.join(rest)}", hint=hint))

@@ -35,6 +35,7 @@ from orchestrator.cli import _spelled_out
                 "`--replicates` must be a whole number from 1 to 100: 101",
             ],
         ),
+        (["prune", "tiny.yaml", "--tolerance"], ["`--tolerance` needs a value"]),
         (
             ["run", "missing.yaml", "--only", "tecnique=a,compression>=b", "--in-process", "--cpus", "2", "--gpus=0"],
             [
