@@ -133,6 +133,8 @@ def load_spec(path: str | os.PathLike[str], grid: dict[str, Any] | None = None) 
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path, or start from a sweep file that `prunesweep init` writes"
+        if isinstance(error, IsADirectoryError):
+            hint = "name a sweep file; `prunesweep resume STORE` continues a store"
         raise InputError(f"cannot read `{os.fspath(path)}`: {reason}", hint=hint) from None
     return _build(read_yaml(content, os.fspath(path)), grid)
 

@@ -34,7 +34,7 @@ def check(
             problem = None
     except NotADirectoryError as error:
         raise StoreError(
-            f"store `{location}` is not a directory", hint="choose another path: a store is a directory"
+            f"store `{location}` is not a directory", hint="name a directory; a sweep file names its own under `store:`"
         ) from error
     except OSError as error:
         reason = error.strerror or error

@@ -50,6 +50,7 @@ def test_mistakes_in_a_sweep_file_are_all_shown(main, tmp_path):
         (["plan", "missing.yaml"], 2, "cannot read"),
         (["list", "tecniques"], 2, "did you mean `techniques`"),
         (["run", "missing.yaml", "--stop-after", "soon"], 2, "`soon` is not a length of time"),
+        (["status", __file__], 4, "hint: name a directory; a sweep file names its own under `store:`"),
         (["plan"], 2, "no sweep"),
         (["run", "missing.yaml", "--preset", "digits"], 2, "give a sweep file or `--preset`, not both"),
         (["plan", "missing.yaml", "--scale", "0.1"], 2, "`--scale` is for presets"),

@@ -36,6 +36,7 @@ from orchestrator.cli import _spelled_out
             ],
         ),
         (["prune", "tiny.yaml", "--tolerance"], ["`--tolerance` needs a value"]),
+        (["run", "."], ["cannot read `.`: Is a directory\n\nhint: name a sweep file; `prunesweep resume STORE`"]),
         (
             ["run", "missing.yaml", "--only", "tecnique=a,compression>=b", "--in-process", "--cpus", "2", "--gpus=0"],
             [
