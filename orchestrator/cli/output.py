@@ -96,11 +96,18 @@ def finish(work: Callable[[], Any], store: str | None, shard: str | None = None)
         say(failed_trials(summary))
         say(f"\nSee why:    prunesweep status {place}\nTry again:  {again} --retry-failed")
     elif summary.cells_done < summary.cells:
-        say(f"\nContinue with:  {again}")
+        say_continue(summary, again)
     else:
         say(f"\nNext:  prunesweep table {place}\n       prunesweep report {place}\n       prunesweep export {place}")
     name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)
+
+
+def say_continue(summary: Summary, again: str) -> None:
+    """Say how to continue a run that is not done, and that it was its time limit which ended it, if so."""
+    if summary.out_of_time and summary.signal is None:
+        say("Stopped by `--stop-after`")
+    say(f"\nContinue with:  {again}")
 
 
 def failed_trials(summary: Summary) -> str:

@@ -8,7 +8,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.output import failed_trials
+from orchestrator.cli.output import failed_trials, say_continue
 from orchestrator.results.tolerance import Tolerance
 from workers.errors import InputError
 from workers.machine.terminal import say
@@ -117,4 +117,4 @@ def _say_unfinished(pruned: Pruned, store: str | None, again: str) -> None:
         if done > 0:
             say(f"Keep what is done:  `prunesweep prune` with --max-rounds {done}")
     else:
-        say(f"\nContinue with:  {again}")
+        say_continue(summary, again)

@@ -195,7 +195,7 @@ def test_the_version_is_printed(main):
 
 
 def test_a_suggested_command_quotes_a_store_with_spaces(capsys):
-    summary = SimpleNamespace(cells_done=1, cells=2, failed=0, unreadable={}, exit_code=0)
+    summary = SimpleNamespace(cells_done=1, cells=2, failed=0, out_of_time=False, unreadable={}, exit_code=0)
     with pytest.raises(SystemExit):
         finish(lambda: summary, "my store")
     assert "prunesweep resume 'my store'" in capsys.readouterr().err

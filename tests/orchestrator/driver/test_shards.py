@@ -197,5 +197,5 @@ def test_the_command_line_names_the_shard(store, main, tmp_path):
     run(store, "1/2", stop_after=0.0)
     code, _, stderr = main("resume", store, "--shard", "1/2", "--in-process", "--stop-after", "0s")
     assert code == 130
-    assert "0 of 2 cells of shard 1/2 done" in stderr
+    assert "0 of 2 cells of shard 1/2 done\nStopped by `--stop-after`\n" in stderr
     assert f"Continue with:  prunesweep resume {store} --shard 1/2" in stderr

@@ -57,6 +57,7 @@ def test_resume_finishes_a_search(main, folder, undisturbed):
     begin = ["prune", folder / "tiny.yaml", *asked, "--in-process", "-q", "--stop-after", "0s"]
     code, stdout, stderr = main(*begin)
     assert (code, stdout) == (130, "")
+    assert "Stopped by `--stop-after`\n\n" in stderr
     assert f"Continue with:  prunesweep prune {folder / 'tiny.yaml'} {' '.join(map(str, asked))}\n" in stderr
     found = "search: prune 60% per round until validation accuracy falls by more than 20 points"
     assert f"unfinished {found}\n  hint: `prunesweep resume` continues the search" in str(ps.status(folder / "store"))
