@@ -27,6 +27,9 @@ from workers.errors import Outcome, TrialError
 PATIENCE = timedelta(hours=1)
 """How long a rank waits for the others, which may be evaluating or saving: longer than a store is without answer."""
 
+MEETING = timedelta(minutes=2)
+"""How long rank 0 waits for the others to connect: they are ready then."""
+
 
 class PeerLost(TrialError):
     """An exchange with the other ranks has failed: one has ended, or did not answer."""
@@ -50,8 +53,21 @@ def connect(share: BatchShare, path: str, device: torch.device) -> None:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _peer_lost(), _on_loopback():
         dist.init_process_group(
-            backend, init_method=f"file://{path}", rank=share.rank, world_size=share.ranks, timeout=PATIENCE
+            backend,
+            init_method=f"file://{path}",
+            rank=share.rank,
+            world_size=share.ranks,
+            timeout=PATIENCE if share.rank else MEETING,
         )
+    _set_timeout(PATIENCE)
+
+
+def _set_timeout(timeout: timedelta) -> None:
+    """Wait so long for the other ranks from now on."""
+    if hasattr(dist, "set_timeout"):
+        dist.set_timeout(timeout)
+    else:  # before torch 2.15
+        dist.distributed_c10d._set_pg_timeout(timeout)
 
 
 @contextlib.contextmanager

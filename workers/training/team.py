@@ -106,7 +106,8 @@ class Team(Alone):
         while not all(path.exists() for path in waiting):
             self._check_alive()
             time.sleep(_POLL)
-        connect(self.share, str(self._folder / "meeting"), trainer.device)
+        with self._explained():
+            connect(self.share, str(self._folder / "meeting"), trainer.device)
         trainer.exchange = Exchange(trainer.model, trainer.parameters, self.share, trainer.adds_up)
         self.check_same(trainer, digest)
         state.unlink()  # it may be large, and is left where this process is killed

@@ -1,6 +1,7 @@
 """Several ranks train as one process does, continue to the same bits, and end together."""
 
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -9,14 +10,16 @@ import torch.distributed as dist
 from torch import nn
 
 from tests.support import tiny
+from tests.support.trainings import training
 from workers.data.batches.ranks import check_ranks
 from workers.data.batches.share import BatchShare
 from workers.errors import InputError, TrialError
 from workers.machine.device import Device
 from workers.store import Store
+from workers.training import exchange as exchange_module
 from workers.training import team
 from workers.training.attempt import Attempt, Bounds
-from workers.training.exchange import Exchange, connect
+from workers.training.exchange import PATIENCE, Exchange, connect
 from workers.training.run import run
 from workers.training.states.state import parse_state
 from workers.trial import Job, Network, Recipe, Stop, trial_id
@@ -135,6 +138,19 @@ def test_a_process_that_waits_on_a_gpu_for_a_rank_that_has_ended_says_why_it_end
     assert ended == [1]
     said = "its last words\nrank 1 of the trial was lost: its process ended with exit code -9\n"
     assert capsys.readouterr().err == said
+
+
+def test_a_rank_that_dies_before_it_is_connected_is_missed(two_ranks, monkeypatch):
+    (two_ranks._folder / "1.ready").touch()
+    monkeypatch.setattr(exchange_module, "MEETING", timedelta(seconds=0.01))
+    with pytest.raises(team.RankFailed, match="rank 1 of the trial was lost: its process ended with exit code -9"):
+        two_ranks.join(training(DENSE))
+    assert not dist.is_initialized()
+
+
+def test_connected_ranks_wait_for_each_other_for_long(exchange):
+    exchange(nn.Linear(1, 1))
+    assert dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout == PATIENCE
 
 
 @pytest.fixture
