@@ -1,5 +1,7 @@
 """Several ranks train as one process does, continue to the same bits, and end together."""
 
+import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from workers.errors import InputError, TrialError
 from workers.machine.device import Device
 from workers.store import Store
 from workers.training import exchange as exchange_module
-from workers.training import team
+from workers.training import member, team
 from workers.training.attempt import Attempt, Bounds
 from workers.training.exchange import PATIENCE, Exchange, connect
 from workers.training.run import run
@@ -151,6 +153,25 @@ def test_a_rank_that_dies_before_it_is_connected_is_missed(two_ranks, monkeypatc
 def test_connected_ranks_wait_for_each_other_for_long(exchange):
     exchange(nn.Linear(1, 1))
     assert dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout == PATIENCE
+
+
+def test_a_rank_whose_code_exits_has_failed(tmp_path, monkeypatch):
+    (tmp_path / "1.json").write_text(json.dumps({"parent": 0, "path": sys.path}))
+    monkeypatch.setattr(sys, "argv", ["member", str(tmp_path / "1.json"), "1"])
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+    monkeypatch.setattr(member, "end_with_parent", lambda parent: None)
+    monkeypatch.setattr(member, "_train", lambda *_: sys.exit(0))
+    with pytest.raises(SystemExit) as ended:
+        member.main()
+    assert ended.value.code == 1
+    assert json.loads((tmp_path / "1.failed").read_text())["reason"] == "SystemExit: 0"
+
+
+def test_errors_are_printed_after_a_trial_as_before(tmp_path):
+    hook = sys.excepthook
+    connect(BatchShare(), str(tmp_path / "meeting"), torch.device("cpu"))
+    dist.destroy_process_group()
+    assert sys.excepthook is hook
 
 
 @pytest.fixture
