@@ -51,7 +51,7 @@ class Step(NamedTuple):
 def connect(share: BatchShare, path: str, device: torch.device) -> None:
     """Connect this process with the other ranks, which all do the same, by way of a new file at `path`."""
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    with _peer_lost(), _on_loopback():
+    with _peer_lost(), _on_loopback(), _excepthook_kept():
         dist.init_process_group(
             backend,
             init_method=f"file://{path}",
@@ -90,6 +90,16 @@ def _on_loopback() -> Iterator[None]:
         yield
     finally:
         del os.environ["GLOO_SOCKET_IFNAME"]
+
+
+@contextlib.contextmanager
+def _excepthook_kept() -> Iterator[None]:
+    """Leave `sys.excepthook` as it is: for each trial of a process, torch has it print one more `[rank0]: `."""
+    hook = sys.excepthook
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
 
 
 class Exchange:
