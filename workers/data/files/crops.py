@@ -1,4 +1,4 @@
-"""Image files as squares of pixels, cropped as the rewinding study crops ImageNet."""
+"""Image files as squares of pixels: the center as the rewinding study cuts it, or a random crop."""
 
 from __future__ import annotations
 
