@@ -8,13 +8,16 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from workers.models.strided import BLOCK, SubsampledConv2d
+
 BATCH_NORM_EPS = 1e-5
 TRUNCATED_STD = 0.87962566  # standard deviation of a unit normal cut at ±2
 
 
 def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """A convolution without bias; the output has the size of the image divided by the stride."""
-    return nn.Conv2d(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
+    kind = SubsampledConv2d if kernel == 1 and stride > 1 and channels_in < BLOCK else nn.Conv2d
+    return kind(channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False)
 
 
 def batch_norm(channels: int, momentum: float) -> nn.BatchNorm2d:

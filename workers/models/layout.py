@@ -9,13 +9,15 @@ import torch
 from torch import nn
 
 from workers.machine.generators import seed_generators
+from workers.models.strided import RefuseUnsafe
 
 
 def arranged(network: nn.Module, input_shape: tuple[int, int, int]) -> nn.Module:
     """The network in channels_last, or contiguous (with a hook that makes its inputs so) if it works only that way.
 
-    Such are networks that call `x.view(len(x), -1)` after a convolution. Weights, buffers and modes do not change, and
-    the choice depends on the code of the network only.
+    Such are networks that call `x.view(len(x), -1)` after a convolution, and on a CPU those with a convolution that is
+    not safe in channels_last. Weights, buffers and modes do not change, and the choice depends on the code of the
+    network and on the device only.
     """
     if _works(network, torch.channels_last, input_shape) or not _works(network, torch.contiguous_format, input_shape):
         return network.to(memory_format=torch.channels_last)
@@ -29,9 +31,11 @@ def _works(network: nn.Module, layout: torch.memory_format, input_shape: tuple[i
     try:
         copied = copy.deepcopy(network).to(memory_format=layout)
         images = torch.zeros((2, *input_shape), device=next(copied.parameters()).device).to(memory_format=layout)
-        with torch.no_grad():
+        with torch.no_grad(), RefuseUnsafe():
             copied.eval()(images)
-        copied.train()(images).sum().backward()
+        with RefuseUnsafe():
+            loss = copied.train()(images).sum()
+        loss.backward()
     except Exception:  # the user's network may raise anything, here and in training
         return False
     return True
