@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 import time
 from bdb import BdbQuit
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 
 from workers.data.batches.share import BatchShare
-from workers.data.batches.structure import Batch, tensors
+from workers.data.batches.structure import Batch, call, tensors
 from workers.data.images import EVALUATION_BATCH
 from workers.data.loading import open_data
 from workers.data.source import Data, Part
@@ -29,6 +30,7 @@ from workers.metrics import METRICS
 from workers.metrics.judge import Judge, UndefinedScore
 from workers.models import is_shipped
 from workers.models.build import seeds_itself
+from workers.models.strided import RefuseUnsafe
 from workers.registry import is_own
 from workers.text import plural
 from workers.training.evaluation import examine, new_statistics, validation_and_test
@@ -121,6 +123,7 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
             hint="remove the seed: prunesweep seeds every replicate before it builds the network",
         )
     trainer = new_trainer(rehearsal, data)
+    _check_convolutions(trainer)
     advance(trainer, 1)  # the first step is slower than the others
     seconds = advance(trainer, _BEFORE - 1)
     with _explained(trainer.trial.task, data, trainer.device, _SAVED):
@@ -144,6 +147,19 @@ def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
     if rehearsal.task.recipe.deterministic:
         _check_generators(name, generators, generator_states(continued))
     return {"digest": digest, "seconds_per_step": seconds / (_BEFORE - 1)}
+
+
+def _check_convolutions(trainer: Trainer) -> None:
+    """Raise BadInput for a convolution that oneDNN computes wrongly: training with it may end this process."""
+    if trainer.device.type != "cpu":
+        return
+    try:
+        with RefuseUnsafe():
+            call(copy.deepcopy(trainer.model), trainer.data.facts.sample(2)[0])
+    except BadInput:
+        raise
+    except Exception:  # training says what is wrong
+        return
 
 
 def _check_batches(rehearsal: Rehearsal, data: Data) -> None:

@@ -1,7 +1,8 @@
 """1×1 convolutions with a stride, whose backward pass oneDNN computes wrongly where they have few input channels.
 
-On images in channels_last it writes beyond its scratch memory then (oneDNN issue 6035): the process crashes or hangs,
-or gradients are wrong. Contiguous images, which another kernel computes, are safe.
+In channels_last it writes beyond its scratch memory then (oneDNN issue 6035): the process crashes or hangs, or
+gradients are wrong. Another kernel, which is safe, computes convolutions of contiguous images and weights, and those
+with padding.
 """
 
 from __future__ import annotations
@@ -14,29 +15,38 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from workers.errors import BadInput
+
 BLOCK = 16
 """As many input channels as oneDNN computes at a time, at most: with AVX-512. Fewer are not safe."""
 
 
 class SubsampledConv2d(nn.Conv2d):
-    """A 1×1 convolution with a stride that drops the pixels between its strides first.
+    """A 1×1 convolution with a stride that, on a CPU, drops the pixels between its strides first.
 
     Its bits are those of `nn.Conv2d` where that is safe, since oneDNN does the same.
     """
 
     def forward(self, images: Tensor) -> Tensor:
+        if images.is_cuda:
+            return super().forward(images)
         down, right = self.stride
         return F.conv2d(images[:, :, ::down, ::right], self.weight, self.bias)
 
 
 class RefuseUnsafe(TorchDispatchMode):
-    """Raises a ValueError before a convolution whose backward pass is not safe, in whatever way it is called."""
+    """Raises BadInput before a convolution whose backward pass is not safe, in whatever way it is called."""
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         if func is torch.ops.aten.convolution.default and _is_unsafe(*args):
-            raise ValueError("a 1×1 convolution of few channels with a stride, on images in channels_last")
+            raise BadInput(
+                f"oneDNN computes wrong gradients on a CPU for a 1×1 convolution with a stride and fewer than {BLOCK} "
+                "input channels in `torch.channels_last`",
+                hint="omit `memory_format=torch.channels_last`, or drop pixels in place of the stride: "
+                "`convolution(images[:, :, ::2, ::2])`",
+            )
         return func(*args, **(kwargs or {}))
 
 
@@ -45,7 +55,7 @@ def _is_unsafe(
     weight: Tensor,
     _bias: Tensor | None,
     stride: Sequence[int],
-    _padding: Sequence[int],
+    padding: Sequence[int],
     _dilation: Sequence[int],
     transposed: bool,
     _output_padding: Sequence[int],
@@ -58,6 +68,18 @@ def _is_unsafe(
         and weight.shape[1] < BLOCK
         and tuple(weight.shape[2:]) == (1, 1)
         and max(stride) > 1
-        and images.stride(1) == 1
-        and images.stride(3) >= images.shape[1] > 1  # channels_last, as torch sees it
+        and max(padding) == 0
+        and (_is_channels_last(images) or _is_channels_last(weight))  # torch computes in channels_last if either is
+    )
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    """As torch decides it for a convolution: `Tensor.is_contiguous` does not tell where a size is 1."""
+    by_image, by_channel, by_row, by_column = tensor.stride()
+    _, channels, height, width = tensor.shape
+    return (
+        by_channel == 1
+        and by_column >= channels
+        and by_row >= by_column * width
+        and by_image >= max(by_row * height, 2)  # 1: an image of one number, which is in both layouts
     )
