@@ -21,9 +21,8 @@ MOST_BYTES = 20_000_000
 
 _PORT = 8265
 _SECONDS = 10.0
-_TOKEN = Path(os.path.expanduser("~/.ray/auth_token"))
 _FORM = "give `--address http://HEAD:8265`, or set $RAY_API_SERVER_ADDRESS"
-_HINT = "install prunesweep with its extra `cluster` here and on the head, with the same token for Ray"
+_HINT = "install prunesweep with its extra `cluster` here and on the head, and set $RAY_AUTH_TOKEN as there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,12 @@ def on_cluster(order: LaunchOrder, server: JobServer, folder: str) -> Submission
 
 
 def _token_mode() -> dict[str, str]:
-    """The variable without which `ray job` shows no token, if there is one; `ray start` and `ray.init` need none."""
-    has_token = os.environ.get("RAY_AUTH_TOKEN") or Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or _TOKEN).is_file()
-    return {"RAY_AUTH_MODE": "token"} if has_token and "RAY_AUTH_MODE" not in os.environ else {}
+    """The variable without which `ray job` shows no token, if one is given for a cluster.
+
+    The one in ~/.ray/auth_token, which Ray makes for any local Ray, stays on this machine.
+    """
+    is_given = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return {"RAY_AUTH_MODE": "token"} if is_given and "RAY_AUTH_MODE" not in os.environ else {}
 
 
 @contextlib.contextmanager

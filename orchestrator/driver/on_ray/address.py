@@ -21,11 +21,15 @@ _LISTEN_SECONDS = 5.0
 _FORMS = "use `--address HOST:PORT`, or `--address auto` on a machine of the cluster"
 
 
+class TokenWanted(InputError):
+    """A cluster wants a token for Ray, or another one than it is shown."""
+
+
 def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
     """The `host:port` of an address, once a cluster has answered there.
 
     Raises InputError for anything else than `auto` or `host:port`, without an answer within `seconds`, and if Ray does
-    not run on this machine, where it would be searched for a minute.
+    not run on this machine, where it would be searched for a minute; TokenWanted if the cluster refuses the token.
     """
     from ray._private import services  # not above: `cluster` prepares Ray's import
 
@@ -48,8 +52,10 @@ def resolve(address: str, seconds: float = ANSWER_SECONDS) -> str:
             within(seconds, lambda: _ask(place))
     except OSError as error:
         reason = str(error) if isinstance(error, NoAnswer) else error.strerror or str(error)
-        remedy = "set $RAY_AUTH_TOKEN" if isinstance(error, PermissionError) else "check the host and the port"
-        raise InputError(
+        wants_token = isinstance(error, PermissionError)
+        remedy = "set $RAY_AUTH_TOKEN" if wants_token else "check the host and the port"
+        kind = TokenWanted if wants_token else InputError
+        raise kind(
             f"cannot reach a Ray cluster at `{address}`: {reason}",
             hint=f"{remedy}, and check that `ray status` works there",
         ) from error
@@ -86,12 +92,31 @@ def _ask(place: str) -> None:
     from ray.exceptions import AuthenticationError, RayError
 
     _greet(place)
+    if not _can_show_token():
+        raise PermissionError("no token for Ray is in $RAY_AUTH_TOKEN, $RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token")
     try:
         GcsClient(address=place).cluster_id  # noqa: B018  (an attribute that asks the cluster)
     except AuthenticationError as error:
         raise PermissionError("it refuses the token for Ray of this process, or wants one") from error
     except RayError as error:
         raise ConnectionError("what answers there is not a cluster of this version of Ray") from error
+
+
+def _can_show_token() -> bool:
+    """Whether there is the token that Ray is to show, if any: without it, Ray's client ends the process."""
+    from ray._raylet import (  # type: ignore[attr-defined]
+        AuthenticationMode,
+        AuthenticationTokenLoader,
+        get_authentication_mode,
+    )
+    from ray.exceptions import AuthenticationError
+
+    if get_authentication_mode() != AuthenticationMode.TOKEN:
+        return True
+    try:
+        return bool(AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True))
+    except AuthenticationError:  # nothing is at $RAY_AUTH_TOKEN_PATH
+        return False
 
 
 def _greet(place: str, seconds: float | None = None) -> None:

@@ -35,7 +35,7 @@ from ray.exceptions import RayError  # noqa: E402
 from ray.job_config import JobConfig  # noqa: E402
 
 from orchestrator.driver.interrupt import Interrupt  # noqa: E402
-from orchestrator.driver.on_ray.address import LOCAL_ADDRESSES, resolve  # noqa: E402
+from orchestrator.driver.on_ray.address import LOCAL_ADDRESSES, TokenWanted, resolve  # noqa: E402
 from orchestrator.driver.on_ray.capacity import fitting_nodes, slots_of  # noqa: E402
 from orchestrator.driver.on_ray.nodes import Nodes  # noqa: E402
 from orchestrator.driver.on_ray.ray_output import ray_output_apart  # noqa: E402
@@ -69,9 +69,7 @@ class Cluster:
 
 def check_address(address: str | None) -> None:
     """Raise InputError unless a cluster answers at an address, or none is needed."""
-    if address is not None and address not in LOCAL_ADDRESSES:
-        _show_token()
-        resolve(address)
+    _variables_for(address)
 
 
 @contextmanager
@@ -85,8 +83,7 @@ def connected(cluster: Cluster, interrupt: Interrupt) -> Iterator[int]:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     if ray.is_initialized():
         raise InputError("this process is connected to Ray already", hint="call `ray.shutdown()` first")
-    check_address(cluster.address)
-    with _environment(_LOCAL_ENVIRONMENT if cluster.is_local else {}), ray_output_apart():
+    with _environment(_variables_for(cluster.address)), ray_output_apart():
         if not _connect(cluster, interrupt):
             yield 0
             return
@@ -148,11 +145,33 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         _read_authentication()
 
 
-def _show_token() -> None:
-    """Let Ray show clusters the token that there is, as `ray.init` decides later: unless it is told not to."""
-    if "RAY_AUTH_MODE" not in os.environ and AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True):
-        os.environ["RAY_AUTH_MODE"] = "token"
-        _read_authentication()
+def _variables_for(address: str | None) -> Mapping[str, str]:
+    """The environment variables with which Ray connects to an address. Raises InputError unless a cluster answers."""
+    if address is None or address in LOCAL_ADDRESSES:
+        return _LOCAL_ENVIRONMENT
+    try:
+        resolve(address)
+    except TokenWanted:
+        if not _has_token_for(address):
+            raise
+        variables = {"RAY_AUTH_MODE": "token"}  # a cluster that wants no token would lose its workers with it
+        with _environment(variables):
+            resolve(address)
+        return variables
+    return {}
+
+
+def _has_token_for(address: str) -> bool:
+    """Whether there is a token for a cluster that wants one, where `RAY_AUTH_MODE` does not say if one is shown.
+
+    Ray makes ~/.ray/auth_token for any local Ray: as in `ray.init`, only a cluster found on this machine is shown that.
+    """
+    if "RAY_AUTH_MODE" in os.environ:
+        return False
+    if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return True
+    is_found_here = address == "auto" and not os.environ.get("RAY_ADDRESS")
+    return is_found_here and bool(AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True))
 
 
 def _read_authentication() -> None:

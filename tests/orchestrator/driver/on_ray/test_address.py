@@ -71,6 +71,22 @@ def test_another_service():
         assert refusal(place).message.endswith("what answers there is another service")
 
 
+@pytest.mark.parametrize("path", [None, "nowhere"])
+def test_a_token_that_is_to_be_shown_and_is_not_there(monkeypatch, tmp_path, path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    if path:
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / path))
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with listening(HTTP2) as place, clusters._environment({"RAY_AUTH_MODE": "token"}):
+        error = refusal(place)
+    monkeypatch.undo()
+    clusters._read_authentication()
+    assert ": no token for Ray is in $RAY_AUTH_TOKEN, $RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token" in error.message
+    assert error.hint.startswith("set $RAY_AUTH_TOKEN, ")
+
+
 def test_a_server_of_the_same_protocol_that_is_not_a_cluster(monkeypatch):
     silent = threading.Event()
     monkeypatch.setattr("ray._raylet.GcsClient", lambda address: silent.wait())
