@@ -15,21 +15,32 @@ from workers.trial import Stop, trial_id
 REWIND = 8
 
 
-@pytest.mark.parametrize("technique", [name for name, technique in TECHNIQUES.items() if not technique.adaptive])
-def test_a_plain_loop_of_torch_gives_the_same_bits(technique):
-    dense, steps = tiny.dense(), TECHNIQUES[technique].steps(tiny.DENSE_TRAINING, REWIND)
-    child = tiny.retraining(technique, dense, rewind=REWIND)
-    parents = {Stop(trial_id(dense), step): train(dense, step) for step in (REWIND, tiny.TOTAL)}
-    final = parents[Stop(trial_id(dense), tiny.TOTAL)]
-    weights, momenta = plain_loop(dense, tiny.TOTAL)
-    assert_same(final, weights, momenta)
+@pytest.fixture(scope="module")
+def dense():
+    """The dense trial, and by the steps that it took, its states and those of the plain loop."""
+    trial = tiny.dense()
+    states = {step: (train(trial, step), plain_loop(trial, step)) for step in (REWIND, tiny.TOTAL)}
+    return trial, states
 
-    names = list(training(child).weights)
+
+def test_a_plain_loop_of_torch_gives_the_bits_of_a_dense_network(dense):
+    for state, plain in dense[1].values():
+        assert_same(state, *plain)
+
+
+@pytest.mark.parametrize("technique", [name for name, technique in TECHNIQUES.items() if not technique.adaptive])
+def test_a_plain_loop_of_torch_gives_the_bits_of_a_technique(dense, technique):
+    trial, states = dense
+    weights, _ = states[tiny.TOTAL][1]
+    names = list(training(trial).weights)
     size = torch.cat([weights[name].abs().flatten() for name in names])
     threshold = size.sort(descending=True).values[size.numel() // 4 - 1]
     masks = {name: weights[name].abs() >= threshold for name in names}
-    start = {"final": (weights, momenta), "rewind": plain_loop(dense, REWIND), "fresh": None}
+    steps = TECHNIQUES[technique].steps(tiny.DENSE_TRAINING, REWIND)
+    child = tiny.retraining(technique, trial, rewind=REWIND)
+    start = {"final": states[tiny.TOTAL][1], "rewind": states[REWIND][1], "fresh": None}
     retrained = plain_loop(child, steps, start[TECHNIQUES[technique].start], masks)
+    parents = {Stop(trial_id(trial), step): state for step, (state, _) in states.items()}
     assert_same(train(child, steps, parents), *retrained)
 
 
