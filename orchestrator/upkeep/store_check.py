@@ -16,9 +16,12 @@ from workers.store.checksummed import from_json, from_parquet
 from workers.store.filesystems.files import NotAFile, is_temporary, walk
 from workers.store.lease_owner import lease_paths, read_owner
 from workers.store.record import SCHEMA
-from workers.store.record_parsing import has_details_apart
+from workers.store.record_parsing import has_details_apart, parse_detail, parse_whole_record
 
-Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "missing"]
+Kind = Literal["corrupt", "half-written", "orphaned", "foreign", "conflicting", "newer", "unreadable", "missing"]
+
+LEFT_IN_PLACE = ("newer", "unreadable", "missing")
+"""The kinds of which a repair moves nothing: an unreadable file may be sound."""
 
 
 class StoreProblem(NamedTuple):
@@ -91,7 +94,7 @@ class _StoreFiles:
 
     def companions(self, problem: StoreProblem) -> Iterator[StoreProblem]:
         """The file that must be made again with a damaged one: a record's details, a sweep's cells, or the reverse."""
-        companion = None if problem.kind == "newer" else layout.companion(problem.path)
+        companion = None if problem.kind in LEFT_IN_PLACE else layout.companion(problem.path)
         if companion in self.paths:
             yield StoreProblem(companion, "orphaned", f"belongs to `{problem.path}`")
 
@@ -100,7 +103,7 @@ class _StoreFiles:
         if key is None:
             return StoreProblem(path, "foreign", "not a valid record name")
         rows: list[pa.Table] = []
-        problem = _read_problem(path, lambda: rows.append(self.store.records.read(path)))
+        problem = self._read_problem(path, lambda data: rows.append(parse_whole_record(path, data)))
         if problem is not None or not any(map(has_details_apart, rows)):
             return problem
         details = layout.detail_path(key)
@@ -114,10 +117,10 @@ class _StoreFiles:
             return StoreProblem(path, "foreign", "not a valid record name")
         if layout.record_path(key) not in self.paths:
             return StoreProblem(path, "orphaned", "its record is missing")
-        return _read_problem(path, lambda: self.store.records.detail_apart(key))
+        return self._read_problem(path, lambda data: parse_detail(path, data))
 
     def conflict(self, path: str) -> StoreProblem | None:
-        problem = _read_problem(path, lambda: from_parquet(path, self.store.files.read(path), SCHEMA))
+        problem = self._read_problem(path, lambda data: from_parquet(path, data, SCHEMA))
         return problem or StoreProblem(path, "conflicting", "differs from the record that was published first")
 
     def state(self, path: str) -> StoreProblem | None:
@@ -126,7 +129,7 @@ class _StoreFiles:
             return StoreProblem(path, "foreign", "not a valid state name")
         from workers.training.states.state import parse_state  # brings in torch
 
-        if (problem := _read_problem(path, lambda: parse_state(self.store.files.read(path), path, stop))) is not None:
+        if (problem := self._read_problem(path, lambda data: parse_state(data, path, stop))) is not None:
             return problem
         if self.needs.unreadable:
             return None  # a sweep that cannot be read may need it
@@ -140,32 +143,47 @@ class _StoreFiles:
         if (retired := layout.parse_retirement_path(path)) is not None:
             if layout.sweep_path(retired) not in self.paths:
                 return StoreProblem(path, "orphaned", "its sweep.json is missing")
-            return _read_problem(path, lambda: from_json(path, self.store.files.read(path)))
+            return self._read_problem(path, lambda data: from_json(path, data))
         folder = layout.parse_sweep_path(path)
         if folder is None:
             return StoreProblem(path, "foreign", "not part of a sweep")
         if layout.sweep_path(folder) not in self.paths:
             return StoreProblem(path, "half-written", "its sweep.json is missing")
-        sweeps = self.store.sweeps
-        read = sweeps.read if path == layout.sweep_path(folder) else sweeps.read_cells
-        return _read_problem(path, lambda: read(folder))
+        parse: Callable[[str, bytes], object] = from_json if path == layout.sweep_path(folder) else from_parquet
+        return self._read_problem(path, lambda data: parse(path, data))
 
     def json(self, path: str) -> StoreProblem | None:
         if layout.parse_data_path(path) is None:
             return StoreProblem(path, "foreign", "not a valid name in this folder")
-        return _read_problem(path, lambda: from_json(path, self.store.files.read(path)))
+        return self._read_problem(path, lambda data: from_json(path, data))
 
     def cache(self, path: str) -> StoreProblem | None:
         if layout.is_probe(path):
             return None  # a running process is writing it
         if not layout.is_record_cache(path):
             return StoreProblem(path, "foreign", "not part of the cache")
-        return _read_problem(path, lambda: from_parquet(path, self.store.files.read(path)))
+        return self._read_problem(path, lambda data: from_parquet(path, data))
 
     def log(self, path: str) -> StoreProblem | None:
         if layout.parse_log_path(path) is not None:
             return None
         return StoreProblem(path, "foreign", "not a valid log name")
+
+    def _read_problem(self, path: str, parse: Callable[[bytes], object]) -> StoreProblem | None:
+        """What is wrong with a file, as reading and parsing it tells."""
+        try:
+            data = self.store.files.read(path)
+        except FileNotFoundError:
+            return None  # deleted meanwhile
+        except OSError as error:
+            return StoreProblem(path, "unreadable", str(error))
+        try:
+            parse(data)
+        except NewerFile as error:
+            return StoreProblem(path, "newer", error.message.removeprefix(f"{path}: "))
+        except CorruptFile as error:
+            return StoreProblem(path, "corrupt", error.message.removeprefix(f"{path}: "))
+        return None
 
 
 _CHECKS: dict[str, Callable[[_StoreFiles, str], StoreProblem | None]] = {
@@ -182,18 +200,3 @@ _CHECKS: dict[str, Callable[[_StoreFiles, str], StoreProblem | None]] = {
     layout.CACHE: _StoreFiles.cache,
     layout.LOGS: _StoreFiles.log,
 }
-
-
-def _read_problem(path: str, read: Callable[[], object]) -> StoreProblem | None:
-    """What is wrong with a file, as reading it tells."""
-    try:
-        read()
-    except FileNotFoundError:
-        return None  # deleted meanwhile
-    except NewerFile as error:
-        return StoreProblem(path, "newer", error.message.removeprefix(f"{path}: "))
-    except CorruptFile as error:
-        return StoreProblem(path, "corrupt", error.message.removeprefix(f"{path}: "))
-    except OSError as error:
-        return StoreProblem(path, "corrupt", str(error))
-    return None

@@ -8,14 +8,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.upkeep.store_check import StoreProblem, lease_problems, store_problems
+from orchestrator.upkeep.store_check import LEFT_IN_PLACE, StoreProblem, lease_problems, store_problems
 from workers.errors import hint_line
 from workers.store import Store, layout
 from workers.store.lease import Lease
 from workers.store.marker import write_marker
 from workers.text import plural, printable, size
-
-_LEFT_IN_PLACE = ("newer", "missing")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,11 +39,13 @@ class Verification:
         counts = Counter(problem.kind for problem in self.problems)
         lines = [f"{head}, {', '.join(f'{count:,} {kind}' for kind, count in counts.items())}"]
         lines += [printable(f"  ✘ {problem.kind}  {problem.path}: {problem.reason}") for problem in self.problems]
+        if any(problem.kind == "unreadable" for problem in self.problems):
+            lines.append(hint_line("let this user read the unreadable files, or try again after an outage"))
         return "\n".join(lines + (self._repairs() if self.repaired else self._hints()))
 
     @property
     def _movable(self) -> bool:
-        return any(problem.kind not in _LEFT_IN_PLACE for problem in self.problems)
+        return any(problem.kind not in LEFT_IN_PLACE for problem in self.problems)
 
     @property
     def _lacks_marker(self) -> bool:
@@ -53,7 +53,8 @@ class Verification:
 
     def _repairs(self) -> list[str]:
         moved = (
-            "moved damaged and foreign files to quarantine/ (except those of a newer version); the next run fills gaps"
+            "moved damaged and foreign files to quarantine/ (except unreadable ones and those of a newer version); "
+            "the next run fills gaps"
         )
         restored = f"restored `{layout.MARKER}`"
         return ([moved] if self._movable else []) + ([restored] if self._lacks_marker else [])
@@ -90,7 +91,7 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
 
 def _repair(store: Store, problems: list[StoreProblem]) -> None:
     for problem in problems:
-        if problem.kind not in _LEFT_IN_PLACE:
+        if problem.kind not in LEFT_IN_PLACE:
             _set_aside(store, problem.path)
     if store.marker_problem is not None:
         write_marker(store.files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -93,6 +94,34 @@ def test_damage_is_found_set_aside_and_made_again(store, made, folder, ending, h
     assert ps.run(a_sweep(), store.location, options=OPTIONS).exit_code == 0
     assert verify(store).problems == []
     assert results(store) == results(Store(made))
+
+
+@pytest.mark.parametrize(
+    ("folder", "ending"),
+    [
+        ("results", ""),
+        ("checkpoints", ""),
+        ("facts", ""),
+        ("cache", ".parquet"),
+        ("sweeps", "cells.parquet"),
+        ("sweeps", "sweep.json"),
+    ],
+)
+def test_a_file_that_cannot_be_read_may_be_sound_and_is_not_moved(store, monkeypatch, folder, ending):
+    closed, read = first(store, folder, ending), type(store.files).read
+    before = store.files.sizes("")
+
+    def refuse(files, path):
+        if path == closed:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return read(files, path)
+
+    monkeypatch.setattr(type(store.files), "read", refuse)
+    verification = verify(store, repair=True)
+    assert [(problem.path, problem.kind) for problem in verification.problems] == [(closed, "unreadable")]
+    assert "hint: let this user read the unreadable files" in str(verification)
+    assert "moved" not in str(verification)
+    assert store.files.sizes("") == before
 
 
 def test_every_bit_of_a_record_counts(store):
