@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,17 +70,23 @@ class _Autoscaler:
 
     requests: contextlib.ExitStack
     _asked_for: Shape | None = None
-    _since: float = 0.0
+    _since: float = -math.inf
+    _doing: str | None = None
 
     def doing_about(self, missing: Shape) -> str | None:
-        """What it does about a shape that no node can hold, in words; None if nothing adds such a node."""
+        """What it does about a shape that no node can hold, in words; None if nothing adds such a node.
+
+        An answer that does not come, as from a cluster that is busy with its new nodes, changes nothing.
+        """
         doing = autoscaling.current()
-        if doing is not None and missing != self._asked_for:
-            self.requests.enter_context(_requested(missing))
-            self._asked_for, self._since = missing, time.monotonic()
-        if doing != autoscaling.NOTHING_STARTS:
-            self._since = time.monotonic()
-        return doing if time.monotonic() < self._since + _ASKED_SECONDS else None
+        if doing is not None:
+            self._doing = doing
+            if missing != self._asked_for:
+                self.requests.enter_context(_requested(missing))
+                self._asked_for, self._since = missing, time.monotonic()
+            if doing != autoscaling.NOTHING_STARTS:
+                self._since = time.monotonic()
+        return self._doing if time.monotonic() < self._since + _ASKED_SECONDS else None
 
 
 def missing_shape(shapes: Shapes, nodes: Sequence[Node]) -> Shape | None:

@@ -83,6 +83,14 @@ def test_an_autoscaler_that_starts_nothing_though_asked_is_not_waited_for(cluste
     assert capsys.readouterr().err.count("autoscaler: no node is starting") == 1 + (seconds > 60)
 
 
+def test_an_autoscaler_that_does_not_answer_for_a_moment_is_waited_for(cluster):
+    starting = ["1 node of type gpu starting"]
+    clock, _ = cluster(*starting, *[None] * 40, *starting, None)
+    with pytest.raises(ps.InputError, match=r"^no node in the cluster has"):
+        slots_of(Shapes(usual=Shape(cpus=1.0, gpus=4.0)), Interrupt(), patience=0.0)
+    assert clock.now == pytest.approx(1 + 40 + 60, abs=1)
+
+
 def test_an_autoscaler_is_asked_for_each_shape_that_is_missing(cluster, monkeypatch):
     _, requests = cluster("1 node of type gpu starting")
     shapes = Shapes(dense=Shape(cpus=1.0, gpus=8.0), usual=Shape(cpus=16.0, gpus=0.0))
