@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from orchestrator.driver.disk_space import Room
@@ -62,7 +63,7 @@ class Execution:
         from orchestrator.driver import in_process
 
         with self.interrupt.nothing_to_save():  # data are loaded
-            machine.check_this_machine(self.work.plan, self._unseen_data(self.facts.loaded), os.getcwd())
+            machine.check_this_machine(self._most_gpus, self._unseen_data(self.facts.loaded), os.getcwd())
         with self._dispatching(slots=1) as dispatcher:
             in_process.drive(dispatcher, self.store, self._device, self._bounds)
         return dispatcher.problem
@@ -126,6 +127,12 @@ class Execution:
 
     def _unseen_data(self, loaded: Collection[str]) -> list[Dataset]:
         return machine.unseen_data(self.work.agenda.jobs.values(), loaded)
+
+    @property
+    def _most_gpus(self) -> Fraction:
+        """The GPUs of the job that has most of them: dense trainings may be done, by another machine."""
+        resources, jobs = self.work.plan.spec.resources, self.work.agenda.jobs.values()
+        return max(resources.gpus_of(is_dense) for is_dense in {job.trial.stage == "dense" for job in jobs})
 
     @property
     def _device(self) -> Device:

@@ -28,18 +28,14 @@ class ResourcesSpec(FixedKeys):
     dense: DenseResourcesSpec | None = None
     price_per_hour: Annotated[float, number("a positive price", lambda price: price > 0, "0.35")] | None = None
 
-    @property
-    def most_gpus(self) -> Fraction:
-        """The GPUs of the trial that has most of them."""
-        return max(self._gpus(is_dense) for is_dense in (True, False))
+    def gpus_of(self, is_dense: bool) -> Fraction:
+        """The GPUs of a trial."""
+        dense = self.dense.gpus if is_dense and self.dense is not None else None
+        return self.gpus if dense is None else dense
 
     def ranks(self, is_dense: bool) -> int:
         """How many GPUs share the batches of a trial: all that it has, each with one process."""
-        return max(1, int(self._gpus(is_dense)))
-
-    def _gpus(self, is_dense: bool) -> Fraction:
-        dense = self.dense.gpus if is_dense and self.dense is not None else None
-        return self.gpus if dense is None else dense
+        return max(1, int(self.gpus_of(is_dense)))
 
 
 class LimitsSpec(FixedKeys):

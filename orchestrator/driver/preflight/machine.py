@@ -15,10 +15,10 @@ from workers.text import plural
 from workers.trial import Dataset, Job
 
 
-def check_this_machine(plan: Plan, datasets: Sequence[Dataset], folder: str) -> None:
-    """Raise InputError unless this process can run a plan that needs data sets. `folder` has the user's own code."""
+def check_this_machine(gpus: Fraction, datasets: Sequence[Dataset], folder: str) -> None:
+    """Raise InputError unless this process has what trials need. `folder` has the user's own code."""
     import_afresh(folder)
-    check_gpus(plan.spec.resources.most_gpus)
+    check_gpus(gpus)
     problem = data_problem(datasets, folder)
     if problem is not None:
         raise InputError(problem.message, hint=problem.hint) from problem
@@ -55,7 +55,7 @@ def check_gpus(gpus: Fraction) -> None:
         count = plural(int(gpus), "GPU") if gpus.denominator == 1 else f"{gpus} GPU"
         raise InputError(
             f"a trial needs {count}, but torch sees {seen or 'none'} on this machine",
-            hint="remove `gpus` from `resources` in the sweep file, or run `prunesweep doctor`",
+            hint=f"{'lower' if seen else 'remove'} `gpus` in `resources` of the sweep file, or run `prunesweep doctor`",
         )
 
 

@@ -49,14 +49,31 @@ def test_a_check_of_this_machine_that_hangs_ends_after_one_signal(monkeypatch, n
     assert codes == [128 + number]
 
 
-def run_of(**parts):
+@pytest.mark.parametrize(("stage", "gpus"), [("dense", 8), ("child", 1)])
+def test_this_machine_needs_the_gpus_of_the_trials_that_are_left(monkeypatch, stage, gpus):
+    """Dense networks may have been trained on a larger machine."""
+    asked = []
+
+    def check(gpus, *_):
+        asked.append(gpus)
+        raise InputError("enough")
+
+    monkeypatch.setattr(execution.machine, "check_this_machine", check)
+    resources = {"gpus": 1, "dense": {"gpus": 8}}
+    with Interrupt() as interruption, pytest.raises(InputError, match="enough"):
+        run_of(stage, resources, interrupt=interruption, options=RunOptions(in_process=True)).run()
+    assert asked == [gpus]
+
+
+def run_of(stage="dense", resources=None, **parts):
     """An execution of one trial, whose data were loaded by the driver."""
+    sweep = tiny_sweep() | ({"resources": resources} if resources else {})
     task = SimpleNamespace(dataset=Dataset(name="data:load", fingerprint="sha256:a"))
     nothing = {"store": None, "lease": None, "interrupt": None, "options": None}
     return Execution(
         work=SimpleNamespace(
-            plan=SimpleNamespace(spec=spec_from_dict(tiny_sweep())),
-            agenda=SimpleNamespace(jobs={"t": SimpleNamespace(trial=SimpleNamespace(task=task))}),
+            plan=SimpleNamespace(spec=spec_from_dict(sweep)),
+            agenda=SimpleNamespace(jobs={"t": SimpleNamespace(trial=SimpleNamespace(task=task, stage=stage))}),
         ),
         facts=SimpleNamespace(loaded={"sha256:a"}),
         **nothing | parts,

@@ -25,7 +25,7 @@ def test_all_gpus_of_a_trial_share_its_batches():
     jobs = plan.missing(set(), set()).values()
     assert {(job.trial.stage == "dense", job.ranks) for job in jobs} == {(True, 4), (False, 2)}
     assert rehearsal_of(plan.spec)["ranks"] == 2
-    assert plan.spec.resources.most_gpus == 4
+    assert [plan.spec.resources.gpus_of(is_dense) for is_dense in (True, False)] == [4, 2]
 
 
 @pytest.mark.parametrize("resources", [{"cpus": 2}, {"gpus": 1}, {"gpus": "1/4"}])

@@ -18,7 +18,6 @@ from orchestrator.driver.preflight.machine import (
     unseen_data,
 )
 from orchestrator.planning.prunable_layers import Layer, Layers
-from orchestrator.sweep.running import ResourcesSpec
 from workers.errors import InputError
 from workers.trial import Dataset, Evaluation, MaskRule, Metric, Network, Pruning, Recipe, Stop, Task
 
@@ -67,8 +66,9 @@ def test_missing_gpus_are_refused(gpus, seen, said, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: seen > 0)
     monkeypatch.setattr("torch.cuda.device_count", lambda: seen)
     check_gpus(Fraction(seen))
-    with pytest.raises(InputError, match=f"a trial needs {said} on this machine"):
+    with pytest.raises(InputError, match=f"a trial needs {said} on this machine") as caught:
         check_gpus(gpus)
+    assert caught.value.hint.startswith(f"{'lower' if seen else 'remove'} `gpus` in `resources` of the sweep file")
 
 
 def test_data_that_nobody_has_loaded_are_checked(tmp_path):
@@ -80,9 +80,8 @@ def test_data_that_nobody_has_loaded_are_checked(tmp_path):
     problem = data_problem([cifar], str(tmp_path))
     assert f"CIFAR10 cannot be read from `{tmp_path}`" in problem.message
     assert problem.hint.startswith("set `root` to the folder that has it")
-    plan = SimpleNamespace(spec=SimpleNamespace(resources=ResourcesSpec()))
     with pytest.raises(InputError) as error:
-        check_this_machine(plan, [cifar], str(tmp_path))
+        check_this_machine(Fraction(0), [cifar], str(tmp_path))
     assert (error.value.message, error.value.hint) == (problem.message, problem.hint)
 
 
