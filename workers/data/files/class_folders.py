@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from workers.data.files.damage import refuse_folder
 from workers.errors import InputError
 from workers.text import plural
 
@@ -47,17 +48,14 @@ def class_folders(root: Path, part: str) -> ClassFolders:
     folder = root / part
     try:
         classes = subfolders(folder)
-        files = [(label, path) for label, name in enumerate(classes) for path in _files(root, folder / name)]
     except OSError as error:
-        raise InputError(
-            f"cannot read images in `{error.filename}`: {error.strerror}",
-            hint="let this user read the folder, or remove it from the data set",
-        ) from error
+        refuse_folder(error)
     if not classes:
         raise InputError(
             f"cannot read images in `{folder}`: no folders of classes found",
             hint="each class must be a folder of images",
         )
+    files = [(label, path) for label, name in enumerate(classes) for path in _files(root, folder / name)]
     samples = [Sample(path, label) for label, path in files if path.lower().endswith(_ENDINGS)]
     filled = {sample.label for sample in samples}
     empty = [name for label, name in enumerate(classes) if label not in filled]
@@ -81,25 +79,22 @@ def subfolders(folder: Path) -> list[str]:
     """The names of the folders in a folder, without hidden ones and those that operating systems make."""
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not _is_foreign(entry.name))
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not is_foreign(entry.name))
 
 
 def _files(root: Path, folder: Path) -> list[str]:
     paths = []
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
-        folders[:] = [name for name in folders if not _is_foreign(name)]
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse_folder):
+        folders[:] = [name for name in folders if not is_foreign(name)]
         paths.append((place, sorted(name for name in names if _is_image(name))))
     base = os.path.join(str(root), "")
     return [os.path.join(place, name).removeprefix(base) for place, names in sorted(paths) for name in names]
-
-
-def _refuse(error: OSError) -> None:
-    raise error
 
 
 def _is_image(name: str) -> bool:
     return name.lower().endswith((*_ENDINGS, *_OTHER_ENDINGS)) and not name.startswith(".")
 
 
-def _is_foreign(name: str) -> bool:
+def is_foreign(name: str) -> bool:
+    """Whether a folder of this name is hidden, or made by an operating system."""
     return name.startswith(".") or name in _SYSTEM_FOLDERS

@@ -1,10 +1,11 @@
-"""Images that cannot be read, reported all at once."""
+"""Images and folders that cannot be read; images are reported all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
-from workers.errors import BadInput
+from workers.errors import BadInput, InputError
 
 _MOST_NAMES = 10
 _RESTORE = "restore these files, or remove them from the data set"
@@ -19,6 +20,14 @@ def refuse_damaged(errors: Sequence[BadInput]) -> None:
             f"{len(errors):,} images cannot be read:\n{listed([error.message for error in errors])}",
             hint="; ".join(dict.fromkeys(error.hint or _RESTORE for error in errors)),
         )
+
+
+def refuse_folder(error: OSError) -> NoReturn:
+    """Raise InputError for a folder that cannot be listed: its images would be left out."""
+    raise InputError(
+        f"cannot read images in `{error.filename}`: {error.strerror}",
+        hint="let this user read the folder, or remove it from the data set",
+    ) from error
 
 
 def listed(lines: Sequence[str]) -> str:

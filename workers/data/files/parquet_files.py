@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workers.data.files.damage import listed
+from workers.data.files.class_folders import is_foreign
+from workers.data.files.damage import listed, refuse_folder
 from workers.errors import InputError
 
 TRAIN = "train"
@@ -19,11 +21,18 @@ _UNFINISHED = (".incomplete", ".part", ".crdownload", ".aria2", ".tmp")
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The Parquet files under a folder by name, hidden ones left out. Raises InputError if it is not a folder."""
+    """The Parquet files under a folder by name, hidden ones left out.
+
+    Raises InputError if it is not a folder, or if one in it cannot be listed.
+    """
     if not folder.is_dir():
         what = "must be a folder, not a file" if folder.exists() else "not found"
         raise InputError(f"`path` {what}: `{folder}`", hint="give the folder that holds `train*.parquet` and others")
-    return [file for file in sorted(folder.rglob("*.parquet")) if not _is_hidden(file.relative_to(folder))]
+    files = []
+    for place, folders, names in os.walk(folder, onerror=refuse_folder):
+        folders[:] = [name for name in folders if not is_foreign(name)]
+        files += [Path(place, name) for name in names if name.endswith(".parquet") and not name.startswith(".")]
+    return sorted(files)
 
 
 def training_files(folder: Path, split: str | None) -> list[Path]:
@@ -50,10 +59,6 @@ def gap_note(files: Sequence[Path], what: str) -> str | None:
         return None
     listed_numbers = ", ".join(map(str, missing[:10]))
     return f"the numbers of the {what} files have gaps, so files may be missing: {listed_numbers}"
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _part(folder: Path, files: Sequence[Path], prefix: str) -> list[Path]:

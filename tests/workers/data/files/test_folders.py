@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.support.closed import close
 from tests.support.parquet import deep
 from workers.data.image_files import ImageFiles
 from workers.data.image_folder import image_folder
@@ -131,14 +130,7 @@ def test_hidden_and_system_files_are_left_out(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, closed = parts(tmp_path, "train", "val"), tmp_path / "train" / "a" / "more"
     save(closed / "9.png")
-    scandir = os.scandir
-
-    def scan(folder: Any) -> Any:
-        if Path(folder) == closed:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", scan)
+    close(monkeypatch, closed)
     with pytest.raises(InputError, match=f"cannot read images in `{closed}`: Permission denied"):
         image_folder(path=path)
 

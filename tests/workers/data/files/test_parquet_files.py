@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.closed import close
 from tests.support.parquet import PAIR, encode, gray, write, write_pair
 from workers.data.image_parquet import image_parquet
 from workers.errors import InputError
@@ -162,3 +163,16 @@ def test_a_part_of_the_training_images_can_be_the_test_set(tmp_path: Path) -> No
     assert sorted(images.test_labels.tolist()) == [0, 0, 1, 1]
     with pytest.raises(InputError, match="cannot be combined with `test_split`"):
         image_parquet(path=str(tmp_path), split={"test": "20%"}, test_split="test")
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "more"
+    for folder in (tmp_path, closed, tmp_path / "lost+found"):
+        folder.mkdir(exist_ok=True)
+        write_pair(folder, PAIR)
+    close(monkeypatch, tmp_path / "lost+found")
+    with pytest.raises(InputError, match="holds several data sets"):
+        image_parquet(path=str(tmp_path))
+    close(monkeypatch, closed)
+    with pytest.raises(InputError, match=f"cannot read images in `{closed}`: Permission denied"):
+        image_parquet(path=str(tmp_path))

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
+from tests.support.closed import close
 from tests.support.records import dense_cell, make_store, record_of
 from workers.errors import StoreError
 from workers.store import Store
@@ -203,24 +204,12 @@ def test_free_space_may_be_unknown(files, monkeypatch):
     assert files.free_bytes() is None
 
 
-def refuse_to_list(monkeypatch, folder, number):
-    """As of another user's folder (EACCES), or of one on a file server that is restarting (ESTALE)."""
-    scandir = os.scandir
-
-    def scan(path):
-        if Path(path) == folder:
-            raise OSError(number, os.strerror(number), str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", scan)
-
-
 @pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE, errno.EIO])
 def test_a_folder_that_cannot_be_listed_does_not_pass_for_an_empty_one(files, monkeypatch, number):
     store = Store(files.root, create=True)
     for name in ("a", "b"):
         store.sweeps.add(name, {"spec": {"name": name}}, pa.table({}))
-    refuse_to_list(monkeypatch, files.root / "sweeps/0001-a", number)
+    close(monkeypatch, files.root / "sweeps/0001-a", number)
     with pytest.raises(OSError) as raised:
         store.sweeps.folders()
     assert raised.value.errno == number
@@ -231,7 +220,7 @@ def test_a_folder_that_cannot_be_listed_does_not_pass_for_an_empty_one(files, mo
 def test_a_folder_that_is_deleted_while_it_is_listed_is_left_out(files, monkeypatch, number):
     files.write("checkpoints/a/1.safetensors", b"")
     files.write("checkpoints/b/1.safetensors", b"")
-    refuse_to_list(monkeypatch, files.root / "checkpoints/a", number)
+    close(monkeypatch, files.root / "checkpoints/a", number)
     assert list(files.sizes("checkpoints")) == ["checkpoints/b/1.safetensors"]
 
 
@@ -239,5 +228,5 @@ def test_records_are_read_where_another_users_cache_is_closed(tmp_path, monkeypa
     dense = dense_cell()
     store = make_store(tmp_path / "store", [dense], [record_of(dense)])
     store.records.consolidate()
-    refuse_to_list(monkeypatch, tmp_path / "store/cache", errno.EACCES)
+    close(monkeypatch, tmp_path / "store/cache", errno.EACCES)
     assert store.records.read_all().table.num_rows == 1
