@@ -24,7 +24,7 @@ BLOCK = 16
 class SubsampledConv2d(nn.Conv2d):
     """A 1×1 convolution with a stride that, on a CPU, drops the pixels between its strides first.
 
-    Its bits are those of `nn.Conv2d` where that is safe, since oneDNN does the same.
+    oneDNN does the same where that is safe, so that `nn.Conv2d` differs in rounding at most.
     """
 
     def forward(self, images: Tensor) -> Tensor:
