@@ -55,8 +55,7 @@ def _run(words: Sequence[str]) -> None:
     except PrunesweepError as error:
         _fail(error, error.exit_code)
     except Interrupted as interruption:
-        words = with_remedy("Interrupted", situation())
-        say(f"\n{words}")
+        say(f"\n{with_remedy('Interrupted', situation())}")
         leave(128 + interruption.number)
     except BrokenPipeError:  # which is an OSError
         raise
