@@ -7,6 +7,9 @@ from workers.registry import is_own
 from workers.text import plural
 from workers.trial import TOKEN_CROSS_ENTROPY, Recipe
 
+_UNSHARED_MEANS = {"weight": "a weighted mean over all of it", "ignore_index": "a mean over some of its targets"}
+"""Arguments of losses with which the mean over a batch is not the mean over the means of its parts."""
+
 
 def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
     """Raise InputError unless all ranks can have equal parts of a batch, in whole groups of BatchNorm.
@@ -20,19 +23,13 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             hint=f"use {recipe.batch_size - recipe.batch_size % ranks or ranks:,}, or another number of `gpus`",
             about="batch_size",
         )
-    if ranks > 1 and "weight" in recipe.loss_arguments and not is_own(recipe.loss):
-        raise InputError(
-            f"several GPUs cannot share a batch whose loss `{recipe.loss}` is a weighted mean over all of it: `weight`",
-            hint="train on one GPU, or remove `weight`",
-            about="loss",
-        )
-    if ranks > 1 and "ignore_index" in recipe.loss_arguments and not is_own(recipe.loss):
-        raise InputError(
-            f"several GPUs cannot share a batch whose loss `{recipe.loss}` is a mean over some of its targets: "
-            "`ignore_index`",
-            hint="train on one GPU, or remove `ignore_index`",
-            about="loss",
-        )
+    for argument, mean in _UNSHARED_MEANS.items():
+        if ranks > 1 and argument in recipe.loss_arguments and not is_own(recipe.loss):
+            raise InputError(
+                f"several GPUs cannot share a batch whose loss `{recipe.loss}` is {mean}: `{argument}`",
+                hint=f"train on one GPU, or remove `{argument}`",
+                about="loss",
+            )
     if ranks > 1 and recipe.loss == TOKEN_CROSS_ENTROPY and recipe.loss_arguments.get("reduction") != "sum":
         raise InputError(
             f"several GPUs cannot share a batch whose loss `{TOKEN_CROSS_ENTROPY}` is a mean over its tokens",
