@@ -146,13 +146,13 @@ class Team(Alone):
         if path.exists():
             failure = Failure.of_json(json.loads(path.read_text("utf-8")))
             say(f"rank {rank}: {failure.explanation}")  # in the trial's log
-            return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
-        if code == -signal.SIGKILL and memory_kills() != self._memory_kills:
+        elif code == -signal.SIGKILL and memory_kills() != self._memory_kills:
             failure = killed_worker(None)
-            return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
-        printed = (self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:]
-        say(printed)
-        return RankFailed(f"rank {rank} of the trial was lost: its process ended with exit code {code}", "lost_worker")
+        else:
+            say((self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:])
+            how = f"its process ended with exit code {code}"
+            return RankFailed(f"rank {rank} of the trial was lost: {how}", "lost_worker")
+        return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
 
     def _end_if_stuck(self) -> None:
         """End this process if another rank has ended and this one waits for it on a GPU, where it cannot notice."""
