@@ -18,6 +18,7 @@ from orchestrator.upkeep.logs import read_log
 from tests.support.attempts import OFTEN, actor, tiny_job
 from tests.support.sweeps import tiny_sweep
 from tests.support.trainings import fail_in_step, in_first_step
+from workers.data.loading import forget_loaded
 from workers.machine.device import Device
 from workers.store import Store, layout, logs
 from workers.store.lease_owner import Owner
@@ -58,6 +59,7 @@ def test_a_process_whose_gpu_may_be_in_error_is_not_used_again(tmp_path, monkeyp
 def test_fault_06_a_process_that_keeps_memory_of_a_trial_runs_no_other(tmp_path, monkeypatch):
     from orchestrator.driver.on_ray.ray_actor import Unfit
 
+    forget_loaded()  # what other tests have loaded counts, too
     worker = actor(Store(tmp_path / "store", create=True))
     monkeypatch.setattr(worker._memory, "release", lambda kept: kept == 1)
     worker.step()
@@ -87,7 +89,7 @@ def test_fault_09_a_worker_on_a_machine_that_is_about_to_go_saves_its_state_and_
     from orchestrator.driver.on_ray import ray_actor
 
     store = Store(tmp_path / "store", create=True)
-    worker = actor(store, step_seconds=0)
+    worker = actor(store)
     assert not worker.step()["done"]
     monkeypatch.setattr(ray_actor, "is_draining", lambda: True)
     for logs_written in (1, 1):  # the second time the actor is given another trial
@@ -127,7 +129,7 @@ def test_a_store_that_fails_fails_no_trial(tmp_path, monkeypatch, call):
 
 def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(tmp_path):
     store = Store(tmp_path / "store", create=True)
-    worker = actor(store, step_seconds=0)
+    worker = actor(store)
     reached = worker.step()["reached"]
     try:
         with pytest.raises(SystemExit):

@@ -32,15 +32,14 @@ def attempt(store):
     return Attempt(tiny_job(), store, OFTEN, Bounds(lease="token"))
 
 
-def actor(store, device=OFTEN, **settings):
-    """A worker's actor as Tune makes it, here in this process. A step is a whole trial, however slow the machine."""
+def actor(store, device=OFTEN):
+    """A worker's actor as Tune makes it, here in this process. A step of it is one chunk of the endless trial."""
     from orchestrator.driver.on_ray.ray_actor import TrialActor
     from workers.trial import job_to_json
 
     made = object.__new__(TrialActor)
     config = {"job": json.dumps(job_to_json(tiny_job()))}
     before = signal.getsignal(signal.SIGTERM)
-    settings = {"step_seconds": 600} | settings
-    made.setup(config, store.location, device, Bounds(lease="token"), os.getcwd(), **settings)
+    made.setup(config, store.location, device, Bounds(lease="token"), os.getcwd(), step_seconds=0)
     made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
     return made

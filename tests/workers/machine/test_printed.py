@@ -57,7 +57,7 @@ def printed(store):
 
 def test_all_that_is_written_in_an_actor_is_in_the_log_of_its_trial(store, monkeypatch, capfd):
     in_first_step(monkeypatch, chatter)
-    worker = actor(store, step_seconds=0)
+    worker = actor(store)
     worker.step()
     worker.restore_handler()
     worker.cleanup()

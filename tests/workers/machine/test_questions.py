@@ -41,7 +41,7 @@ def test_code_that_waits_for_a_person_fails_at_once(store, monkeypatch, code):
     in_first_step(monkeypatch, code)
     monkeypatch.setattr(sys, "breakpointhook", lambda: pytest.fail("Ray's waits for a debugger"))
     stdin = sys.stdin
-    worker = actor(store, step_seconds=0)
+    worker = actor(store)
     result = worker.step()
     worker.restore_handler()
     worker.cleanup()
