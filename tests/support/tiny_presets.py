@@ -6,7 +6,7 @@ from orchestrator.presets import PresetChoice
 from orchestrator.sweep.spec import SweepSpec, spec_from_dict
 from orchestrator.sweep.yaml_source import read_yaml
 
-BATCH = 8
+BATCH = 4
 
 
 def tiny(name: str, folder: str | None = None) -> SweepSpec:
