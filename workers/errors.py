@@ -6,7 +6,8 @@ PrunesweepError
 ├── StoreError          the store cannot be used (exit code 4)
 │   ├── MissingStore    no store at a place
 │   └── CorruptFile     one file in it is damaged or foreign
-│       └── NewerFile   ... or made by a newer version
+│       ├── NewerFile   ... or made by a newer version
+│       └── UnreadableFile  ... or perhaps sound, but cannot be read
 ├── ClusterLost         Ray or the driver has died; run the command again (exit code 75)
 └── TrialError          a trial ended without its result; `outcome` is its class
     ├── Diverged        a loss or a weight is not finite
@@ -29,6 +30,9 @@ FAILURES: tuple[Outcome, ...] = get_args(Outcome)[1:]
 
 SET_ASIDE = "`prunesweep verify --repair` sets it aside"
 """What to do about a damaged file of a store."""
+
+MAKE_READABLE = "let this user read it, or try again after an outage"
+"""What to do about a file of a store that cannot be read: `verify --repair` leaves it in place."""
 
 
 def with_hint(message: str, hint: str) -> str:
@@ -126,7 +130,9 @@ class MissingStore(StoreError):
 
 
 class CorruptFile(StoreError):
-    """One file of a store is damaged or foreign. `path` is relative to the store."""
+    """One file of a store is damaged or foreign. `path` is relative to the store, `remedy` what to do about it."""
+
+    remedy = SET_ASIDE
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -135,6 +141,12 @@ class CorruptFile(StoreError):
 
 class NewerFile(CorruptFile):
     """One file of a store was written by a newer version of prunesweep: not damaged, and never touched."""
+
+
+class UnreadableFile(CorruptFile):
+    """One file of a store cannot be read, such as another user's or in an outage. It may be sound."""
+
+    remedy = MAKE_READABLE
 
 
 class ClusterLost(PrunesweepError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.planning.plan import Plan
-from workers.errors import SET_ASIDE, CorruptFile, InputError, StoreError
+from workers.errors import CorruptFile, InputError, StoreError
 from workers.store import Store
 from workers.trial import NUMERICS_VERSION, Task, canonical, digest
 
@@ -55,7 +55,7 @@ def check_unchanged(sweep: dict[str, Any], store: Store) -> None:
         try:
             before = store.sweeps.read(folder).get("tasks", {})
         except CorruptFile as error:
-            raise StoreError(str(error), hint=SET_ASIDE) from error
+            raise StoreError(str(error), hint=error.remedy) from error
         for key in now.keys() & before.keys():
             changed = [name for name in now[key] if now[key][name] != before[key].get(name)]
             if changed:

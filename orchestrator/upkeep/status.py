@@ -17,6 +17,7 @@ from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers import html
 from workers.errors import SET_ASIDE
 from workers.store import Store, logs
+from workers.store.filesystems.files import read_failure
 from workers.store.layout import parse_lease_path, parse_log_path
 from workers.store.lease_owner import Owner, lease_paths, read_owner
 from workers.store.shard import Shard
@@ -166,7 +167,8 @@ def _drivers(store: Store) -> tuple[list[dict[str, Any]], list[str], dict[str, s
         try:
             owner = read_owner(store.files, path)
         except OSError as error:
-            unreadable[path] = f"{path}: {error}; {SET_ASIDE}"
+            problem = read_failure(path, error)
+            unreadable[path] = f"{problem.message}; {problem.remedy}"
             continue
         shard = parse_lease_path(path)
         if owner is None:

@@ -15,7 +15,7 @@ from workers.crashpoints import crash_point
 from workers.errors import SET_ASIDE, CorruptFile
 from workers.store import layout
 from workers.store.checksummed import to_parquet
-from workers.store.filesystems.files import Files
+from workers.store.filesystems.files import Files, read_failure
 from workers.store.layout import RecordKey
 from workers.store.many_files import map_paths, read_or_error
 from workers.store.record import DETAIL_SCHEMA, SCHEMA, SCHEMA_VERSION, same_result, whole_table
@@ -132,10 +132,10 @@ class Records:
             if key is None or path != layout.record_path(key):
                 continue
             cached_size = cached_sizes.get(layout.record_file(key))  # None: not cached, or by an early version
-            if cached_size == size or (cached_size is None and self._ends_well(path)):
+            if (problem := self._problem(path, size, cached_size)) is None:
                 keys.add(key)
             else:
-                unsound[path] = f"{path}: is not the record that was written; {SET_ASIDE}"
+                unsound[path] = f"{problem.message}; {problem.remedy}"
         return keys, unsound
 
     def read_all(self) -> AllRecords:
@@ -248,11 +248,16 @@ class Records:
             if kind != "file" and layout.parse_record_path(path) is not None
         }
 
-    def _ends_well(self, path: str) -> bool:
+    def _problem(self, path: str, size: int, cached_size: int | None) -> CorruptFile | None:
+        """What is wrong with a record's file, as its size tells, or its last bytes where no earlier size is known."""
         try:
-            return self._files.tail(path, len(_PARQUET_END)) == _PARQUET_END
-        except OSError:
-            return False
+            seems_whole = size == cached_size if cached_size is not None else self._ends_well(path)
+        except OSError as error:
+            return read_failure(path, error)
+        return None if seems_whole else CorruptFile(path, "is not the record that was written")
+
+    def _ends_well(self, path: str) -> bool:
+        return self._files.tail(path, len(_PARQUET_END)) == _PARQUET_END
 
     def _data(self, path: str) -> bytes:
         """The bytes of a record's file. Raises FileNotFoundError and CorruptFile."""
@@ -261,14 +266,14 @@ class Records:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise CorruptFile(path, str(error)) from error
+            raise read_failure(path, error) from error
 
     def _detail_data(self, path: str) -> bytes:
         """The bytes of a record's details, which are damaged if they are missing. Raises CorruptFile."""
         try:
             return self._files.read(path)
         except OSError as error:
-            raise CorruptFile(path, str(error)) from error
+            raise read_failure(path, error) from error
 
 
 def _in_order(tables: list[pa.Table]) -> pa.Table:

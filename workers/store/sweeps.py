@@ -12,7 +12,7 @@ from workers.crashpoints import crash_point
 from workers.errors import CorruptFile
 from workers.store import layout
 from workers.store.checksummed import from_json, from_parquet, to_json, to_parquet
-from workers.store.filesystems.files import Files
+from workers.store.filesystems.files import Files, read_failure
 
 
 class Sweeps:
@@ -92,7 +92,7 @@ class Sweeps:
         try:
             return from_json(path, self._files.read(path))
         except OSError as error:
-            raise CorruptFile(path, str(error)) from error
+            raise read_failure(path, error) from error
 
     def read_cells(self, folder: str) -> pa.Table:
         """The cells of a sweep, as they were planned. Raises CorruptFile."""
@@ -100,7 +100,7 @@ class Sweeps:
         try:
             return from_parquet(path, self._files.read(path))
         except OSError as error:
-            raise CorruptFile(path, str(error)) from error
+            raise read_failure(path, error) from error
 
     def has(self, folder: str, sweep: dict[str, Any], cells: pa.Table) -> bool:
         """Whether a folder has exactly this sweep; not if it cannot be read."""
@@ -117,7 +117,7 @@ class Sweeps:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise CorruptFile(path, str(error)) from error
+            raise read_failure(path, error) from error
 
     def pin_facts(self, key: str, facts: dict[str, Any]) -> None:
         """Keep what plans need to know of data sets and networks."""

@@ -6,7 +6,10 @@ import json
 import logging
 from dataclasses import replace
 
+import pytest
+
 from orchestrator.upkeep.status import read_status
+from tests.support.closed import close_file
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.store import layout
 from workers.store.failures import Failure
@@ -168,3 +171,14 @@ def test_a_shard_that_has_died_is_named_and_runs_nothing(tmp_path):
     assert json.loads(json.dumps(status.to_json()))["dead_shards"] == ["2/2"]
     advice = f"Shard 2/2 has died: `prunesweep resume {store.location} --shard 2/2` continues it"
     assert str(status).splitlines()[2:4] == [advice, "1 trial running"]
+
+
+@pytest.mark.parametrize("path", ["results", layout.LEASE])
+def test_a_file_that_cannot_be_read_may_be_sound_and_is_not_called_damaged(tmp_path, monkeypatch, path):
+    dense = dense_cell()
+    store = make_store(tmp_path / "store", [dense], [record_of(dense)])
+    store.files.write(layout.LEASE, Owner.this_process().to_bytes())
+    [closed] = store.files.sizes(path) or [path]
+    close_file(monkeypatch, closed)
+    reason = f"{closed}: [Errno 13] Permission denied: '{closed}'; let this user read it, or try again after an outage"
+    assert read_status(store).unreadable == {closed: reason}

@@ -8,15 +8,17 @@ import shutil
 import pytest
 
 import prunesweep as ps
+from orchestrator.planning.changes import check_unchanged
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
+from tests.support.closed import close_file
 from tests.support.faulty_files import FaultyFiles
 from tests.support.records import cell, cells_table, dense_cell, make_store, record_of
 from tests.support.stores import contents
 from tests.support.sweeps import grid, recipe, tiny_sweep
 from workers.errors import InputError, StoreError
-from workers.store import Store
+from workers.store import Store, layout
 from workers.store.failures import Failure
 from workers.store.lease import Lease
 
@@ -110,6 +112,15 @@ def test_a_name_means_its_retired_sweeps_if_all_of_that_name_are(store):
     assert len(ps.frame(store.location, "big")) == 3  # the dense network is in both
     with pytest.raises(InputError, match=r"has no sweep that is not retired(?s:.*)`--sweep` names a retired one"):
         ps.resume(store.location)
+
+
+def test_a_sweep_that_cannot_be_read_may_be_sound_and_is_not_called_damaged(store, monkeypatch):
+    close_file(monkeypatch, layout.sweep_path("0002-big"))
+    refusal = r"Permission denied(?s:.*)hint: let this user read it, or try again after an outage"
+    with pytest.raises(StoreError, match=refusal):
+        ps.resume(store.location)
+    with pytest.raises(StoreError, match=refusal):
+        check_unchanged({"tasks": {}}, store)
 
 
 @pytest.mark.parametrize(

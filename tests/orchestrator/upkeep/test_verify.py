@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ import prunesweep as ps
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.gc import collect
 from orchestrator.upkeep.verify import verify
+from tests.support.closed import close_file
 from tests.support.places import GOLDEN
 from tests.support.stores import results
 from tests.support.sweeps import tiny_sweep
@@ -108,15 +108,9 @@ def test_damage_is_found_set_aside_and_made_again(store, made, folder, ending, h
     ],
 )
 def test_a_file_that_cannot_be_read_may_be_sound_and_is_not_moved(store, monkeypatch, folder, ending):
-    closed, read = first(store, folder, ending), type(store.files).read
+    closed = first(store, folder, ending)
     before = store.files.sizes("")
-
-    def refuse(files, path):
-        if path == closed:
-            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return read(files, path)
-
-    monkeypatch.setattr(type(store.files), "read", refuse)
+    close_file(monkeypatch, closed)
     verification = verify(store, repair=True)
     assert [(problem.path, problem.kind) for problem in verification.problems] == [(closed, "unreadable")]
     assert "hint: let this user read the unreadable files" in str(verification)

@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Protocol
 
+from workers.errors import CorruptFile, UnreadableFile
+
 Kind = Literal["file", "folder", "link", "pipe, socket or device"]
 SPECIAL: Kind = "pipe, socket or device"
 
@@ -22,6 +24,12 @@ FILE_SYSTEMS_OWN = (".nfs", "lost+found")  # names that NFS and ext4 use themsel
 
 class NotAFile(OSError):
     """Something else is at the path of a file: a folder, a link, a pipe, a socket or a device."""
+
+
+def read_failure(path: str, error: OSError) -> CorruptFile:
+    """Why a file of a store could not be read: damaged if it is missing or something else is there, else unreadable."""
+    is_damaged = isinstance(error, NotAFile | FileNotFoundError | NotADirectoryError)
+    return CorruptFile(path, str(error)) if is_damaged else UnreadableFile(path, str(error))
 
 
 class Files(Protocol):
