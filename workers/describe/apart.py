@@ -20,7 +20,7 @@ from workers.text import duration
 
 REMINDER_SECONDS = 60.0
 
-_NOTICE = "Inspecting data sets and networks (cached in the store)"
+_NOTICE = "Inspecting data sets and networks (cached in the store once a sweep runs)"
 _DESCRIBE = "import prunesweep; from workers.describe.answers import main; main()"
 """`python -m workers.describe`, for a folder with a `workers` or a `random.py` of the user's own."""
 

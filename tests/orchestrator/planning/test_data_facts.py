@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,14 +12,17 @@ from typing import Any
 
 import pytest
 
+from orchestrator.planning import facts as facts_module
 from orchestrator.planning.announcement import announce
 from orchestrator.planning.crossing import Crossing, find_out
 from orchestrator.planning.data_facts import data_facts
 from orchestrator.planning.preview import preview
 from orchestrator.sweep.spec import SpecError, spec_from_dict
 from tests.support.parquet import encode, gray
-from tests.support.sweeps import answered, sweep
+from tests.support.sweeps import answered, sweep, tiny_sweep
 from workers.data.loading import load_source
+from workers.describe.answers import answer
+from workers.describe.apart import describe_apart
 from workers.errors import BadInput
 from workers.trial import Dataset
 
@@ -161,3 +166,18 @@ def test_facts_of_an_older_version_keep_the_size_that_its_image_folders_had(tmp_
     assert load_source(dataset).facts().height == 224
     with pytest.raises(BadInput, match="the data have changed"):
         load_source(replace(dataset, arguments={"path": str(tmp_path)}))
+
+
+def test_a_preview_writes_nothing_and_does_not_say_that_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], input: bytes, **_: object) -> subprocess.CompletedProcess[bytes]:
+        asked = json.loads(input)
+        Path(asked["answers"]).write_text(json.dumps([answer(request) for request in asked["requests"]]))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(facts_module, "describe_apart", describe_apart)
+    preview(spec_from_dict(tiny_sweep()), str(tmp_path / "store"))
+    assert capsys.readouterr().err == "Inspecting data sets and networks (cached in the store once a sweep runs)\n"
+    assert not (tmp_path / "store").exists()
