@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from orchestrator.sweep.spec import SweepSpec
 from workers.errors import InputError
@@ -55,24 +56,40 @@ def code_in(folder: Path, modules: Iterable[str]) -> dict[str, Path]:
     """The files of modules in a folder by their relative path, with what they may import from there.
 
     These are all modules directly in the folder, and of the packages that one of them imports, or that are named,
-    all modules.
+    all modules. Raises InputError for a folder that cannot be listed, whose modules would be left out.
     """
     files: dict[str, Path] = {}
     packages, done = set(modules), set(PACKAGES)
-    waiting = list(folder.glob("*.py"))
+    _, _, names = next(os.walk(folder, onerror=_refuse))
+    waiting = [folder / name for name in names]
     while True:
         for path, file in _importable(waiting, folder):
             files[path.as_posix()] = file
             packages |= {name.partition(".")[0] for name in imports(file, ".".join(path.with_suffix("").parts))}
         if packages <= done:
             return dict(sorted(files.items()))
-        waiting = [file for package in packages - done for file in (folder / package).rglob("*.py")]
+        waiting = [file for package in packages - done for file in _files_of(folder / package)]
         done |= packages
+
+
+def _files_of(package: Path) -> Iterator[Path]:
+    """The files of a package and of the packages in it; none if there is no such folder."""
+    if package.is_dir():
+        for place, folders, names in os.walk(package, onerror=_refuse):
+            folders[:] = filter(str.isidentifier, folders)
+            yield from (Path(place, name) for name in names)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise InputError(
+        f"cannot list the modules in `{error.filename}`: {error.strerror}",
+        hint="let this user read the folder, or move it elsewhere if the sweep does not need it",
+    ) from error
 
 
 def _importable(files: Iterable[Path], folder: Path) -> Iterator[tuple[Path, Path]]:
     """The files that are modules, each after its path relative to the folder."""
     for file in files:
         path = file.relative_to(folder)
-        if file.is_file() and all(part.isidentifier() for part in path.with_suffix("").parts):
+        if file.suffix == ".py" and file.is_file() and all(part.isidentifier() for part in path.with_suffix("").parts):
             yield path, file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.launching.own_code import code_in
 from orchestrator.sweep.spec import load_spec
 from tests.support.command import SWEEP
 
@@ -197,30 +195,6 @@ def test_ray_shows_the_token_that_is_given(sweep, program, tmp_path, main, monke
     assert f"Follow:    {mode}ray job logs " in said
     assert f"Stop:      {mode}ray job stop " in said
     assert main("launch", sweep, *to, "--dry-run")[1].startswith(f"{mode}ray job submit ")
-
-
-OWN = {
-    "models/__init__.py": "from .blocks import block",
-    "models/blocks.py": "import helper\nfrom ... import above",
-    "models/v1.0/old.py": "import unused",
-    "helper.py": "import torch, shared.losses, workers, absent",
-    "my-script.py": "import unused",
-    "shared/losses.py": "",
-    "unused/large.py": "",
-    "workers/own.py": "",
-}
-
-
-def test_the_code_of_a_sweep_is_what_it_may_import_from_the_folder(tmp_path):
-    for name, text in OWN.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    (tmp_path / "lost.py").symlink_to("nowhere")
-    (tmp_path / "folder.py").mkdir()
-    os.mkfifo(tmp_path / "models" / "pipe.py")
-    files = code_in(tmp_path, ["models"])
-    assert list(files) == ["helper.py", "models/__init__.py", "models/blocks.py", "shared/losses.py"]
-    assert files["helper.py"] == tmp_path / "helper.py"
 
 
 def test_code_travels_with_a_job_of_ray_in_its_folders(sweep, program, tmp_path, main):
