@@ -73,7 +73,7 @@ def code_in(folder: Path, modules: Iterable[str]) -> dict[str, Path]:
 
 
 def _files_of(package: Path) -> Iterator[Path]:
-    """The files of a package and of the packages in it; none if there is no such folder."""
+    """The files of a package and of the packages in it; none if it is not a folder."""
     if package.is_dir():
         for place, folders, names in os.walk(package, onerror=_refuse):
             folders[:] = filter(str.isidentifier, folders)
