@@ -2,7 +2,7 @@
 
 In channels_last it writes beyond its scratch memory then (oneDNN issue 6035): the process crashes or hangs, or
 gradients are wrong. Another kernel, which is safe, computes convolutions of contiguous images and weights, and those
-with padding.
+with padding. A transposed convolution with output padding has the same backward pass, with outputs for inputs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RefuseUnsafe(TorchDispatchMode):
         if func is torch.ops.aten.convolution.default and _is_unsafe(*args):
             raise BadInput(
                 f"oneDNN computes wrong gradients on a CPU for a 1×1 convolution with a stride and fewer than {BLOCK} "
-                "input channels in `torch.channels_last`",
+                "input channels (output channels if transposed) in `torch.channels_last`",
                 hint="omit `memory_format=torch.channels_last`, or drop pixels in place of the stride: "
                 "`convolution(images[:, :, ::2, ::2])`",
             )
@@ -58,14 +58,14 @@ def _is_unsafe(
     padding: Sequence[int],
     _dilation: Sequence[int],
     transposed: bool,
-    _output_padding: Sequence[int],
+    output_padding: Sequence[int],
     groups: int,
 ) -> bool:
     return (
         images.device.type == "cpu"
-        and not transposed
+        and (not transposed or max(output_padding) > 0)
         and groups == 1
-        and weight.shape[1] < BLOCK
+        and weight.shape[1] < BLOCK  # input channels, or output channels if transposed
         and tuple(weight.shape[2:]) == (1, 1)
         and max(stride) > 1
         and max(padding) == 0

@@ -73,8 +73,8 @@ class MakeContiguous(nn.Module):
         return inputs.contiguous()
 
 
-def first_convolution(*arguments: int, **named: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(*arguments, **named), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+def first_convolution(*arguments: int, kind: type[nn.Module] = nn.Conv2d, **named: int) -> nn.Module:
+    return nn.Sequential(kind(*arguments, **named), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,9 @@ def first_convolution(*arguments: int, **named: int) -> nn.Module:
         (first_convolution(4, 8, 3, stride=2), True),
         (first_convolution(4, 8, 1, stride=2, padding=1), True),
         (first_convolution(4, 8, 1, stride=2, groups=2), True),
-        (nn.Sequential(nn.ConvTranspose2d(4, 8, 1, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten()), True),
+        (first_convolution(4, 8, 1, stride=2, kind=nn.ConvTranspose2d), True),
+        (first_convolution(4, 16, 1, stride=2, output_padding=1, kind=nn.ConvTranspose2d), True),
+        (first_convolution(4, 8, 1, stride=2, output_padding=1, kind=nn.ConvTranspose2d), False),
     ],
 )
 def test_networks_of_users_compute_in_a_layout_that_is_safe(network: nn.Module, is_safe: bool) -> None:
