@@ -103,9 +103,10 @@ class Sweeps:
             raise read_failure(path, error) from error
 
     def has(self, folder: str, sweep: dict[str, Any], cells: pa.Table) -> bool:
-        """Whether a folder has exactly this sweep; not if it cannot be read."""
+        """Whether a folder has this sweep, whatever store its file named; not if it cannot be read."""
         try:
-            return self.read(folder) == sweep and self.read_cells(folder).to_pylist() == cells.to_pylist()
+            is_same = _without_store(self.read(folder)) == _without_store(sweep)
+            return is_same and self.read_cells(folder).to_pylist() == cells.to_pylist()
         except CorruptFile:
             return False
 
@@ -139,6 +140,12 @@ class Sweeps:
         if layout.sweep_name(newest) == name and not self._files.exists(layout.sweep_path(newest)):
             return newest
         return layout.sweep_folder((layout.sweep_number(newest) or 0) + 1, name)
+
+
+def _without_store(sweep: dict[str, Any]) -> dict[str, Any]:
+    """A sweep without the location in its file, which differs where parts of it ran, or after the store was moved."""
+    spec = sweep.get("spec", {})
+    return sweep | {"spec": {name: value for name, value in spec.items() if name != "store"}}
 
 
 def _whole(paths: Collection[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 import prunesweep as ps
 from orchestrator.sweep.spec import spec_from_dict
 from orchestrator.upkeep.verify import verify
-from tests.support.records import cell, dense_cell, make_store, record_of
+from tests.support.records import cell, cells_table, dense_cell, make_store, record_of
 from tests.support.stores import contents, results
 from tests.support.sweeps import grid, tiny_sweep
 from workers import crashpoints
@@ -74,6 +74,20 @@ def test_one_store_may_take_over_the_others(parts):
     merged = ps.merge([parts[1].location], parts[0].location)
     assert (merged.records, merged.duplicates, merged.sweeps) == (1, 1, 0)
     assert len(parts[0].records.all_keys()) == 3
+
+
+def test_sweeps_that_differ_only_in_the_store_of_their_file_are_one(parts, tmp_path):
+    def resolved(store):
+        return {"name": "digits", "spec": {"name": "digits", "store": store}}
+
+    for part in parts:
+        part.sweeps.add("digits", resolved(part.location), cells_table(CELLS))
+    ps.merge([part.location for part in parts], tmp_path / "whole")
+    whole = Store(tmp_path / "whole")
+    assert whole.sweeps.folders() == ["0001-digits", "0002-digits"]
+    whole.sweeps.add("digits", resolved("moved"), cells_table(CELLS))
+    assert whole.sweeps.folders() == ["0001-digits", "0002-digits"]
+    assert whole.sweeps.read("0002-digits") == resolved(parts[0].location)
 
 
 def test_a_different_result_is_kept_as_a_conflict_and_the_first_one_stays(parts, tmp_path, main):

@@ -156,20 +156,20 @@ class TestContract:
         assert store.failures.read_all() == {}
 
     def test_sweeps_are_numbered_and_the_newest_is_not_repeated(self, store, files):
-        assert store.sweeps.add("s", {"spec": 1}, CELLS) == store.sweeps.add("s", {"spec": 1}, CELLS) == "0001-s"
-        assert store.sweeps.add("s", {"spec": 2}, CELLS) == "0002-s"
-        assert store.sweeps.add("s", {"spec": 1}, CELLS) == "0003-s"
+        assert store.sweeps.add("s", {"n": 1}, CELLS) == store.sweeps.add("s", {"n": 1}, CELLS) == "0001-s"
+        assert store.sweeps.add("s", {"n": 2}, CELLS) == "0002-s"
+        assert store.sweeps.add("s", {"n": 1}, CELLS) == "0003-s"
         files.write("sweeps/0007-half/cells.parquet", b"")  # its writer died before sweep.json
         assert store.sweeps.folders() == ["0001-s", "0002-s", "0003-s"]
         assert store.sweeps.add("t", {}, CELLS) == "0008-t"
         assert store.sweeps.read_cells("0008-t").to_pylist() == CELLS.to_pylist()
-        assert store.sweeps.read("0001-s") == {"spec": 1}
-        assert store.sweeps.add("t", {"spec": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
-        assert (store.sweeps.read("0008-t"), store.sweeps.read_cells("0008-t").num_rows) == ({"spec": 4}, 0)
+        assert store.sweeps.read("0001-s") == {"n": 1}
+        assert store.sweeps.add("t", {"n": 4}, CELLS.slice(0, 0), grown_from="0008-t") == "0008-t"
+        assert (store.sweeps.read("0008-t"), store.sweeps.read_cells("0008-t").num_rows) == ({"n": 4}, 0)
 
     def test_a_sweep_that_another_driver_is_writing_is_not_added_twice(self, store, files):
         files.write("sweeps/0001-s/cells.parquet", b"")
-        assert store.sweeps.add("s", {"spec": 1}, CELLS) == "0001-s"
+        assert store.sweeps.add("s", {"n": 1}, CELLS) == "0001-s"
         assert store.sweeps.read_cells("0001-s").to_pylist() == CELLS.to_pylist()
 
     def test_the_ten_thousandth_sweep_is_newer_than_the_one_before(self, store, files):
