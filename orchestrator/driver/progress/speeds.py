@@ -45,13 +45,14 @@ class Speeds:
     """Fits seconds = `overhead` + steps × seconds per step of the kind, by least squares.
 
     The overhead (loading, evaluating, handing over to the next trial) is shared by all kinds. A stretch of a trial
-    counts without it.
+    counts without it; one with evaluations in it counts only while nothing else is known of its task.
     """
 
     def __init__(self, grounds: Mapping[str, Ground]) -> None:
         self._grounds = grounds
         self._ended: dict[TrialKind, _Sums] = defaultdict(_Sums)
         self._running: dict[str, tuple[TrialKind, int, float]] = {}
+        self._evaluated: dict[str, tuple[TrialKind, int, float]] = {}
         self._fitted: dict[TrialKind, float] | None = None
         self._overhead = 0.0
 
@@ -61,14 +62,19 @@ class Speeds:
             self._ended[kind].add(True, steps, seconds)
             self._fitted = None
 
-    def stretch(self, trial: str, kind: TrialKind, steps: int, seconds: float) -> None:
-        """A running trial has so far taken so many seconds, not counting its beginning."""
+    def stretch(self, trial: str, kind: TrialKind, steps: int, seconds: float, *, evaluated: bool = False) -> None:
+        """A running trial has so far taken so many seconds, not counting its beginning.
+
+        `evaluated` says that an evaluation came after the steps.
+        """
         if steps > 0:
-            self._running[trial] = (kind, steps, seconds)
+            (self._evaluated if evaluated else self._running)[trial] = (kind, steps, seconds)
             self._fitted = None
 
     def end(self, trial: str) -> bool:
-        """A trial no longer runs: its stretch stays as it is. Returns whether it had one."""
+        """A trial no longer runs: its stretch without an evaluation stays as it is. Returns whether it had one."""
+        if self._evaluated.pop(trial, None) is not None:
+            self._fitted = None
         if trial not in self._running:
             return False
         kind, steps, seconds = self._running.pop(trial)
@@ -126,6 +132,10 @@ class Speeds:
         sums = {kind: replace(of_kind) for kind, of_kind in self._ended.items()}
         for kind, steps, seconds in self._running.values():
             sums.setdefault(kind, _Sums()).add(False, steps, seconds)
+        known = {kind.task for kind in sums} | {task for task, ground in self._grounds.items() if ground.seconds}
+        for kind, steps, seconds in self._evaluated.values():
+            if kind.task not in known:
+                sums.setdefault(kind, _Sums()).add(False, steps, seconds)
         return sums
 
 

@@ -79,9 +79,9 @@ class TimeLeft:
         attempt.newest = (step, now)
         if attempt.first is None:
             attempt.first = attempt.newest
-        if step not in self._agenda.jobs[trial].records:  # else an evaluation came after the steps
-            first_step, first_time = attempt.first
-            self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time)
+        first_step, first_time = attempt.first
+        evaluated = step in self._agenda.jobs[trial].records
+        self._speeds.stretch(trial, self._kind(trial), step - first_step, now - first_time, evaluated=evaluated)
 
     def ended(self, trial: str, *, done: bool) -> None:
         """An attempt has ended; `done` if the trial has its result: only such trials say how long they take."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.driver.agenda import Agenda
@@ -115,6 +117,24 @@ def test_nothing_is_said_before_trials_have_reported_and_startup_does_not_count(
     assert left.of_trial("a") == pytest.approx(80)
     clock.now = 100.5  # between two forecasts the time is counted down
     assert left.seconds() == pytest.approx(179.5)
+
+
+def test_a_trial_that_reports_only_records_is_timed_with_its_evaluations_until_another_tells_them_apart():
+    family = jobs(a=((100,),), b=((100,),), c=((100,),))
+    family["a"] = replace(family["a"], records=(10, 20, 30, 100))
+    clock, agenda = Clock(), Agenda(family, set())
+    left = TimeLeft(agenda, 2, clock=clock)
+    agenda.next(), agenda.next()
+    for now, trial, step in [(10, "a", 10), (30, "a", 20), (50, "a", 30)]:
+        clock.now = now
+        left.reached(trial, step)
+    left.begun("b")
+    assert left.of_trial("a") == pytest.approx(70 * 2)
+    assert left.seconds() == pytest.approx(140 + 200)  # c begins where a ends
+    for now, trial, step in [(60, "b", 10), (80, "b", 30)]:
+        clock.now = now
+        left.reached(trial, step)
+    assert left.of_trial("b") == pytest.approx(70)
 
 
 def test_a_measured_task_has_a_time_left_from_the_beginning():
