@@ -92,22 +92,23 @@ def finish(work: Callable[[], Any], store: str | None, shard: str | None = None)
     again = resume_command(str(store), shard)
     of_shard = f" of shard {shard}" if shard else ""
     say(f"{summary.cells_done:,} of {plural(summary.cells, 'cell')}{of_shard} done")
+    if summary.cells_done < summary.cells:
+        say_time_limit(summary)
     if summary.failed:
         say(failed_trials(summary))
         say(f"\nSee why:    prunesweep status {place}\nTry again:  {again} --retry-failed")
     elif summary.cells_done < summary.cells:
-        say_continue(summary, again)
+        say(f"\nContinue with:  {again}")
     else:
         say(f"\nNext:  prunesweep table {place}\n       prunesweep report {place}\n       prunesweep export {place}")
     name_unreadable(summary.unreadable)
     sys.exit(summary.exit_code)
 
 
-def say_continue(summary: Summary, again: str) -> None:
-    """Say how to continue a run that is not done, and that it was its time limit which ended it, if so."""
-    if summary.out_of_time and summary.signal is None:
+def say_time_limit(summary: Summary) -> None:
+    """Say of a run that is not done that its time limit ended it, if so: not failures alone."""
+    if summary.out_of_time and summary.signal is None and (summary.cells_left or not summary.failed):
         say("Stopped by `--stop-after`")
-    say(f"\nContinue with:  {again}")
 
 
 def failed_trials(summary: Summary) -> str:

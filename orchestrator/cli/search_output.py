@@ -8,7 +8,7 @@ import sys
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.output import failed_trials, say_continue
+from orchestrator.cli.output import failed_trials, say_time_limit
 from orchestrator.results.tolerance import Tolerance
 from workers.errors import InputError
 from workers.machine.terminal import say
@@ -110,6 +110,7 @@ def _described(card: dict[str, Any]) -> str:
 
 def _say_unfinished(pruned: Pruned, store: str | None, again: str) -> None:
     summary = pruned.summary
+    say_time_limit(summary)
     if summary.failed:
         done = max(len(pruned.rounds) - 1, 0)
         say(f"\n{failed_trials(summary)}; {plural(done, 'round')} done")
@@ -117,4 +118,4 @@ def _say_unfinished(pruned: Pruned, store: str | None, again: str) -> None:
         if done > 0:
             say(f"Keep what is done:  `prunesweep prune` with --max-rounds {done}")
     else:
-        say_continue(summary, again)
+        say(f"\nContinue with:  {again}")

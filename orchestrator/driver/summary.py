@@ -51,11 +51,16 @@ class Summary:
         return ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.outcomes.items()))
 
     @property
+    def cells_left(self) -> int:
+        """The cells that are not done and do not wait for a failed trial."""
+        return self.cells - self.cells_done - self.cells_held_up
+
+    @property
     def exit_code(self) -> int:
         """0 done, 3 finished with failures, 129, 130 or 143 interrupted (130 also at the end of the time given)."""
         if self.signal is not None:
             return 128 + self.signal
-        if self.out_of_time and self.cells_done < self.cells and not self.failed:
+        if self.out_of_time and self.cells_left:
             return 130
         return 0 if self.cells_done == self.cells else 3
 

@@ -98,6 +98,18 @@ def test_counts_of_failed_trials_agree(failed, held_up, said):
     assert failed_trials(summary) == said
 
 
+@pytest.mark.parametrize(("held_up", "code"), [(1, 130), (2, 3)])
+def test_a_run_that_its_time_limit_ends_is_interrupted_unless_all_cells_left_wait_for_failed_trials(
+    held_up, code, capsys
+):
+    """A batch job repeats it for as long as the code is 130."""
+    counts = {"cells_done": 1, "cells": 3, "failed": 1, "cells_held_up": held_up, "outcomes": {"diverged": 1}}
+    with pytest.raises(SystemExit) as ended:
+        finish(lambda: ps.Summary(**counts, out_of_time=True), "store")
+    assert ended.value.code == code
+    assert ("done\nStopped by `--stop-after`\n1 trial failed" in capsys.readouterr().err) == (code == 130)
+
+
 def test_every_command_has_a_help_text():
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__
