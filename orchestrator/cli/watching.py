@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from workers.store.lease import EXPIRY
 
 if TYPE_CHECKING:
     from orchestrator.upkeep.status import Status
@@ -28,14 +31,35 @@ def watch(
 
 
 def _statuses(read: Callable[[], Status], seconds: float, sleep: Callable[[float], None]) -> Iterator[Status]:
-    """The status now and from time to time, up to the first one without a driver."""
+    """The status now and from time to time, up to the first one without a driver that shows signs of life."""
+    heartbeats = _Heartbeats()
     while True:
         begun = time.monotonic()
         status = read()
+        status = heartbeats.noted(status, begun)
         yield status
-        if status.driver is None:
+        if not status.is_driven:
             return
         sleep(max(seconds, (_SHARE - 1) * (time.monotonic() - begun)))
+
+
+class _Heartbeats:
+    """When each lease was last seen to be renewed, by this machine's clock: that of a driver may differ from it."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str | None, tuple[tuple[str, int], float]] = {}
+
+    def noted(self, status: Status, now: float) -> Status:
+        """A status that was read from `now` on, with the drivers that are silent."""
+        for shard, renewal in status.renewals.items():
+            if shard not in self._seen or self._seen[shard][0] != renewal:
+                self._seen[shard] = (renewal, time.monotonic())
+        return replace(status, drivers=[self._with_silence(driver, now) for driver in status.drivers])
+
+    def _with_silence(self, driver: dict[str, Any], now: float) -> dict[str, Any]:
+        if driver["silent"] is not None:  # its process is seen to run
+            return driver
+        return driver | {"silent": now - self._seen[driver["shard"]][1] > EXPIRY}
 
 
 def _on_terminal(statuses: Iterator[Status], show: Callable[[Status], str]) -> Status:
@@ -54,7 +78,7 @@ def _in_lines(statuses: Iterator[Status], show: Callable[[Status], str]) -> Stat
     before = None
     for last in statuses:
         text = show(last)
-        if last.driver is not None and text != before:
+        if last.is_driven and text != before:
             print(text, end="\n\n", flush=True)
         before = text
     return last

@@ -19,9 +19,9 @@ from workers.errors import SET_ASIDE
 from workers.store import Store, logs
 from workers.store.filesystems.files import read_failure
 from workers.store.layout import parse_lease_path, parse_log_path
+from workers.store.lease import EXPIRY
 from workers.store.lease_owner import Owner, lease_paths, read_owner
-from workers.store.shard import Shard
-from workers.text import plural, printable, size
+from workers.text import duration, plural, printable, size
 
 
 class TrialProgress(NamedTuple):
@@ -36,8 +36,10 @@ class Status:
     """The sweeps of a store, oldest first, what else is in it, and who drives it. Text is str(); JSON `to_json()`.
 
     `retired` are the folders of sweeps that were left out. There are several `drivers` if each has a shard; on a full
-    disk they cannot say that they pause. `dead_shards` are those whose driver was a process of this machine and has
-    died. `free_bytes` is the space that is left, where that is known.
+    disk they cannot say that they pause. `renewals` tell by shard the token and the counter of its lease; a driver is
+    `silent` if these were watched and did not change until the lease expired (None: not watched yet). `dead_shards` are
+    those whose driver was a process of this machine and has died. `free_bytes` is the space that is left, where that is
+    known.
     """
 
     store: str
@@ -51,8 +53,14 @@ class Status:
     free_bytes: int | None
     unreadable: dict[str, str]
     drivers: list[dict[str, Any]]
+    renewals: dict[str | None, tuple[str, int]]
     dead_shards: list[str]
     running: dict[str, TrialProgress]
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a driver is at work, as far as is known."""
+        return not all(driver["silent"] for driver in self.drivers)
 
     @property
     def driver(self) -> dict[str, Any] | None:
@@ -99,12 +107,15 @@ class Status:
             who = "Shard {shard} in use" if driver["shard"] else "In use"
             lines.append(f"{who} by process {{pid}} on {{host}} (user {{user}}) since {{begun}}".format(**owner))
             lines += [f"  {owner['says']}"] if owner["says"] else []
+            if driver["silent"]:
+                again = resume_command(self.store, driver["shard"])
+                lines.append(f"  no sign of life for {duration(EXPIRY)}: if it has died, `{again}` continues it")
         if self.drivers:
             for shard in self.dead_shards:
                 lines.append(f"Shard {shard} has died: `{resume_command(self.store, shard)}` continues it")
             lines += self._running_lines()
         for sweep in self.sweeps:
-            lines += ["", *sweep.lines(self.store, driven=bool(self.drivers))]
+            lines += ["", *sweep.lines(self.store, driven=self.is_driven)]
         if self.retired:
             lines += ["", f"Not shown: {hidden_sweeps(len(self.retired), self.store)}"]
         if self.conflicts:
@@ -134,7 +145,7 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
     files = store.files.sizes("")  # one listing of a bucket for all that follows
     records, unsound = store.records.sound(files)
     failures, sizes = store.failures.read_all(), store.states.checkpoint_sizes(files)
-    drivers, dead_shards, unreadable_leases = _drivers(store)
+    leases = _read_leases(store)
     statuses = [
         replace(
             sweep_status(folder, kept, records, failures),
@@ -153,36 +164,48 @@ def read_status(store: Store, sweep: str | None = None, *, retired: bool = False
         conflicts=store.records.conflicts(),
         bytes=sum(files.values()),
         free_bytes=store.files.free_bytes(),
-        unreadable=unreadable | unsound | unreadable_leases,
-        drivers=drivers,
-        dead_shards=dead_shards,
-        running=_running(store, statuses, drivers, files) if drivers else {},
+        unreadable=unreadable | unsound | leases.unreadable,
+        drivers=leases.drivers,
+        renewals=leases.renewals,
+        dead_shards=leases.dead_shards,
+        running=_running(store, statuses, leases.drivers, files) if leases.drivers else {},
     )
 
 
-def _drivers(store: Store) -> tuple[list[dict[str, Any]], list[str], dict[str, str]]:
-    """Who holds the leases, the shards whose driver has died, and which leases do not tell (path: reason)."""
-    drivers, dead_shards, unreadable = [], [], {}
+class _Leases(NamedTuple):
+    """Who holds the leases, and which do not tell (path: reason): the fields of a Status."""
+
+    drivers: list[dict[str, Any]]
+    renewals: dict[str | None, tuple[str, int]]
+    dead_shards: list[str]
+    unreadable: dict[str, str]
+
+
+def _read_leases(store: Store) -> _Leases:
+    leases = _Leases([], {}, [], {})
     for path in lease_paths(store.files):
         try:
             owner = read_owner(store.files, path)
         except OSError as error:
             problem = read_failure(path, error)
-            unreadable[path] = f"{problem.message}; {problem.remedy}"
+            leases.unreadable[path] = f"{problem.message}; {problem.remedy}"
             continue
-        shard = parse_lease_path(path)
+        parsed = parse_lease_path(path)
+        shard = str(parsed) if parsed else None
         if owner is None:
             continue
         if owner.is_gone:
-            dead_shards += [str(shard)] if shard else []
+            leases.dead_shards.extend([shard] if shard else [])
         elif owner.is_known:
-            drivers.append(_driver(owner, shard))
+            leases.drivers.append(_driver(owner, shard))
+            leases.renewals[shard] = (owner.token, owner.counter)
         else:
-            unreadable[path] = f"{path}: is damaged and does not say who drives the store; {SET_ASIDE}"
-    return drivers, dead_shards, unreadable
+            leases.unreadable[path] = f"{path}: is damaged and does not say who drives the store; {SET_ASIDE}"
+    return leases
 
 
-def _driver(owner: Owner, shard: Shard | None) -> dict[str, Any]:
+def _driver(owner: Owner, shard: str | None) -> dict[str, Any]:
     return {name: getattr(owner, name) for name in ("host", "pid", "user", "begun", "says")} | {
-        "shard": str(shard) if shard else None
+        "shard": shard,
+        "silent": False if owner.is_local else None,  # a process that has ended is not named at all
     }

@@ -35,6 +35,8 @@ PERIOD = 15.0
 MISSED_PERIODS = 3
 """After so many periods without a renewal workers stop; a period later another driver may take over."""
 
+EXPIRY = (MISSED_PERIODS + 1) * PERIOD  # seconds without a renewal after which another driver may take over
+
 
 class Lease:
     """The right to drive a store, or a shard of it, held inside a `with` block and renewed from a thread.
