@@ -254,6 +254,18 @@ def test_losses_of_torch_by_name_with_arguments() -> None:
         check_ranks(ignoring, 2, has_batch_norm=False)
 
 
+@pytest.mark.parametrize("loss", ["multi_margin", "multilabel_soft_margin"])
+def test_ranks_share_losses_whose_weighted_mean_counts_all_examples_alike(loss: str) -> None:
+    recipe = Recipe(batch_size=4, optimizer="SGD", loss=loss, loss_arguments={"weight": [1.0, 5.0, 2.0]})
+    check_ranks(recipe, 2, has_batch_norm=False)
+    outputs, labels = torch.randn(4, 3), torch.tensor([0, 0, 1, 2])
+    targets = labels if loss == "multi_margin" else F.one_hot(labels).float()
+    mean = loss_function(recipe)
+    torch.testing.assert_close(
+        (mean(outputs[:2], targets[:2]) + mean(outputs[2:], targets[2:])) / 2, mean(outputs, targets)
+    )
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from workers.errors import InputError
-from workers.registry import is_own
 from workers.text import plural
-from workers.trial import TOKEN_CROSS_ENTROPY, Recipe
+from workers.trial import CLASSIFYING, TOKEN_CROSS_ENTROPY, Recipe
 
 _UNSHARED_MEANS = {"weight": "a weighted mean over all of it", "ignore_index": "a mean over some of its targets"}
-"""Arguments of losses with which the mean over a batch is not the mean over the means of its parts."""
+"""Arguments of classifying losses with which the mean over a batch is not the mean over the means of its parts."""
 
 
 def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
@@ -24,7 +23,7 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             about="batch_size",
         )
     for argument, mean in _UNSHARED_MEANS.items():
-        if ranks > 1 and argument in recipe.loss_arguments and not is_own(recipe.loss):
+        if ranks > 1 and recipe.loss in CLASSIFYING and argument in recipe.loss_arguments:
             raise InputError(
                 f"several GPUs cannot share a batch whose loss `{recipe.loss}` is {mean}: `{argument}`",
                 hint=f"train on one GPU, or remove `{argument}`",
