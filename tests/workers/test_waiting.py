@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import wait
 
 import pytest
 
@@ -52,10 +53,12 @@ def test_in_a_hurry_nobody_waits_for_long_and_least_for_what_was_silent(monkeypa
         with pytest.raises(NoAnswer):  # begun before the hurry
             within(600, end.wait)
         begun = time.monotonic()
-        with pytest.raises(NoAnswer, match=r"no answer within 0\.\d s"):
+        with pytest.raises(NoAnswer, match=r"no answer within \d+\.\d s"):
             within(600, end.wait)
         assert time.monotonic() - begun < 60
-        assert within(600, lambda: 3) == 3
+        given = begin(lambda: 3)
+        wait([given])  # however long a busy machine takes to run it
+        assert answer(given, 600) == 3
     finally:
         end.set()
         waiting.take_time()
