@@ -89,7 +89,7 @@ def test_ray_may_not_listen_for_a_moment_only(clock, monkeypatch):
 
 
 def test_after_a_signal_ray_and_the_store_must_answer(tmp_path, monkeypatch, listening):
-    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_ANSWER_SECONDS", 0.2)  # in which nothing has to happen
     place = f"127.0.0.1:{listening.getsockname()[1]}"
     situation = Situation(store=str(tmp_path), ray=place)
 
@@ -100,7 +100,9 @@ def test_after_a_signal_ray_and_the_store_must_answer(tmp_path, monkeypatch, lis
     assert words() == (130, "Interrupted: Ray does not answer, so running trials cannot be stopped")
     with monkeypatch.context() as patched:
         patched.setattr(module, "answers", lambda *_: True)
+        patched.setattr(module, "_ANSWER_SECONDS", 600.0)
         assert words() is None
+        patched.setattr(module, "_ANSWER_SECONDS", 0.2)
         end = threading.Event()
         patched.setattr(LocalFiles, "exists", lambda *_: end.wait())
         code, said = words()
