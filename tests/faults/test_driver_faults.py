@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import prunesweep as ps
+from orchestrator.driver import interrupt
 from orchestrator.driver.disk_space import Room
 from orchestrator.driver.dispatcher import Dispatcher
 from orchestrator.driver.interrupt import Interrupt
 from orchestrator.driver.options import RunOptions
 from orchestrator.sweep.spec import spec_from_dict
+from tests.support.clock import Clock
 from tests.support.stores import results, undisturbed_run, with_facts
 from tests.support.sweeps import grid, tiny_sweep
 from tests.support.trainings import fail_in_step
@@ -177,19 +179,25 @@ def test_fault_24_machines_are_waited_for_if_told_to_or_if_an_autoscaler_can_add
     from orchestrator.driver.on_ray import capacity
     from orchestrator.driver.on_ray.shapes import Shape, Shapes
 
-    shapes = Shapes(usual=Shape(gpus=2))
-    requests = []
+    shapes, node = Shapes(usual=Shape(gpus=2)), {"CPU": 2.0, "GPU": 2.0}
+    requests, clock = [], Clock()
+
+    def sleep(seconds):
+        clock.now += seconds
+        if clock.now in (1.0, 3.0):
+            cluster.shapes.append(node)
+
+    for module in (capacity, interrupt):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock, sleep=sleep))
     monkeypatch.setattr(capacity, "placement_group", lambda bundles: requests.append(bundles) or "group")
     monkeypatch.setattr(capacity, "remove_placement_group", lambda group: requests.append(group))
     cluster = cluster_of()
-    threading.Timer(0.7, cluster.shapes.append, ({"CPU": 2.0, "GPU": 2.0},)).start()
     assert capacity.slots_of(shapes, Interrupt(), patience=0, waits=True) == 1
     cluster.shapes.clear()
-    assert capacity.slots_of(shapes, Interrupt(stop_after=0.7), patience=0, waits=True) == 0
-    assert requests == []
+    assert capacity.slots_of(shapes, Interrupt(stop_after=1), patience=0, waits=True) == 0
+    assert (requests, clock.now) == ([], 2.0)
     capsys.readouterr()
     cluster = cluster_of({"CPU": 1.0}, autoscaler="1 node of type gpu starting")
-    threading.Timer(0.7, cluster.shapes.append, ({"CPU": 2.0, "GPU": 2.0},)).start()
     assert capacity.slots_of(shapes, Interrupt(), patience=0) == 1
     assert requests == [[{"CPU": 1, "GPU": 2}], "group"]
     said = "Waiting for a node with 1 CPU and 2 GPUs; available: 1 CPU and 0 GPUs"
