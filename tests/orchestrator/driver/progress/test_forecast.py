@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.driver.agenda import Agenda
+from orchestrator.driver.progress import time_left
 from orchestrator.driver.progress.forecast import Pace, seconds_to_end
 from orchestrator.driver.progress.speeds import Speeds, TrialKind
 from orchestrator.driver.progress.time_left import TimeLeft
@@ -102,7 +104,8 @@ def test_a_trial_that_waits_for_its_retry_starts_after_its_delay_and_others_star
     assert agenda.outlook().held == {"a": 300}
 
 
-def test_nothing_is_said_before_trials_have_reported_and_startup_does_not_count():
+def test_nothing_is_said_before_trials_have_reported_and_startup_does_not_count(monkeypatch):
+    monkeypatch.setattr(time_left, "time", SimpleNamespace(perf_counter=lambda: 0.0))  # forecasts take no time
     clock, agenda = Clock(), Agenda(jobs(a=((100,),), b=((100,),)), set())
     left = TimeLeft(agenda, 1, clock=clock)
     assert agenda.next() is not None
