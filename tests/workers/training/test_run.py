@@ -11,7 +11,7 @@ from tests.support import tiny
 from tests.support.stores import results
 from workers.errors import BadInput
 from workers.machine.device import Device
-from workers.store import Store
+from workers.store import Store, logs
 from workers.store.layout import RecordKey
 from workers.training.attempt import Attempt, Bounds
 from workers.training.run import run
@@ -73,6 +73,7 @@ def test_a_new_trial_makes_few_requests(store, monkeypatch):
     parent = train_dense(store)
     job = Job(trial=tiny.retraining("fine_tuning", parent), records=(3,), checkpoints=(3,), is_new=True)
     requests = []
+    monkeypatch.setattr(logs, "_SILENT_SECONDS", 600)  # a trial that takes more than one, on a busy machine, has a log
     for name in REQUESTS:
         monkeypatch.setattr(store.files, name, noting(requests, name, getattr(store.files, name)))
     attempt = Attempt(job_from_json(job_to_json(job)), store, Device(), Bounds(lease="token"))
