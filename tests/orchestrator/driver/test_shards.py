@@ -94,6 +94,8 @@ def test_two_shards_give_the_table_of_one_driver_and_train_a_shared_dense_networ
     assert attempts(store) == before
 
 
+# On a busy machine it dies within a trial, which cannot save its state as it is cut off
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_of_four_shards_one_that_died_is_taken_over_by_any_later_run(store, undisturbed):
     with killed_at("dispatcher.reached"), pytest.raises(crashpoints.Crash):
         run(store, "1/4", checkpoint_seconds=0)
