@@ -229,7 +229,8 @@ def test_a_store_without_a_trial_is_refused(store):
             cli.app(["logs", *arguments], standalone_mode=False)
 
 
-def test_the_help_shows_a_store_and_a_trial(capsys):
+def test_the_help_shows_a_store_and_a_trial(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
         cli.app(["logs", "--help"])
     assert "logs [OPTIONS] [STORE] [TRIAL]" in capsys.readouterr().out
