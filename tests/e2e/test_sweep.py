@@ -67,6 +67,7 @@ def test_strangers_and_a_host_that_loses_its_power_change_nothing(cluster, sweep
     stranger = cluster.start_worker("stranger", restarted=False, **wrong)
     doctor = cluster.run("stranger", "prunesweep", "doctor", "--address", cluster.head, **wrong)
     assert (doctor.returncode, "refuses the token" in doctor.stdout) == (1, True), doctor.stdout
+    cluster.wait_for("the other host", lambda: cluster.starts("other"))  # or the head would train everything
     driver = cluster.start("head", "prunesweep", "run", sweep_file, "--store", store, "--address", cluster.head)
     cluster.wait_for("a record of the other host", lambda: "other" in hosts_of(store))
     cluster.power_off("other")

@@ -119,10 +119,9 @@ class Hosts:
 
     def start_head(self, host: str, *words: object, cpus: int = 0) -> None:
         """Start Ray's head, with more options of `ray start`, and wait until it has started."""
-        log = self.folder / f"{host}.log"
-        before = log.read_text().count(_STARTED) if log.exists() else 0
+        before = self.starts(host)
         self.start(host, *RESTARTED, NODE, "head", "--block", f"--num-cpus={cpus}", *self._place(host), *words)
-        self.wait_for("the head", lambda: log.read_text().count(_STARTED) > before)
+        self.wait_for("the head", lambda: self.starts(host) > before)
 
     def start_worker(
         self, host: str, *words: object, restarted: bool = True, **changes: str
@@ -136,6 +135,11 @@ class Hosts:
         port = self.head.rpartition(":")[2]
         address = ["--node-ip-address", self.addresses[host], "--temp-dir", self.own / host]
         return [*address, "--port", port] if self.head.startswith(f"{self.addresses[host]}:") else address
+
+    def starts(self, host: str) -> int:
+        """How often Ray has started on a host, and joined the cluster."""
+        log = self.folder / f"{host}.log"
+        return log.read_text().count(_STARTED) if log.exists() else 0
 
     def is_on(self, host: str) -> bool:
         """Whether anything was started on a host since it was last powered off."""
