@@ -11,6 +11,7 @@ import pytest
 import prunesweep as ps
 from orchestrator.driver import session
 from orchestrator.sweep.spec import spec_from_dict
+from orchestrator.tracking import audience as audience_module
 from orchestrator.tracking.events import SweepEnded, SweepStarted, TrialEnded, TrialReached, TrialStarted
 from tests.support.stores import undisturbed_run, with_facts
 from tests.support.sweeps import grid, tiny_sweep
@@ -128,7 +129,8 @@ def test_the_first_failure_of_an_earlier_run_stops_nothing(store, monkeypatch):
     assert run(store, quiet=True, fail_fast=("bug",)).trained == 2  # the other replicate
 
 
-def test_a_command_at_the_end_gets_the_outcome(store, tmp_path):
+def test_a_command_at_the_end_gets_the_outcome(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(audience_module, "_NOTICE_SECONDS", 600)  # however busy the machine is
     run(store, quiet=True, on_end=f"cat > {tmp_path}/notice")
     notice = json.loads((tmp_path / "notice").read_text())
     assert notice | {"event": "SweepEnded", "outcome": "done", "cells": 4, "cells_done": 4} == notice

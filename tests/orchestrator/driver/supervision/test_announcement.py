@@ -7,15 +7,19 @@ import json
 import pytest
 
 from orchestrator.driver.situation import Situation
+from orchestrator.driver.supervision import announcement
 from orchestrator.driver.supervision.announcement import announce
 from orchestrator.driver.supervision.endings import ending_of
+from orchestrator.tracking import audience
 from tests.support.records import cell, dense_cell, make_store, record_of
 from workers.store.failures import Failure
 
 
 @pytest.fixture
-def end(tmp_path):
+def end(tmp_path, monkeypatch):
     """Announces the end of a sweep in a store whose driver was killed; returns what the command is told."""
+    monkeypatch.setattr(announcement, "_STORE_SECONDS", 600)  # however busy the machine is
+    monkeypatch.setattr(audience, "_NOTICE_SECONDS", 600)
 
     def announced(store):
         told = tmp_path / "told.json"

@@ -20,6 +20,7 @@ from orchestrator.driver.situation import is_supervised, tell
 from orchestrator.driver.supervision import patience, supervisor
 supervisor._POLL_SECONDS = 0.02
 supervisor._SECOND_SIGNAL_SECONDS = 0
+supervisor._RELEASE_SECONDS = 600
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command does
 {before}
 supervisor.fork_driver()
@@ -28,6 +29,7 @@ def ready():
     time.sleep(60)
 """
 
+PATIENT = "from orchestrator.tracking import audience\naudience._NOTICE_SECONDS = 600"  # on a busy machine
 
 OUTLIVES_TERMINAL = """
 from contextlib import nullcontext
@@ -74,7 +76,7 @@ def test_a_driver_that_dies_holds_nothing_and_somebody_speaks(tmp_path):
     with Lease(store) as lease:
         tell = f"tell(store={store.location!r}, lease={lease.token!r}, ray='127.0.0.1:1', log={str(log)!r})"
         end = "tell(sweep='digits', on_end='echo $PRUNESWEEP_EXIT_CODE >&2')"
-        code, _, said = ended(start(f"{tell}\n{end}\nos._exit(1)"))
+        code, _, said = ended(start(f"{tell}\n{end}\nos._exit(1)", before=PATIENT))
         assert not (tmp_path / "store" / LEASE).exists()
     assert code == 75
     assert said == (
