@@ -78,7 +78,7 @@ def test_the_lease_says_how_the_run_stands(store, monkeypatch):
     monkeypatch.setattr(session, "Lease", Telling)
     monkeypatch.setattr("orchestrator.driver.progress.progress._SAYING_SECONDS", 0)
     run(store, quiet=True)
-    assert "1/4 cells done · " in lines[len(lines) // 2] or "2/4 cells done · " in lines[len(lines) // 2]
+    assert any(line.startswith("2/4 cells done · ") for line in lines)
     assert lines[-1].startswith("4/4 cells done")
 
 
