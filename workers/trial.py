@@ -27,9 +27,6 @@ Precision = Literal["fp32", "tf32", "bf16"]
 CROSS_ENTROPY = "cross_entropy"
 TOKEN_CROSS_ENTROPY = "token_cross_entropy"
 
-CLASSIFYING = (CROSS_ENTROPY, "nll")
-"""Losses of numbers for each class and the number of the right one, of which there may be several for an example."""
-
 ACCURACY = "accuracy"
 
 

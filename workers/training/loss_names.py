@@ -47,6 +47,9 @@ LOSSES = {
 }
 """What each compares: outputs of a network with targets; the mean over a batch is minimized."""
 
+CLASSIFYING = (CROSS_ENTROPY, "nll")
+"""Losses of numbers for each class and the number of the right one, of which there may be several for an example."""
+
 ELEMENTWISE = (
     "bce_with_logits",
     "bce",

@@ -15,8 +15,8 @@ from torch.nn import functional
 from workers.data.batches.structure import Values, described, examples
 from workers.errors import BadInput, InputError
 from workers.registry import check_not_a_class, is_own, load, load_own, lookup
-from workers.training.loss_names import ELEMENTWISE, LOSSES, is_sum
-from workers.trial import CLASSIFYING, CROSS_ENTROPY, Recipe
+from workers.training.loss_names import CLASSIFYING, ELEMENTWISE, LOSSES, is_sum
+from workers.trial import CROSS_ENTROPY, Recipe
 
 _CALLED = "it is called with what the network returns and the targets, for batches of any size"
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from workers.errors import InputError
 from workers.text import plural
-from workers.trial import CLASSIFYING, TOKEN_CROSS_ENTROPY, Recipe
+from workers.trial import CROSS_ENTROPY, TOKEN_CROSS_ENTROPY, Recipe
+
+_WEIGHTED_MEANS = (CROSS_ENTROPY, "nll")
+"""Losses whose mean is divided by the weights of the targets that count, not by the number of examples."""
 
 _UNSHARED_MEANS = {"weight": "a weighted mean over all of it", "ignore_index": "a mean over some of its targets"}
-"""Arguments of classifying losses with which the mean over a batch is not the mean over the means of its parts."""
+"""Arguments of these losses with which the mean over a batch is not the mean over the means of its parts."""
 
 
 def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
@@ -23,7 +26,7 @@ def check_ranks(recipe: Recipe, ranks: int, has_batch_norm: bool) -> None:
             about="batch_size",
         )
     for argument, mean in _UNSHARED_MEANS.items():
-        if ranks > 1 and recipe.loss in CLASSIFYING and argument in recipe.loss_arguments:
+        if ranks > 1 and recipe.loss in _WEIGHTED_MEANS and argument in recipe.loss_arguments:
             raise InputError(
                 f"several GPUs cannot share a batch whose loss `{recipe.loss}` is {mean}: `{argument}`",
                 hint=f"train on one GPU, or remove `{argument}`",
