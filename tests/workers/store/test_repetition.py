@@ -22,7 +22,7 @@ from workers.trial import Stop
 
 def work(store):
     """A sweep's life in a store."""
-    store.sweeps.add("s", {"spec": 1}, CELLS)
+    store.sweeps.add("s", {"n": 1}, CELLS)
     store.sweeps.pin_facts("k", {"n": 1})
     for step in (2, 4, 6):
         store.states.write_partial(Stop("a", step), b"state" * 10)
