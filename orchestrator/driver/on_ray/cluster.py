@@ -149,16 +149,16 @@ def _variables_for(address: str | None) -> Mapping[str, str]:
     """The environment variables with which Ray connects to an address. Raises InputError unless a cluster answers."""
     if address is None or address in LOCAL_ADDRESSES:
         return _LOCAL_ENVIRONMENT
+    mode = "disabled"  # unset, `ray.init` shows `auto` a token: a cluster that wants none would lose its workers with it
     try:
         resolve(address)
     except TokenWanted:
         if not _has_token_for(address):
             raise
-        variables = {"RAY_AUTH_MODE": "token"}  # a cluster that wants no token would lose its workers with it
-        with _environment(variables):
+        mode = "token"
+        with _environment({"RAY_AUTH_MODE": mode}):
             resolve(address)
-        return variables
-    return {}
+    return {"RAY_AUTH_MODE": mode}
 
 
 def _has_token_for(address: str) -> bool:

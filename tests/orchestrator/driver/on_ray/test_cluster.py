@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
 
 from orchestrator.driver.on_ray import cluster
 from orchestrator.driver.on_ray.address import TokenWanted
@@ -51,11 +52,14 @@ def test_a_cluster_that_wants_a_token_is_shown_the_one_that_is_given(wanting, mo
         cluster.check_address("head:6379")
 
 
-def test_a_cluster_that_wants_no_token_is_shown_none(monkeypatch):
+@pytest.mark.parametrize("address", ["head:6379", "auto"])
+def test_a_cluster_that_wants_no_token_is_shown_none(monkeypatch, address):
     """In its workers, which have none, the calls of a driver with one would fail."""
     monkeypatch.setenv("RAY_AUTH_TOKEN", "t" * 32)
     monkeypatch.setattr(cluster, "resolve", lambda address: address)
-    assert cluster._variables_for("head:6379") == {}
+    with cluster._environment(cluster._variables_for(address)):
+        assert not maybe_enable_token_auth_if_token_available()  # as `ray.init` does for `auto`
+    assert "RAY_AUTH_MODE" not in os.environ
 
 
 def test_the_token_that_ray_makes_for_this_machine_is_shown_only_here(wanting, home, monkeypatch):
