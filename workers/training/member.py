@@ -17,6 +17,7 @@ import torch
 from workers.data.batches.share import BatchShare
 from workers.data.loading import open_data
 from workers.machine.parent import end_with_parent
+from workers.machine.terminal import say
 from workers.training.exchange import Exchange, PeerLost, connect
 from workers.training.outcomes import failure_of
 from workers.training.process import configure, make_trainer
@@ -33,7 +34,8 @@ def main() -> None:
     sys.path[:] = wanted["path"]  # the user's code is where rank 0 finds it
     try:
         _train(wanted, rank, path.parent)
-    except PeerLost:
+    except PeerLost as error:
+        say(error.message)  # if no rank has ended, this is the reason
         sys.exit(0)  # the rank that ended has the reason
     except BaseException as error:
         failure = failure_of(error, None)

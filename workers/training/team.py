@@ -134,6 +134,8 @@ class Team(Alone):
             while time.monotonic() < deadline:
                 self._check_alive(error)
                 time.sleep(_POLL)
+            for rank in range(1, self.share.ranks):
+                self._say_printed(rank)
             raise
 
     def _check_alive(self, cause: Exception | None = None) -> None:
@@ -149,10 +151,14 @@ class Team(Alone):
         elif code == -signal.SIGKILL and memory_kills() != self._memory_kills:
             failure = killed_worker(None)
         else:
-            say((self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:])
+            self._say_printed(rank)
             how = f"its process ended with exit code {code}"
             return RankFailed(f"rank {rank} of the trial was lost: {how}", "lost_worker")
         return RankFailed(f"rank {rank} of the trial failed: {failure.reason}", failure.outcome, failure.hint)
+
+    def _say_printed(self, rank: int) -> None:
+        """Put what a rank has printed last into the trial's log."""
+        say((self._folder / f"{rank}.printed").read_text("utf-8", "replace")[-_MOST_PRINTED:])
 
     def _end_if_stuck(self) -> None:
         """End this process if another rank has ended and this one waits for it on a GPU, where it cannot notice."""

@@ -21,7 +21,7 @@ from workers.store import Store
 from workers.training import exchange as exchange_module
 from workers.training import member, team
 from workers.training.attempt import Attempt, Bounds
-from workers.training.exchange import PATIENCE, Exchange, connect
+from workers.training.exchange import PATIENCE, Exchange, PeerLost, connect
 from workers.training.run import run
 from workers.training.states.state import parse_state
 from workers.trial import Job, Network, Recipe, Stop, trial_id
@@ -150,21 +150,48 @@ def test_a_rank_that_dies_before_it_is_connected_is_missed(two_ranks, monkeypatc
     assert not dist.is_initialized()
 
 
+def test_where_no_rank_has_ended_the_log_has_what_they_print(two_ranks, monkeypatch, capsys):
+    two_ranks._processes = []
+    monkeypatch.setattr(team, "_FIRST_WAIT", 0.0)
+    with pytest.raises(PeerLost, match="Wait timeout"), two_ranks._explained():
+        raise PeerLost("Wait timeout")
+    assert capsys.readouterr().err == "its last words\n"
+
+
 def test_connected_ranks_wait_for_each_other_for_long(exchange):
     exchange(nn.Linear(1, 1))
     assert dist.group.WORLD._get_backend(torch.device("cpu")).options._timeout == PATIENCE
 
 
-def test_a_rank_whose_code_exits_has_failed(tmp_path, monkeypatch):
+@pytest.fixture
+def rank(tmp_path, monkeypatch):
+    """Runs `main` of rank 1 here, which does this in place of training; returns its exit code."""
     (tmp_path / "1.json").write_text(json.dumps({"parent": 0, "path": sys.path}))
     monkeypatch.setattr(sys, "argv", ["member", str(tmp_path / "1.json"), "1"])
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
     monkeypatch.setattr(member, "end_with_parent", lambda parent: None)
-    monkeypatch.setattr(member, "_train", lambda *_: sys.exit(0))
-    with pytest.raises(SystemExit) as ended:
-        member.main()
-    assert ended.value.code == 1
+
+    def call(train):
+        monkeypatch.setattr(member, "_train", lambda *_: train())
+        with pytest.raises(SystemExit) as ended:
+            member.main()
+        return ended.value.code
+
+    return call
+
+
+def test_a_rank_whose_code_exits_has_failed(rank, tmp_path):
+    assert rank(lambda: sys.exit(0)) == 1
     assert json.loads((tmp_path / "1.failed").read_text())["reason"] == "SystemExit: 0"
+
+
+def test_a_rank_that_misses_another_prints_it_and_has_not_failed(rank, tmp_path, capsys):
+    def miss():
+        raise PeerLost("another rank of the trial was lost: connection refused")
+
+    assert rank(miss) == 0
+    assert not (tmp_path / "1.failed").exists()
+    assert capsys.readouterr().err == "another rank of the trial was lost: connection refused\n"
 
 
 def test_errors_are_printed_after_a_trial_as_before(tmp_path):
