@@ -56,7 +56,7 @@ class Outcome:
 def simulate(seed: int) -> Outcome:
     """Run a seed: in one of two, drivers of two or three shards share a larger sweep; in one of four, a bucket."""
     shards = _SHARDS[seed % len(_SHARDS)]
-    undisturbed = expected(with_shards=shards > 0)
+    undisturbed = expected(shards > 0)
     simulation = _Simulation(seed, shards, in_bucket=seed % 8 in _IN_BUCKET)
     world, promises, problem = simulation.world, simulation.promises, None
     with _replaced(simulation.computer):
@@ -75,7 +75,7 @@ def simulate(seed: int) -> Outcome:
 
 
 @cache
-def expected(with_shards: bool = False) -> pa.Table:
+def expected(with_shards: bool, /) -> pa.Table:
     """The results of a sweep that nothing disturbs, in one part."""
     simulation = _Simulation(0, int(with_shards), in_bucket=False)
     with _replaced(simulation.computer):
