@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.command import OF_RAY, Command
 from tests.support.describing import described_here
 from tests.support.own_modules import Write
+from workers import waiting
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # each core runs tests: before torch is imported, here or in a process
 os.environ.update(OF_RAY)
@@ -107,6 +108,17 @@ def environment_afterward():
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def signals_afterward():
+    """Runs handle signals, and wait only briefly after one: a test that leaves a run must leave none of that."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) != handler:
+            signal.signal(number, handler)
+    waiting.take_time()
 
 
 @pytest.fixture
