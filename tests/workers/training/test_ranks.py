@@ -67,6 +67,7 @@ def stores(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(team.Team, "_start", noting_start)
+        patch.setattr(exchange_module, "MEETING", PATIENCE)  # a busy machine may need minutes
         list(run(replace(JOB, ranks=1), alone, Device()))
         list(run(JOB, undisturbed, Device()))
         attempt = Attempt(JOB, killed, OFTEN, Bounds(lease="token"))
