@@ -149,7 +149,7 @@ def _variables_for(address: str | None) -> Mapping[str, str]:
     """The environment variables with which Ray connects to an address. Raises InputError unless a cluster answers."""
     if address is None or address in LOCAL_ADDRESSES:
         return _LOCAL_ENVIRONMENT
-    mode = "disabled"  # unset, `ray.init` shows `auto` a token: a cluster that wants none would lose its workers with it
+    mode = "disabled"  # if it is not set, `ray.init` shows `auto` a token: a cluster that wants none loses its workers
     try:
         resolve(address)
     except TokenWanted:
