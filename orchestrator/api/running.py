@@ -10,7 +10,7 @@ from orchestrator.api.locations import Location, folder_for
 from orchestrator.planning.cells import missing_sweep
 from orchestrator.search.settings import DEFAULT_RATE, SearchSettings
 from workers.crashpoints import crash_point
-from workers.errors import CorruptFile, InputError, StoreError
+from workers.errors import CorruptFile, InputError, StoreError, UnreadableFile
 from workers.machine.terminal import say
 from workers.paths import expanded
 from workers.store import Store
@@ -168,6 +168,8 @@ def _newest_sweep(store: Location, sweep: str | None) -> dict[str, Any]:
         raise missing_sweep(opened, sweep)
     try:
         return opened.sweeps.read(folders[-1])
+    except UnreadableFile as error:
+        raise StoreError(error.message, hint=error.remedy) from error
     except CorruptFile as error:
         raise StoreError(error.message, hint=f"{error.remedy}; then `prunesweep run` its sweep file again") from error
 

@@ -116,7 +116,7 @@ def test_a_name_means_its_retired_sweeps_if_all_of_that_name_are(store):
 
 def test_a_sweep_that_cannot_be_read_may_be_sound_and_is_not_called_damaged(store, monkeypatch):
     close_file(monkeypatch, layout.sweep_path("0002-big"))
-    refusal = r"Permission denied(?s:.*)hint: let this user read it, or try again after an outage"
+    refusal = r"Permission denied(?s:.*)hint: let this user read it, or try again after an outage$"
     with pytest.raises(StoreError, match=refusal):
         ps.resume(store.location)
     with pytest.raises(StoreError, match=refusal):
