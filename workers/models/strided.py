@@ -44,8 +44,8 @@ class RefuseUnsafe(TorchDispatchMode):
             raise BadInput(
                 f"oneDNN computes wrong gradients on a CPU for a 1×1 convolution with a stride and fewer than {BLOCK} "
                 "input channels (output channels if transposed) in `torch.channels_last`",
-                hint="omit `memory_format=torch.channels_last`, or drop pixels in place of the stride: "
-                "`convolution(images[:, :, ::2, ::2])`",
+                hint="omit `memory_format=torch.channels_last`, or, if it is not transposed, drop pixels in place of "
+                "the stride: `convolution(images[:, :, ::2, ::2])`",
             )
         return func(*args, **(kwargs or {}))
 

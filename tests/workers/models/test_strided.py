@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from workers.errors import BadInput
 from workers.models.cifar_resnet import cifar_resnet
 from workers.models.layers import conv
 from workers.models.layout import arranged
@@ -114,3 +115,9 @@ def test_networks_of_users_compute_in_a_layout_that_is_safe(network: nn.Module, 
 def test_what_torch_computes_contiguous_is_safe(inputs: Tensor, weight: Tensor) -> None:
     with RefuseUnsafe():
         F.conv2d(inputs, weight, stride=2)
+
+
+def test_only_a_convolution_that_is_not_transposed_may_drop_pixels_in_place_of_its_stride() -> None:
+    weight = torch.ones(4, 8, 1, 1)
+    with RefuseUnsafe(), pytest.raises(BadInput, match="or, if it is not transposed, drop pixels"):
+        F.conv_transpose2d(images(2, 4, 8, 8), weight, stride=2, output_padding=1)
