@@ -68,12 +68,12 @@ def note_published(locations: Sequence[str]) -> None:
             say(f"note: `{location}` is the published study; the store in this folder is `./{location}`")
 
 
-def name_unreadable(unreadable: Mapping[str, str]) -> None:
-    """Say which files were skipped, and exit with code 3 if there are any."""
+def name_unreadable(unreadable: Mapping[str, str], code: int = 0) -> None:
+    """Say which files were skipped, and exit if there are any: with `code`, or 3 if that is 0."""
     for reason in unreadable.values():
         say(f"warning: skipped {printable(reason)}")
     if unreadable:
-        sys.exit(3)
+        sys.exit(code or 3)
 
 
 def leave(code: int) -> NoReturn:
@@ -101,7 +101,7 @@ def finish(work: Callable[[], Any], store: str | None, shard: str | None = None)
         say(f"\nContinue with:  {again}")
     else:
         say(f"\nNext:  prunesweep table {place}\n       prunesweep report {place}\n       prunesweep export {place}")
-    name_unreadable(summary.unreadable)
+    name_unreadable(summary.unreadable, summary.exit_code)
     sys.exit(summary.exit_code)
 
 

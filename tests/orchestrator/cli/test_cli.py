@@ -110,6 +110,13 @@ def test_a_run_that_its_time_limit_ends_is_interrupted_unless_all_cells_left_wai
     assert ("done\nStopped by `--stop-after`\n1 trial failed" in capsys.readouterr().err) == (code == 130)
 
 
+@pytest.mark.parametrize(("signal", "cells_done", "code"), [(15, 1, 143), (None, 2, 3)])
+def test_a_run_that_is_interrupted_says_so_by_its_code_also_where_a_file_was_skipped(signal, cells_done, code, capsys):
+    with pytest.raises(SystemExit) as ended:
+        finish(lambda: ps.Summary(cells_done=cells_done, cells=2, signal=signal, unreadable={"a": "why"}), "store")
+    assert (ended.value.code, "warning: skipped why" in capsys.readouterr().err) == (code, True)
+
+
 def test_every_command_has_a_help_text():
     for command in cli.app.registered_commands:
         name = command.name or command.callback.__name__
