@@ -138,6 +138,11 @@ class CorruptFile(StoreError):
         super().__init__(f"{path}: {reason}")
         self.path = path
 
+    @property
+    def line(self) -> str:
+        """The message and the remedy, for a list of such files."""
+        return f"{self.message}; {self.remedy}"
+
 
 class NewerFile(CorruptFile):
     """One file of a store was written by a newer version of prunesweep: not damaged, and never touched."""

@@ -15,7 +15,7 @@ from orchestrator.planning.cells import hidden_sweeps, missing_sweep, read_kept
 from orchestrator.planning.prunable_share import kept_shares
 from orchestrator.upkeep.sweep_status import SweepStatus, sweep_status
 from workers import html
-from workers.errors import SET_ASIDE
+from workers.errors import CorruptFile
 from workers.store import Store, logs
 from workers.store.filesystems.files import read_failure
 from workers.store.layout import parse_lease_path, parse_log_path
@@ -187,8 +187,7 @@ def _read_leases(store: Store) -> _Leases:
         try:
             owner = read_owner(store.files, path)
         except OSError as error:
-            problem = read_failure(path, error)
-            leases.unreadable[path] = f"{problem.message}; {problem.remedy}"
+            leases.unreadable[path] = read_failure(path, error).line
             continue
         parsed = parse_lease_path(path)
         shard = str(parsed) if parsed else None
@@ -200,7 +199,7 @@ def _read_leases(store: Store) -> _Leases:
             leases.drivers.append(_driver(owner, shard))
             leases.renewals[shard] = (owner.token, owner.counter)
         else:
-            leases.unreadable[path] = f"{path}: is damaged and does not say who drives the store; {SET_ASIDE}"
+            leases.unreadable[path] = CorruptFile(path, "is damaged and does not say who drives the store").line
     return leases
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 
 from workers.crashpoints import crash_point
-from workers.errors import SET_ASIDE, CorruptFile
+from workers.errors import CorruptFile
 from workers.store import layout
 from workers.store.checksummed import to_parquet
 from workers.store.filesystems.files import Files, read_failure
@@ -135,7 +135,7 @@ class Records:
             if (problem := self._problem(path, size, cached_size)) is None:
                 keys.add(key)
             else:
-                unsound[path] = f"{problem.message}; {problem.remedy}"
+                unsound[path] = problem.line
         return keys, unsound
 
     def read_all(self) -> AllRecords:
@@ -243,7 +243,7 @@ class Records:
     def _not_files(self) -> dict[str, str]:
         """Whatever has the name of a record but is a folder, a link or the like (path: reason)."""
         return {
-            path: f"{path}: is a {kind}, not a file; {SET_ASIDE}"
+            path: CorruptFile(path, f"is a {kind}, not a file").line
             for path, kind in self._entries()
             if kind != "file" and layout.parse_record_path(path) is not None
         }
