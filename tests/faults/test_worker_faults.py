@@ -75,11 +75,8 @@ def test_fault_09_a_worker_told_to_end_saves_its_state_and_does_not_fail(tmp_pat
     store = Store(tmp_path / "store", create=True)
     worker = actor(store)
     in_first_step(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    try:
-        with pytest.raises(Unfit) as ended:
-            worker.step()
-    finally:
-        worker.restore_handler()
+    with pytest.raises(Unfit) as ended:
+        worker.step()
     assert ended.value.ending.outcome == "interrupted"
     assert saved_steps(store, tiny_job())[-1] == ended.value.ending.step
     assert store.failures.read_all() == {}
@@ -131,11 +128,8 @@ def test_fault_09_a_worker_told_to_end_between_two_steps_saves_and_ends_at_once(
     store = Store(tmp_path / "store", create=True)
     worker = actor(store)
     reached = worker.step()["reached"]
-    try:
-        with pytest.raises(SystemExit):
-            os.kill(os.getpid(), signal.SIGTERM)
-    finally:
-        worker.restore_handler()
+    with pytest.raises(SystemExit):
+        os.kill(os.getpid(), signal.SIGTERM)
     assert saved_steps(store, tiny_job())[-1] == reached
 
 
@@ -143,7 +137,6 @@ def test_a_worker_that_ends_before_its_first_step_has_made_no_attempt(tmp_path):
     store = Store(tmp_path / "store", create=True)
     worker = actor(store)
     worker.cleanup()
-    worker.restore_handler()
     assert list(logs.attempts(store.files, trial_id(tiny_job().trial))) == []
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 
 from tests.support import tiny
 from workers.machine.device import Device
@@ -39,7 +38,5 @@ def actor(store, device=OFTEN):
 
     made = object.__new__(TrialActor)
     config = {"job": json.dumps(job_to_json(tiny_job()))}
-    before = signal.getsignal(signal.SIGTERM)
     made.setup(config, store.location, device, Bounds(lease="token"), os.getcwd(), step_seconds=0)
-    made.restore_handler = lambda: signal.signal(signal.SIGTERM, before)
     return made

@@ -59,7 +59,6 @@ def test_all_that_is_written_in_an_actor_is_in_the_log_of_its_trial(store, monke
     in_first_step(monkeypatch, chatter)
     worker = actor(store)
     worker.step()
-    worker.restore_handler()
     worker.cleanup()
     lines = printed(store)
     assert lines[:2] == ["a print", "an error"]

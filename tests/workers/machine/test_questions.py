@@ -43,7 +43,6 @@ def test_code_that_waits_for_a_person_fails_at_once(store, monkeypatch, code):
     stdin = sys.stdin
     worker = actor(store)
     result = worker.step()
-    worker.restore_handler()
     worker.cleanup()
     failure = json.loads(result["ending"])["failure"]
     assert failure["outcome"] == "bad_input"
