@@ -168,17 +168,17 @@ def reports(study, hostile):
     ]
 
 
-def has_tex():
+@pytest.fixture(scope="module")
+def tex():
     """With the package that tables need, which a minimal TeX lacks."""
-    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
-        return False
-    return subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).returncode == 0
+    found = shutil.which("pdflatex") is not None and shutil.which("kpsewhich") is not None
+    if not found or subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no TeX with booktabs is installed (texlive-latex-recommended has both)")
 
 
-@pytest.mark.skipif(not has_tex(), reason="no TeX with booktabs is installed (texlive-latex-recommended has both)")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("columns", "compact"), [("twocolumn", True), ("onecolumn", False)])
-def test_every_table_compiles_and_fits(tmp_path, reports, columns, compact):
+def test_every_table_compiles_and_fits(tmp_path, tex, reports, columns, compact):
     many = to_latex(printout(*[sheet(["technique", "-0.94"])] * 60), compact=compact)
     text = "\n".join([*(report.to_latex(compact=compact, label="tab:x") for report in reports), many])
     (tmp_path / "tables.tex").write_text(DOCUMENT % (columns, text), "utf-8")
