@@ -48,7 +48,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
-    """However busy the machine is, notices arrive and commands finish; there is no pause before a second try."""
+    """However busy the machine is, notices arrive and commands finish; second tries do not pause."""
     monkeypatch.setattr(notices, "_POST_SECONDS", 600)
     monkeypatch.setattr(notices, "time", SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(audience_module, "_NOTICE_SECONDS", 600)
