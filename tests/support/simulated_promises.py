@@ -13,14 +13,12 @@ from workers.store.filesystems.bucket import BucketFiles
 from workers.store.filesystems.files import Version, is_temporary
 from workers.store.filesystems.local import LocalFiles
 from workers.store.layout import LEASE, RESULTS, folder_of, parse_lease_path
-from workers.store.lease import MISSED_PERIODS, PERIOD
+from workers.store.lease import EXPIRY, PERIOD
 
 STORE = "/store"
 
 WORST_CHUNK = 12.0
 """The most seconds that a worker trains before it checks its driver's lease again, with its system calls."""
-
-_EXPIRY = (MISSED_PERIODS + 1) * PERIOD
 
 
 class Broken(BaseException):
@@ -81,7 +79,7 @@ class Promises:
         holder, former, _ = self._holders[path]
         if holder not in (None, process) and None not in (former, old) and token != former:
             assert holder is not None
-            renews = holder.alive and holder.disturbed < self.world.now - 2 * _EXPIRY
+            renews = holder.alive and holder.disturbed < self.world.now - 2 * EXPIRY
             self.check("nobody takes the lease of a driver that renews it", not renews, former)
         if token is None:
             self._holders[path] = Holder(since=self.world.now)
@@ -98,7 +96,7 @@ class Promises:
         """Check that a worker or driver still may, unless it was disturbed of late."""
         if process.token is None or process.lease is None or is_lease(path):
             return
-        undisturbed = [since for since in self._lost(process) if process.disturbed <= since - 2 * _EXPIRY]
+        undisturbed = [since for since in self._lost(process) if process.disturbed <= since - 2 * EXPIRY]
         # a driver that was frozen may still begin a worker
         late = any(self.world.now - max(since, process.begun) > PERIOD / 3 + WORST_CHUNK for since in undisturbed)
         self.check("only one driver and its workers write", not late, f"{path}, by process {process.pid}")
