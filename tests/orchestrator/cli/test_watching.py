@@ -124,7 +124,7 @@ def test_a_silent_driver_is_shown_until_another_one_takes_its_lease_and_others_a
 
 def test_a_driver_on_this_machine_that_is_seen_to_run_is_not_silent(tmp_path):
     store = make_store(tmp_path / "store", [cell()], [])
-    with Lease(store):
+    with Lease(store, period=600):  # not renewed meanwhile
         here = read_status(store)
         owner = read_owner(store.files)
         store.files.write(layout.LEASE, replace(owner, host="elsewhere").to_bytes())

@@ -108,7 +108,7 @@ def test_while_a_driver_is_at_work_its_trials_are_shown_and_nothing_is_advised(t
     dense, waiting = dense_cell(), cell()
     store = make_store(tmp_path / "store", [dense, waiting], [])
     AttemptLog(store.files, waiting["trial"]).end("interrupted", 5)
-    with Lease(store):
+    with Lease(store, period=600):  # what the test writes is not renewed meanwhile
         owner = replace(read_owner(store.files), says="36/135 cells done · about 4 min left\x1b[2J")
         store.files.write(layout.LEASE, owner.to_bytes())
         log = AttemptLog(store.files, dense["trial"])
@@ -142,7 +142,8 @@ def test_a_disk_that_is_full_is_named_since_a_driver_cannot_write_there_that_it_
 
 def test_the_driver_of_each_shard_is_shown(tmp_path):
     store = make_store(tmp_path / "store", [dense_cell()], [])
-    with Lease(store, shard=Shard(1, 2), division="a"), Lease(store, shard=Shard(2, 2), division="a") as second:
+    first, second = (Lease(store, period=600, shard=Shard(number, 2), division="a") for number in (1, 2))
+    with first, second:
         owner = replace(read_owner(store.files, second.path), says="1 of 2 cells done")
         store.files.write(second.path, owner.to_bytes())
         status = read_status(store)
@@ -162,7 +163,7 @@ def test_a_shard_that_has_died_is_named_and_runs_nothing(tmp_path):
     store.files.write(layout.lease_path(Shard(2, 2)), dead.to_bytes())
     assert read_status(store).drivers == []
     assert "has died" not in str(read_status(store))  # a run without `--shard` is advised
-    with Lease(store, shard=Shard(1, 2), division="a") as lease:
+    with Lease(store, period=600, shard=Shard(1, 2), division="a") as lease:
         owner = replace(read_owner(store.files, lease.path), begun="2000-01-01")
         store.files.write(lease.path, owner.to_bytes())
         status = read_status(store)
